@@ -1,0 +1,325 @@
+"""The command line: options to an options value, one call, an exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from dataclasses import asdict
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ifrplus_cli import __version__, console
+from ifrplus_cli.errors import IfrplusError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ifrplus_cli.device import Device
+    from ifrplus_cli.interpolate import LoadedModel
+    from ifrplus_cli.upsample import Job, Summary
+
+FAILED, INTERRUPTED = 1, 130
+
+app = typer.Typer(
+    help="Raise the frame rate of real video files with the IFR+ neural network.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class ModelChoice(str, Enum):
+    """Values of --model."""
+
+    auto = "auto"
+    lite = "lite"
+
+
+class CutFill(str, Enum):
+    """Values of --cut-fill."""
+
+    hold = "hold"
+    blend = "blend"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"ifrplus {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+MAX_FACTOR, MAX_NUMERATOR = 64, 10_000
+
+
+def _factor(text: str) -> Fraction:
+    try:
+        factor = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise typer.BadParameter(f"{text} is not a number; use 2, 4, 2.5 or 5/2.") from None
+    if factor <= 1:
+        raise typer.BadParameter("the factor must be above 1.")
+    if factor > MAX_FACTOR or factor.numerator > MAX_NUMERATOR:
+        raise typer.BadParameter(f"the factor must be at most {MAX_FACTOR}, with a short fraction.")
+    return factor
+
+
+def _tile(text: str) -> str | tuple[int, int]:
+    if text in ("auto", "off"):
+        return text
+    if found := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text):
+        return int(found[1]), int(found[2])
+    raise typer.BadParameter(f"{text} is not a tile size; use auto, off or WIDTHxHEIGHT such as 960x512.")
+
+
+def _encoder_args(pairs: list[str]) -> tuple[tuple[str, str], ...]:
+    for pair in pairs:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+=.*", pair):
+            raise typer.BadParameter(f"{pair} is not of the form KEY=VALUE.", param_hint="--encoder-arg")
+    return tuple((key.lstrip("-"), value) for key, _, value in (pair.partition("=") for pair in pairs))
+
+
+Source = Annotated[Path, typer.Argument(metavar="IN", help="The video to read.", show_default=False)]
+DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|CPU|GPU|Ascend[:N]", help="Where to run.")]
+FactorOption = Annotated[
+    Fraction, typer.Option(parser=_factor, metavar="RATIO", help="Times the frame rate: 2, 4, 8, 2.5, 5/2 ...")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+@app.command()
+def upsample(
+    source: Source,
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write.", show_default=False)],
+    factor: FactorOption = Fraction(2),
+    model: Annotated[ModelChoice, typer.Option(help="The network.")] = ModelChoice.auto,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Other weights for the network.", show_default=False)
+    ] = None,
+    device: DeviceOption = "auto",
+    tile: Annotated[
+        Any, typer.Option(parser=_tile, metavar="auto|off|WxH", help="Largest piece that is run at once.")
+    ] = "auto",
+    tile_overlap: Annotated[int, typer.Option(min=0, metavar="PIXELS", help="Overlap of tiles.")] = 128,
+    cuts: Annotated[bool, typer.Option("--cuts/--no-cuts", help="Hold frames across cuts.")] = True,
+    cut_threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="How unlike two frames of a cut are.", show_default=False)
+    ] = None,
+    cut_fill: Annotated[CutFill, typer.Option(help="What fills the gap at a cut.")] = CutFill.hold,
+    codec: Annotated[str | None, typer.Option(metavar="ENCODER", help="ffmpeg's encoder.", show_default=False)] = None,
+    crf: Annotated[
+        float | None, typer.Option(min=0, max=63, help="Encoder quality, lower is better.", show_default=False)
+    ] = None,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Encoder preset.", show_default=False)] = None,
+    pix_fmt: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="Pixel format to store.", show_default=False)
+    ] = None,
+    encoder_arg: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Further encoder option.", show_default=False)
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace OUT if it is there.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only notes and errors.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is chosen, and why.")] = False,
+) -> None:
+    """Make a film of a higher frame rate: same length, same sound, source frames untouched."""
+    from ifrplus_cli.encode import EncodeOptions
+    from ifrplus_cli.models import MODELS
+    from ifrplus_cli.probe import probe
+    from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
+
+    options = UpsampleOptions(
+        factor=factor,
+        tile=tile,
+        tile_overlap=tile_overlap,
+        cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
+        cut_fill=cut_fill.value,
+        encode=EncodeOptions(codec, crf, preset, pix_fmt, _encoder_args(encoder_arg or [])),
+        overwrite=overwrite or dry_run or _agreed(source, output),
+    )
+    job = plan_job(probe(source), output, options, MODELS[_model_name(model)].multiple)
+    if dry_run or verbose:
+        _show_job(job, as_json=as_json and dry_run)
+    if dry_run:
+        return
+    loaded, chosen = _load(device, _model_name(model), weights)
+    if verbose:
+        console.print_note(f"The network {loaded.spec.name} runs on {chosen} with {loaded.weights_path.name}.")
+    with console.progress_bar(shown=not quiet and not as_json) as advance:
+        summary = run_job(job, loaded, advance)
+    for note in summary.notes:
+        console.print_note(note)
+    if as_json:
+        console.print_json(_report(job, loaded, chosen, summary))
+    elif not quiet:
+        console.talk.print(_summary_line(job, summary))
+
+
+@app.command()
+def info(
+    source: Source,
+    factor: FactorOption = Fraction(2),
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a video is, what would be done with it, and what that would cost on this machine."""
+    from ifrplus_cli.info import describe_clip, describe_job, measure_cost
+    from ifrplus_cli.models import MODELS
+    from ifrplus_cli.probe import probe
+    from ifrplus_cli.upsample import UpsampleOptions, plan_job
+
+    clip = probe(source)
+    options = UpsampleOptions(factor=factor, overwrite=True)
+    job = plan_job(clip, source.with_name(f"{source.stem}-x{float(factor):g}.mp4"), options, MODELS["lite"].multiple)
+    if not as_json:
+        console.print_facts(_readable(describe_clip(clip)), to_stdout=True)
+    loaded, chosen = _load(device, "lite", None)
+    cost = measure_cost(job, loaded)
+    if as_json:
+        cost_data = None if cost is None else {"device": str(chosen), **asdict(cost)}
+        console.print_json({"source": describe_clip(clip), "plan": describe_job(job), "cost": cost_data})
+        return
+    sys.stdout.write(f"\nifrplus upsample at {float(factor):g} times the rate would write\n")
+    sys.stdout.flush()
+    console.print_facts(_readable(describe_job(job)), to_stdout=True)
+    if cost is not None:
+        whole = console.clock_time(cost.seconds)
+        told = f"{cost.seconds_per_frame:.2f} s a made frame on {chosen}, about {whole} in all"
+        console.print_facts({"cost": told}, to_stdout=True)
+
+
+@app.command()
+def devices(as_json: JsonOption = False) -> None:
+    """List devices, programs and weights on this machine."""
+    from ifrplus_cli.devices import inventory
+
+    found = inventory()
+    if as_json:
+        console.print_json(found)
+        return
+    for title, states in found.items():
+        sys.stdout.write(f"{title}\n")
+        sys.stdout.flush()
+        console.print_facts({f"  {name}": state for name, state in states.items()}, to_stdout=True)
+
+
+def _model_name(choice: ModelChoice) -> str:
+    return ModelChoice.lite.value if choice is ModelChoice.auto else choice.value
+
+
+def _agreed(source: Path, output: Path) -> bool:
+    """Ask a person at a terminal whether an existing output may go; without one the answer is no."""
+    if not output.is_file() or not sys.stdin.isatty() or not sys.stderr.isatty():
+        return False
+    if source.exists() and output.samefile(source):
+        return False
+    return typer.confirm(f"{output} is there already. Overwrite it?", err=True)
+
+
+def _load(device: str, model: str, weights: Path | None) -> tuple[LoadedModel, Device]:
+    from ifrplus_cli.device import choose_device
+    from ifrplus_cli.interpolate import load_model
+
+    chosen = choose_device(device)
+    return load_model(model, weights), chosen
+
+
+def _show_job(job: Job, *, as_json: bool) -> None:
+    from ifrplus_cli.info import describe_clip, describe_job
+
+    if as_json:
+        console.print_json({"source": describe_clip(job.clip), "plan": describe_job(job)})
+        return
+    console.print_facts(_readable(describe_clip(job.clip)))
+    console.print_facts(_readable(describe_job(job)))
+
+
+def _readable(facts: Mapping[str, object]) -> dict[str, str]:
+    """Plain data as a person reads it."""
+    return {name.replace("_", " "): _words(value) for name, value in facts.items() if value not in ([], {}, None)}
+
+
+def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {told}" for name, told in value.items() if told is not None) or "not stated"
+    if isinstance(value, list):
+        return "; ".join(_words(item) for item in value)
+    return str(value)
+
+
+def _report(job: Job, loaded: LoadedModel, device: Device, summary: Summary) -> dict[str, object]:
+    from ifrplus_cli.device import mindspore_version
+    from ifrplus_cli.devices import tool_version
+
+    return {
+        "versions": {"ifrplus": __version__, "mindspore": mindspore_version(), "ffmpeg": tool_version("ffmpeg")},
+        "model": loaded.spec.name,
+        "weights_sha256": loaded.weights_sha256,
+        "device": str(device),
+        "input": str(job.clip.path),
+        "output": str(job.output),
+        "factor": str(job.options.factor),
+        "frames_in": summary.frames_in,
+        "frames_out": summary.frames_out,
+        "frames_made": summary.frames_made,
+        "cuts": summary.pairs["cut"],
+        "duplicates": summary.pairs["duplicate"],
+        "seconds": round(summary.seconds, 3),
+        "stage_seconds": {stage: round(spent, 3) for stage, spent in summary.stage_seconds.items()},
+        "peak_memory_mb": round(summary.peak_memory_mb, 1),
+        "ffmpeg_memory_mb": round(summary.ffmpeg_memory_mb, 1),
+        "notes": list(summary.notes),
+    }
+
+
+def _summary_line(job: Job, summary: Summary) -> str:
+    from ifrplus_cli.info import rate_text
+
+    pairs = summary.pairs
+    return (
+        f"[green]done:[/] {job.output}: {summary.frames_in} frames became {summary.frames_out} "
+        f"({summary.frames_made} made, {pairs['cut']} cuts and {pairs['duplicate']} repeats held) "
+        f"at {rate_text(job.encode.rate)} a second, in {console.clock_time(summary.seconds)}; verified."
+    )
+
+
+class Interrupted(BaseException):
+    """The person pressed Ctrl-C, or the system asked the program to end."""
+
+
+def main() -> None:
+    """Run the command line and turn the outcome into an exit code; the parser itself exits on wrong usage."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except Interrupted:
+        console.talk.print("[yellow]interrupted:[/] nothing was written.")
+        sys.exit(INTERRUPTED)
+    except IfrplusError as error:
+        if os.environ.get("IFRPLUS_DEBUG"):
+            raise
+        console.print_error(error)
+        sys.exit(FAILED)
+
+
+def _interrupt(*_: object) -> None:
+    raise Interrupted

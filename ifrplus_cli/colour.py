@@ -1,0 +1,152 @@
+"""YUV planes to RGB and back, by matrix, range, depth and chroma layout.
+
+Nothing is clipped between the two directions, so that a picture that comes back unchanged from the network has the very
+samples it went in with, whether or not its colours lie inside the RGB cube.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ifrplus_cli.media import Chroma, ColourTags, Image, PixelFormat, Plane
+
+_Matrix = npt.NDArray[np.float64]
+
+# Weights (Kr, Kb) of red and blue in luma, by ffmpeg's name of the matrix; ITU-T H.273, table 4.
+_LUMA_WEIGHTS = {
+    "bt709": (0.2126, 0.0722),
+    "fcc": (0.30, 0.11),
+    "bt470bg": (0.299, 0.114),
+    "smpte170m": (0.299, 0.114),
+    "smpte240m": (0.212, 0.087),
+    "bt2020nc": (0.2627, 0.0593),
+    "bt2020c": (0.2627, 0.0593),
+}
+_YCGCO_NAMES = ("ycgco", "ycocg")
+_HD_HEIGHT = 720
+
+
+@dataclass(frozen=True)
+class Converter:
+    """Converts the pictures of one clip; made once a run.
+
+    A matrix that is missing or unknown is taken as BT.601 below 720 lines and as BT.709 from there on, as players do; a
+    missing range as limited. Planar RGB is full range whatever its tags say.
+
+    Attributes:
+        pixel_format: layout and depth of the planes.
+        tags: colour description of the stream; only matrix and range matter here.
+        width: of the picture in pixels.
+        height: of the picture in pixels.
+    """
+
+    pixel_format: PixelFormat
+    tags: ColourTags
+    width: int
+    height: int
+
+    def to_rgb(self, planes: tuple[Plane, ...]) -> Image:
+        """Convert planes of ``pixel_format.plane_shapes`` to float32 H x W x 3 RGB, nominally 0..1, not clipped."""
+        black, span = self._luma_code
+        if self.pixel_format.chroma is Chroma.GRAY:
+            luma = (planes[0].astype(np.float32) - np.float32(black)) / np.float32(span)
+            return cv2.merge([luma, luma, luma])
+        if self.pixel_format.chroma is Chroma.RGB:
+            green, blue, red = planes
+            return cv2.merge([red, green, blue]).astype(np.float32) / np.float32(span)
+        full = [planes[0], *(self._enlarge_chroma(plane) for plane in planes[1:])]
+        return cv2.transform(cv2.merge(full).astype(np.float32), self._to_rgb)
+
+    def to_planes(self, image: Image) -> tuple[Plane, ...]:
+        """Convert float32 H x W x 3 RGB to planes, rounded and clipped to the codes that the depth can hold."""
+        if self.pixel_format.chroma is Chroma.GRAY:
+            return (self._quantise(cv2.transform(image, self._to_codes[:1])),)
+        if self.pixel_format.chroma is Chroma.RGB:
+            _, span = self._luma_code
+            red, green, blue = cv2.split(image * np.float32(span))
+            return tuple(self._quantise(channel) for channel in (green, blue, red))
+        luma, *chroma = cv2.split(cv2.transform(image, self._to_codes))
+        return (self._quantise(luma), *(self._quantise(self._reduce_chroma(plane)) for plane in chroma))
+
+    @cached_property
+    def _luma_code(self) -> tuple[float, float]:
+        """(code of black, codes from black to white); ITU-T H.273, 8.3, equations for limited and full range."""
+        if self._full_range:
+            return 0.0, float(2**self.pixel_format.depth - 1)
+        step = 2 ** (self.pixel_format.depth - 8)
+        return 16.0 * step, 219.0 * step
+
+    @property
+    def _full_range(self) -> bool:
+        return self.pixel_format.chroma is Chroma.RGB or self.tags.range == "pc"
+
+    @cached_property
+    def _to_codes(self) -> npt.NDArray[np.float32]:
+        """3 x 4 affine map from RGB to codes of Y, Cb, Cr (or Y, Cg, Co)."""
+        return self._affine_to_codes.astype(np.float32)
+
+    @cached_property
+    def _to_rgb(self) -> npt.NDArray[np.float32]:
+        """3 x 4 affine map from codes to RGB, the inverse of ``_to_codes``."""
+        linear = np.linalg.inv(self._affine_to_codes[:, :3])
+        constant = -linear @ self._affine_to_codes[:, 3:]
+        return np.hstack([linear, constant]).astype(np.float32)
+
+    @cached_property
+    def _affine_to_codes(self) -> _Matrix:
+        offset, luma_scale = self._luma_code
+        depth = self.pixel_format.depth
+        chroma_scale = luma_scale if self._full_range else 224.0 * 2 ** (depth - 8)
+        middle = float(2 ** (depth - 1))
+        scales = np.array([[luma_scale], [chroma_scale], [chroma_scale]])
+        offsets = np.array([[offset], [middle], [middle]])
+        return np.hstack([_matrix(self.tags.matrix, self.height) * scales, offsets])
+
+    def _enlarge_chroma(self, plane: Plane) -> Plane:
+        """Repeat chroma samples over the pixels they stand for: the exact inverse of their mean."""
+        across, down = self._subsampling
+        if (across, down) == (1, 1):
+            return plane
+        height, width = plane.shape
+        full = cv2.resize(plane, (width * across, height * down), interpolation=cv2.INTER_NEAREST)
+        return full[: self.height, : self.width]
+
+    def _reduce_chroma(self, plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Average full-size chroma over the pixels that share a sample; an odd edge is repeated."""
+        across, down = self._subsampling
+        if (across, down) == (1, 1):
+            return plane
+        odd_rows, odd_columns = self.height % down, self.width % across
+        if odd_rows or odd_columns:
+            plane = cv2.copyMakeBorder(plane, 0, odd_rows, 0, odd_columns, cv2.BORDER_REPLICATE)
+        height, width = plane.shape
+        return cv2.resize(plane, (width // across, height // down), interpolation=cv2.INTER_AREA)
+
+    @property
+    def _subsampling(self) -> tuple[int, int]:
+        """Pixels that share a chroma sample, (horizontally, vertically)."""
+        across, down = self.pixel_format.chroma.value
+        return 1 << across, 1 << down
+
+    def _quantise(self, plane: npt.NDArray[np.float32]) -> Plane:
+        if self.pixel_format.depth == 8:
+            return cv2.add(plane, 0.0, dtype=cv2.CV_8U)  # rounds and saturates in one pass
+        rounded = cv2.add(plane, 0.0, dtype=cv2.CV_16U)
+        return np.minimum(rounded, np.uint16(2**self.pixel_format.depth - 1), out=rounded)
+
+
+def _matrix(name: str | None, height: int) -> _Matrix:
+    """3 x 3 matrix from RGB in 0..1 to luma in 0..1 and two colour differences in -0.5..0.5; ITU-T H.273, 8.3."""
+    if name in _YCGCO_NAMES:
+        return np.array([[0.25, 0.5, 0.25], [-0.25, 0.5, -0.25], [0.5, 0.0, -0.5]])
+    unspecified = "smpte170m" if height < _HD_HEIGHT else "bt709"
+    red, blue = _LUMA_WEIGHTS.get(name or unspecified, _LUMA_WEIGHTS[unspecified])
+    luma = np.array([red, 1 - red - blue, blue])
+    blue_difference = (np.array([0, 0, 1]) - luma) / (2 * (1 - blue))
+    red_difference = (np.array([1, 0, 0]) - luma) / (2 * (1 - red))
+    return np.array([luma, blue_difference, red_difference])

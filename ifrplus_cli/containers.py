@@ -1,0 +1,107 @@
+"""What each kind of output file can hold: plain facts, and the one thing ffmpeg can't write into them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ifrplus_cli.errors import OutputError
+
+
+@dataclass(frozen=True)
+class Container:
+    """Facts about a container format.
+
+    Attributes:
+        muxer: ffmpeg's name for it.
+        video_codec: the encoder a person would choose for it.
+        audio_codec: encoder for sound that the container can't hold as it is.
+        subtitle_codec: encoder for text subtitles that it can't hold as they are.
+        holds_display_matrix: whether rotation can be stored; the picture is turned upright otherwise.
+        holds_time_base: whether times keep any time base; they are rounded to milliseconds otherwise.
+        muxer_options: further options for a file that plays well.
+    """
+
+    muxer: str
+    video_codec: str
+    audio_codec: str
+    subtitle_codec: str
+    holds_display_matrix: bool
+    holds_time_base: bool
+    muxer_options: tuple[tuple[str, str], ...] = ()
+
+
+FASTSTART = (("movflags", "+faststart"),)
+MP4 = Container("mp4", "libx264", "aac", "mov_text", True, True, FASTSTART)
+MOV = Container("mov", "libx264", "aac", "mov_text", True, True, FASTSTART)
+MKV = Container("matroska", "libx264", "flac", "srt", False, False)
+WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, False)
+CONTAINERS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
+
+
+def container_for(path: Path) -> Container:
+    """The container that the file name asks for.
+
+    Raises:
+        OutputError: for an extension that is not in the table.
+    """
+    found = CONTAINERS.get(path.suffix.lower())
+    if found is None:
+        raise OutputError(
+            f"{path.name} has no extension of a video file that can be written.",
+            f"Name the output {', '.join(CONTAINERS)}.",
+        )
+    return found
+
+
+def write_display_matrix(path: Path, matrix: tuple[int, ...]) -> None:
+    """Write rotation and mirroring into the first video track of a finished mp4 or mov file.
+
+    ffmpeg's command line can only write rotations, not mirroring, and not in every version; the track header
+    (ISO/IEC 14496-12, 8.3.2) holds the nine numbers at a fixed place.
+
+    Args:
+        matrix: nine 32-bit integers, as the source has them.
+
+    Raises:
+        OutputError: if the file has no video track to write to.
+    """
+    with path.open("r+b") as file:
+        size = path.stat().st_size
+        for start, end in _boxes(file, 0, size, b"moov"):
+            for track_start, track_end in _boxes(file, start, end, b"trak"):
+                if _is_video(file, track_start, track_end):
+                    header, _ = next(_boxes(file, track_start, track_end, b"tkhd"))
+                    file.seek(header)
+                    version = file.read(1)[0]
+                    file.seek(header + (52 if version == 1 else 40))
+                    file.write(struct.pack(">9i", *matrix))
+                    return
+    raise OutputError("The finished file has no video track for its rotation.", "Write to .mkv instead.")
+
+
+def _is_video(file: BinaryIO, start: int, end: int) -> bool:
+    for media_start, media_end in _boxes(file, start, end, b"mdia"):
+        for handler, _ in _boxes(file, media_start, media_end, b"hdlr"):
+            file.seek(handler + 8)
+            return file.read(4) == b"vide"
+    return False
+
+
+def _boxes(file: BinaryIO, start: int, end: int, kind: bytes) -> Iterator[tuple[int, int]]:
+    """Payloads (first byte, end) of the boxes of one kind between two offsets (ISO/IEC 14496-12, 4.2)."""
+    while start + 8 <= end:
+        file.seek(start)
+        size, name = struct.unpack(">I4s", file.read(8))
+        header = 8
+        if size == 1:
+            size, header = struct.unpack(">Q", file.read(8))[0], 16
+        size = size or end - start
+        if size < header:
+            return
+        if name == kind:
+            yield start + header, start + size
+        start += size

@@ -1,0 +1,181 @@
+"""A film's frames in their own planes, each with its exact time, streamed from ffmpeg."""
+
+from __future__ import annotations
+
+import queue
+import re
+import subprocess
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import IO
+
+import ffmpeg
+import numpy as np
+
+from ifrplus_cli.drain import StderrDrain
+from ifrplus_cli.errors import InputError, MediaToolError
+from ifrplus_cli.media import ClipInfo, Frame
+from ifrplus_cli.probe import find_tool, source_url, upright_size
+
+# ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
+TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
+FRAME_TIME = re.compile(r"showinfo.* n: *\d+ pts: *(-?\d+|NOPTS) ")
+# A frame's bytes always come after its line on stderr; the wait only bounds a broken ffmpeg.
+LINE_WAIT_S = 30.0
+
+
+class _FrameTimes(StderrDrain):
+    """Reads the times that showinfo prints."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._times: queue.SimpleQueue[Fraction | str | None] = queue.SimpleQueue()
+        self._time_base = Fraction(0)
+        super().__init__(stream)
+
+    def consume(self, line: str) -> bool:
+        if found := FRAME_TIME.search(line):
+            pts = found[1]
+            self._times.put("NOPTS" if pts == "NOPTS" else int(pts) * self._time_base)
+            return True
+        if found := TIME_BASE.search(line):
+            self._time_base = Fraction(int(found[1]), int(found[2]))
+            return True
+        return "showinfo" in line
+
+    def finish(self) -> None:
+        self._times.put(None)
+
+    def next(self) -> Fraction | None:
+        """Time of the next frame in seconds, None if the container gives it none.
+
+        Raises:
+            MediaToolError: if ffmpeg ended or stopped talking without having said it.
+        """
+        try:
+            said = self._times.get(timeout=LINE_WAIT_S)
+        except queue.Empty:
+            said = None
+        if said is None:
+            raise MediaToolError("ffmpeg did not report the time of a frame.", "Try another version of ffmpeg.")
+        return said if isinstance(said, Fraction) else None
+
+
+class Decoder:
+    """Iterates over a film's frames; a context manager that leaves no process behind.
+
+    Times strictly increase. A frame whose time is missing or not after its predecessor's is put one nominal frame
+    time later, and counted in ``repaired_times``.
+    """
+
+    def __init__(self, clip: ClipInfo, *, upright: bool = False) -> None:
+        """
+        Args:
+            upright: let ffmpeg turn the picture as the display matrix says, for an output that can't hold one.
+        """
+        self.clip = clip
+        self.width, self.height = upright_size(clip) if upright else (clip.width, clip.height)
+        self.repaired_times = 0
+        self.frames = 0
+        self._process = subprocess.Popen(
+            _command(clip, self.width, self.height, upright),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        assert self._process.stdout and self._process.stderr
+        self._stdout = self._process.stdout
+        self._times = _FrameTimes(self._process.stderr)
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop ffmpeg, whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+        self._times.join()
+        self._stdout.close()
+
+    @property
+    def complaints(self) -> int:
+        """How many errors ffmpeg reported while it decoded."""
+        return self._times.complaints
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All frames in order of presentation.
+
+        Raises:
+            InputError: if not a single frame can be decoded.
+            MediaToolError: if ffmpeg fails or dies on the way.
+        """
+        last: Fraction | None = None
+        shift = Fraction(0)
+        while (data := self._read_picture()) is not None:
+            pts = self._times.next()
+            if last is None and pts is not None and self.clip.decode_times_only:
+                shift = self.clip.start - pts
+            pts = None if pts is None else pts + shift
+            if pts is None or (last is not None and pts <= last):
+                pts = self._next_nominal(last)
+                self.repaired_times += 1
+            last = pts
+            self.frames += 1
+            yield Frame(pts, _planes(data, self.clip, self.width, self.height))
+        self._check_end()
+
+    def _next_nominal(self, last: Fraction | None) -> Fraction:
+        return self.clip.start if last is None else last + 1 / self.clip.rate
+
+    def _read_picture(self) -> bytearray | None:
+        """One raw picture, or None at the end of the film."""
+        data = bytearray(self.clip.pixel_format.frame_bytes(self.width, self.height))
+        view, got = memoryview(data), 0
+        while got < len(data):
+            count = self._stdout.readinto(view[got:])  # type: ignore[attr-defined]
+            if not count:
+                break
+            got += count
+        if 0 < got < len(data):
+            self._fail()
+        return data if got else None
+
+    def _check_end(self) -> None:
+        if self._process.wait() != 0:
+            self._fail()
+        if self.frames == 0:
+            raise InputError(
+                f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Get a sound copy."
+            )
+
+    def _fail(self) -> None:
+        self._process.wait()
+        raise MediaToolError(
+            f"ffmpeg stopped decoding {self.clip.path.name} after {self.frames} frames: {self._times.reason()}.",
+            "Play the file to its end to see whether it is damaged.",
+        )
+
+
+def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str]:
+    options = {} if upright else {"noautorotate": None}
+    source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, protocol_whitelist="file,crypto", **options)
+    # The scaler only acts when the size changes within the film: pictures keep one size.
+    picture = source[str(clip.stream_index)].filter("showinfo", checksum=0).filter("scale", width, height)
+    stream = ffmpeg.output(
+        picture, "pipe:1", format="rawvideo", pix_fmt=clip.decode_format, fps_mode="passthrough"
+    ).global_args("-hide_banner", "-loglevel", "repeat+level+info")
+    command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    return command
+
+
+def _planes(data: bytearray, clip: ClipInfo, width: int, height: int) -> tuple[np.ndarray, ...]:
+    samples = np.frombuffer(data, clip.pixel_format.dtype)
+    planes, start = [], 0
+    for rows, columns in clip.pixel_format.plane_shapes(width, height):
+        planes.append(samples[start : start + rows * columns].reshape(rows, columns))
+        start += rows * columns
+    return tuple(planes)

@@ -1,0 +1,396 @@
+"""Frames with exact times, and everything else of the film, into one finished file with ffmpeg."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+import numpy as np
+
+from ifrplus_cli.containers import Container, container_for
+from ifrplus_cli.drain import StderrDrain
+from ifrplus_cli.errors import OutputError
+from ifrplus_cli.media import PIXEL_FORMATS, Chroma, ClipInfo, Frame, PixelFormat, Plane, StreamInfo
+from ifrplus_cli.probe import find_tool, source_url, upright_size
+from ifrplus_cli.rawvideo import frame_header, stream_header
+
+# Constant quality that hides no detail, for encoders that have it.
+DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}
+DEFAULT_PRESET = {"libx264": "medium", "libx264rgb": "medium", "libx265": "medium", "libsvtav1": "8"}
+# Encoders that take odd widths and heights with subsampled chroma.
+TAKES_ODD_SIZES = {"ffv1", "ffvhuff", "huffyuv", "libvpx", "libvpx-vp9", "libaom-av1", "mjpeg", "png", "rawvideo"}
+# Transport streams count from wherever the transmitter's clock stood; their times say nothing about the film.
+ARBITRARY_ORIGIN = {"mpegts", "mpeg"}
+PACKED_RGB = ("bgr0", "bgr24", "rgb24", "0rgb")
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """What a person may say about encoding; None leaves the choice to the program."""
+
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    pix_fmt: str | None = None
+    encoder_args: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A stream taken along: ``codec`` is ``copy`` or the encoder it goes through."""
+
+    stream: StreamInfo
+    codec: str
+
+
+@dataclass(frozen=True)
+class EncodePlan:
+    """All that is decided before the first frame is written.
+
+    Attributes:
+        width, height: of the frames that will be written.
+        stored_width, stored_height: of the picture in the file: one more where the encoder needs even sizes.
+        upright: frames come turned as the display matrix says, since the container can't hold one.
+        time_base: exact times of output frames are multiples of this many seconds.
+        rate: nominal output rate.
+        origin: seconds taken off every time.
+        notes: sentences a person should read.
+    """
+
+    clip: ClipInfo
+    container: Container
+    codec: str
+    encoder_options: tuple[tuple[str, str], ...]
+    pix_fmt: str
+    width: int
+    height: int
+    stored_width: int
+    stored_height: int
+    upright: bool
+    time_base: Fraction
+    rate: Fraction
+    origin: Fraction
+    carried: tuple[Carried, ...]
+    notes: tuple[str, ...]
+
+
+def plan_encode(
+    clip: ClipInfo, output: Path, options: EncodeOptions, *, time_base: Fraction, rate: Fraction
+) -> EncodePlan:
+    """Choose encoder, pixel format and what becomes of every other stream.
+
+    Raises:
+        OutputError: for an unknown extension, encoder or pixel format.
+        MediaToolError: if ffmpeg is missing.
+    """
+    container = container_for(output)
+    codec = options.codec or _default_codec(container, clip.pixel_format)
+    facts = _encoder_facts(codec)
+    pix_fmt, notes = _choose_pix_fmt(clip, codec, facts, options.pix_fmt)
+    upright = clip.display_matrix is not None and not container.holds_display_matrix
+    width, height = upright_size(clip) if upright else (clip.width, clip.height)
+    stored_width, stored_height = _stored_size(width, height, codec, pix_fmt)
+    if (stored_width, stored_height) != (width, height):
+        notes.append(
+            f"The picture is stored as {stored_width}x{stored_height}: {codec} needs even sizes, so its last column "
+            "or row is repeated once."
+        )
+    if upright:
+        notes.append(f"The picture is turned upright, since {output.suffix} can't store a rotation.")
+    carried, left_out = _carry_streams(clip, container)
+    return EncodePlan(
+        clip=clip,
+        container=container,
+        codec=codec,
+        encoder_options=_encoder_options(codec, facts, options),
+        pix_fmt=pix_fmt,
+        width=width,
+        height=height,
+        stored_width=stored_width,
+        stored_height=stored_height,
+        upright=upright,
+        time_base=time_base,
+        rate=rate,
+        origin=_origin(clip),
+        carried=carried,
+        notes=(*notes, *left_out),
+    )
+
+
+class Encoder:
+    """Writes frames to one file; a context manager that leaves no process behind."""
+
+    def __init__(self, plan: EncodePlan, path: Path) -> None:
+        self.plan = plan
+        self._lead: int | None = None
+        self._path = path
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Encoder:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._close_input()
+
+    def write(self, frame: Frame) -> None:
+        """Append one frame; its samples reach the encoder unchanged.
+
+        Raises:
+            OutputError: if ffmpeg has ended.
+        """
+        if self._process is None:
+            self._start(frame.pts)
+        assert self._process is not None and self._process.stdin is not None and self._lead is not None
+        planes = [self._stored(plane) for plane in frame.planes]
+        pts = frame.pts - self.plan.origin + self._lead
+        try:
+            self._process.stdin.write(frame_header(pts, sum(plane.nbytes for plane in planes)))
+            for plane in planes:
+                self._process.stdin.write(plane.data)
+        except (BrokenPipeError, ConnectionResetError):
+            self._fail()
+
+    def finish(self) -> None:
+        """End the film and wait for the file.
+
+        Raises:
+            OutputError: if ffmpeg fails.
+        """
+        assert self._process is not None
+        self._close_input()
+        if self._process.wait() != 0:
+            self._fail()
+
+    def _start(self, first: Fraction) -> None:
+        start = first - self.plan.origin
+        # Matroska has no negative times: whole seconds are added here and taken off again by ffmpeg.
+        self._lead = max(0, -(start.numerator // start.denominator))
+        self._process = subprocess.Popen(
+            _command(self.plan, self._path, self._lead),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._process.stdin and self._process.stderr
+        self._drain = StderrDrain(self._process.stderr)
+        plan = self.plan
+        header = stream_header(plan.clip.pixel_format, plan.stored_width, plan.stored_height, plan.rate)
+        self._process.stdin.write(header)
+
+    def _stored(self, plane: Plane) -> Plane:
+        """The plane with its last column and row repeated where the stored picture is larger."""
+        if (self.plan.stored_width, self.plan.stored_height) == (self.plan.width, self.plan.height):
+            return np.ascontiguousarray(plane)
+        if plane.shape != (self.plan.height, self.plan.width):
+            return np.ascontiguousarray(plane)
+        below, right = self.plan.stored_height - self.plan.height, self.plan.stored_width - self.plan.width
+        return np.pad(plane, ((0, below), (0, right)), mode="edge")
+
+    def _close_input(self) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        with suppress(BrokenPipeError):  # ffmpeg has ended; its exit code and its words tell why
+            self._process.stdin.close()
+
+    def _fail(self) -> None:
+        assert self._process is not None
+        self._close_input()
+        self._process.wait()
+        reason = self._drain.reason()
+        if "No space left" in reason:
+            raise OutputError("The disk is full.", f"Free some space for {self._path.parent} and run again.")
+        raise OutputError(
+            f"ffmpeg could not encode with {self.plan.codec}: {reason}.",
+            "Check --codec, --preset, --crf, --pix-fmt and --encoder-arg.",
+        )
+
+
+def _command(plan: EncodePlan, path: Path, lead: int) -> list[str]:
+    clip = plan.clip
+    frames = ffmpeg.input("pipe:0", format="matroska", itsoffset=-lead)
+    source = ffmpeg.input(
+        source_url(clip.path), protocol_whitelist="file,crypto", itsoffset=f"{float(-plan.origin):.6f}"
+    )
+    streams = [frames["v:0"], *(source[str(carried.stream.index)] for carried in plan.carried)]
+    options: dict[str, Any] = {
+        "format": plan.container.muxer,
+        "c": "copy",
+        "c:v:0": plan.codec,
+        "filter:v:0": ",".join(_filters(plan)),
+        "pix_fmt:v:0": plan.pix_fmt,
+        "fps_mode": "passthrough",
+        "enc_time_base": f"{plan.time_base.numerator}:{plan.time_base.denominator}",
+        "max_muxing_queue_size": 4096,
+        **{f"{name}:v:0": value for name, value in plan.encoder_options},
+        **{f"c:{n}": carried.codec for n, carried in enumerate(plan.carried, start=1)},
+        **dict(plan.container.muxer_options),
+    }
+    if clip.colour.chroma_location:
+        options["chroma_sample_location:v:0"] = clip.colour.chroma_location
+    if plan.container.holds_time_base:
+        options["video_track_timescale"] = plan.time_base.denominator
+    if plan.carried:
+        options["map_metadata"] = 1
+        options["map_chapters"] = 1
+        options["map_metadata:s:v:0"] = f"1:s:{clip.stream_index}"
+    stream = ffmpeg.output(*streams, f"file:{path.absolute()}", **options).global_args(
+        "-hide_banner", "-nostdin", "-y", "-copyts", "-loglevel", "repeat+level+warning"
+    )
+    command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    return command
+
+
+def _filters(plan: EncodePlan) -> list[str]:
+    """Filters that describe the picture and touch none of its samples."""
+    colour = plan.clip.colour
+    described = {
+        "range": colour.range,
+        "color_primaries": colour.primaries,
+        "color_trc": colour.transfer,
+        "colorspace": colour.matrix,
+    }
+    known = [f"{name}={value}" for name, value in described.items() if value]
+    filters = [f"setparams={':'.join(known)}"] if known else []
+    if aspect := plan.clip.sample_aspect:
+        aspect = 1 / aspect if plan.upright and plan.width != plan.clip.width else aspect
+        filters.append(f"setsar=sar={aspect.numerator}/{aspect.denominator}:max=100000")
+    return filters or ["null"]
+
+
+def _origin(clip: ClipInfo) -> Fraction:
+    if clip.container not in ARBITRARY_ORIGIN:
+        return Fraction(0)
+    return min([clip.start, *(s.start for s in clip.streams if s.start is not None)])
+
+
+def _default_codec(container: Container, pixel_format: PixelFormat) -> str:
+    rgb = pixel_format.chroma is Chroma.RGB and container.video_codec == "libx264"
+    return "libx264rgb" if rgb else container.video_codec
+
+
+def _encoder_facts(codec: str) -> str:
+    """What ``ffmpeg -h encoder=...`` says of an encoder: its options and pixel formats."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", codec):
+        raise OutputError(f"{codec} is not the name of an encoder.", "See ffmpeg -encoders for the names.")
+    told = subprocess.run(
+        [find_tool("ffmpeg"), "-hide_banner", "-h", f"encoder={codec}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        check=False,
+    ).stdout
+    if f"Encoder {codec} [" not in told and f"Encoder lib{codec} [" not in told and "pixel formats" not in told:
+        raise OutputError(
+            f"The installed ffmpeg has no video encoder named {codec}.", "See ffmpeg -encoders for the names."
+        )
+    return told
+
+
+def _choose_pix_fmt(clip: ClipInfo, codec: str, facts: str, wanted: str | None) -> tuple[str, list[str]]:
+    listed = re.search(r"Supported pixel formats: (.*)", facts)
+    supported = listed[1].split() if listed else []
+    if wanted is not None:
+        if supported and wanted not in supported:
+            raise OutputError(f"{codec} can't store {wanted}.", f"It takes: {' '.join(supported)}.")
+        return wanted, []
+    own = clip.pixel_format
+    if own.name in supported or not supported:
+        return own.name, []
+    full_range = own.name.replace("yuv", "yuvj")
+    if full_range in supported and clip.colour.range == "pc":
+        return full_range, []
+    packed = [name for name in PACKED_RGB if name in supported]
+    if own.chroma is Chroma.RGB and own.depth == 8 and packed:
+        return packed[0], []
+    chosen = _nearest(own, supported)
+    return chosen, [f"The picture is stored as {chosen}: {codec} can't store {own.name}."]
+
+
+def _nearest(own: PixelFormat, supported: Sequence[str]) -> str:
+    """The supported format that loses least: the same chroma in the next depth, else the most chroma."""
+    known = [PIXEL_FORMATS[name] for name in supported if name in PIXEL_FORMATS]
+    same = [f for f in known if f.chroma is own.chroma]
+    richest = [f for f in known if f.chroma is not Chroma.GRAY or own.chroma is Chroma.GRAY]
+    order = (Chroma.C420, Chroma.C422, Chroma.C444, Chroma.RGB)
+    for candidates in (same, sorted(richest, key=lambda f: -order.index(f.chroma) if f.chroma in order else 0)):
+        if candidates:
+            return min(candidates, key=lambda f: (abs(f.depth - own.depth), -f.depth)).name
+    return supported[0]
+
+
+def _stored_size(width: int, height: int, codec: str, pix_fmt: str) -> tuple[int, int]:
+    """Width and height rounded up to what the encoder takes."""
+    if codec in TAKES_ODD_SIZES:
+        return width, height
+    even_width = any(chroma in pix_fmt for chroma in ("420", "422", "nv", "p010"))
+    even_height = any(chroma in pix_fmt for chroma in ("420", "nv12", "nv21", "p010"))
+    return width + width % 2 * even_width, height + height % 2 * even_height
+
+
+def _encoder_options(codec: str, facts: str, options: EncodeOptions) -> tuple[tuple[str, str], ...]:
+    chosen: dict[str, str] = {}
+    crf = options.crf if options.crf is not None else DEFAULT_CRF.get(codec)
+    preset = options.preset or DEFAULT_PRESET.get(codec)
+    if options.crf is not None and not re.search(r"^ *-crf ", facts, re.MULTILINE):
+        raise OutputError(f"{codec} has no --crf.", "Leave --crf out, or set its quality with --encoder-arg.")
+    if options.preset is not None and not re.search(r"^ *-preset ", facts, re.MULTILINE):
+        raise OutputError(f"{codec} has no --preset.", "Leave --preset out.")
+    if crf is not None:
+        # x264 reads crf 0 as lossless in 8 bit only; qp 0 means it in every depth.
+        lossless = codec.startswith("libx264") and crf == 0
+        chosen["qp" if lossless else "crf"] = f"{crf:g}"
+    if codec.startswith("libvpx"):
+        chosen["b"] = "0"
+        chosen["row-mt"] = "1"
+    if preset is not None:
+        chosen["preset"] = preset
+    chosen.update(options.encoder_args)
+    return tuple(chosen.items())
+
+
+def _carry_streams(clip: ClipInfo, container: Container) -> tuple[tuple[Carried, ...], list[str]]:
+    """Copy what the container holds, convert what it is usual to convert, and say what is left out."""
+    # ffmpeg shows the text track behind an mp4's chapters as data; the muxer makes it anew from the chapters.
+    streams = [s for s in clip.streams if not (s.codec == "bin_data" and clip.chapters)]
+    if not streams or _muxer_takes(clip, container, [Carried(s, "copy") for s in streams]):
+        return tuple(Carried(s, "copy") for s in streams), []
+    carried, left_out = [], []
+    for stream in streams:
+        usual = {"audio": container.audio_codec, "subtitle": container.subtitle_codec}.get(stream.kind)
+        choices = [Carried(stream, codec) for codec in ("copy", usual) if codec]
+        taken = next((choice for choice in choices if _muxer_takes(clip, container, [choice])), None)
+        if taken is None:
+            left_out.append(
+                f"The {stream.kind} stream {stream.index} ({stream.codec}) is left out: no way to store it."
+            )
+            continue
+        carried.append(taken)
+        if taken.codec != "copy":
+            left_out.append(f"The {stream.kind} stream {stream.index} ({stream.codec}) is converted to {taken.codec}.")
+    return tuple(carried), left_out
+
+
+def _muxer_takes(clip: ClipInfo, container: Container, carried: Sequence[Carried]) -> bool:
+    """Ask ffmpeg itself, with the first second of the streams and no file."""
+    source = ffmpeg.input(source_url(clip.path), protocol_whitelist="file,crypto")
+    stream = ffmpeg.output(
+        *(source[str(c.stream.index)] for c in carried),
+        "/dev/null",
+        format=container.muxer,
+        t=1,
+        **{f"c:{n}": c.codec for n, c in enumerate(carried)},
+    ).global_args("-hide_banner", "-nostdin", "-y", "-loglevel", "quiet")
+    command = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0

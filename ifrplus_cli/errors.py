@@ -1,0 +1,37 @@
+"""The one exception family: what happened, and what to do about it."""
+
+from __future__ import annotations
+
+
+class IfrplusError(Exception):
+    """A foreseeable failure.
+
+    Attributes:
+        message: one sentence that says what happened.
+        hint: one sentence that says what to do, or an empty string.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(IfrplusError):
+    """The source cannot be read, or is not a film."""
+
+
+class OutputError(IfrplusError):
+    """The result cannot be written, or is not what was promised."""
+
+
+class MediaToolError(IfrplusError):
+    """ffmpeg or ffprobe is missing or failed."""
+
+
+class ModelError(IfrplusError):
+    """Weights or network cannot be used."""
+
+
+class DeviceError(IfrplusError):
+    """The chosen device is not there or does not work."""

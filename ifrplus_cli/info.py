@@ -1,0 +1,93 @@
+"""What a clip is, what would be done with it, and what that would cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+
+from ifrplus_cli.colour import Converter
+from ifrplus_cli.decode import Decoder
+from ifrplus_cli.interpolate import Interpolator, LoadedModel
+from ifrplus_cli.media import ClipInfo
+from ifrplus_cli.upsample import Job
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run would take on this machine.
+
+    Attributes:
+        seconds_per_frame: for one made frame, measured on the clip's first two frames.
+        seconds: for the whole run, if every gap has motion.
+    """
+
+    seconds_per_frame: float
+    seconds: float
+
+
+def describe_clip(clip: ClipInfo) -> dict[str, object]:
+    """Facts about the source, as plain data."""
+    return {
+        "file": str(clip.path),
+        "container": clip.container,
+        "codec": clip.codec,
+        "size": f"{clip.width}x{clip.height}",
+        "pixel_format": clip.source_format,
+        "colour": {
+            "matrix": clip.colour.matrix,
+            "primaries": clip.colour.primaries,
+            "transfer": clip.colour.transfer,
+            "range": clip.colour.range,
+        },
+        "sample_aspect": str(clip.sample_aspect or 1),
+        "turned": clip.display_matrix is not None,
+        "frames": len(clip.packet_pts),
+        "rate": rate_text(clip.rate),
+        "variable_rate": clip.variable_rate,
+        "start": round(float(clip.start), 6),
+        "duration": round(float(clip.duration), 6),
+        "interlaced": clip.interlaced,
+        "streams": [{"index": s.index, "kind": s.kind, "codec": s.codec} for s in clip.streams],
+        "chapters": clip.chapters,
+    }
+
+
+def describe_job(job: Job) -> dict[str, object]:
+    """What would be done, as plain data."""
+    encode = job.encode
+    tile_height, tile_width = job.tiles.tile_size
+    return {
+        "file": str(job.output),
+        "frames": job.expected_frames,
+        "rate": rate_text(encode.rate),
+        "codec": encode.codec,
+        "encoder_options": dict(encode.encoder_options),
+        "pixel_format": encode.pix_fmt,
+        "size": f"{encode.stored_width}x{encode.stored_height}",
+        "tiles": f"{job.tiles.count} of {tile_width}x{tile_height}",
+        "streams": [{"index": c.stream.index, "kind": c.stream.kind, "as": c.codec} for c in encode.carried],
+        "notes": list(encode.notes),
+    }
+
+
+def measure_cost(job: Job, model: LoadedModel) -> Cost | None:
+    """Run the network on the clip's first two frames; None if it has only one."""
+    convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
+    with Decoder(job.clip, upright=job.encode.upright) as decoder:
+        images = [convert.to_rgb(frame.planes) for frame in islice(decoder, 2)]
+    if len(images) < 2:
+        return None
+    interpolate = Interpolator(model, job.tiles)
+    interpolate(images[0], images[1], [Fraction(1, 2)])  # compiles
+    started = time.perf_counter()
+    convert.to_planes(interpolate(images[0], images[1], [Fraction(1, 2)])[0])
+    seconds = time.perf_counter() - started
+    made = job.expected_frames - len(job.clip.packet_pts)
+    return Cost(seconds, seconds * made)
+
+
+def rate_text(rate: Fraction) -> str:
+    """A rate as people write it, with the exact ratio where it is not a whole number."""
+    return str(rate.numerator) if rate.denominator == 1 else f"{float(rate):.3f} ({rate})"

@@ -1,0 +1,203 @@
+"""The values that flow from one stage to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Plane = npt.NDArray[np.unsignedinteger]  # H x W samples, uint8 or uint16 (native order)
+Image = npt.NDArray[np.float32]  # H x W x 3 RGB, nominally 0..1, not clipped
+
+
+class Chroma(Enum):
+    """Chroma layout of a raw frame; the value is (horizontal, vertical) subsampling as a power of two."""
+
+    GRAY = None
+    C444 = (0, 0)
+    C422 = (1, 0)
+    C420 = (1, 1)
+    RGB = "rgb"
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """How the samples of a raw frame lie in memory: planar, 8 bit in bytes, more in little-endian 16-bit words.
+
+    Attributes:
+        name: ffmpeg's name of the format, e.g. ``yuv420p10le``.
+        chroma: layout of the planes. RGB stands for ffmpeg's planar G, B, R order.
+        depth: bits a sample, 8 to 16.
+    """
+
+    name: str
+    chroma: Chroma
+    depth: int
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """Numpy type of a sample."""
+        return np.uint8 if self.depth == 8 else np.uint16
+
+    def plane_shapes(self, width: int, height: int) -> tuple[tuple[int, int], ...]:
+        """(height, width) of each plane of a picture of ``width`` x ``height``; odd sizes round chroma up."""
+        if self.chroma is Chroma.GRAY:
+            return ((height, width),)
+        if self.chroma is Chroma.RGB:
+            return ((height, width),) * 3
+        across, down = self.chroma.value
+        chroma = (-(-height >> down), -(-width >> across))
+        return ((height, width), chroma, chroma)
+
+    def frame_bytes(self, width: int, height: int) -> int:
+        """Bytes of one raw picture."""
+        sample = np.dtype(self.dtype).itemsize
+        return sample * sum(h * w for h, w in self.plane_shapes(width, height))
+
+
+def _formats() -> dict[str, PixelFormat]:
+    made = {}
+    for chroma, stem in (
+        (Chroma.GRAY, "gray"),
+        (Chroma.C420, "yuv420p"),
+        (Chroma.C422, "yuv422p"),
+        (Chroma.C444, "yuv444p"),
+        (Chroma.RGB, "gbrp"),
+    ):
+        for depth in (8, 10, 12):
+            name = stem if depth == 8 else f"{stem}{depth}le"
+            made[name] = PixelFormat(name, chroma, depth)
+    return made
+
+
+PIXEL_FORMATS: dict[str, PixelFormat] = _formats()
+
+
+@dataclass(frozen=True)
+class ColourTags:
+    """Colour description of a stream in ffmpeg's words; None where the clip does not say.
+
+    Attributes:
+        matrix: ``bt709``, ``smpte170m``, ``bt470bg``, ``bt2020nc``, ``gbr`` ...
+        range: ``tv`` (limited) or ``pc`` (full).
+    """
+
+    primaries: str | None = None
+    transfer: str | None = None
+    matrix: str | None = None
+    range: str | None = None
+    chroma_location: str | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture in the clip's own planes.
+
+    Attributes:
+        pts: presentation time in seconds, exact.
+        planes: arrays of ``PixelFormat.plane_shapes``, read-only by convention: they are passed on, never changed.
+    """
+
+    pts: Fraction
+    planes: tuple[Plane, ...] = field(repr=False)
+
+
+class PairKind(Enum):
+    """What lies between two neighbouring source frames."""
+
+    MOTION = "motion"
+    CUT = "cut"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two neighbouring source frames; ``index`` counts pairs from 0."""
+
+    index: int
+    left: Frame
+    right: Frame
+    kind: PairKind
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One output frame to be: its time in seconds, and where it lies in its pair (0 is the left frame itself)."""
+
+    pts: Fraction
+    t: Fraction
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """A stream that is carried along rather than interpolated.
+
+    Attributes:
+        kind: ``audio``, ``subtitle``, ``attachment``, ``data`` or ``video`` (cover art, a second picture).
+        start: first presentation time in seconds, None if unknown.
+        duration: in seconds, None if unknown.
+    """
+
+    index: int
+    kind: str
+    codec: str
+    start: Fraction | None
+    duration: Fraction | None
+    attached_picture: bool = False
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What a film is, from its headers and the packet list of its main video stream; nothing is decoded for it.
+
+    Attributes:
+        container: ffmpeg's name of the demuxer, e.g. ``mov,mp4,m4a,3gp,3g2,mj2``.
+        decode_format: what the decoder is asked for: same bytes as ``pixel_format``, under the name that makes
+            ffmpeg leave the range alone (``yuvj420p`` for full-range ``yuv420p``).
+        time_base: seconds a unit of the stream's own pts.
+        rate: nominal rate in frames a second.
+        packet_pts: presentation times of the shown packets in units of ``time_base``, sorted; the frames that a
+            decoder returns are compared with it.
+        decode_times_only: the container says when to decode but not when to show a frame (AVI): the decoder's
+            delay must be taken off again.
+        last_duration: seconds that the last frame is shown.
+        pixel_format: the format frames are decoded to: the stream's own, or the nearest planar one.
+        display_matrix: nine integers of the container's rotation and mirroring, None without one.
+    """
+
+    path: Path
+    container: str
+    stream_index: int
+    codec: str
+    width: int
+    height: int
+    source_format: str
+    decode_format: str
+    pixel_format: PixelFormat
+    colour: ColourTags
+    sample_aspect: Fraction | None
+    display_matrix: tuple[int, ...] | None
+    time_base: Fraction
+    rate: Fraction
+    packet_pts: tuple[int, ...] = field(repr=False)
+    last_duration: Fraction
+    variable_rate: bool
+    decode_times_only: bool
+    damaged_packets: int
+    streams: tuple[StreamInfo, ...]
+    chapters: int
+    interlaced: bool
+
+    @property
+    def start(self) -> Fraction:
+        """First presentation time in seconds."""
+        return self.packet_pts[0] * self.time_base
+
+    @property
+    def duration(self) -> Fraction:
+        """From the first frame's appearance to the end of the last one, in seconds."""
+        return self.packet_pts[-1] * self.time_base + self.last_duration - self.start

@@ -1,0 +1,67 @@
+"""Run one stage ahead of the next in a thread of its own, with a bounded queue between them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+POLL_S = 0.1
+
+
+class Prefetch(Generic[Item]):
+    """Iterates over what ``source`` yields while a thread works up to ``depth`` items ahead.
+
+    An exception in the source comes out where its next item would have. Closing stops the thread, whatever state it
+    is in; leaving the ``with`` block closes.
+    """
+
+    def __init__(self, source: Iterator[Item], depth: int) -> None:
+        self._source = source
+        self._queue: queue.Queue[tuple[str, Item | BaseException | None]] = queue.Queue(maxsize=depth)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Prefetch[Item]:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Item]:
+        while True:
+            kind, value = self._queue.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                assert isinstance(value, BaseException)
+                raise value
+            yield value  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Stop the thread and wait for the item it is working on."""
+        self._stopped.set()
+        while self._thread.is_alive():
+            with suppress(queue.Empty):
+                self._queue.get_nowait()
+            self._thread.join(POLL_S)
+
+    def _work(self) -> None:
+        try:
+            for item in self._source:
+                if not self._put(("item", item)):
+                    return
+            self._put(("end", None))
+        except BaseException as error:
+            self._put(("error", error))
+
+    def _put(self, entry: tuple[str, Item | BaseException | None]) -> bool:
+        while not self._stopped.is_set():
+            with suppress(queue.Full):
+                self._queue.put(entry, timeout=POLL_S)
+                return True
+        return False

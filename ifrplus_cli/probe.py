@@ -1,0 +1,266 @@
+"""What a film is: headers and packet times, read with ffprobe; nothing is decoded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from ifrplus_cli.errors import InputError, MediaToolError
+from ifrplus_cli.media import PIXEL_FORMATS, ClipInfo, ColourTags, PixelFormat, StreamInfo
+
+INSTALL_HINT = "Install it with: apt-get install -y ffmpeg (or set {variable} to the program)."
+# Demuxers that read anything at all (tty shows any text as a picture) or read other files than the one named.
+REFUSED_DEMUXERS = {"tty", "concat", "image2", "lavfi"}
+# Formats whose samples ffmpeg repacks without loss into a planar format of ours.
+REPACKED = {
+    "nv12": "yuv420p",
+    "nv21": "yuv420p",
+    "nv16": "yuv422p",
+    "nv24": "yuv444p",
+    "yuyv422": "yuv422p",
+    "uyvy422": "yuv422p",
+    "yuvj420p": "yuv420p",
+    "yuvj422p": "yuv422p",
+    "yuvj444p": "yuv444p",
+    "p010le": "yuv420p10le",
+    "p210le": "yuv422p10le",
+    "y210le": "yuv422p10le",
+    "p410le": "yuv444p10le",
+}
+
+
+def find_tool(name: str) -> str:
+    """Path of ``ffmpeg`` or ``ffprobe``: ``IFRPLUS_FFMPEG`` / ``IFRPLUS_FFPROBE`` first, then PATH.
+
+    Raises:
+        MediaToolError: if it is not there.
+    """
+    variable = f"IFRPLUS_{name.upper()}"
+    wanted = os.environ.get(variable) or name
+    found = shutil.which(wanted)
+    if found is None:
+        raise MediaToolError(f"The program {wanted} was not found.", INSTALL_HINT.format(variable=variable))
+    return found
+
+
+def source_url(path: Path) -> str:
+    """The path as an ffmpeg input that is always read as one local file, whatever characters it has."""
+    return f"file:{path.absolute()}"
+
+
+def upright_size(clip: ClipInfo) -> tuple[int, int]:
+    """Width and height of the picture after the display matrix is applied."""
+    turned = clip.display_matrix is not None and clip.display_matrix[0] == 0
+    return (clip.height, clip.width) if turned else (clip.width, clip.height)
+
+
+def probe(path: Path) -> ClipInfo:
+    """Read what the film at ``path`` is.
+
+    Raises:
+        InputError: if it is missing, unreadable or has no picture.
+        MediaToolError: if ffprobe is missing.
+    """
+    _check_file(path)
+    header = _ffprobe(path, show_chapters=None)
+    container = header["format"]["format_name"]
+    if set(container.split(",")) & REFUSED_DEMUXERS:
+        raise InputError(f"{path.name} is not a film.", "Give a video file such as .mp4, .mov, .mkv or .webm.")
+    video = _main_video(path, header["streams"])
+    packets = _ffprobe(path, select_streams=str(video["index"]), show_entries="packet=pts,dts,duration,flags")
+    return _clip_info(path, container, video, header, packets.get("packets", []))
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder.", "Give one video file.")
+    if not path.exists():
+        raise InputError(f"{path} does not exist.", "Check the spelling of the path.")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} can't be read.", "Check the permissions of the file.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name} is empty.", "Copy or download the file again.")
+
+
+def _ffprobe(path: Path, **options: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = ffmpeg.probe(
+            source_url(path), cmd=find_tool("ffprobe"), v="error", protocol_whitelist="file,crypto", **options
+        )
+    except ffmpeg.Error as error:
+        raise InputError(
+            f"{path.name} can't be read as a film: {last_line(error.stderr, path)}.",
+            "The file may be damaged, cut short, or not a video at all.",
+        ) from error
+    return found
+
+
+def last_line(stderr: bytes | str, path: Path) -> str:
+    """The last thing ffmpeg said, without addresses and without the path, fit to stand in a sentence."""
+    text = stderr.decode("utf-8", "replace") if isinstance(stderr, bytes) else stderr
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = lines[-1] if lines else "no reason was given"
+    for name in (source_url(path), str(path.absolute()), str(path)):
+        said = said.replace(f"{name}: ", "")
+    if said.startswith("[") and "] " in said:
+        said = said.split("] ", 1)[1]
+    return said.rstrip(".")
+
+
+def _main_video(path: Path, streams: list[dict[str, Any]]) -> dict[str, Any]:
+    pictures = [s for s in streams if s.get("codec_type") == "video" and not s["disposition"]["attached_pic"]]
+    if not pictures:
+        raise InputError(f"{path.name} has no video stream.", "Give a file with a moving picture.")
+    video = next((s for s in pictures if s["disposition"]["default"]), pictures[0])
+    if "codec_name" not in video or video["codec_name"] == "unknown" or not video.get("width"):
+        raise InputError(
+            f"The installed ffmpeg has no decoder for the video in {path.name}.",
+            "Install a newer ffmpeg, or convert the file first.",
+        )
+    if "pix_fmt" not in video or video["pix_fmt"] == "unknown":
+        raise InputError(f"The video in {path.name} can't be decoded: its stream is damaged.", "Get a sound copy.")
+    return video
+
+
+def _clip_info(
+    path: Path, container: str, video: dict[str, Any], header: dict[str, Any], packets: list[dict[str, Any]]
+) -> ClipInfo:
+    time_base = Fraction(video["time_base"])
+    shown = [p for p in packets if "D" not in p.get("flags", "")]
+    if not shown:
+        raise InputError(f"{path.name} has no frames in its video stream.", "The file may be damaged or empty.")
+    timed = [p for p in shown if "pts" in p or "dts" in p]
+    times = sorted({int(p["pts"] if "pts" in p else p["dts"]) for p in timed})
+    if len(timed) < len(shown):
+        times = _untimed(times, len(shown), video, time_base)
+    rate = _nominal_rate(video, times, time_base)
+    source_format = video["pix_fmt"]
+    return ClipInfo(
+        path=path,
+        container=container,
+        stream_index=video["index"],
+        codec=video["codec_name"],
+        width=video["width"],
+        height=video["height"],
+        source_format=source_format,
+        decode_format=_decode_format(source_format),
+        pixel_format=_pixel_format(source_format),
+        colour=_colour_tags(video),
+        sample_aspect=_ratio(video.get("sample_aspect_ratio", "")),
+        display_matrix=_display_matrix(video),
+        time_base=time_base,
+        rate=rate,
+        packet_pts=tuple(times),
+        last_duration=_last_duration(shown, times, time_base, rate),
+        variable_rate=_is_variable(times, time_base),
+        decode_times_only=not any("pts" in p for p in shown[1:]),
+        damaged_packets=sum("C" in p.get("flags", "") for p in shown),
+        streams=tuple(_stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
+        chapters=len(header.get("chapters", [])),
+        interlaced=video.get("field_order", "progressive") in {"tt", "bb", "tb", "bt"},
+    )
+
+
+def _untimed(times: list[int], count: int, video: dict[str, Any], time_base: Fraction) -> list[int]:
+    """Times for packets of which some carry none: the nominal clock from the first known time."""
+    start = times[0] if times else 0
+    step = 1 / (_ratio(video.get("r_frame_rate", "")) or Fraction(25)) / time_base
+    return [start + round(n * step) for n in range(count)]
+
+
+def _pixel_format(name: str) -> PixelFormat:
+    """The planar format that holds the samples of format ``name`` without loss where there is one."""
+    name = REPACKED.get(name, name)
+    if name in PIXEL_FORMATS:
+        return PIXEL_FORMATS[name]
+    deep = any(f"{depth}" in name for depth in (48, 64)) or name.endswith(("le", "be"))
+    if name.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal", "x2")):
+        return PIXEL_FORMATS["gbrp12le" if deep else "gbrp"]
+    if name.startswith(("gray", "ya", "mono")):
+        return PIXEL_FORMATS["gray12le" if deep else "gray"]
+    stem = "yuv420p" if "420" in name or "410" in name else "yuv422p" if "422" in name else "yuv444p"
+    return PIXEL_FORMATS[f"{stem}12le" if deep else stem]
+
+
+def _decode_format(name: str) -> str:
+    return name if name.startswith("yuvj") else _pixel_format(name).name
+
+
+def _colour_tags(video: dict[str, Any]) -> ColourTags:
+    def known(key: str) -> str | None:
+        value = video.get(key)
+        return None if value in (None, "unknown", "reserved", "unspecified") else str(value)
+
+    full = "pc" if video["pix_fmt"].startswith("yuvj") else None
+    return ColourTags(
+        primaries=known("color_primaries"),
+        transfer=known("color_transfer"),
+        matrix=known("color_space"),
+        range=known("color_range") or full,
+        chroma_location=known("chroma_location"),
+    )
+
+
+def _display_matrix(video: dict[str, Any]) -> tuple[int, ...] | None:
+    for data in video.get("side_data_list", []):
+        if "displaymatrix" in data:
+            rows = [line.split(":", 1)[1].split() for line in data["displaymatrix"].splitlines() if ":" in line]
+            return tuple(int(value) for row in rows for value in row)
+    return None
+
+
+def _ratio(text: str) -> Fraction | None:
+    above, _, below = text.replace(":", "/").partition("/")
+    if not above.isdigit() or not below.isdigit() or int(above) == 0 or int(below) == 0:
+        return None
+    return Fraction(int(above), int(below))
+
+
+def _gaps(times: list[int]) -> list[int]:
+    return [after - before for before, after in pairwise(times)]
+
+
+def _nominal_rate(video: dict[str, Any], times: list[int], time_base: Fraction) -> Fraction:
+    """The stream's own rate where its frames keep to it, else the rate of the most common gap."""
+    stated = [_ratio(video.get(key, "")) for key in ("r_frame_rate", "avg_frame_rate")]
+    gaps = Counter(_gaps(times))
+    if not gaps:
+        return next((rate for rate in stated if rate), Fraction(25))
+    usual = gaps.most_common(1)[0][0] * time_base
+    near = [rate for rate in stated if rate and abs(1 / rate - usual) <= time_base]
+    return near[0] if near else (1 / usual).limit_denominator(1001)
+
+
+def _is_variable(times: list[int], time_base: Fraction) -> bool:
+    """Whether gaps differ by more than a container's rounding to its time base explains."""
+    gaps = _gaps(times)
+    return bool(gaps) and (max(gaps) - min(gaps)) > 1
+
+
+def _last_duration(shown: list[dict[str, Any]], times: list[int], time_base: Fraction, rate: Fraction) -> Fraction:
+    last = max(shown, key=lambda packet: int(packet.get("pts", packet.get("dts", 0))))
+    if int(last.get("duration", 0)) > 0:
+        return int(last["duration"]) * time_base
+    gaps = _gaps(times)
+    return gaps[-1] * time_base if gaps else 1 / rate
+
+
+def _stream_info(stream: dict[str, Any]) -> StreamInfo:
+    def seconds(key: str) -> Fraction | None:
+        return Fraction(stream[key]) if stream.get(key, "N/A") != "N/A" else None
+
+    return StreamInfo(
+        index=stream["index"],
+        kind=stream.get("codec_type", "data"),
+        codec=stream.get("codec_name", "unknown"),
+        start=seconds("start_time"),
+        duration=seconds("duration"),
+        attached_picture=bool(stream.get("disposition", {}).get("attached_pic")),
+    )

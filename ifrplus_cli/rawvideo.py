@@ -1,0 +1,91 @@
+"""Raw frames with exact times as a byte stream: Matroska with uncompressed video, one cluster a frame.
+
+A bare rawvideo pipe has no times; this is the smallest stream that has, and ffmpeg reads it from a pipe.
+Element numbers are those of RFC 9559 (Matroska) and RFC 8794 (EBML).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from ifrplus_cli.media import Chroma, PixelFormat
+
+NANOSECONDS = 10**9
+UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
+# libavcodec's fourcc of a raw format: fixed letters for 8 bit; kind, plane count, chroma and depth for more.
+FOURCC_8_BIT = {
+    Chroma.GRAY: b"Y800",
+    Chroma.C420: b"I420",
+    Chroma.C422: b"Y42B",
+    Chroma.C444: b"444P",
+    Chroma.RGB: b"G3\x00\x08",
+}
+FOURCC_DEEP = {
+    Chroma.GRAY: b"Y1\x00",
+    Chroma.C420: b"Y3\x0b",
+    Chroma.C422: b"Y3\x0a",
+    Chroma.C444: b"Y3\x00",
+    Chroma.RGB: b"G3\x00",
+}
+
+
+def stream_header(pixel_format: PixelFormat, width: int, height: int, rate: Fraction) -> bytes:
+    """All that comes before the first frame.
+
+    Args:
+        rate: nominal frames a second, from which an encoder picks its level; times come with the frames.
+    """
+    video = _element(0xB0, _uint(width)) + _element(0xBA, _uint(height)) + _element(0x2EB524, _fourcc(pixel_format))
+    track = (
+        _element(0xD7, _uint(1))
+        + _element(0x73C5, _uint(1))
+        + _element(0x83, _uint(1))
+        + _element(0x9C, _uint(0))
+        + _element(0x86, b"V_UNCOMPRESSED")
+        + _element(0x23E383, _uint(round(NANOSECONDS / rate)))
+        + _element(0xE0, video)
+    )
+    ebml = _element(0x4282, b"matroska") + _element(0x4287, _uint(4)) + _element(0x4285, _uint(2))
+    info = _element(0x2AD7B1, _uint(1)) + _element(0x4D80, b"ifrplus") + _element(0x5741, b"ifrplus")
+    return (
+        _element(0x1A45DFA3, ebml)
+        + _id(0x18538067)
+        + UNKNOWN_SIZE
+        + _element(0x1549A966, info)
+        + _element(0x1654AE6B, _element(0xAE, track))
+    )
+
+
+def frame_header(pts: Fraction, frame_bytes: int) -> bytes:
+    """What comes before the samples of one frame.
+
+    Args:
+        pts: time in seconds, not negative; kept to the nanosecond.
+        frame_bytes: size of the samples that follow.
+    """
+    block = b"\x81\x00\x00\x80"  # track 1, time as the cluster's, key frame
+    time = _element(0xE7, _uint(round(pts * NANOSECONDS)))
+    block_header = _id(0xA3) + _size(len(block) + frame_bytes) + block
+    return _id(0x1F43B675) + _size(len(time) + len(block_header) + frame_bytes) + time + block_header
+
+
+def _fourcc(pixel_format: PixelFormat) -> bytes:
+    if pixel_format.depth == 8:
+        return FOURCC_8_BIT[pixel_format.chroma]
+    return FOURCC_DEEP[pixel_format.chroma] + bytes([pixel_format.depth])
+
+
+def _id(number: int) -> bytes:
+    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _size(size: int) -> bytes:
+    return (size | 1 << 56).to_bytes(8, "big")
+
+
+def _uint(value: int) -> bytes:
+    return value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
+
+
+def _element(number: int, payload: bytes) -> bytes:
+    return _id(number) + _size(len(payload)) + payload

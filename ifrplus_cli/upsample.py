@@ -1,0 +1,308 @@
+"""The main job: a film in, the same film at a higher frame rate out."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ifrplus_cli.colour import Converter
+from ifrplus_cli.containers import write_display_matrix
+from ifrplus_cli.decode import Decoder
+from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, plan_encode
+from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.interpolate import Interpolator, LoadedModel
+from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind, Plane, Tick
+from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames
+from ifrplus_cli.prefetch import Prefetch
+from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tile, plan_tiles
+from ifrplus_cli.timeline import Timeline
+from ifrplus_cli.verify import Promise, verify
+
+PAIRS_AHEAD = 2  # decoded pairs waiting for the network
+FRAMES_AHEAD = 4  # output frames waiting for the encoder
+
+
+@dataclass(frozen=True)
+class UpsampleOptions:
+    """What a person may say about a run.
+
+    Attributes:
+        factor: output frames a source frame, above 1.
+        tile: ``auto``, ``off`` or the largest tile as (width, height) in pixels.
+        cut_threshold: 0 to 1, None for no cut detection.
+        cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
+    """
+
+    factor: Fraction = Fraction(2)
+    tile: str | tuple[int, int] = "auto"
+    tile_overlap: int = DEFAULT_OVERLAP
+    cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
+    cut_fill: str = "hold"
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that is decided before the first frame."""
+
+    clip: ClipInfo
+    output: Path
+    options: UpsampleOptions
+    timeline: Timeline
+    encode: EncodePlan
+    tiles: TilePlan
+
+    @property
+    def expected_frames(self) -> int:
+        """Output frames, going by the packets of the source."""
+        return self.timeline.count(len(self.clip.packet_pts))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: output frames written, those expected, frames the network made, seconds since the start."""
+
+    done: int
+    expected: int
+    made: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a finished run did.
+
+    Attributes:
+        pairs: number of pairs of each kind.
+        stage_seconds: seconds that each stage worked; stages overlap.
+        peak_memory_mb: the most memory this process held; ffmpeg's own is ``ffmpeg_memory_mb``.
+        notes: sentences a person should read.
+    """
+
+    frames_in: int
+    frames_out: int
+    frames_made: int
+    pairs: dict[str, int]
+    seconds: float
+    stage_seconds: dict[str, float]
+    peak_memory_mb: float
+    ffmpeg_memory_mb: float
+    result: ClipInfo = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+class StageClock:
+    """Adds up the time each stage works; every stage runs in one thread only."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time what runs inside as work of ``stage``."""
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] += time.perf_counter() - start
+
+
+def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions, model_multiple: int) -> Job:
+    """Decide everything about a run; nothing is decoded or written.
+
+    Raises:
+        IfrplusError: if the output can't be written or an option can't be met.
+    """
+    _check_output(clip.path, output, options.overwrite)
+    timeline = Timeline(options.factor)
+    encode = plan_encode(
+        clip,
+        output,
+        options.encode,
+        time_base=timeline.time_base(clip.time_base),
+        rate=clip.rate * options.factor,
+    )
+    largest = auto_tile(encode.height, encode.width) if options.tile == "auto" else options.tile
+    tile = None if isinstance(largest, str) else largest
+    tiles = plan_tiles(encode.height, encode.width, multiple=model_multiple, tile=tile, overlap=options.tile_overlap)
+    return Job(clip, output, options, timeline, encode, tiles)
+
+
+def run_job(job: Job, model: LoadedModel, progress: Callable[[Progress], None] = lambda _: None) -> Summary:
+    """Do the job; the output appears under its name only when it is finished and verified.
+
+    Raises:
+        IfrplusError: whatever goes wrong; no partial output is left.
+    """
+    started = time.perf_counter()
+    part = job.output.with_name(f".{job.output.stem}.{os.getpid()}.part{job.output.suffix}")
+    try:
+        run = _Run(job, model)
+        promise = run.encode_to(part, progress)
+        if job.clip.display_matrix and not job.encode.upright:
+            write_display_matrix(part, job.clip.display_matrix)
+        result = verify(part, promise)
+        part.replace(job.output)
+    finally:
+        part.unlink(missing_ok=True)
+    return run.summary(result, time.perf_counter() - started)
+
+
+class _Run:
+    """One run's stages and what they count."""
+
+    def __init__(self, job: Job, model: LoadedModel) -> None:
+        self.job = job
+        self.clock = StageClock()
+        self.pairs: Counter[PairKind] = Counter()
+        self.made = 0
+        self.written = 0
+        self.decoder = Decoder(job.clip, upright=job.encode.upright)
+        self.interpolate = Interpolator(model, job.tiles)
+        self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
+        self._right: tuple[Frame, Image] | None = None
+
+    def encode_to(self, path: Path, progress: Callable[[Progress], None]) -> Promise:
+        """Decode, interpolate and encode at the same time, each in its own thread."""
+        started = time.perf_counter()
+        start = last = Fraction(0)
+        with self.decoder, Encoder(self.job.encode, path) as encoder:
+            frames = self._decoded()
+            first = next(frames)
+            pairs = self._paired(chain([first], frames))
+            with Prefetch(pairs, PAIRS_AHEAD) as ahead, Prefetch(self._output(first, ahead), FRAMES_AHEAD) as output:
+                for frame in output:
+                    with self.clock("encode"):
+                        encoder.write(frame)
+                    start, last = (start, frame.pts) if self.written else (frame.pts, frame.pts)
+                    self.written += 1
+                    seconds = time.perf_counter() - started
+                    progress(Progress(self.written, self.job.expected_frames, self.made, seconds))
+            with self.clock("encode"):
+                encoder.finish()
+        return self._promise(start, last)
+
+    def summary(self, result: ClipInfo, seconds: float) -> Summary:
+        """What the run did, with all that a person should know."""
+        kilobyte = 1024
+        return Summary(
+            frames_in=self.decoder.frames,
+            frames_out=self.written,
+            frames_made=self.made,
+            pairs={kind.value: self.pairs[kind] for kind in PairKind},
+            seconds=seconds,
+            stage_seconds=dict(self.clock.seconds),
+            peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobyte,
+            ffmpeg_memory_mb=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / kilobyte,
+            result=result,
+            notes=(*self.job.encode.notes, *self._source_notes()),
+        )
+
+    def _source_notes(self) -> Iterator[str]:
+        if complaints := self.decoder.complaints:
+            yield (
+                f"The source is damaged: ffmpeg reported {complaints} errors, and {self.decoder.frames} frames could "
+                f"be decoded from {len(self.job.clip.packet_pts)} packets."
+            )
+        if repaired := self.decoder.repaired_times:
+            yield f"The source gives {repaired} of its frames no usable time; they follow at the nominal rate."
+
+    def _decoded(self) -> Iterator[Frame]:
+        frames = iter(self.decoder)
+        while True:
+            with self.clock("decode"):
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
+
+    def _paired(self, frames: Iterator[Frame]) -> Iterator[Pair]:
+        options = self.job.options
+        return pair_frames(frames, pixel_format=self.job.clip.pixel_format, cut_threshold=options.cut_threshold)
+
+    def _output(self, first: Frame, pairs: Prefetch[Pair]) -> Iterator[Frame]:
+        """All output frames: the slot of every pair, then the slot of the last frame, which is held."""
+        last, index = first, 0
+        for pair in pairs:
+            self.pairs[pair.kind] += 1
+            yield from self._slot(pair)
+            last, index = pair.right, pair.index + 1
+        for tick in self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration):
+            yield Frame(tick.pts, last.planes)
+
+    def _slot(self, pair: Pair) -> Iterator[Frame]:
+        ticks = self.job.timeline.ticks(pair.index, pair.left.pts, pair.right.pts)
+        between = [tick for tick in ticks if tick.t > 0]
+        if len(between) < len(ticks):
+            yield Frame(ticks[0].pts, pair.left.planes)
+        if pair.kind is PairKind.MOTION:
+            yield from self._made(pair, between)
+        elif pair.kind is PairKind.CUT and self.job.options.cut_fill == "blend":
+            yield from (Frame(tick.pts, _blend(pair, tick)) for tick in between)
+        else:
+            yield from (Frame(tick.pts, pair.left.planes) for tick in between)
+
+    def _made(self, pair: Pair, ticks: list[Tick]) -> Iterator[Frame]:
+        if not ticks:
+            return
+        with self.clock("colour"):
+            left, right = self._rgb(pair.left), self.convert.to_rgb(pair.right.planes)
+            self._right = (pair.right, right)
+        with self.clock("network"):
+            images = self.interpolate(left, right, [tick.t for tick in ticks])
+        for tick, image in zip(ticks, images, strict=True):
+            with self.clock("colour"):
+                planes = self.convert.to_planes(image)
+            self.made += 1
+            yield Frame(tick.pts, planes)
+
+    def _rgb(self, frame: Frame) -> Image:
+        """RGB of a left frame, kept from when it was the right one."""
+        if self._right is not None and self._right[0] is frame:
+            return self._right[1]
+        return self.convert.to_rgb(frame.planes)
+
+    def _promise(self, first: Fraction, last: Fraction) -> Promise:
+        job = self.job
+        end = last + job.clip.last_duration / job.options.factor
+        return Promise(
+            plan=job.encode,
+            frames=self.written,
+            start=first - job.encode.origin,
+            last_pts=last - job.encode.origin,
+            duration=end - first,
+        )
+
+
+def _blend(pair: Pair, tick: Tick) -> tuple[Plane, ...]:
+    """Weighted mean of both frames' planes."""
+    share = float(tick.t)
+    mixed = (
+        cv2.addWeighted(left, 1 - share, right, share, 0)
+        for left, right in zip(pair.left.planes, pair.right.planes, strict=True)
+    )
+    return tuple(np.asarray(plane) for plane in mixed)
+
+
+def _check_output(source: Path, output: Path, overwrite: bool) -> None:
+    folder = output.absolute().parent
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder.", "Give the name of a video file.")
+    if not folder.is_dir():
+        raise OutputError(f"The folder {folder} does not exist.", "Make it first.")
+    if output.exists() and output.samefile(source):
+        raise InputError("Source and output are the same file.", "Give the output another name.")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} is there already.", "Add -y to overwrite it.")
+    if not os.access(folder, os.W_OK) or (output.exists() and not os.access(output, os.W_OK)):
+        raise OutputError(f"{output} can't be written.", "Check the permissions of its folder.")

