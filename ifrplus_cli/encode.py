@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,13 @@ DEFAULT_PRESET = {"libx264": "medium", "libx264rgb": "medium", "libx265": "mediu
 TAKES_ODD_SIZES = {"ffv1", "ffvhuff", "huffyuv", "libvpx", "libvpx-vp9", "libaom-av1", "mjpeg", "png", "rawvideo"}
 # Transport streams count from wherever the transmitter's clock stood; their times say nothing about the film.
 ARBITRARY_ORIGIN = {"mpegts", "mpeg"}
+MILLISECOND = Fraction(1, 1000)
 PACKED_RGB = ("bgr0", "bgr24", "rgb24", "0rgb")
+# Maps nothing, but keeps the source among ffmpeg's inputs: titles and chapters come from it.
+NO_STREAM = "v:999?"
+# What a program wrote about the source's own video stream: its encoder, and mkvmerge's statistics.
+STATISTICS = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "SOURCE_ID", "_STATISTICS_TAGS")
+STALE_TAGS = ("encoder", *STATISTICS, *(f"{name}-eng" for name in STATISTICS))
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ def plan_encode(
         MediaToolError: if ffmpeg is missing.
     """
     container = container_for(output)
+    _check_pace(clip, container, output, rate / clip.rate)
     codec = options.codec or _default_codec(container, clip.pixel_format)
     facts = _encoder_facts(codec)
     pix_fmt, notes = _choose_pix_fmt(clip, codec, facts, options.pix_fmt)
@@ -221,7 +229,7 @@ def _command(plan: EncodePlan, path: Path, lead: int) -> list[str]:
     source = ffmpeg.input(
         source_url(clip.path), protocol_whitelist="file,crypto", itsoffset=f"{float(-plan.origin):.6f}"
     )
-    streams = [frames["v:0"], *(source[str(carried.stream.index)] for carried in plan.carried)]
+    others = [source[str(carried.stream.index)] for carried in plan.carried]
     options: dict[str, Any] = {
         "format": plan.container.muxer,
         "c": "copy",
@@ -233,21 +241,43 @@ def _command(plan: EncodePlan, path: Path, lead: int) -> list[str]:
         "max_muxing_queue_size": 4096,
         **{f"{name}:v:0": value for name, value in plan.encoder_options},
         **{f"c:{n}": carried.codec for n, carried in enumerate(plan.carried, start=1)},
+        **_last_frame_options(plan),
+        **_metadata_options(plan),
         **dict(plan.container.muxer_options),
     }
     if clip.colour.chroma_location:
         options["chroma_sample_location:v:0"] = clip.colour.chroma_location
     if plan.container.holds_time_base:
         options["video_track_timescale"] = plan.time_base.denominator
-    if plan.carried:
-        options["map_metadata"] = 1
-        options["map_chapters"] = 1
-        options["map_metadata:s:v:0"] = f"1:s:{clip.stream_index}"
-    stream = ffmpeg.output(*streams, f"file:{path.absolute()}", **options).global_args(
+    streams = [frames["v:0"], *(others or [source[NO_STREAM]])]
+    target = f"file:{path.absolute()}"
+    stream = ffmpeg.output(*streams, target, **options).global_args(
         "-hide_banner", "-nostdin", "-y", "-copyts", "-loglevel", "repeat+level+warning"
     )
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    end = command.index(target)  # ffmpeg-python takes no option twice
+    command[end:end] = [argument for name in STALE_TAGS for argument in ("-metadata:s:v:0", f"{name}=")]
     return command
+
+
+def _last_frame_options(plan: EncodePlan) -> dict[str, object]:
+    """How long the last frame is shown, where that is not the nominal time: no encoder passes it on."""
+    length = plan.clip.last_duration * plan.clip.rate / plan.rate
+    if abs(length - 1 / plan.rate) < MILLISECOND:
+        return {}
+    # Only the last frame's length counts; that of any other follows from the next one's time.
+    unit = plan.time_base if plan.container.holds_time_base else MILLISECOND
+    return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration={round(length / unit)}"}
+
+
+def _metadata_options(plan: EncodePlan) -> dict[str, object]:
+    """Titles, languages and chapters as in the source."""
+    indices = (plan.clip.stream_index, *(carried.stream.index for carried in plan.carried))
+    return {
+        "map_metadata": 1,
+        "map_chapters": 1,
+        **{f"map_metadata:s:{n}": f"1:s:{index}" for n, index in enumerate(indices)},
+    }
 
 
 def _filters(plan: EncodePlan) -> list[str]:
@@ -265,6 +295,16 @@ def _filters(plan: EncodePlan) -> list[str]:
         aspect = 1 / aspect if plan.upright and plan.width != plan.clip.width else aspect
         filters.append(f"setsar=sar={aspect.numerator}/{aspect.denominator}:max=100000")
     return filters or ["null"]
+
+
+def _check_pace(clip: ClipInfo, container: Container, output: Path, factor: Fraction) -> None:
+    """Refuse frames that would be closer together than a container without fine times can tell apart."""
+    gaps = [after - before for before, after in pairwise(clip.packet_pts)]
+    if gaps and not container.holds_time_base and min(gaps) * clip.time_base / factor < MILLISECOND:
+        raise OutputError(
+            f"{output.suffix} can't hold frames less than a millisecond apart, as these would be.",
+            "Write to .mp4 or .mov instead, or choose a smaller --factor.",
+        )
 
 
 def _origin(clip: ClipInfo) -> Fraction:
@@ -373,7 +413,7 @@ def _carry_streams(clip: ClipInfo, container: Container) -> tuple[tuple[Carried,
         taken = next((choice for choice in choices if _muxer_takes(clip, container, [choice])), None)
         if taken is None:
             left_out.append(
-                f"The {stream.kind} stream {stream.index} ({stream.codec}) is left out: no way to store it."
+                f"The {stream.kind} stream {stream.index} ({stream.codec}) can't be stored and is left out."
             )
             continue
         carried.append(taken)

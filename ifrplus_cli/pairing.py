@@ -1,8 +1,8 @@
 """Frames to pairs marked MOTION, CUT or DUPLICATE.
 
 A cut is where motion cannot explain the right frame by the left one. Both frames are made small, and their fine
-detail is correlated after motion compensation. Detail keeps its correlation when brightness and contrast change, so that
-flashes and fades are no cuts; compensation keeps it under pans and large motion.
+detail is correlated after motion compensation. Detail keeps its correlation when brightness and contrast change, so
+that flashes and fades are no cuts; compensation keeps it under pans and large motion.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _stretch(luma: _Luma) -> _Luma:
 
 def _compensate(luma: _Luma, target: _Luma, source: _Luma) -> _Luma:
     """Warp ``luma`` back by the dense inverse search flow (Kroeger et al., ECCV 2016) from ``target`` to ``source``."""
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(target, source, None)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(target, source, None)
     height, width = luma.shape
     flow += np.dstack(np.meshgrid(np.arange(width), np.arange(height)))
     return cv2.remap(luma, flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -49,7 +49,7 @@ def dis_flow(source: Image, target: Image) -> Flow:
     """
     height, width = source.shape[:2]
     size = _matching_size(width, height)
-    matcher = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    matcher = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = matcher.calc(_grey(source, size), _grey(target, size), None)
     to_full = np.array([width / size[0], height / size[1]], np.float32)
     return cv2.resize(flow, (width // GRID, height // GRID), interpolation=cv2.INTER_AREA) * to_full

@@ -78,6 +78,21 @@ def probe(path: Path) -> ClipInfo:
     return _clip_info(path, container, video, header, packets.get("packets", []))
 
 
+def packet_span(path: Path, stream_index: int, *, first_only: bool = False) -> tuple[Fraction, Fraction] | None:
+    """First and last moment of a stream in seconds, from its packets; None if it has none.
+
+    Headers sometimes lie, and hide what an edit list cuts off. This reads the whole file, or no further than the
+    stream's first packets.
+    """
+    part = {"read_intervals": "%+#4"} if first_only else {}
+    found = _ffprobe(path, select_streams=str(stream_index), show_entries="packet=pts_time,duration_time", **part)
+    timed = [p for p in found.get("packets", []) if "pts_time" in p]
+    if not timed:
+        return None
+    ends = (Fraction(p["pts_time"]) + Fraction(p.get("duration_time", "0")) for p in timed)
+    return min(Fraction(p["pts_time"]) for p in timed), max(ends)
+
+
 def _check_file(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path} is a folder.", "Give one video file.")
@@ -158,7 +173,7 @@ def _clip_info(
         time_base=time_base,
         rate=rate,
         packet_pts=tuple(times),
-        last_duration=_last_duration(shown, times, time_base, rate),
+        last_duration=_last_duration(shown, time_base, rate),
         variable_rate=_is_variable(times, time_base),
         decode_times_only=not any("pts" in p for p in shown[1:]),
         damaged_packets=sum("C" in p.get("flags", "") for p in shown),
@@ -244,12 +259,10 @@ def _is_variable(times: list[int], time_base: Fraction) -> bool:
     return bool(gaps) and (max(gaps) - min(gaps)) > 1
 
 
-def _last_duration(shown: list[dict[str, Any]], times: list[int], time_base: Fraction, rate: Fraction) -> Fraction:
+def _last_duration(shown: list[dict[str, Any]], time_base: Fraction, rate: Fraction) -> Fraction:
     last = max(shown, key=lambda packet: int(packet.get("pts", packet.get("dts", 0))))
-    if int(last.get("duration", 0)) > 0:
-        return int(last["duration"]) * time_base
-    gaps = _gaps(times)
-    return gaps[-1] * time_base if gaps else 1 / rate
+    stated = int(last.get("duration", 0))
+    return stated * time_base if stated > 0 else 1 / rate
 
 
 def _stream_info(stream: dict[str, Any]) -> StreamInfo:

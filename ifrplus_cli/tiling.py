@@ -20,7 +20,7 @@ LARGEST_WHOLE = (1920, 1024)  # longer and shorter side of the largest frame tha
 
 
 @dataclass(frozen=True)
-class _Axis:
+class TileAxis:
     """Equal tiles along one axis, in pixels of the padded picture: origins and length are multiples of the multiple."""
 
     padded: int
@@ -56,8 +56,8 @@ class TilePlan:
 
     height: int
     width: int
-    rows: _Axis
-    columns: _Axis
+    rows: TileAxis
+    columns: TileAxis
 
     @property
     def padded_size(self) -> tuple[int, int]:
@@ -151,10 +151,10 @@ def auto_tile(height: int, width: int) -> tuple[int, int] | None:
     return None if width <= largest[0] and height <= largest[1] else largest
 
 
-def _plan_axis(size: int, multiple: int, tile: int | None, overlap: int) -> _Axis:
+def _plan_axis(size: int, multiple: int, tile: int | None, overlap: int) -> TileAxis:
     padded = _round_up(size, multiple)
     if tile is None or padded <= tile:
-        return _Axis(padded, padded, (0,))
+        return TileAxis(padded, padded, (0,))
     longest = tile // multiple * multiple
     overlap = _round_up(overlap, multiple)
     _check_tile(tile, longest, multiple, overlap)
@@ -162,7 +162,7 @@ def _plan_axis(size: int, multiple: int, tile: int | None, overlap: int) -> _Axi
     length = _round_up(-(-(padded + (count - 1) * overlap) // count), multiple)
     free = (padded - length) // multiple
     origins = tuple(index * free // (count - 1) * multiple for index in range(count))
-    return _Axis(padded, length, origins)
+    return TileAxis(padded, length, origins)
 
 
 def _check_tile(tile: int, longest: int, multiple: int, overlap: int) -> None:

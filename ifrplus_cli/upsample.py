@@ -151,11 +151,11 @@ def run_job(job: Job, model: LoadedModel, progress: Callable[[Progress], None] =
         promise = run.encode_to(part, progress)
         if job.clip.display_matrix and not job.encode.upright:
             write_display_matrix(part, job.clip.display_matrix)
-        result = verify(part, promise)
+        result, lacks = verify(part, promise)
         part.replace(job.output)
     finally:
         part.unlink(missing_ok=True)
-    return run.summary(result, time.perf_counter() - started)
+    return run.summary(result, lacks, time.perf_counter() - started)
 
 
 class _Run:
@@ -192,7 +192,7 @@ class _Run:
                 encoder.finish()
         return self._promise(start, last)
 
-    def summary(self, result: ClipInfo, seconds: float) -> Summary:
+    def summary(self, result: ClipInfo, lacks: tuple[str, ...], seconds: float) -> Summary:
         """What the run did, with all that a person should know."""
         kilobyte = 1024
         return Summary(
@@ -205,7 +205,7 @@ class _Run:
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobyte,
             ffmpeg_memory_mb=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / kilobyte,
             result=result,
-            notes=(*self.job.encode.notes, *self._source_notes()),
+            notes=(*self.job.encode.notes, *self._source_notes(), *lacks),
         )
 
     def _source_notes(self) -> Iterator[str]:

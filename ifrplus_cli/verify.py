@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from ifrplus_cli.encode import Carried, EncodePlan
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.media import ClipInfo
-from ifrplus_cli.probe import probe
+from ifrplus_cli.media import ClipInfo, ColourTags, StreamInfo
+from ifrplus_cli.probe import packet_span, probe
 
 MILLISECOND = Fraction(1, 1000)
 # An encoder of sound adds its delay and fills its last block: up to two blocks of 2048 samples at 44.1 kHz.
 CONVERTED_SOUND_SLACK = Fraction(1, 10)
-COPIED_STREAM_SLACK = Fraction(1, 20)
+COPIED_START_SLACK = 3 * MILLISECOND
+COPIED_SOUND_SLACK = Fraction(1, 20)
 
 
 @dataclass(frozen=True)
@@ -35,33 +37,49 @@ class Promise:
     duration: Fraction
 
 
-def verify(path: Path, promise: Promise) -> ClipInfo:
+def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
     """Probe the finished file and compare.
 
     Returns:
-        What the file is.
+        What the file is, and notes on what the source lacked.
 
     Raises:
         OutputError: naming everything that differs.
     """
     result = probe(path)
-    faults = [*_time_faults(result, promise), *_picture_faults(result, promise), *_stream_faults(result, promise)]
+    carried, notes = _filled_streams(result, promise)
+    faults = [
+        *_time_faults(result, promise),
+        *_picture_faults(result, promise),
+        *_stream_faults(result, carried, promise),
+    ]
     if faults:
         raise OutputError(
             f"The finished file is not what was promised: {'; '.join(faults)}.",
             "Try another container or codec; the source is untouched and no output was kept.",
         )
-    return result
+    return result, notes
+
+
+def _filled_streams(result: ClipInfo, promise: Promise) -> tuple[tuple[Carried, ...], tuple[str, ...]]:
+    """The streams that must be in the result: where some are not there, those of the source that hold anything."""
+    carried = promise.plan.carried
+    if len(result.streams) == len(carried):
+        return carried, ()
+    filled = tuple(c for c in carried if packet_span(promise.plan.clip.path, c.stream.index) is not None)
+    empty = [c.stream for c in carried if c not in filled]
+    return filled, tuple(f"The {s.kind} stream {s.index} is empty and left out." for s in empty)
 
 
 def _time_faults(result: ClipInfo, promise: Promise) -> list[str]:
     faults = []
-    tick = 1 / promise.plan.rate
+    span, promised = result.packet_pts[-1] * result.time_base - result.start, promise.last_pts - promise.start
+    # Not every container stores how long the last frame is shown.
+    tick = max(1 / promise.plan.rate, promise.duration - promised)
     if len(result.packet_pts) != promise.frames:
         faults.append(f"it has {len(result.packet_pts)} frames instead of {promise.frames}")
-    span = (result.packet_pts[-1] - result.packet_pts[0]) * result.time_base
-    if abs(span - (promise.last_pts - promise.start)) > 2 * MILLISECOND:
-        faults.append(f"its frames span {float(span):.3f} s instead of {float(promise.last_pts - promise.start):.3f} s")
+    if abs(span - promised) > 2 * MILLISECOND:
+        faults.append(f"its frames span {float(span):.3f} s instead of {float(promised):.3f} s")
     if abs(result.duration - promise.duration) > tick + MILLISECOND:
         faults.append(f"it lasts {float(result.duration):.3f} s instead of {float(promise.duration):.3f} s")
     return faults
@@ -71,20 +89,30 @@ def _picture_faults(result: ClipInfo, promise: Promise) -> list[str]:
     plan, faults = promise.plan, []
     if (result.width, result.height) != (plan.stored_width, plan.stored_height):
         faults.append(f"its size is {result.width}x{result.height}")
-    for name in ("primaries", "transfer", "matrix", "range"):
-        wanted, found = getattr(plan.clip.colour, name), getattr(result.colour, name)
-        if wanted and wanted != found and plan.clip.pixel_format.chroma == result.pixel_format.chroma:
-            faults.append(f"its colour {name} is {found or 'not stored'} instead of {wanted}")
+    if plan.clip.pixel_format.chroma is result.pixel_format.chroma:
+        faults.extend(_colour_faults(result.colour, plan.clip.colour))
     if not plan.upright:
-        if plan.clip.sample_aspect not in (None, Fraction(1)) and result.sample_aspect != plan.clip.sample_aspect:
-            faults.append(f"its pixel aspect is {result.sample_aspect} instead of {plan.clip.sample_aspect}")
+        if (plan.clip.sample_aspect or 1) != (result.sample_aspect or 1):
+            faults.append(f"its pixel aspect is {result.sample_aspect or 1} instead of {plan.clip.sample_aspect or 1}")
         if result.display_matrix != plan.clip.display_matrix:
             faults.append("its rotation is not the source's")
     return faults
 
 
-def _stream_faults(result: ClipInfo, promise: Promise) -> list[str]:
-    carried = promise.plan.carried
+def _colour_faults(found: ColourTags, wanted: ColourTags) -> list[str]:
+    """Differences in what was stated; a range that is not stated is limited."""
+    stated = {name: getattr(wanted, name) for name in ("primaries", "transfer", "matrix")}
+    faults = [
+        f"its colour {name} is {getattr(found, name) or 'not stored'} instead of {value}"
+        for name, value in stated.items()
+        if value and value != getattr(found, name)
+    ]
+    if (found.range or "tv") != (wanted.range or "tv"):
+        faults.append(f"its colour range is {found.range} instead of {wanted.range}")
+    return faults
+
+
+def _stream_faults(result: ClipInfo, carried: tuple[Carried, ...], promise: Promise) -> list[str]:
     if len(result.streams) < len(carried):
         return [f"it has {len(result.streams)} of {len(carried)} other streams"]
     faults = []
@@ -92,24 +120,36 @@ def _stream_faults(result: ClipInfo, promise: Promise) -> list[str]:
         if wanted.stream.kind != found.kind:
             faults.append(f"stream {found.index} is {found.kind} instead of {wanted.stream.kind}")
         elif wanted.stream.kind == "audio":
-            faults.extend(_sound_faults(wanted, found.start, found.duration, result, promise))
+            faults.extend(_sound_faults(wanted, found, result, promise))
     if promise.plan.clip.chapters != result.chapters:
         faults.append(f"it has {result.chapters} of {promise.plan.clip.chapters} chapters")
     return faults
 
 
-def _sound_faults(
-    wanted: Carried, start: Fraction | None, duration: Fraction | None, result: ClipInfo, promise: Promise
-) -> list[str]:
-    faults = []
-    slack = 3 * MILLISECOND if wanted.codec == "copy" else CONVERTED_SOUND_SLACK
-    if wanted.stream.start is not None and start is not None:
-        offset = wanted.stream.start - promise.plan.clip.start
-        if abs((start - result.start) - offset) > slack:
-            found = float(start - result.start)
-            faults.append(f"its sound starts {found:.3f} s from the picture instead of {float(offset):.3f} s")
-    if wanted.stream.duration is not None and duration is not None:
-        slack = COPIED_STREAM_SLACK if wanted.codec == "copy" else CONVERTED_SOUND_SLACK
-        if abs(duration - wanted.stream.duration) > slack:
-            faults.append(f"its sound lasts {float(duration):.3f} s instead of {float(wanted.stream.duration):.3f} s")
-    return faults
+def _sound_faults(wanted: Carried, found: StreamInfo, result: ClipInfo, promise: Promise) -> Iterator[str]:
+    source, copied = promise.plan.clip, wanted.codec == "copy"
+    if wanted.stream.start is not None and found.start is not None:
+        slack = COPIED_START_SLACK if copied else CONVERTED_SOUND_SLACK
+        offset, now = wanted.stream.start - source.start, found.start - result.start
+        if abs(now - offset) > slack:
+            # Containers differ in whether the header hides an encoder's delay; packets tell the truth.
+            offset = _first_sound(source.path, wanted.stream.index) - source.start
+            now = _first_sound(result.path, found.index) - result.start
+        if abs(now - offset) > slack:
+            yield f"its sound starts {float(now):.3f} s from the picture instead of {float(offset):.3f} s"
+    if wanted.stream.duration is not None and found.duration is not None:
+        slack = COPIED_SOUND_SLACK if copied else CONVERTED_SOUND_SLACK
+        if abs(found.duration - wanted.stream.duration) > slack:
+            before = _sound_length(source.path, wanted.stream.index)
+            after = _sound_length(result.path, found.index)
+            if abs(before - after) > slack:
+                yield f"its sound lasts {float(after):.3f} s instead of {float(before):.3f} s"
+
+
+def _first_sound(path: Path, stream_index: int) -> Fraction:
+    return (packet_span(path, stream_index, first_only=True) or (Fraction(0),))[0]
+
+
+def _sound_length(path: Path, stream_index: int) -> Fraction:
+    start, end = packet_span(path, stream_index) or (Fraction(0), Fraction(0))
+    return end - start

@@ -24,7 +24,9 @@ def rgb_of(codes: tuple[int, ...], name: str, tags: ColourTags, height: int = 16
     """The RGB value of a picture of one colour."""
     pixel_format = PIXEL_FORMATS[name]
     shapes = pixel_format.plane_shapes(16, height)
-    planes = tuple(np.full(shape, code, pixel_format.dtype) for shape, code in zip(shapes, codes, strict=True))
+    planes: tuple[Plane, ...] = tuple(
+        np.full(shape, code).astype(pixel_format.dtype) for shape, code in zip(shapes, codes, strict=True)
+    )
     image = Converter(pixel_format, tags, 16, height).to_rgb(planes)
     assert image.dtype == np.float32
     assert image.shape == (height, 16, 3)
@@ -141,3 +143,11 @@ def test_odd_edges_take_part_in_chroma() -> None:
     assert red_difference.shape == (2, 3)
     assert (red_difference[:, 2] == 240).all()
     assert (red_difference[1] == 240).all()
+
+
+def test_an_image_need_not_be_contiguous() -> None:
+    converter = Converter(PIXEL_FORMATS["yuv420p"], ColourTags(), 64, 48)
+    planes = random_planes(PIXEL_FORMATS["yuv420p"], 64, 48)
+    channels_first = np.ascontiguousarray(converter.to_rgb(planes).transpose(2, 0, 1))
+    for before, after in zip(planes, converter.to_planes(channels_first.transpose(1, 2, 0)), strict=True):
+        np.testing.assert_array_equal(after, before)

@@ -23,7 +23,7 @@ from ifrplus_cli.prior import GRID, dis_flow, motion_at, pair_flow
 Bytes = npt.NDArray[np.uint8]
 
 SIZE_MULTIPLE = 16
-SAMPLES_PER_STEP = 130  # of one clip, so that long clips don't drown short ones
+SAMPLES_PER_STEP = 100  # of one clip, so that long clips don't drown short ones
 PLACEMENTS = ((1, 1), (2, 2), (3, 3), (1, 2), (2, 1), (1, 3), (3, 1))  # known frames before and after the made one
 STILL = 0.3  # mean motion in pixels below which a triplet teaches nothing
 TRUST_OF_CUT = 0.25  # mean trust of the flow below which the ends show different scenes
@@ -255,7 +255,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path, help="folder of .mp4 clips to train on")
     parser.add_argument("pack", type=Path, help="folder to write")
-    parser.add_argument("--synthetic", type=int, default=1500, help="synthetic triplets")
+    parser.add_argument("--synthetic", type=int, default=1000, help="synthetic triplets")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()

@@ -28,6 +28,7 @@ FLOW_WEIGHT = 0.002  # of a pixel of flow error against the image loss
 TEACHER_TRUST = 0.03  # image difference at which the teacher's flow has lost 63 % of its weight
 STILL_CROP = 0.2  # mean motion in pixels
 HOLD_OUT_FRAMES = 21
+TUNE_SECONDS, TUNE_STEPS = 60, 3  # how often the number of threads is tried anew on a CPU
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Pack:
     def __init__(self, folder: Path, device: torch.device, synthetic_share: float, seed: int) -> None:
         with np.load(folder / "index.npz") as index:
             self._index = {name: index[name] for name in index.files}
-        frames = torch.from_numpy(np.memmap(folder / "frames.u8", np.uint8, "c"))
-        flows = torch.from_numpy(np.memmap(folder / "flows.f16", np.float16, "c"))
+        frames = torch.from_numpy(np.fromfile(folder / "frames.u8", np.uint8))
+        flows = torch.from_numpy(np.fromfile(folder / "flows.f16", np.float16))
         self._frames, self._flows = frames.to(device), flows.to(device)
         self._draw = np.random.default_rng(seed)
         synthetic = self._index["synthetic"]
@@ -231,6 +232,8 @@ class Training:
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=options.rate, weight_decay=1e-4)
         self.step, self.samples, self.elapsed = 0, 0, 0.0
+        self.hold_out: dict[str, float] = {}
+        self.best = 0.0
         if options.start is not None:
             state = torch.load(options.start, map_location=self.device)
             self.network.load_state_dict(state["average"])
@@ -245,9 +248,10 @@ class Training:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
+        self.hold_out, self.best = state["hold_out"], state["best"]
 
-    def save(self, hold_out: dict[str, float] | None) -> None:
-        """Writes the checkpoint; a reader finds the old one or the new one, never half of one."""
+    def save(self, path: Path) -> None:
+        """Writes a checkpoint; a reader finds the old one or the new one, never half of one."""
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -255,11 +259,21 @@ class Training:
             "step": self.step,
             "samples": self.samples,
             "elapsed": self.elapsed,
-            "hold_out": hold_out,
+            "hold_out": self.hold_out,
+            "best": self.best,
         }
-        partial_file = self.options.checkpoint.with_suffix(".partial")
+        partial_file = path.with_suffix(".partial")
         torch.save(state, partial_file)
-        partial_file.replace(self.options.checkpoint)
+        partial_file.replace(path)
+
+    def check(self, hold_out: HoldOut) -> None:
+        """Measures the averaged weights, and keeps the best ones beside the checkpoint."""
+        self.hold_out = hold_out.mean(made_by(self.average, self.device))
+        print(f"hold-out lite {self.hold_out['mean']:.3f} dB at {self.samples} samples, {self.elapsed / 60:.1f} min")
+        print("  " + ", ".join(f"{name} {figure:.2f}" for name, figure in self.hold_out.items()), flush=True)
+        if self.hold_out["mean"] > self.best:
+            self.best = self.hold_out["mean"]
+            self.save(self.options.checkpoint.with_suffix(".best.pt"))
 
     def one_step(self, batch: Batch) -> tuple[float, float]:
         """One update; returns image loss and flow loss."""
@@ -288,17 +302,14 @@ def run(options: argparse.Namespace) -> None:
     for name, make in (("hold", hold), ("blend", blend), ("prior", dis)):
         print(f"hold-out {name} {hold_out.mean(make)['mean']:.3f} dB", flush=True)
 
-    def measured() -> dict[str, float]:
-        figures = hold_out.mean(made_by(training.average, training.device))
-        print(f"hold-out lite {figures['mean']:.3f} dB at {training.samples} samples, {training.elapsed / 60:.1f} min")
-        print("  " + ", ".join(f"{name} {figure:.2f}" for name, figure in figures.items()), flush=True)
-        return figures
-
-    figures = measured()
-    reported = checked = time.monotonic()
+    training.check(hold_out)
+    reported = checked = tuned = time.monotonic()
     losses: list[tuple[float, float]] = []
     while training.elapsed < 60 * options.minutes:
         begun = time.monotonic()
+        if training.device.type == "cpu" and begun - tuned > TUNE_SECONDS:
+            tune_threads(lambda: training.one_step(pack.batch(options.batch, options.crop)), options.threads)
+            tuned = time.monotonic()
         losses.append(training.one_step(pack.batch(options.batch, options.crop)))
         now = time.monotonic()
         training.elapsed += now - begun
@@ -308,16 +319,30 @@ def run(options: argparse.Namespace) -> None:
             share = training.elapsed / (60 * options.minutes)
             print(
                 f"{share:6.1%} step {training.step} samples {training.samples} image {image:.4f} flow {flow:.4f}"
-                f" {speed:.1f} crops/s",
+                f" {speed:.1f} crops/s, {torch.get_num_threads()} threads",
                 flush=True,
             )
+            training.save(options.checkpoint)
             reported, losses = now, []
         if now - checked > 60 * options.check_minutes:
-            figures = measured()
-            training.save(figures)
+            training.check(hold_out)
             reported = checked = time.monotonic()
             losses = []
-    training.save(measured())
+    training.check(hold_out)
+    training.save(options.checkpoint)
+
+
+def tune_threads(step: Callable[[], object], most: int) -> None:
+    """Chooses one thread or ``most`` by trial: where others use a core, threads that wait for each other are slower."""
+    seconds = {}
+    for threads in (1, most):
+        torch.set_num_threads(threads)
+        step()
+        begun = time.monotonic()
+        for _ in range(TUNE_STEPS):
+            step()
+        seconds[threads] = time.monotonic() - begun
+    torch.set_num_threads(min(seconds, key=seconds.__getitem__))
 
 
 def main() -> None:
@@ -335,7 +360,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=4e-4, help="highest learning rate")
     parser.add_argument("--synthetic-share", type=float, default=0.2)
     parser.add_argument("--report-seconds", type=float, default=30)
-    parser.add_argument("--check-minutes", type=float, default=10)
+    parser.add_argument("--check-minutes", type=float, default=15)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -1,0 +1,44 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Both do all the set-up that they need.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+CLIPS = $(shell $(BIN)/python tools/sample_clips.py)
+
+.PHONY: demo test lint system apt clean
+
+demo: system $(VENV)/.demo
+	mkdir -p demo
+	$(BIN)/ifrplus upsample "$(CLIPS)/bikes.mp4" demo/bikes-50fps.mp4 --factor 2 --overwrite
+	@echo "Play demo/bikes-50fps.mp4, and beside it the source: $(CLIPS)/bikes.mp4"
+
+test: system $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: system $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# ffmpeg's packages also bring the graphics libraries that OpenCV's wheel links to.
+system:
+	@command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null || $(MAKE) --no-print-directory apt PACKAGES=ffmpeg
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || $(MAKE) --no-print-directory apt PACKAGES=python3-venv
+
+apt:
+	$(SUDO) apt-get update -qq
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES)
+
+$(VENV)/.demo: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable ".[demo]"
+	touch $@
+
+$(VENV)/.test: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable ".[test]"
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,116 @@
+"""Makes small clips with ffmpeg, and reads films without any of the code under test."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+FFMPEG = shutil.which("ffmpeg") or "ffmpeg"
+FFPROBE = shutil.which("ffprobe") or "ffprobe"
+MOTION = "testsrc2"  # a moving test picture with many colours
+BEEP = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
+
+
+def ffmpeg(*arguments: object) -> None:
+    """Run ffmpeg; whatever it says is shown when it fails."""
+    command = [FFMPEG, "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *map(str, arguments)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+
+
+def make_clip(
+    path: Path,
+    *,
+    frames: int = 6,
+    size: str = "64x48",
+    rate: str = "25",
+    pix_fmt: str = "yuv420p",
+    codec: str = "ffv1",
+    ticks: Sequence[int] | None = None,
+    time_base: str = "1/1000",
+    noise: bool = False,
+    filters: str = "",
+    inputs: Sequence[object] = (),
+    output: Sequence[object] = (),
+) -> Path:
+    """A clip of a moving test picture.
+
+    Args:
+        ticks: time of each frame in units of ``time_base``, for a variable rate.
+        noise: add noise, so that no two samples are alike.
+        filters: further filters for the picture.
+        inputs: further inputs, mapped after the picture.
+        output: further options of the output.
+    """
+    chain = [f"{MOTION}=size={size}:rate={rate}"]
+    options: list[object] = ["-frames:v", frames]
+    if noise:
+        chain.append("noise=alls=40:allf=t")
+    if ticks is not None:
+        frames = len(ticks)
+        times = "+".join(rf"eq(N\,{number})*{tick}" for number, tick in enumerate(ticks))
+        chain += [f"settb={time_base}", f"setpts={times}"]
+        options = ["-frames:v", frames, "-fps_mode", "passthrough", "-enc_time_base", time_base.replace("/", ":")]
+        if path.suffix in {".mp4", ".mov"}:
+            options += ["-video_track_timescale", time_base.split("/")[1]]
+    chain += [f"format={pix_fmt}", *([filters] if filters else [])]
+    maps = [argument for number in range(list(inputs).count("-i") + 1) for argument in ("-map", number)]
+    lossless = ["-qp", "0", "-preset", "ultrafast"] if codec == "libx264" else []
+    ffmpeg("-f", "lavfi", "-i", ",".join(chain), *inputs, *maps, "-c:v", codec, *lossless, *options, *output, path)
+    return path
+
+
+def probe_json(path: Path, *arguments: object) -> dict[str, Any]:
+    """What ffprobe says."""
+    command = [FFPROBE, "-v", "error", "-of", "json", *map(str, arguments), f"file:{path}"]
+    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
+    found: dict[str, Any] = json.loads(told)
+    return found
+
+
+def streams(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
+    """The streams of a file, all or those of one kind."""
+    found = probe_json(path, "-show_streams")["streams"]
+    return [stream for stream in found if kind in (None, stream["codec_type"])]
+
+
+def picture(path: Path) -> dict[str, Any]:
+    """The first video stream."""
+    return streams(path, "video")[0]
+
+
+def frame_times(path: Path) -> list[Fraction]:
+    """When each frame of the first video stream is shown, in exact seconds."""
+    found = probe_json(path, "-select_streams", "v:0", "-show_entries", "packet=pts,flags:stream=time_base")
+    shown = [packet for packet in found["packets"] if "D" not in packet["flags"]]
+    return sorted(packet["pts"] * Fraction(found["streams"][0]["time_base"]) for packet in shown)
+
+
+def end_time(path: Path) -> Fraction:
+    """When the last frame of the first video stream ends, in exact seconds."""
+    found = probe_json(path, "-select_streams", "v:0", "-show_entries", "packet=pts,duration:stream=time_base")
+    ends = (packet["pts"] + int(packet.get("duration", 0)) for packet in found["packets"])
+    return max(ends) * Fraction(found["streams"][0]["time_base"])
+
+
+def raw_frames(path: Path, pix_fmt: str, *, turned: bool = False) -> list[bytes]:
+    """The decoded frames of the first video stream, as stored or turned as the file says."""
+    picture_bytes = _frame_bytes(path, pix_fmt, turned)
+    rotate = [] if turned else ["-noautorotate"]
+    command = [FFMPEG, "-v", "error", "-nostdin", *rotate, "-i", f"file:{path}", "-map", "v:0"]
+    command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", pix_fmt, "-"]
+    data = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
+    assert len(data) % picture_bytes == 0
+    return [data[start : start + picture_bytes] for start in range(0, len(data), picture_bytes)]
+
+
+def _frame_bytes(path: Path, pix_fmt: str, turned: bool) -> int:
+    rotate = [] if turned else ["-noautorotate"]
+    command = [FFMPEG, "-v", "error", "-nostdin", *rotate, "-i", f"file:{path}", "-map", "v:0", "-frames:v", "1"]
+    command += ["-f", "rawvideo", "-pix_fmt", pix_fmt, "-"]
+    return len(subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout)

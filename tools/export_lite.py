@@ -1,0 +1,44 @@
+"""Turns a checkpoint of ``train_lite.py`` into the safetensors file that is bundled with the program."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+RECIPE = "DIS prior; Laplacian pyramid L1 and trusted DIS flow of the middle frame; AdamW, cosine; average of weights"
+
+
+def export(checkpoint: Path, weights: Path, dtype: torch.dtype) -> dict[str, str]:
+    """Writes the averaged weights of ``checkpoint``; returns the metadata written with them."""
+    state = torch.load(checkpoint, map_location="cpu")
+    metadata = {
+        "name": "lite",
+        "recipe": RECIPE,
+        "samples": str(state["samples"]),
+        "hold_out_psnr": f"{state['hold_out']['mean']:.3f}",
+        "licence": "Apache-2.0",
+    }
+    tensors = {name: value.to(dtype).contiguous() for name, value in state["average"].items()}
+    partial_file = weights.with_suffix(".partial")
+    save_file(tensors, partial_file, metadata)
+    partial_file.chmod(0o644)
+    partial_file.replace(weights)
+    return metadata
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("weights", type=Path, help="safetensors file to write")
+    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16")
+    options = parser.parse_args()
+    metadata = export(options.checkpoint, options.weights, getattr(torch, options.dtype))
+    print(", ".join(f"{name} {value}" for name, value in metadata.items()))
+
+
+if __name__ == "__main__":
+    main()
