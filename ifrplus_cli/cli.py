@@ -285,7 +285,6 @@ def _report(job: Job, loaded: LoadedModel, device: Device, summary: Summary) -> 
         "seconds": round(summary.seconds, 3),
         "stage_seconds": {stage: round(spent, 3) for stage, spent in summary.stage_seconds.items()},
         "peak_memory_mb": round(summary.peak_memory_mb, 1),
-        "ffmpeg_memory_mb": round(summary.ffmpeg_memory_mb, 1),
         "notes": list(summary.notes),
     }
 

@@ -22,6 +22,7 @@ class Container:
         subtitle_codec: encoder for text subtitles that it can't hold as they are.
         holds_display_matrix: whether rotation can be stored; the picture is turned upright otherwise.
         holds_time_base: whether times keep any time base; they are rounded to milliseconds otherwise.
+        holds_attachments: whether other files can be attached; cover art is one of them then.
         muxer_options: further options for a file that plays well.
     """
 
@@ -31,14 +32,15 @@ class Container:
     subtitle_codec: str
     holds_display_matrix: bool
     holds_time_base: bool
+    holds_attachments: bool
     muxer_options: tuple[tuple[str, str], ...] = ()
 
 
 FASTSTART = (("movflags", "+faststart"),)
-MP4 = Container("mp4", "libx264", "aac", "mov_text", True, True, FASTSTART)
-MOV = Container("mov", "libx264", "aac", "mov_text", True, True, FASTSTART)
-MKV = Container("matroska", "libx264", "flac", "srt", False, False)
-WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, False)
+MP4 = Container("mp4", "libx264", "aac", "mov_text", True, True, False, FASTSTART)
+MOV = Container("mov", "libx264", "aac", "mov_text", True, True, False, FASTSTART)
+MKV = Container("matroska", "libx264", "flac", "srt", False, False, True)
+WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, False, False)
 CONTAINERS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
 
 

@@ -153,9 +153,9 @@ class Decoder:
             )
 
     def _fail(self) -> None:
-        self._process.wait()
+        reason = self._times.reason(self._process.wait())
         raise MediaToolError(
-            f"ffmpeg stopped decoding {self.clip.path.name} after {self.frames} frames: {self._times.reason()}.",
+            f"ffmpeg stopped decoding {self.clip.path.name} after {self.frames} frames: {reason}.",
             "Play the file to its end to see whether it is damaged.",
         )
 

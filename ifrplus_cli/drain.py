@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import threading
 from collections import deque
 from typing import IO
@@ -54,7 +55,13 @@ class StderrDrain(threading.Thread):
             self.first_complaint = self.first_complaint or said
         self._tail.append(said)
 
-    def reason(self) -> str:
-        """What ffmpeg gave as the cause of its end, fit to stand in a sentence; waits for the stream's end."""
+    def reason(self, exit_code: int = 0) -> str:
+        """What ffmpeg gave as the cause of its end, fit to stand in a sentence; waits for the stream's end.
+
+        Args:
+            exit_code: of the process, where it is known; a negative one says which signal ended it.
+        """
         self.join()
+        if exit_code < 0:
+            return f"it was ended by {signal.Signals(-exit_code).name}"
         return self.first_complaint or (self._tail[-1] if self._tail else "it gave no reason")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import ffmpeg
 import numpy as np
@@ -33,6 +34,10 @@ MILLISECOND = Fraction(1, 1000)
 PACKED_RGB = ("bgr0", "bgr24", "rgb24", "0rgb")
 # Maps nothing, but keeps the source among ffmpeg's inputs: titles and chapters come from it.
 NO_STREAM = "v:999?"
+# What the system says of a disk, a quota or a file that can grow no further.
+NO_ROOM = ("No space left", "Disk quota exceeded", "File too large", "SIGXFSZ")
+ATTACHED = "attached"  # cover art that becomes an attachment
+COVER_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png"), "gif": ("gif", "image/gif")}
 # What a program wrote about the source's own video stream: its encoder, and mkvmerge's statistics.
 STATISTICS = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "SOURCE_ID", "_STATISTICS_TAGS")
 STALE_TAGS = ("encoder", *STATISTICS, *(f"{name}-eng" for name in STATISTICS))
@@ -51,7 +56,7 @@ class EncodeOptions:
 
 @dataclass(frozen=True)
 class Carried:
-    """A stream taken along: ``codec`` is ``copy`` or the encoder it goes through."""
+    """A stream taken along: ``codec`` is ``copy``, the encoder it goes through, or ``ATTACHED``."""
 
     stream: StreamInfo
     codec: str
@@ -140,11 +145,13 @@ class Encoder:
         self._lead: int | None = None
         self._path = path
         self._process: subprocess.Popen[bytes] | None = None
+        self._covers = tempfile.TemporaryDirectory(prefix="ifrplus-")
 
     def __enter__(self) -> Encoder:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._covers.cleanup()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -184,7 +191,7 @@ class Encoder:
         # Matroska has no negative times: whole seconds are added here and taken off again by ffmpeg.
         self._lead = max(0, -(start.numerator // start.denominator))
         self._process = subprocess.Popen(
-            _command(self.plan, self._path, self._lead),
+            _command(self.plan, self._path, self._lead, _covers(self.plan, Path(self._covers.name))),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -210,26 +217,46 @@ class Encoder:
         with suppress(BrokenPipeError):  # ffmpeg has ended; its exit code and its words tell why
             self._process.stdin.close()
 
-    def _fail(self) -> None:
+    def _fail(self) -> NoReturn:
         assert self._process is not None
         self._close_input()
-        self._process.wait()
-        reason = self._drain.reason()
-        if "No space left" in reason:
+        exit_code = self._process.wait()
+        reason = self._drain.reason(exit_code)
+        if any(said in reason for said in NO_ROOM):
             raise OutputError("The disk is full.", f"Free some space for {self._path.parent} and run again.")
+        if exit_code < 0:
+            raise OutputError(
+                f"ffmpeg stopped writing the film: {reason}.", "See whether memory or disk space ran out."
+            )
         raise OutputError(
             f"ffmpeg could not encode with {self.plan.codec}: {reason}.",
             "Check --codec, --preset, --crf, --pix-fmt and --encoder-arg.",
         )
 
 
-def _command(plan: EncodePlan, path: Path, lead: int) -> list[str]:
-    clip = plan.clip
+def _covers(plan: EncodePlan, folder: Path) -> list[str]:
+    """Write cover art that is to be attached into ``folder``; returns ffmpeg's options that attach it."""
+    options: list[str] = []
+    for n, carried in enumerate(plan.carried, start=1):
+        if carried.codec == ATTACHED:
+            ending, mime_type = COVER_TYPES[carried.stream.codec]
+            source = ffmpeg.input(source_url(plan.clip.path), protocol_whitelist="file,crypto")
+            stream = ffmpeg.output(source[str(carried.stream.index)], "pipe:1", format="image2pipe", c="copy")
+            command = ffmpeg.compile(stream.global_args("-nostdin", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
+            picture = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout
+            path = folder / f"cover{'' if not options else n}.{ending}"
+            path.write_bytes(picture)
+            options += ["-attach", str(path), f"-metadata:s:{n}", f"mimetype={mime_type}"]
+    return options
+
+
+def _command(plan: EncodePlan, path: Path, lead: int, covers: Sequence[str]) -> list[str]:
+    clip, mapped = plan.clip, [carried for carried in plan.carried if carried.codec != ATTACHED]
     frames = ffmpeg.input("pipe:0", format="matroska", itsoffset=-lead)
     source = ffmpeg.input(
         source_url(clip.path), protocol_whitelist="file,crypto", itsoffset=f"{float(-plan.origin):.6f}"
     )
-    others = [source[str(carried.stream.index)] for carried in plan.carried]
+    others = [source[str(carried.stream.index)] for carried in mapped]
     options: dict[str, Any] = {
         "format": plan.container.muxer,
         "c": "copy",
@@ -240,9 +267,9 @@ def _command(plan: EncodePlan, path: Path, lead: int) -> list[str]:
         "enc_time_base": f"{plan.time_base.numerator}:{plan.time_base.denominator}",
         "max_muxing_queue_size": 4096,
         **{f"{name}:v:0": value for name, value in plan.encoder_options},
-        **{f"c:{n}": carried.codec for n, carried in enumerate(plan.carried, start=1)},
+        **{f"c:{n}": carried.codec for n, carried in enumerate(mapped, start=1)},
         **_last_frame_options(plan),
-        **_metadata_options(plan),
+        **_metadata_options(clip, mapped),
         **dict(plan.container.muxer_options),
     }
     if clip.colour.chroma_location:
@@ -256,7 +283,8 @@ def _command(plan: EncodePlan, path: Path, lead: int) -> list[str]:
     )
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
     end = command.index(target)  # ffmpeg-python takes no option twice
-    command[end:end] = [argument for name in STALE_TAGS for argument in ("-metadata:s:v:0", f"{name}=")]
+    stale = (argument for name in STALE_TAGS for argument in ("-metadata:s:v:0", f"{name}="))
+    command[end:end] = [*stale, *covers]
     return command
 
 
@@ -270,9 +298,9 @@ def _last_frame_options(plan: EncodePlan) -> dict[str, object]:
     return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration={round(length / unit)}"}
 
 
-def _metadata_options(plan: EncodePlan) -> dict[str, object]:
+def _metadata_options(clip: ClipInfo, mapped: Sequence[Carried]) -> dict[str, object]:
     """Titles, languages and chapters as in the source."""
-    indices = (plan.clip.stream_index, *(carried.stream.index for carried in plan.carried))
+    indices = (clip.stream_index, *(carried.stream.index for carried in mapped))
     return {
         "map_metadata": 1,
         "map_chapters": 1,
@@ -363,8 +391,9 @@ def _nearest(own: PixelFormat, supported: Sequence[str]) -> str:
     known = [PIXEL_FORMATS[name] for name in supported if name in PIXEL_FORMATS]
     same = [f for f in known if f.chroma is own.chroma]
     richest = [f for f in known if f.chroma is not Chroma.GRAY or own.chroma is Chroma.GRAY]
-    order = (Chroma.C420, Chroma.C422, Chroma.C444, Chroma.RGB)
-    for candidates in (same, sorted(richest, key=lambda f: -order.index(f.chroma) if f.chroma in order else 0)):
+    order = (Chroma.GRAY, Chroma.C420, Chroma.C422, Chroma.C444, Chroma.RGB)
+    most_first = 1 if own.chroma is Chroma.GRAY else -1
+    for candidates in (same, sorted(richest, key=lambda f: most_first * order.index(f.chroma))):
         if candidates:
             return min(candidates, key=lambda f: (abs(f.depth - own.depth), -f.depth)).name
     return supported[0]
@@ -400,37 +429,61 @@ def _encoder_options(codec: str, facts: str, options: EncodeOptions) -> tuple[tu
     return tuple(chosen.items())
 
 
+def other_streams(clip: ClipInfo) -> list[StreamInfo]:
+    """What a film holds beside its picture.
+
+    ffmpeg shows the text track behind an mp4's chapters as data; a muxer makes it anew from the chapters.
+    """
+    return [s for s in clip.streams if not (s.codec == "bin_data" and clip.chapters)]
+
+
 def _carry_streams(clip: ClipInfo, container: Container) -> tuple[tuple[Carried, ...], list[str]]:
     """Copy what the container holds, convert what it is usual to convert, and say what is left out."""
-    # ffmpeg shows the text track behind an mp4's chapters as data; the muxer makes it anew from the chapters.
-    streams = [s for s in clip.streams if not (s.codec == "bin_data" and clip.chapters)]
-    if not streams or _muxer_takes(clip, container, [Carried(s, "copy") for s in streams]):
-        return tuple(Carried(s, "copy") for s in streams), []
+    ways = {stream.index: _ways(stream, container) for stream in other_streams(clip)}
+    copied = [choices[0] for choices in ways.values() if choices]
+    if len(copied) == len(ways) and _muxer_takes(clip, container, copied):
+        return _attached_last(copied), []
     carried, left_out = [], []
-    for stream in streams:
-        usual = {"audio": container.audio_codec, "subtitle": container.subtitle_codec}.get(stream.kind)
-        choices = [Carried(stream, codec) for codec in ("copy", usual) if codec]
-        taken = next((choice for choice in choices if _muxer_takes(clip, container, [choice])), None)
+    for stream in other_streams(clip):
+        taken = next((way for way in ways[stream.index] if _muxer_takes(clip, container, [way])), None)
         if taken is None:
             left_out.append(
                 f"The {stream.kind} stream {stream.index} ({stream.codec}) can't be stored and is left out."
             )
             continue
         carried.append(taken)
-        if taken.codec != "copy":
+        if taken.codec not in ("copy", ATTACHED):
             left_out.append(f"The {stream.kind} stream {stream.index} ({stream.codec}) is converted to {taken.codec}.")
-    return tuple(carried), left_out
+    return _attached_last(carried), left_out
+
+
+def _ways(stream: StreamInfo, container: Container) -> list[Carried]:
+    """How a container might hold a stream, the best way first."""
+    if stream.kind == "attachment" and not container.holds_attachments:
+        return []
+    if stream.attached_picture and container.holds_attachments:
+        return [Carried(stream, ATTACHED)] if stream.codec in COVER_TYPES else []
+    usual = {"audio": container.audio_codec, "subtitle": container.subtitle_codec}.get(stream.kind)
+    return [Carried(stream, codec) for codec in ("copy", usual) if codec]
+
+
+def _attached_last(carried: Sequence[Carried]) -> tuple[Carried, ...]:
+    """In the order that the file will have: ffmpeg puts attached files behind all streams."""
+    return tuple(sorted(carried, key=lambda c: c.codec == ATTACHED))
 
 
 def _muxer_takes(clip: ClipInfo, container: Container, carried: Sequence[Carried]) -> bool:
     """Ask ffmpeg itself, with the first second of the streams and no file."""
+    mapped = [c for c in carried if c.codec != ATTACHED]
+    if not mapped:
+        return True
     source = ffmpeg.input(source_url(clip.path), protocol_whitelist="file,crypto")
     stream = ffmpeg.output(
-        *(source[str(c.stream.index)] for c in carried),
+        *(source[str(c.stream.index)] for c in mapped),
         "/dev/null",
         format=container.muxer,
         t=1,
-        **{f"c:{n}": c.codec for n, c in enumerate(carried)},
+        **{f"c:{n}": c.codec for n, c in enumerate(mapped)},
     ).global_args("-hide_banner", "-nostdin", "-y", "-loglevel", "quiet")
     command = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
     return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections import Counter
 from fractions import Fraction
 from itertools import pairwise
@@ -16,8 +17,10 @@ from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.media import PIXEL_FORMATS, ClipInfo, ColourTags, PixelFormat, StreamInfo
 
 INSTALL_HINT = "Install it with: apt-get install -y ffmpeg (or set {variable} to the program)."
-# Demuxers that read anything at all (tty shows any text as a picture) or read other files than the one named.
-REFUSED_DEMUXERS = {"tty", "concat", "image2", "lavfi"}
+# Demuxers that read anything at all (tty shows any text as a picture), or read other files than the one named.
+REFUSED_DEMUXERS = {"tty", "lavfi", "concat", "image2", "hls", "dash", "imf", "sdp", "avisynth", "vapoursynth"}
+# Demuxers that know when to decode a frame but not when to show it.
+DECODE_TIMES_ONLY = {"avi"}
 # Formats whose samples ffmpeg repacks without loss into a planar format of ours.
 REPACKED = {
     "nv12": "yuv420p",
@@ -94,21 +97,32 @@ def packet_span(path: Path, stream_index: int, *, first_only: bool = False) -> t
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path} does not exist.", "Check the spelling of the path.") from None
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path and its permissions.") from error
+    if stat.S_ISDIR(found.st_mode):
         raise InputError(f"{path} is a folder.", "Give one video file.")
-    if not path.exists():
-        raise InputError(f"{path} does not exist.", "Check the spelling of the path.")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path} is not a file.", "Give one video file: it is read more than once.")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path} can't be read.", "Check the permissions of the file.")
-    if path.stat().st_size == 0:
+    if found.st_size == 0:
         raise InputError(f"{path.name} is empty.", "Copy or download the file again.")
 
 
 def _ffprobe(path: Path, **options: Any) -> dict[str, Any]:
+    program = find_tool("ffprobe")
     try:
         found: dict[str, Any] = ffmpeg.probe(
-            source_url(path), cmd=find_tool("ffprobe"), v="error", protocol_whitelist="file,crypto", **options
+            source_url(path), cmd=program, v="error", protocol_whitelist="file,crypto", **options
         )
+    except (OSError, ValueError) as error:
+        raise MediaToolError(
+            f"The program {program} does not work: {error}.", INSTALL_HINT.format(variable="IFRPLUS_FFPROBE")
+        ) from error
     except ffmpeg.Error as error:
         raise InputError(
             f"{path.name} can't be read as a film: {last_line(error.stderr, path)}.",
@@ -175,7 +189,7 @@ def _clip_info(
         packet_pts=tuple(times),
         last_duration=_last_duration(shown, time_base, rate),
         variable_rate=_is_variable(times, time_base),
-        decode_times_only=not any("pts" in p for p in shown[1:]),
+        decode_times_only=container in DECODE_TIMES_ONLY or not any("pts" in p for p in shown[1:]),
         damaged_packets=sum("C" in p.get("flags", "") for p in shown),
         streams=tuple(_stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
         chapters=len(header.get("chapters", [])),

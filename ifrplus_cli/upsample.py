@@ -87,7 +87,7 @@ class Summary:
     Attributes:
         pairs: number of pairs of each kind.
         stage_seconds: seconds that each stage worked; stages overlap.
-        peak_memory_mb: the most memory this process held; ffmpeg's own is ``ffmpeg_memory_mb``.
+        peak_memory_mb: the most memory this process held, without ffmpeg's.
         notes: sentences a person should read.
     """
 
@@ -98,7 +98,6 @@ class Summary:
     seconds: float
     stage_seconds: dict[str, float]
     peak_memory_mb: float
-    ffmpeg_memory_mb: float
     result: ClipInfo = field(repr=False)
     notes: tuple[str, ...] = ()
 
@@ -145,8 +144,9 @@ def run_job(job: Job, model: LoadedModel, progress: Callable[[Progress], None] =
         IfrplusError: whatever goes wrong; no partial output is left.
     """
     started = time.perf_counter()
-    part = job.output.with_name(f".{job.output.stem}.{os.getpid()}.part{job.output.suffix}")
+    part = job.output.with_name(f".{job.output.stem[:40]}.{os.getpid()}.part{job.output.suffix}")
     try:
+        _reserve(part)
         run = _Run(job, model)
         promise = run.encode_to(part, progress)
         if job.clip.display_matrix and not job.encode.upright:
@@ -167,10 +167,10 @@ class _Run:
         self.pairs: Counter[PairKind] = Counter()
         self.made = 0
         self.written = 0
-        self.decoder = Decoder(job.clip, upright=job.encode.upright)
         self.interpolate = Interpolator(model, job.tiles)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
         self._right: tuple[Frame, Image] | None = None
+        self.decoder = Decoder(job.clip, upright=job.encode.upright)  # last: from here on a process runs
 
     def encode_to(self, path: Path, progress: Callable[[Progress], None]) -> Promise:
         """Decode, interpolate and encode at the same time, each in its own thread."""
@@ -180,7 +180,11 @@ class _Run:
             frames = self._decoded()
             first = next(frames)
             pairs = self._paired(chain([first], frames))
-            with Prefetch(pairs, PAIRS_AHEAD) as ahead, Prefetch(self._output(first, ahead), FRAMES_AHEAD) as output:
+            with (
+                Prefetch(pairs, PAIRS_AHEAD) as ahead,
+                Prefetch(self._output(first, ahead), FRAMES_AHEAD) as output,
+                self.decoder,  # closed before the stages that wait for it
+            ):
                 for frame in output:
                     with self.clock("encode"):
                         encoder.write(frame)
@@ -203,7 +207,6 @@ class _Run:
             seconds=seconds,
             stage_seconds=dict(self.clock.seconds),
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobyte,
-            ffmpeg_memory_mb=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / kilobyte,
             result=result,
             notes=(*self.job.encode.notes, *self._source_notes(), *lacks),
         )
@@ -214,6 +217,8 @@ class _Run:
                 f"The source is damaged: ffmpeg reported {complaints} errors, and {self.decoder.frames} frames could "
                 f"be decoded from {len(self.job.clip.packet_pts)} packets."
             )
+        if self.job.clip.interlaced:
+            yield "The source is marked as interlaced: deinterlace it first if the result looks combed."
         if repaired := self.decoder.repaired_times:
             yield f"The source gives {repaired} of its frames no usable time; they follow at the nominal rate."
 
@@ -296,13 +301,31 @@ def _blend(pair: Pair, tick: Tick) -> tuple[Plane, ...]:
 
 def _check_output(source: Path, output: Path, overwrite: bool) -> None:
     folder = output.absolute().parent
-    if output.is_dir():
+    try:
+        there, is_folder = output.exists(), output.is_dir()
+    except OSError as error:
+        raise _unwritable(output, error) from error
+    if is_folder:
         raise OutputError(f"{output} is a folder.", "Give the name of a video file.")
     if not folder.is_dir():
         raise OutputError(f"The folder {folder} does not exist.", "Make it first.")
-    if output.exists() and output.samefile(source):
+    if there and output.samefile(source):
         raise InputError("Source and output are the same file.", "Give the output another name.")
-    if output.exists() and not overwrite:
+    if there and not overwrite:
         raise OutputError(f"{output} is there already.", "Add -y to overwrite it.")
-    if not os.access(folder, os.W_OK) or (output.exists() and not os.access(output, os.W_OK)):
+    if not os.access(folder, os.W_OK) or (there and not os.access(output, os.W_OK)):
         raise OutputError(f"{output} can't be written.", "Check the permissions of its folder.")
+
+
+def _reserve(part: Path) -> None:
+    """Make the file that will be written, so that a folder that takes none is found out first."""
+    try:
+        part.touch()
+    except OSError as error:
+        raise _unwritable(part, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"Nothing can be written to {path.absolute().parent}: {error.strerror}.", "Choose another folder or name."
+    )

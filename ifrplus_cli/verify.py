@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ifrplus_cli.encode import Carried, EncodePlan
-from ifrplus_cli.errors import OutputError
-from ifrplus_cli.media import ClipInfo, ColourTags, StreamInfo
+from ifrplus_cli.encode import Carried, EncodePlan, other_streams
+from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, StreamInfo
 from ifrplus_cli.probe import packet_span, probe
 
 MILLISECOND = Fraction(1, 1000)
@@ -17,6 +17,7 @@ MILLISECOND = Fraction(1, 1000)
 CONVERTED_SOUND_SLACK = Fraction(1, 10)
 COPIED_START_SLACK = 3 * MILLISECOND
 COPIED_SOUND_SLACK = Fraction(1, 20)
+FAULT_HINT = "Try another container or codec; the source is untouched and no output was kept."
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
     Raises:
         OutputError: naming everything that differs.
     """
-    result = probe(path)
+    try:
+        result = probe(path)
+    except InputError as error:
+        raise OutputError(f"The finished file can't be read back: {error.message}", FAULT_HINT) from error
     carried, notes = _filled_streams(result, promise)
     faults = [
         *_time_faults(result, promise),
@@ -56,18 +60,19 @@ def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
     if faults:
         raise OutputError(
             f"The finished file is not what was promised: {'; '.join(faults)}.",
-            "Try another container or codec; the source is untouched and no output was kept.",
+            FAULT_HINT,
         )
     return result, notes
 
 
 def _filled_streams(result: ClipInfo, promise: Promise) -> tuple[tuple[Carried, ...], tuple[str, ...]]:
     """The streams that must be in the result: where some are not there, those of the source that hold anything."""
-    carried = promise.plan.carried
-    if len(result.streams) == len(carried):
+    carried, source = promise.plan.carried, promise.plan.clip.path
+    if len(other_streams(result)) == len(carried):
         return carried, ()
-    filled = tuple(c for c in carried if packet_span(promise.plan.clip.path, c.stream.index) is not None)
-    empty = [c.stream for c in carried if c not in filled]
+    timed = [c.stream for c in carried if c.stream.kind != "attachment" and not c.stream.attached_picture]
+    empty = [stream for stream in timed if packet_span(source, stream.index) is None]
+    filled = tuple(c for c in carried if c.stream not in empty)
     return filled, tuple(f"The {s.kind} stream {s.index} is empty and left out." for s in empty)
 
 
@@ -90,33 +95,42 @@ def _picture_faults(result: ClipInfo, promise: Promise) -> list[str]:
     if (result.width, result.height) != (plan.stored_width, plan.stored_height):
         faults.append(f"its size is {result.width}x{result.height}")
     if plan.clip.pixel_format.chroma is result.pixel_format.chroma:
-        faults.extend(_colour_faults(result.colour, plan.clip.colour))
+        faults.extend(_colour_faults(result, plan))
     if not plan.upright:
-        if (plan.clip.sample_aspect or 1) != (result.sample_aspect or 1):
-            faults.append(f"its pixel aspect is {result.sample_aspect or 1} instead of {plan.clip.sample_aspect or 1}")
+        aspect, wanted = result.sample_aspect or Fraction(1), plan.clip.sample_aspect or Fraction(1)
+        if abs(aspect - wanted) * plan.width > 1:  # Matroska stores the shown size in whole pixels
+            faults.append(f"its pixel aspect is {aspect} instead of {wanted}")
         if result.display_matrix != plan.clip.display_matrix:
             faults.append("its rotation is not the source's")
     return faults
 
 
-def _colour_faults(found: ColourTags, wanted: ColourTags) -> list[str]:
-    """Differences in what was stated; a range that is not stated is limited."""
+def _colour_faults(result: ClipInfo, plan: EncodePlan) -> list[str]:
+    """Differences in what was stated."""
+    found, wanted = result.colour, plan.clip.colour
     stated = {name: getattr(wanted, name) for name in ("primaries", "transfer", "matrix")}
     faults = [
         f"its colour {name} is {getattr(found, name) or 'not stored'} instead of {value}"
         for name, value in stated.items()
         if value and value != getattr(found, name)
     ]
-    if (found.range or "tv") != (wanted.range or "tv"):
-        faults.append(f"its colour range is {found.range} instead of {wanted.range}")
+    found_range, wanted_range = _range(found, result.source_format), _range(wanted, plan.pix_fmt)
+    if result.pixel_format.chroma is not Chroma.RGB and found_range != wanted_range:
+        faults.append(f"its colour range is {found_range} instead of {wanted_range}")
     return faults
 
 
+def _range(tags: ColourTags, pix_fmt: str) -> str:
+    """A range that neither the tags nor the name of the format state is limited."""
+    return "pc" if pix_fmt.startswith("yuvj") else tags.range or "tv"
+
+
 def _stream_faults(result: ClipInfo, carried: tuple[Carried, ...], promise: Promise) -> list[str]:
-    if len(result.streams) < len(carried):
-        return [f"it has {len(result.streams)} of {len(carried)} other streams"]
+    others = other_streams(result)
+    if len(others) < len(carried):
+        return [f"it has {len(others)} of {len(carried)} other streams"]
     faults = []
-    for wanted, found in zip(carried, result.streams, strict=False):
+    for wanted, found in zip(carried, others, strict=False):
         if wanted.stream.kind != found.kind:
             faults.append(f"stream {found.index} is {found.kind} instead of {wanted.stream.kind}")
         elif wanted.stream.kind == "audio":

@@ -1,19 +1,35 @@
-"""Makes small clips with ffmpeg, and reads films without any of the code under test."""
+"""Makes small clips with ffmpeg, reads films without any of the code under test, and stands in for the network."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from ifrplus_cli.interpolate import LoadedModel
+from ifrplus_cli.models import MODELS
 
 FFMPEG = shutil.which("ffmpeg") or "ffmpeg"
 FFPROBE = shutil.which("ffprobe") or "ffprobe"
 MOTION = "testsrc2"  # a moving test picture with many colours
 BEEP = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
+
+
+def blend(left: np.ndarray, right: np.ndarray, prior: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """A network that mixes both frames."""
+    return (1 - t) * left + t * right
+
+
+def blend_model(network: Callable[..., Any] = blend) -> LoadedModel:
+    """A loaded model that needs no weights: ``network`` without a prior."""
+    return LoadedModel(replace(MODELS["lite"], uses_prior=False), network, Path("blend"), "0" * 64)
 
 
 def ffmpeg(*arguments: object) -> None:
@@ -43,11 +59,12 @@ def make_clip(
     Args:
         ticks: time of each frame in units of ``time_base``, for a variable rate.
         noise: add noise, so that no two samples are alike.
-        filters: further filters for the picture.
+        filters: what describes the picture, such as setparams or setsar.
         inputs: further inputs, mapped after the picture.
         output: further options of the output.
     """
-    chain = [f"{MOTION}=size={size}:rate={rate}"]
+    width, height = map(int, size.split("x"))
+    chain = [f"{MOTION}=size={width + width % 2}x{height + height % 2}:rate={rate}"]
     options: list[object] = ["-frames:v", frames]
     if noise:
         chain.append("noise=alls=40:allf=t")
@@ -58,10 +75,25 @@ def make_clip(
         options = ["-frames:v", frames, "-fps_mode", "passthrough", "-enc_time_base", time_base.replace("/", ":")]
         if path.suffix in {".mp4", ".mov"}:
             options += ["-video_track_timescale", time_base.split("/")[1]]
-    chain += [f"format={pix_fmt}", *([filters] if filters else [])]
+    chain += [f"format={pix_fmt}", f"crop={width}:{height}:0:0:exact=1"]
+    described = ["-filter:v:0", filters] if filters else []
     maps = [argument for number in range(list(inputs).count("-i") + 1) for argument in ("-map", number)]
     lossless = ["-qp", "0", "-preset", "ultrafast"] if codec == "libx264" else []
-    ffmpeg("-f", "lavfi", "-i", ",".join(chain), *inputs, *maps, "-c:v", codec, *lossless, *options, *output, path)
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        ",".join(chain),
+        *inputs,
+        *maps,
+        "-c:v",
+        codec,
+        *lossless,
+        *described,
+        *options,
+        *output,
+        path,
+    )
     return path
 
 

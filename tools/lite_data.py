@@ -1,6 +1,6 @@
 """Training data of the lite network: real triplets and synthetic motion, with their flows, packed into one folder.
 
-A pack is three files: ``frames.u8`` (all frames, RGB, one after the other), ``flows.f16`` (six planes a sample on a
+A pack is three files: ``frames.u8`` (all frames, RGB, one after the other), ``flows.f16`` (eight planes a sample on a
 grid of 4 x 4 pixels) and ``index.npz`` (where each sample lies in them). It is written once and mapped into memory.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.media import Image
-from ifrplus_cli.prior import GRID, dis_flow, motion_at, pair_flow
+from ifrplus_cli.prior import GRID, dis_flow, motions_at, pair_flow
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -37,8 +37,8 @@ class Sample:
     Attributes:
         frames: left, middle, right, each (H, W, 3) uint8 RGB.
         t: place of the middle frame between left and right.
-        flows: (6, H/4, W/4) float16 in pixels: motion left to right at t (the prior), then the flows that DIS finds
-            from the true middle frame to left and to right.
+        flows: (8, H/4, W/4) float16 in pixels, from the middle frame to left and to right: first those of the prior,
+            then those that DIS finds knowing the middle frame.
         error: (H/32, W/32) float32, mean absolute error of the prior's blend in each cell: where it is hard.
     """
 
@@ -76,17 +76,18 @@ def measure(left: Bytes, middle: Bytes, right: Bytes, t: float) -> Sample | None
     """Finds the flows of a triplet; None for a still one or one across a cut."""
     first, made, last = to_float(left), to_float(middle), to_float(right)
     flow = pair_flow(first, last)
-    motion = motion_at(flow, t)
-    if np.abs(motion).mean() < STILL or flow.forward_trust.mean() < TRUST_OF_CUT:
+    told_left, told_right = motions_at(flow, t)
+    if np.abs(told_left).mean() < STILL or flow.forward_trust.mean() < TRUST_OF_CUT:
         return None
-    to_left, to_right = dis_flow(made, first), dis_flow(made, last)
-    size = motion.shape[1::-1]
+    prior_left, prior_right = -t * told_left, (1 - t) * told_right
+    size = told_left.shape[1::-1]
     small = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in (first, made, last)]
-    blend = (1 - t) * backward_warp(small[0], -t * motion / GRID)
-    blend += t * backward_warp(small[2], (1 - t) * motion / GRID)
+    blend = (1 - t) * backward_warp(small[0], prior_left / GRID)
+    blend += t * backward_warp(small[2], prior_right / GRID)
     cells = (middle.shape[1] // ERROR_CELL, middle.shape[0] // ERROR_CELL)
     error = cv2.resize(np.abs(blend - small[1]).mean(axis=2), cells, interpolation=cv2.INTER_AREA)
-    flows = np.concatenate([motion, to_left, to_right], axis=2).transpose(2, 0, 1)
+    planes = (prior_left, prior_right, dis_flow(made, first), dis_flow(made, last))
+    flows = np.concatenate(planes, axis=2).transpose(2, 0, 1)
     return Sample((left, middle, right), t, flows.astype(np.float16), error)
 
 

@@ -10,6 +10,8 @@ RADIUS = 3
 EIGHTH, QUARTER, HALF = 96, 64, 32
 HIDDEN_QUARTER, HIDDEN_HALF = 32, 16
 SIGNATURE = 24
+FLOW_SCALE = 16
+DIFFERENCE_SCALE = 4
 
 
 def conv(inside: int, outside: int, stride: int = 1) -> nn.Conv2d:
@@ -73,9 +75,11 @@ class Lite(nn.Module):
         self.half_in = conv(2 * 12 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
         self.half_out = conv(HALF, 4 * 4)
+        for layer in self.children():
+            nn.init.kaiming_normal_(layer.weight, a=0.1)  # PyTorch's own start loses 60 % of the signal in each layer
+            nn.init.zeros_(layer.bias)
         for head in (self.eighth_flow, self.quarter_flow, self.half_out):
             nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
 
     def forward(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
         """(N, 3, H, W) made frames; see ``flows`` for the arguments."""
@@ -91,7 +95,7 @@ class Lite(nn.Module):
         """
         n = left.shape[0]
         images = torch.cat([left, right])
-        quarter = leaky(self.encode_quarter(leaky(self.encode_half(images))))
+        quarter = leaky(self.encode_quarter(leaky(self.encode_half(images - 0.5))))
         quarter = leaky(self.encode_quarter_more(quarter))
         eighth = leaky(self.encode_eighth_more(leaky(self.encode_eighth(quarter))))
 
@@ -99,7 +103,7 @@ class Lite(nn.Module):
         warped = warp(eighth, both_sides(flow) / 8)
         signature = self.signature(warped)
         cost = matching_cost(signature[:n], signature[n:])
-        seen = torch.cat([warped[:n], warped[n:], cost, flow / 16, t.expand(-1, -1, *flow.shape[2:])], dim=1)
+        seen = torch.cat([warped[:n], warped[n:], cost, flow / FLOW_SCALE, t.expand(-1, -1, *flow.shape[2:])], dim=1)
         x = leaky(self.match(seen))
         deep = leaky(self.context_two(leaky(self.context_one(leaky(self.context_down(x))))))
         x = x + leaky(self.context_up(enlarge(deep)))
@@ -109,7 +113,7 @@ class Lite(nn.Module):
 
         flow_quarter = flow = functional.avg_pool2d(prior, 2) + change
         warped = warp(quarter, both_sides(flow) / 4)
-        seen = torch.cat([warped[:n], warped[n:], hidden, flow / 16, t.expand(-1, -1, *flow.shape[2:])], dim=1)
+        seen = torch.cat([warped[:n], warped[n:], hidden, flow / FLOW_SCALE, t.expand(-1, -1, *flow.shape[2:])], dim=1)
         x = leaky(self.quarter_in(seen))
         x = x + leaky(self.quarter_two(leaky(self.quarter_one(x))))
         change = enlarge(change) + functional.pixel_shuffle(self.quarter_flow(x), 2).float() * 4
@@ -118,7 +122,8 @@ class Lite(nn.Module):
         flow_half = prior + change
         warped = warp(images, both_sides(enlarge(flow_half)))
         left, right = warped[:n], warped[n:]
-        seen = torch.cat([functional.pixel_unshuffle(left, 2), functional.pixel_unshuffle(right, 2), hidden], dim=1)
+        seen = torch.cat([(left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)], dim=1)
+        seen = torch.cat([functional.pixel_unshuffle(seen, 2), hidden], dim=1)
         x = leaky(self.half_one(leaky(self.half_in(seen))))
         out = functional.pixel_shuffle(self.half_out(x), 2).float()
         share = torch.sigmoid(out[:, :1] + torch.log((1 - t) / t))

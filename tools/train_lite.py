@@ -24,6 +24,8 @@ WARM_UP = 300  # steps
 LAST_RATE = 0.02  # of the full learning rate, reached when the time is over
 EMA_DECAY = 0.999
 LAPLACIAN_LEVELS = 5
+LOGARITHM_WEIGHT = 0.02  # of the logarithm of the squared error against the Laplacian loss
+LEAST_ERROR = 1e-5  # squared error, 50 dB, below which a crop no longer counts
 FLOW_WEIGHT = 0.002  # of a pixel of flow error against the image loss
 TEACHER_TRUST = 0.03  # image difference at which the teacher's flow has lost 63 % of its weight
 STILL_CROP = 0.2  # mean motion in pixels
@@ -72,9 +74,7 @@ class Pack:
         channels = torch.from_numpy(self._draw.permutation(3)).to(left.device)
         images = torch.cat([left, middle, right]).permute(0, 3, 1, 2)[:, channels].float() / 255
         images, flows = self._turn(images, flows.float())
-        motion = enlarge(flows[:, :2])
-        prior = torch.cat([-t * motion, (1 - t) * motion], dim=1)
-        return Batch(*images.chunk(3), t, prior, flows[:, 2:])
+        return Batch(*images.chunk(3), t, enlarge(flows[:, :4]), flows[:, 4:])
 
     def _crop(self, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
         while True:
@@ -85,10 +85,10 @@ class Pack:
             top, left = max(places, key=lambda place: self._hardness(number, place, size))
             grid_height, grid_width = height // GRID, width // GRID
             start = int(self._index["flow_starts"][number])
-            flows = self._flows[start : start + 6 * grid_height * grid_width].view(6, grid_height, grid_width)
+            flows = self._flows[start : start + 8 * grid_height * grid_width].view(8, grid_height, grid_width)
             y, x, side = top // GRID, left // GRID, size // GRID
             flows = flows[:, y : y + side, x : x + side]
-            if float(flows[:2].float().abs().mean()) >= STILL_CROP:
+            if float((flows[:2].float() - flows[2:4].float()).abs().mean()) >= STILL_CROP:
                 break
         frames = []
         for start in self._index["starts"][number]:
@@ -97,7 +97,7 @@ class Pack:
         t = float(self._index["t"][number])
         if self._draw.random() < 0.5:
             frames.reverse()
-            flows, t = torch.cat([-flows[:2], flows[4:6], flows[2:4]]), 1 - t
+            flows, t = flows[[2, 3, 0, 1, 6, 7, 4, 5]], 1 - t
         return frames[0], frames[1], frames[2], flows, t
 
     def _place(self, height: int, width: int, size: int) -> tuple[int, int]:
@@ -113,16 +113,16 @@ class Pack:
 
     def _turn(self, images: Tensor, flows: Tensor) -> tuple[Tensor, Tensor]:
         """Random mirroring and transposition, the same for a whole batch."""
-        sign = torch.ones(6, device=flows.device)
+        sign = torch.ones(8, device=flows.device)
         if self._draw.random() < 0.5:
             images, flows = images.flip(3), flows.flip(3)
             sign[0::2] = -1
         if self._draw.random() < 0.5:
             images, flows = images.flip(2), flows.flip(2)
             sign[1::2] = -1
-        flows = flows * sign.view(1, 6, 1, 1)
+        flows = flows * sign.view(1, 8, 1, 1)
         if self._draw.random() < 0.5:
-            images, flows = images.transpose(2, 3), flows.transpose(2, 3)[:, [1, 0, 3, 2, 5, 4]]
+            images, flows = images.transpose(2, 3), flows.transpose(2, 3)[:, [1, 0, 3, 2, 5, 4, 7, 6]]
         return images.contiguous(), flows.contiguous()
 
 
@@ -135,6 +135,11 @@ def laplacian_loss(made: Tensor, true: Tensor) -> Tensor:
         loss = loss + (difference - enlarge(smaller)).abs().mean()
         difference = smaller
     return loss + difference.abs().mean()
+
+
+def logarithmic_loss(made: Tensor, true: Tensor) -> Tensor:
+    """Mean logarithm of the squared error of each crop: PSNR but for its sign and unit."""
+    return torch.log((made - true).square().mean(dim=(1, 2, 3)) + LEAST_ERROR).mean()
 
 
 def flow_loss(flow: Tensor, batch: Batch) -> Tensor:
@@ -151,7 +156,8 @@ def loss_of(network: Lite, batch: Batch) -> tuple[Tensor, Tensor]:
     with torch.autocast(batch.left.device.type, torch.bfloat16):
         made, flow_quarter, flow_half = network.flows(batch.left, batch.right, batch.prior, batch.t)
     flow = flow_loss(flow_quarter, batch) + flow_loss(functional.avg_pool2d(flow_half, 2), batch)
-    return laplacian_loss(made, batch.middle), FLOW_WEIGHT * flow
+    image = laplacian_loss(made, batch.middle) + LOGARITHM_WEIGHT * logarithmic_loss(made, batch.middle)
+    return image, FLOW_WEIGHT * flow
 
 
 class HoldOut:

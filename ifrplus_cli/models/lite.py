@@ -18,6 +18,7 @@ SIGNATURE = 24  # channels compared for it
 HALF, QUARTER, EIGHTH, CONTEXT = 32, 64, 96, 144  # channels of the stages at 1/2, 1/4, 1/8 and 1/16 of the size
 HIDDEN_HALF, HIDDEN_QUARTER = 16, 32  # channels a stage receives from the next coarser one
 FLOW_SCALE = 16  # pixels of flow that the layers see as 1
+DIFFERENCE_SCALE = 4  # between the two warped frames, as the layers see it
 
 
 def conv(inside: int, outside: int, size: int = 3, stride: int = 1, zero: bool = False) -> nn.Conv2d:
@@ -79,7 +80,7 @@ class Lite(nn.Cell):
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features (2N, 32, H/4, W/4) and (2N, 64, H/8, W/8) of the (2N, 3, H, W) left, then right frames."""
-        quarter = leaky(self.encode_quarter(leaky(self.encode_half(images))))
+        quarter = leaky(self.encode_quarter(leaky(self.encode_half(images - 0.5))))
         quarter = leaky(self.encode_quarter_more(quarter))
         return quarter, leaky(self.encode_eighth_more(leaky(self.encode_eighth(quarter))))
 
@@ -115,7 +116,8 @@ class Lite(nn.Cell):
     def merge(self, images: Tensor, flow: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
         """Warps both frames with the final (N, 4, H/2, W/2) flow and blends them: mask, then residual."""
         left, right = halves(warp(images, both_sides(enlarge(flow))))
-        x = leaky(self.half_in(ops.cat((unshuffle(left), unshuffle(right), hidden), 1)))
+        seen = ops.cat(((left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)), 1)
+        x = leaky(self.half_in(ops.cat((unshuffle(seen), hidden), 1)))
         out = shuffle(self.half_out(leaky(self.half_one(x))))
         mask, residual = ops.split(out, (1, 3), 1)
         share = ops.sigmoid(mask + ops.log((1 - t) / t))  # of the left frame: 1 - t before anything is learnt
