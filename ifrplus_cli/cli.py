@@ -42,6 +42,16 @@ class ModelChoice(str, Enum):
     lite = "lite"
 
 
+class FlowScale(str, Enum):
+    """Values of --flow-scale."""
+
+    auto = "auto"
+    full = "1"
+    half = "0.5"
+    quarter = "0.25"
+    eighth = "0.125"
+
+
 class CutFill(str, Enum):
     """Values of --cut-fill."""
 
@@ -116,6 +126,9 @@ def upsample(
         Any, typer.Option(parser=_tile, metavar="auto|off|WxH", help="Largest piece that is run at once.")
     ] = "auto",
     tile_overlap: Annotated[int, typer.Option(min=0, metavar="PIXELS", help="Overlap of tiles.")] = 128,
+    flow_scale: Annotated[
+        FlowScale, typer.Option(help="Size at which motion is sought: smaller finds larger motion, and is faster.")
+    ] = FlowScale.auto,
     cuts: Annotated[bool, typer.Option("--cuts/--no-cuts", help="Hold frames across cuts.")] = True,
     cut_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="How unlike two frames of a cut are.", show_default=False)
@@ -148,6 +161,7 @@ def upsample(
         factor=factor,
         tile=tile,
         tile_overlap=tile_overlap,
+        flow_scale=None if flow_scale is FlowScale.auto else float(flow_scale.value),
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
         cut_fill=cut_fill.value,
         encode=EncodeOptions(codec, crf, preset, pix_fmt, _encoder_args(encoder_arg or [])),

@@ -183,7 +183,8 @@ class Encoder:
         """
         assert self._process is not None
         self._close_input()
-        if self._process.wait() != 0:
+        # ffmpeg calls it a success when the disk fills up while it writes the end of the file.
+        if self._process.wait() != 0 or _tells_no_room(self._drain.reason()):
             self._fail()
 
     def _start(self, first: Fraction) -> None:
@@ -222,16 +223,18 @@ class Encoder:
         self._close_input()
         exit_code = self._process.wait()
         reason = self._drain.reason(exit_code)
-        if any(said in reason for said in NO_ROOM):
+        if _tells_no_room(reason):
             raise OutputError("The disk is full.", f"Free some space for {self._path.parent} and run again.")
         if exit_code < 0:
-            raise OutputError(
-                f"ffmpeg stopped writing the film: {reason}.", "See whether memory or disk space ran out."
-            )
+            raise OutputError(f"ffmpeg stopped writing the film: {reason}.", "Memory or disk space may have run out.")
         raise OutputError(
             f"ffmpeg could not encode with {self.plan.codec}: {reason}.",
             "Check --codec, --preset, --crf, --pix-fmt and --encoder-arg.",
         )
+
+
+def _tells_no_room(reason: str) -> bool:
+    return any(said in reason for said in NO_ROOM)
 
 
 def _covers(plan: EncodePlan, folder: Path) -> list[str]:

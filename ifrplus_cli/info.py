@@ -79,7 +79,7 @@ def measure_cost(job: Job, model: LoadedModel) -> Cost | None:
         images = [convert.to_rgb(frame.planes) for frame in islice(decoder, 2)]
     if len(images) < 2:
         return None
-    interpolate = Interpolator(model, job.tiles)
+    interpolate = Interpolator(model, job.tiles, job.options.flow_scale)
     interpolate(images[0], images[1], [Fraction(1, 2)])  # compiles
     started = time.perf_counter()
     convert.to_planes(interpolate(images[0], images[1], [Fraction(1, 2)])[0])

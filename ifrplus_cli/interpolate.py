@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -97,9 +97,10 @@ def _explain(error: Exception) -> IfrplusError:
 class Interpolator:
     """Makes frames between two frames of one size; one compiled shape for a whole run."""
 
-    def __init__(self, model: LoadedModel, plan: TilePlan) -> None:
+    def __init__(self, model: LoadedModel, plan: TilePlan, flow_scale: float | None = None) -> None:
         self.model = model
         self.plan = plan
+        self.flow_scale = flow_scale
         height, width = plan.tile_size
         fitting = max(1, BATCH_PIXELS // (height * width))
         rounds = math.ceil(plan.count / fitting)
@@ -108,7 +109,9 @@ class Interpolator:
     def __call__(self, left: Image, right: Image, timesteps: Sequence[Fraction]) -> list[Image]:
         """Pictures at ``timesteps`` between ``left`` and ``right``, each float32 H x W x 3 RGB, not clipped."""
         left_tiles, right_tiles = self._tiles(left), self._tiles(right)
-        flow = pair_flow(self._padded(left), self._padded(right)) if self.model.spec.uses_prior else None
+        flow = (
+            pair_flow(self._padded(left), self._padded(right), self.flow_scale) if self.model.spec.uses_prior else None
+        )
         made = []
         for t in timesteps:
             prior = intermediate_flow(flow, float(t)) if flow is not None else self._no_prior()
@@ -123,10 +126,6 @@ class Interpolator:
         height, width = self.plan.padded_size
         missing = ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0))
         return np.pad(image, missing, mode="edge")
-
-    def _no_prior(self) -> Batch:
-        height, width = self.plan.padded_size
-        return np.zeros((4, height // 2, width // 2), np.float32)
 
     def _run(self, left: Batch, right: Batch, prior: Batch, t: float) -> Image:
         steps = np.full((self.batch, 1, 1, 1), t, np.float32)

@@ -38,18 +38,19 @@ class PairFlow:
     backward_trust: Flow
 
 
-def dis_flow(source: Image, target: Image) -> Flow:
+def dis_flow(source: Image, target: Image, scale: float | None = None) -> Flow:
     """DIS optical flow (Kroeger et al., ECCV 2016): where each point of ``source`` lies in ``target``.
 
     Args:
         source: (H, W, 3) float32 RGB, nominally 0..1; H and W are multiples of 4.
         target: the same shape.
+        scale: size of the matching pictures against the frames, 0 to 1; None chooses it by the width.
 
     Returns:
         (H/4, W/4, 2) float32, x and y in full-resolution pixels.
     """
     height, width = source.shape[:2]
-    size = _matching_size(width, height)
+    size = _matching_size(width, height, scale)
     matcher = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     matcher.setFinestScale(0)  # the preset stops at half of the matching picture: 0.17 dB worse
     flow = matcher.calc(_grey(source, size), _grey(target, size), None)
@@ -57,7 +58,7 @@ def dis_flow(source: Image, target: Image) -> Flow:
     return cv2.resize(flow, (width // GRID, height // GRID), interpolation=cv2.INTER_AREA) * to_full
 
 
-def pair_flow(left: Image, right: Image) -> PairFlow:
+def pair_flow(left: Image, right: Image, scale: float | None = None) -> PairFlow:
     """Flow of a pair in both directions; the part of the prior that does not depend on the timestep.
 
     Args:
@@ -67,7 +68,7 @@ def pair_flow(left: Image, right: Image) -> PairFlow:
     height, width = left.shape[:2]
     grid = (width // GRID, height // GRID)
     small_left, small_right = (cv2.resize(image, grid, interpolation=cv2.INTER_AREA) for image in (left, right))
-    forward, backward = dis_flow(left, right), dis_flow(right, left)
+    forward, backward = dis_flow(left, right, scale), dis_flow(right, left, scale)
     return PairFlow(
         forward, backward, _trust(small_left, small_right, forward), _trust(small_right, small_left, backward)
     )
@@ -109,9 +110,9 @@ def intermediate_flow(flow: PairFlow, t: float) -> Flow:
     return np.ascontiguousarray(flows.transpose(2, 0, 1), np.float32)
 
 
-def _matching_size(width: int, height: int) -> tuple[int, int]:
-    divisor = 2
-    while width / divisor > MATCH_WIDTH:
+def _matching_size(width: int, height: int, scale: float | None) -> tuple[int, int]:
+    divisor = 2 if scale is None else round(1 / scale)
+    while scale is None and width / divisor > MATCH_WIDTH:
         divisor *= 2
     return max(width // divisor, MATCH_MINIMUM), max(height // divisor, MATCH_MINIMUM)
 

@@ -120,8 +120,9 @@ def _ffprobe(path: Path, **options: Any) -> dict[str, Any]:
             source_url(path), cmd=program, v="error", protocol_whitelist="file,crypto", **options
         )
     except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else "its answer makes no sense"
         raise MediaToolError(
-            f"The program {program} does not work: {error}.", INSTALL_HINT.format(variable="IFRPLUS_FFPROBE")
+            f"The program {program} does not work: {said}.", INSTALL_HINT.format(variable="IFRPLUS_FFPROBE")
         ) from error
     except ffmpeg.Error as error:
         raise InputError(

@@ -40,6 +40,7 @@ class UpsampleOptions:
     Attributes:
         factor: output frames a source frame, above 1.
         tile: ``auto``, ``off`` or the largest tile as (width, height) in pixels.
+        flow_scale: size at which motion is sought against the picture, 1 to 1/8; None chooses by the width.
         cut_threshold: 0 to 1, None for no cut detection.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
     """
@@ -47,6 +48,7 @@ class UpsampleOptions:
     factor: Fraction = Fraction(2)
     tile: str | tuple[int, int] = "auto"
     tile_overlap: int = DEFAULT_OVERLAP
+    flow_scale: float | None = None
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
     cut_fill: str = "hold"
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -167,7 +169,7 @@ class _Run:
         self.pairs: Counter[PairKind] = Counter()
         self.made = 0
         self.written = 0
-        self.interpolate = Interpolator(model, job.tiles)
+        self.interpolate = Interpolator(model, job.tiles, job.options.flow_scale)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
         self._right: tuple[Frame, Image] | None = None
         self.decoder = Decoder(job.clip, upright=job.encode.upright)  # last: from here on a process runs
@@ -212,11 +214,14 @@ class _Run:
         )
 
     def _source_notes(self) -> Iterator[str]:
+        frames, packets = self.decoder.frames, len(self.job.clip.packet_pts)
         if complaints := self.decoder.complaints:
             yield (
-                f"The source is damaged: ffmpeg reported {complaints} errors, and {self.decoder.frames} frames could "
-                f"be decoded from {len(self.job.clip.packet_pts)} packets."
+                f"The source is damaged: ffmpeg reported {complaints} errors, and {frames} frames could be decoded "
+                f"from {packets} packets."
             )
+        elif frames < packets:
+            yield f"The source has {packets} packets of video, and {frames} frames could be decoded from them."
         if self.job.clip.interlaced:
             yield "The source is marked as interlaced: deinterlace it first if the result looks combed."
         if repaired := self.decoder.repaired_times:

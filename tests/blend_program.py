@@ -1,35 +1,34 @@
 """The real command line with a blend for its network: it starts at once, and needs neither MindSpore nor weights.
 
-With ``STALL_MARK`` in the environment the network makes that file when it is first called, and never answers.
+With ``SLOW_MARK`` in the environment the network makes that file when it is first called, and is slow.
 """
 
 from __future__ import annotations
 
 import os
-import threading
+import time
 from pathlib import Path
 from typing import Any
 
-from clips import blend_model
+import numpy as np
+from clips import blend, blend_model
 
 from ifrplus_cli import cli
 from ifrplus_cli.device import Device
 
+SECONDS_A_FRAME = 0.5
 
-def stalling_model(mark: Path) -> Any:
-    """A network that never answers."""
 
-    def stall(*_: Any) -> Any:
-        mark.touch()
-        threading.Event().wait()
-
-    return blend_model(stall)
+def slow_blend(*arrays: np.ndarray) -> np.ndarray:
+    """A network that takes its time."""
+    Path(os.environ["SLOW_MARK"]).touch()
+    time.sleep(SECONDS_A_FRAME)
+    return blend(*arrays)
 
 
 def load(*_: Any) -> Any:
     """Stands in for choosing a device and loading the weights."""
-    mark = os.environ.get("STALL_MARK")
-    return (stalling_model(Path(mark)) if mark else blend_model()), Device("CPU")
+    return blend_model(slow_blend if "SLOW_MARK" in os.environ else blend), Device("CPU")
 
 
 if __name__ == "__main__":
