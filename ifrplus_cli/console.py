@@ -70,7 +70,8 @@ def _pace(run: RunProgress) -> str:
     if run.seconds < 1:
         return ""
     left = (run.expected - run.done) * run.seconds / run.done
-    return f"{run.made / run.seconds:.1f} made/s, {clock_time(left)} left"
+    speed = run.film_seconds / run.seconds
+    return f"{run.made / run.seconds:.1f} made/s, {speed:.2f}x real time, {clock_time(left)} left"
 
 
 def clock_time(seconds: float) -> str:

