@@ -279,6 +279,8 @@ def _command(plan: EncodePlan, path: Path, lead: int, covers: Sequence[str]) -> 
         options["chroma_sample_location:v:0"] = clip.colour.chroma_location
     if plan.container.holds_time_base:
         options["video_track_timescale"] = plan.time_base.denominator
+        if (clip.start - plan.origin) % MILLISECOND:  # the start of a track is stored in units of its own
+            options["movie_timescale"] = plan.time_base.denominator
     streams = [frames["v:0"], *(others or [source[NO_STREAM]])]
     target = f"file:{path.absolute()}"
     stream = ffmpeg.output(*streams, target, **options).global_args(

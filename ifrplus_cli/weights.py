@@ -31,9 +31,9 @@ MANIFEST = {"lite": WeightsEntry("lite", "lite.safetensors", "Apache-2.0", bundl
 
 
 def weights_folders() -> tuple[Path, ...]:
-    """Folders that are searched, first match wins: ``IFRPLUS_WEIGHTS``, a checkout's ``weights``, the package's."""
+    """Folders that are searched, first match wins: ``IFRPLUS_WEIGHTS``, a checkout's ``weights``, the wheel's."""
     named = os.environ.get("IFRPLUS_WEIGHTS")
-    folders = (PACKAGE.parent / "weights", PACKAGE / "weights")
+    folders = (PACKAGE.parent / "weights", PACKAGE / "bundled_weights")
     return (Path(named), *folders) if named else folders
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from ifrplus_cli.interpolate import LoadedModel
 from ifrplus_cli.models import MODELS
@@ -146,3 +149,31 @@ def _frame_bytes(path: Path, pix_fmt: str, turned: bool) -> int:
     command = [FFMPEG, "-v", "error", "-nostdin", *rotate, "-i", f"file:{path}", "-map", "v:0", "-frames:v", "1"]
     command += ["-f", "rawvideo", "-pix_fmt", pix_fmt, "-"]
     return len(subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout)
+
+
+def wrap_ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch, *, decoder: str = "", encoder: str = "") -> Path:
+    """Let the program run a shell script in place of the ffmpeg that decodes, or of the one that encodes."""
+    ordinary = 'exec ffmpeg "$@"'
+    script = folder / "ffmpeg.sh"
+    script.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in\n'
+        f"*pipe:0*) {encoder or ordinary} ;;\n"
+        f"*rawvideo*pipe:1*) {decoder or ordinary} ;;\n"
+        f"*) {ordinary} ;;\n"
+        "esac\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("IFRPLUS_FFMPEG", str(script))
+    return script
+
+
+def children() -> list[str]:
+    """Command lines of the processes that this one has started and that have not ended."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == os.getpid() and state != "Z":
+                found.append(stat.with_name("cmdline").read_text().replace("\0", " "))
+    return found

@@ -18,7 +18,7 @@ MIRRORED = (-65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
 
 @pytest.mark.parametrize(
     ("name", "muxer"),
-    [("a.mp4", "mp4"), ("a.MP4", "mp4"), ("a.m4v", "mp4"), ("a.mov", "mov"), ("a.b.mkv", "matroska"), ("a.webm", "webm")],
+    [("a.mp4", "mp4"), ("A.MP4", "mp4"), ("a.m4v", "mp4"), ("a.mov", "mov"), ("b.mkv", "matroska"), ("a.WebM", "webm")],
 )
 def test_the_extension_chooses_the_container_in_any_case(name: str, muxer: str) -> None:
     assert container_for(Path(name)).muxer == muxer

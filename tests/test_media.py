@@ -43,7 +43,5 @@ def test_every_chroma_layout_comes_in_8_and_10_bit() -> None:
 
 
 def test_a_clip_lasts_to_the_end_of_its_last_frame(clip: Path) -> None:
-    found = replace(
-        probe(clip), packet_pts=(250, 290, 400), time_base=Fraction(1, 1000), last_duration=Fraction(1, 40)
-    )
+    found = replace(probe(clip), packet_pts=(250, 290, 400), time_base=Fraction(1, 1000), last_duration=Fraction(1, 40))
     assert (found.start, found.duration) == (Fraction(1, 4), Fraction(7, 40))

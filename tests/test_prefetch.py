@@ -12,10 +12,28 @@ import pytest
 from ifrplus_cli.prefetch import Prefetch
 
 
-def wait_until(condition: threading.Condition, reached: object) -> None:
-    assert callable(reached)
-    with condition:
-        assert condition.wait_for(reached, timeout=20)
+class Counter:
+    """How many items a source has made and a consumer has taken, and how far apart they ever were."""
+
+    def __init__(self) -> None:
+        self.made = self.taken = self.lead = 0
+        self._changed = threading.Condition()
+
+    def make(self, number: int) -> Iterator[int]:
+        for item in range(number):
+            with self._changed:
+                self.made += 1
+                self.lead = max(self.lead, self.made - self.taken)
+                self._changed.notify()
+            yield item
+
+    def take(self) -> None:
+        with self._changed:
+            self.taken += 1
+
+    def wait_for_lead(self, lead: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.made - self.taken >= lead, timeout=20)
 
 
 def test_items_come_out_in_order() -> None:
@@ -32,26 +50,14 @@ def test_the_source_runs_in_another_thread() -> None:
 
 
 def test_a_slow_consumer_holds_the_source_back() -> None:
-    depth, made, taken, lead = 3, 0, 0, 0
-    changed = threading.Condition()
-
-    def work() -> Iterator[int]:
-        nonlocal made, lead
-        for number in range(200):
-            with changed:
-                made += 1
-                lead = max(lead, made - taken)
-                changed.notify_all()
-            yield number
-
-    with Prefetch(work(), depth) as ahead:
-        for _ in ahead:
-            with changed:
-                taken += 1
-            if taken < 150:  # let the source run as far ahead as it can
-                wait_until(changed, lambda: made - taken >= depth)
-    assert taken == 200
-    assert lead <= depth + 2  # the full queue, one that waits for room, and one that was just taken
+    depth, counter = 3, Counter()
+    with Prefetch(counter.make(200), depth) as ahead:
+        for item in ahead:
+            counter.take()
+            if item < 150:  # the source runs as far ahead as it can
+                counter.wait_for_lead(depth)
+    assert counter.taken == 200
+    assert counter.lead <= depth + 2  # a full queue, one that waits for room, and one just taken
 
 
 @pytest.mark.parametrize("fault", [RuntimeError, KeyboardInterrupt])

@@ -61,6 +61,7 @@ def test_irregular_times_are_kept_to_the_nanosecond() -> None:
 def test_size_and_nominal_rate_are_told() -> None:
     frames = random_frames(PIXEL_FORMATS["yuv420p"], 33, 21, 3)
     times = [n * Fraction(1001, 60000) for n in range(3)]
-    stream = probe_pipe(stream_of(PIXEL_FORMATS["yuv420p"], (33, 21), times, frames, Fraction(60000, 1001)))["streams"][0]
+    found = probe_pipe(stream_of(PIXEL_FORMATS["yuv420p"], (33, 21), times, frames, Fraction(60000, 1001)))
+    stream = found["streams"][0]
     assert (stream["width"], stream["height"]) == (33, 21)
     assert abs(Fraction(stream["avg_frame_rate"]) - Fraction(60000, 1001)) < Fraction(1, 100)

@@ -1,0 +1,119 @@
+"""Imports go strictly downwards, outside programs are called in few places, and the help text waits for none of it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ifrplus_cli
+
+PACKAGE = Path(ifrplus_cli.__file__).parent
+# From the top down: a module imports from its own row and from those below.
+ROWS = (
+    {"cli", "__main__"},
+    {"console"},
+    {"upsample", "info", "devices", "verify"},
+    {"interpolate", "device", "models"},
+    {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
+    | {"rawvideo", "tiling", "timeline", "weights"},
+    {"media", "errors", "__init__"},
+)
+# Which files may import or start what.
+HOMES = {
+    "typer": {"cli", "console"},
+    "rich": {"cli", "console"},
+    "ffmpeg": {"probe", "decode", "encode"},
+    "subprocess": {"probe", "decode", "encode", "devices"},
+    "mindspore": {"models", "device", "interpolate"},
+    "safetensors": {"weights"},
+}
+HEAVY = {"mindspore", "safetensors"}  # they take seconds
+FILES = sorted(PACKAGE.rglob("*.py"))
+NETWORKS = {file for file in FILES if file.parent.name == "models" and file.name != "__init__.py"}
+
+
+def name_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).as_posix()
+
+
+def module_of(file: Path) -> str:
+    """The file's name in the table: a folder counts as one."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def is_for_types_only(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def imports_of(node: ast.AST, *, inside_functions: bool) -> Iterator[str]:
+    """Dotted names that are imported when the program runs."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "imports are absolute"
+            assert child.module is not None
+            yield child.module
+            if child.module == "ifrplus_cli":
+                yield from (f"ifrplus_cli.{alias.name}" for alias in child.names)
+        elif is_for_types_only(child):  # type: ignore[arg-type]
+            continue
+        elif inside_functions or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from imports_of(child, inside_functions=inside_functions)
+
+
+def imported(file: Path, *, inside_functions: bool = True) -> set[str]:
+    return set(imports_of(ast.parse(file.read_text("utf-8")), inside_functions=inside_functions))
+
+
+def row_of(module: str) -> int:
+    rows = [number for number, row in enumerate(ROWS) if module in row]
+    assert len(rows) == 1, f"{module} has no row of its own: add it to the table"
+    return rows[0]
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_a_file_imports_from_its_row_or_below(file: Path) -> None:
+    own = row_of(module_of(file))
+    names = {name for name in imported(file) if name.startswith("ifrplus_cli.")}
+    uphill = {name for name in names if name != "ifrplus_cli.__version__" and row_of(name.split(".")[1]) < own}
+    assert not uphill
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_outside_programs_and_libraries_are_used_only_in_their_places(file: Path) -> None:
+    packages = {name.split(".")[0] for name in imported(file)}
+    astray = {package for package in packages & HOMES.keys() if module_of(file) not in HOMES[package]}
+    assert not astray
+
+
+@pytest.mark.parametrize("file", sorted(set(FILES) - NETWORKS), ids=name_of)
+def test_heavy_libraries_are_imported_inside_functions(file: Path) -> None:
+    at_once = {name.split(".")[0] for name in imported(file, inside_functions=False)}
+    assert not at_once & HEAVY
+
+
+def test_the_public_api_is_imported_without_the_network() -> None:
+    script = "import sys, ifrplus_cli, ifrplus_cli.cli; print(sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert not any(f"'{name}'" in loaded for name in ("mindspore", "numpy", "cv2", "ffmpeg", "safetensors"))
+
+
+def test_networks_are_imported_only_when_they_are_built() -> None:
+    at_once = {name for file in set(FILES) - NETWORKS for name in imported(file, inside_functions=False)}
+    assert not {f"ifrplus_cli.models.{file.stem}" for file in NETWORKS} & at_once
+
+
+def test_help_is_there_in_half_a_second() -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "ifrplus_cli", "--help"], stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.5
