@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ from ifrplus_cli.models import MODELS
 
 FFMPEG = shutil.which("ffmpeg") or "ffmpeg"
 FFPROBE = shutil.which("ffprobe") or "ffprobe"
-MOTION = "testsrc2"  # a moving test picture with many colours
+MOVING = "scroll=horizontal=0.04:vertical=0.02"  # every frame of the test picture differs from the last
 BEEP = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
 
 
@@ -67,7 +68,7 @@ def make_clip(
         output: further options of the output.
     """
     width, height = map(int, size.split("x"))
-    chain = [f"{MOTION}=size={width + width % 2}x{height + height % 2}:rate={rate}"]
+    chain = [f"testsrc2=size={width + width % 2}x{height + height % 2}:rate={rate}", MOVING]
     options: list[object] = ["-frames:v", frames]
     if noise:
         chain.append("noise=alls=40:allf=t")
@@ -133,22 +134,20 @@ def end_time(path: Path) -> Fraction:
     return max(ends) * Fraction(found["streams"][0]["time_base"])
 
 
-def raw_frames(path: Path, pix_fmt: str, *, turned: bool = False) -> list[bytes]:
-    """The decoded frames of the first video stream, as stored or turned as the file says."""
-    picture_bytes = _frame_bytes(path, pix_fmt, turned)
+def frame_hashes(path: Path, pix_fmt: str, *, turned: bool = False) -> list[tuple[int, str]]:
+    """(bytes, MD5) of the decoded frames of the first video stream, as stored or turned as the file says."""
     rotate = [] if turned else ["-noautorotate"]
     command = [FFMPEG, "-v", "error", "-nostdin", *rotate, "-i", f"file:{path}", "-map", "v:0"]
-    command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", pix_fmt, "-"]
-    data = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
-    assert len(data) % picture_bytes == 0
-    return [data[start : start + picture_bytes] for start in range(0, len(data), picture_bytes)]
+    command += ["-fps_mode", "passthrough", "-pix_fmt", pix_fmt, "-f", "framehash", "-hash", "md5", "-"]
+    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+    rows = [line.split(",") for line in told.splitlines() if not line.startswith("#")]
+    return [(int(row[4]), row[5].strip()) for row in rows]
 
 
-def _frame_bytes(path: Path, pix_fmt: str, turned: bool) -> int:
-    rotate = [] if turned else ["-noautorotate"]
-    command = [FFMPEG, "-v", "error", "-nostdin", *rotate, "-i", f"file:{path}", "-map", "v:0", "-frames:v", "1"]
-    command += ["-f", "rawvideo", "-pix_fmt", pix_fmt, "-"]
-    return len(subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout)
+def frame_hash(planes: Sequence[np.ndarray]) -> tuple[int, str]:
+    """What ``frame_hashes`` would say of a frame of these planes."""
+    samples = b"".join(plane.tobytes() for plane in planes)
+    return len(samples), hashlib.md5(samples).hexdigest()
 
 
 def wrap_ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch, *, decoder: str = "", encoder: str = "") -> Path:
