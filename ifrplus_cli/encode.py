@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,9 +19,9 @@ import numpy as np
 
 from ifrplus_cli.containers import Container, container_for
 from ifrplus_cli.drain import StderrDrain
-from ifrplus_cli.errors import OutputError
+from ifrplus_cli.errors import MediaToolError, OutputError
 from ifrplus_cli.media import PIXEL_FORMATS, Chroma, ClipInfo, Frame, PixelFormat, Plane, StreamInfo
-from ifrplus_cli.probe import find_tool, source_url, upright_size
+from ifrplus_cli.probe import INSTALL_HINT, find_tool, source_url, upright_size
 from ifrplus_cli.rawvideo import frame_header, stream_header
 
 # Constant quality that hides no detail, for encoders that have it.
@@ -355,20 +356,31 @@ def _encoder_facts(codec: str) -> str:
     """What ``ffmpeg -h encoder=...`` says of an encoder: its options and pixel formats."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", codec):
         raise OutputError(f"{codec} is not the name of an encoder.", "See ffmpeg -encoders for the names.")
-    told = subprocess.run(
-        [find_tool("ffmpeg"), "-hide_banner", "-h", f"encoder={codec}"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-        check=False,
-    ).stdout
-    if f"Encoder {codec} [" not in told and f"Encoder lib{codec} [" not in told and "pixel formats" not in told:
+    told = _encoder_help(find_tool("ffmpeg"), codec)
+    known = any(f"Encoder {name} [" in told for name in (codec, f"lib{codec}")) or "pixel formats" in told
+    if not known or "Supported sample" in told:
         raise OutputError(
             f"The installed ffmpeg has no video encoder named {codec}.", "See ffmpeg -encoders for the names."
         )
     return told
+
+
+@cache
+def _encoder_help(program: str, codec: str) -> str:
+    try:
+        return subprocess.run(
+            [program, "-hide_banner", "-h", f"encoder={codec}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            check=False,
+        ).stdout
+    except OSError as error:
+        raise MediaToolError(
+            f"The program {program} does not work: {error.strerror}.", INSTALL_HINT.format(variable="IFRPLUS_FFMPEG")
+        ) from error
 
 
 def _choose_pix_fmt(clip: ClipInfo, codec: str, facts: str, wanted: str | None) -> tuple[str, list[str]]:

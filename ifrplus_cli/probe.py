@@ -58,6 +58,15 @@ def source_url(path: Path) -> str:
     return f"file:{path.absolute()}"
 
 
+def is_text(path: Path) -> bool:
+    """Whether the whole path is valid text; ffmpeg-python takes no other."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def upright_size(clip: ClipInfo) -> tuple[int, int]:
     """Width and height of the picture after the display matrix is applied."""
     turned = clip.display_matrix is not None and clip.display_matrix[0] == 0
@@ -103,6 +112,8 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path} does not exist.", "Check the spelling of the path.") from None
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path and its permissions.") from error
+    if not is_text(path):
+        raise InputError(f"The name of {path} is not valid text.", "Rename it.")
     if stat.S_ISDIR(found.st_mode):
         raise InputError(f"{path} is a folder.", "Give one video file.")
     if not stat.S_ISREG(found.st_mode):

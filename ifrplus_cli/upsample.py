@@ -25,6 +25,7 @@ from ifrplus_cli.interpolate import Interpolator, LoadedModel
 from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind, Plane, Tick
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames
 from ifrplus_cli.prefetch import Prefetch
+from ifrplus_cli.probe import is_text
 from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tile, plan_tiles
 from ifrplus_cli.timeline import Timeline
 from ifrplus_cli.verify import Promise, verify
@@ -320,6 +321,8 @@ def _check_output(source: Path, output: Path, overwrite: bool) -> None:
         there, is_folder = output.exists(), output.is_dir()
     except OSError as error:
         raise _unwritable(output, error) from error
+    if not is_text(output):
+        raise OutputError(f"The name of {output} is not valid text.", "Choose another folder or name.")
     if is_folder:
         raise OutputError(f"{output} is a folder.", "Give the name of a video file.")
     if not folder.is_dir():

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -176,3 +177,28 @@ def children() -> list[str]:
             if int(parent) == os.getpid() and state != "Z":
                 found.append(stat.with_name("cmdline").read_text().replace("\0", " "))
     return found
+
+
+PROGRAM = (sys.executable, "-m", "ifrplus_cli")
+BLEND_PROGRAM = (sys.executable, str(Path(__file__).with_name("blend_program.py")))
+
+
+def run_program(
+    *arguments: object,
+    folder: Path,
+    program: Sequence[str] = PROGRAM,
+    environment: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run the program as a person would, in a folder, without a terminal."""
+    command = [*program, *(a if isinstance(a, bytes) else str(a) for a in arguments)]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
+        timeout=50,
+        check=False,
+    )

@@ -150,7 +150,6 @@ def test_mp4_starts_playing_before_it_is_loaded(name: str, clip: Path, tmp_path:
         ("65x35", "yuv420p", FFV1, (65, 35)),
         ("65x35", "yuv420p", LOSSLESS, (66, 36)),
         ("33x21", "yuv422p", LOSSLESS, (34, 21)),
-        ("33x21", "yuv444p", LOSSLESS, (33, 21)),
     ],
 )
 def test_odd_sizes_are_kept_or_have_their_last_column_and_row_repeated(
@@ -184,6 +183,7 @@ def test_the_last_frame_stays_as_long_as_it_should(tmp_path: Path) -> None:
     [
         (EncodeOptions("nope"), "no video encoder named nope"),
         (EncodeOptions("copy"), "no video encoder named copy"),
+        (EncodeOptions("aac"), "no video encoder named aac"),
         (EncodeOptions("-i"), "no video encoder named -i"),
         (EncodeOptions("a;b"), "not the name of an encoder"),
         (EncodeOptions("ffv1", crf=3), "ffv1 has no --crf"),
@@ -214,7 +214,6 @@ def test_frames_too_close_for_matroska_are_refused(tmp_path: Path) -> None:
         EncodeOptions("libx264", encoder_args=(("nope", "1"),)),
         EncodeOptions("libx264", encoder_args=(("profile", "nope"),)),
         EncodeOptions("gif"),
-        EncodeOptions("aac"),
     ],
 )
 def test_an_encoder_that_refuses_is_quoted(options: EncodeOptions, clip: Path, tmp_path: Path) -> None:
@@ -262,6 +261,16 @@ def test_a_disk_that_is_full_only_at_the_end_is_noticed(
 def test_a_missing_ffmpeg_is_said_before_the_run(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IFRPLUS_FFMPEG", "/nonexistent/ffmpeg")
     with pytest.raises(MediaToolError, match="/nonexistent/ffmpeg was not found"):
+        plan(clip, tmp_path / "film.mp4")
+
+
+def test_an_ffmpeg_that_does_not_run_is_said_to_be_at_fault(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ffmpeg").write_text("#!/nonexistent\n")
+    (tmp_path / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("IFRPLUS_FFMPEG", str(tmp_path / "ffmpeg"))
+    with pytest.raises(MediaToolError, match="does not work: No such file"):
         plan(clip, tmp_path / "film.mp4")
 
 

@@ -1,3 +1,5 @@
+"""Weights are found where they are, told apart by their digest, and refused with reasons."""
+
 from __future__ import annotations
 
 import hashlib
@@ -8,71 +10,63 @@ import pytest
 from safetensors.numpy import save_file
 
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.weights import MANIFEST, check_names, find_weights, read_weights, sha256_of
+from ifrplus_cli.weights import MANIFEST, check_names, find_weights, read_weights, sha256_of, weights_folders
 
 
-def test_the_bundled_weights_are_found_and_whole() -> None:
-    path = find_weights("lite")
-    assert path is not None
-    values = read_weights(path)
-    assert sum(value.size for value in values.values()) > 1_000_000
-    assert all(np.isfinite(value).all() and value.dtype == np.float32 for value in values.values())
+def test_every_bundled_file_is_there() -> None:
+    assert all(find_weights(entry.name) is not None for entry in MANIFEST.values() if entry.bundled)
 
 
-def test_the_named_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = tmp_path / MANIFEST["lite"].file_name
-    save_file({"a": np.zeros(1, np.float32)}, own)
+def test_a_folder_of_ones_own_is_searched_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IFRPLUS_WEIGHTS", str(tmp_path))
-    assert find_weights("lite") == own
+    assert weights_folders()[0] == tmp_path
+    assert find_weights("lite") != tmp_path / "lite.safetensors"
+    (tmp_path / "lite.safetensors").touch()
+    assert find_weights("lite") == tmp_path / "lite.safetensors"
 
 
-def test_a_folder_without_the_file_falls_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IFRPLUS_WEIGHTS", str(tmp_path))
-    found = find_weights("lite")
-    assert found is not None and found.parent != tmp_path
+def test_the_digest_is_sha256(tmp_path: Path) -> None:
+    content = b"weights" * 100_000
+    (tmp_path / "file").write_bytes(content)
+    assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
 
 
-def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"x" * 3_000_000)
-    assert sha256_of(path) == hashlib.sha256(b"x" * 3_000_000).hexdigest()
+def test_parameters_are_read_as_float32(tmp_path: Path) -> None:
+    save_file({"a": np.arange(6, dtype=np.float16).reshape(2, 3), "b": np.ones(2)}, tmp_path / "w.safetensors")
+    found = read_weights(tmp_path / "w.safetensors")
+    assert {name: (value.dtype, value.shape) for name, value in found.items()} == {
+        "a": (np.float32, (2, 3)),
+        "b": (np.float32, (2,)),
+    }
+    assert found["a"].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00" * 7, b"\xff" * 64, b"not weights at all, but a text file\n" * 9])
-def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "bad.safetensors"
-    path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"bad\.safetensors can't be read as weights"):
+@pytest.mark.parametrize("content", [None, b"", b"not weights at all, but long enough to look at"])
+def test_what_is_no_safetensors_file_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match="can't be read as weights"):
         read_weights(path)
 
 
-def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "cut.safetensors"
-    save_file({"a": np.ones((64, 64), np.float32)}, path)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ModelError):
-        read_weights(path)
+SHAPES = {"a": (2, 3), "b": (4,)}
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError):
-        read_weights(tmp_path / "none.safetensors")
+def test_weights_that_fit_pass() -> None:
+    check_names(dict(SHAPES), SHAPES, Path("w"))
 
 
 @pytest.mark.parametrize(
-    ("found", "fault"),
+    ("found", "told"),
     [
-        ({"a": (1, 2)}, "1 missing (such as b)"),
-        ({"a": (1, 2), "b": (3,), "c": (4,)}, "1 unexpected (such as c)"),
-        ({"a": (2, 1), "b": (3,)}, "1 of another shape (such as a)"),
+        ({"a": (2, 3)}, "1 missing (such as b)"),
+        ({**SHAPES, "c": (1,), "d": (1,)}, "2 unexpected (such as c)"),
+        ({"a": (3, 2), "b": (4,)}, "1 of another shape (such as a)"),
+        ({"c": (1,)}, "2 missing (such as a), 1 unexpected (such as c)"),
     ],
 )
-def test_misfits_are_named(found: dict[str, tuple[int, ...]], fault: str) -> None:
-    with pytest.raises(ModelError) as caught:
-        check_names(found, {"a": (1, 2), "b": (3,)}, Path("w.safetensors"))
-    assert fault in caught.value.message
-    assert caught.value.message.count("parameters") == 1
-
-
-def test_fitting_names_pass() -> None:
-    check_names({"a": (1, 2)}, {"a": (1, 2)}, Path("w.safetensors"))
+def test_weights_of_another_network_are_refused_with_what_differs(found: dict[str, tuple[int, ...]], told: str) -> None:
+    with pytest.raises(ModelError) as refused:
+        check_names(found, SHAPES, Path("w.safetensors"))
+    assert told in refused.value.message

@@ -1,0 +1,145 @@
+"""The command line as a person or a script meets it; some of it with the real network."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, picture, run_program, streams
+
+from ifrplus_cli import __version__
+from ifrplus_cli.decode import Decoder
+from ifrplus_cli.probe import probe
+from ifrplus_cli.weights import find_weights, sha256_of
+
+
+@pytest.fixture
+def folder(clip: Path, tmp_path: Path) -> Path:
+    """A folder with a clip in it."""
+    (tmp_path / "clip.mkv").write_bytes(clip.read_bytes())
+    return tmp_path
+
+
+def json_of(stdout: str) -> dict[str, Any]:
+    """The one object that stdout must consist of."""
+    assert stdout.count("\n") == 1
+    found = json.loads(stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_help_names_every_command_and_no_option_that_is_not_there(tmp_path: Path) -> None:
+    whole = run_program("--help", folder=tmp_path)
+    assert whole.returncode == 0
+    assert all(command in whole.stdout for command in ("upsample", "info", "devices"))
+    told = run_program("upsample", "--help", folder=tmp_path, environment={"COLUMNS": "200"}).stdout
+    shown = set(re.findall(r"--[a-z-]+", told))
+    assert shown >= {"--factor", "--model", "--weights", "--device", "--tile", "--no-cuts", "--codec", "--overwrite"}
+    assert not shown & {"--resume", "--start", "--end", "--fps", "--slow-motion", "--duplicates"}
+
+
+def test_the_version_is_data(tmp_path: Path) -> None:
+    done = run_program("--version", folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"ifrplus {__version__}\n", "")
+
+
+def test_a_run_talks_on_stderr_only(folder: Path) -> None:
+    done = run_program("upsample", "clip.mkv", "film.mp4", folder=folder, program=BLEND_PROGRAM)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "6 frames became 12" in done.stderr
+    assert "verified" in done.stderr
+
+
+def test_quiet_says_only_what_a_person_should_know(folder: Path) -> None:
+    make_clip(folder / "odd.mkv", size="33x21", frames=2)
+    for source, notes in (("clip.mkv", 0), ("odd.mkv", 1)):
+        done = run_program("upsample", source, f"{source}.mp4", "-q", folder=folder, program=BLEND_PROGRAM)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (0, "", notes)
+        assert done.stderr.startswith("note: " if notes else "")
+
+
+def test_an_output_that_is_there_is_replaced_only_on_request(folder: Path) -> None:
+    (folder / "film.mp4").write_text("old")
+    refused = run_program("upsample", "clip.mkv", "film.mp4", folder=folder, program=BLEND_PROGRAM)
+    assert (refused.returncode, (folder / "film.mp4").read_text()) == (1, "old")
+    assert "-y" in refused.stderr
+    assert run_program("upsample", "clip.mkv", "film.mp4", "-y", folder=folder, program=BLEND_PROGRAM).returncode == 0
+    assert len(frame_times(folder / "film.mp4")) == 12
+
+
+def test_options_reach_the_run(folder: Path) -> None:
+    options = ("--factor", "2.5", "--codec", "libx264", "--crf", "0", "--preset", "ultrafast", "--pix-fmt", "yuv444p")
+    more = ("--encoder-arg", "tune=grain", "--tile", "off", "--no-cuts", "--cut-fill", "blend")
+    done = run_program("upsample", "clip.mkv", "film.mkv", *options, *more, folder=folder, program=BLEND_PROGRAM)
+    assert done.returncode == 0
+    assert len(frame_times(folder / "film.mkv")) == 15
+    assert picture(folder / "film.mkv")["pix_fmt"] == "yuv444p"
+
+
+@pytest.mark.parametrize("factor", ["5/2", "2.5"])
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(factor: str, folder: Path) -> None:
+    options = ("--factor", factor, "--dry-run", "--json")
+    done = run_program("upsample", "clip.mkv", "film.mp4", *options, folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    plan = json_of(done.stdout)
+    assert plan["source"]["frames"] == 6
+    assert (plan["plan"]["frames"], plan["plan"]["codec"]) == (15, "libx264")
+    assert [path.name for path in folder.iterdir()] == ["clip.mkv"]
+
+
+# The real network from here on: each start takes seconds.
+
+
+def test_the_real_program_makes_motion_and_reports_it(bikes: Path, tmp_path: Path) -> None:
+    cut = ("-frames:v", 3, "-vf", "crop=320:192", "-c:v", "libx264", "-qp", 0, "-c:a", "aac", "-t", "0.12")
+    ffmpeg("-i", bikes, *BEEP, "-map", "0:v", "-map", 1, *cut, tmp_path / "bikes.mp4")
+    options = ("--crf", "0", "--preset", "ultrafast", "--json", "--device", "cpu")
+    done = run_program("upsample", "bikes.mp4", "film.mp4", *options, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = json_of(done.stdout)
+    weights = find_weights("lite")
+    assert weights is not None
+    assert report["weights_sha256"] == sha256_of(weights)
+    assert (report["model"], report["device"], report["factor"]) == ("lite", "CPU", "2")
+    assert (report["frames_in"], report["frames_out"], report["frames_made"]) == (3, 6, 2)
+    assert report["versions"]["ifrplus"] == __version__
+    assert set(report["stage_seconds"]) == {"decode", "colour", "network", "encode"}
+    assert report["peak_memory_mb"] > 100
+    assert frame_hashes(tmp_path / "film.mp4", "yuv420p")[::2] == frame_hashes(tmp_path / "bikes.mp4", "yuv420p")
+    assert [stream["codec_name"] for stream in streams(tmp_path / "film.mp4")] == ["h264", "aac"]
+    with Decoder(probe(tmp_path / "film.mp4")) as decoder:
+        left, made, right = [frame.planes[0].astype(float) for frame in decoder][:3]
+    assert np.abs(made - (left + right) / 2).mean() > 0.5, "the network does more than blend"
+    assert np.abs(made - left).mean() < np.abs(right - left).mean() + 1
+
+
+def test_info_tells_source_plan_and_cost(folder: Path) -> None:
+    done = run_program("info", "clip.mkv", "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    found = json_of(done.stdout)
+    assert (found["source"]["frames"], found["source"]["rate"], found["source"]["codec"]) == (6, "25", "ffv1")
+    assert found["plan"]["frames"] == 12
+    assert found["cost"]["seconds_per_frame"] > 0
+    assert [path.name for path in folder.iterdir()] == ["clip.mkv"]
+
+
+def test_devices_tells_what_is_there(tmp_path: Path) -> None:
+    done = run_program("devices", "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json_of(done.stdout)
+    assert found["devices"]["CPU"] == "ready"
+    assert found["weights"]["lite"].endswith(".safetensors")
+    assert found["programs"]["ffmpeg"]
+
+
+def test_weights_that_are_none_are_refused(folder: Path) -> None:
+    (folder / "w.safetensors").write_text("no weights")
+    done = run_program("upsample", "clip.mkv", "film.mp4", "--weights", "w.safetensors", folder=folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "w.safetensors can't be read as weights" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "film.mp4").exists()

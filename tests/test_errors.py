@@ -1,0 +1,271 @@
+"""Every foreseeable fault, through the command line: one sentence, one hint, an exit code, and nothing left over."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_times, make_clip, run_program
+
+from ifrplus_cli.errors import (
+    DeviceError,
+    IfrplusError,
+    InputError,
+    MediaToolError,
+    ModelError,
+    OutputError,
+)
+
+OUTPUT = "film.mkv"
+Make = Callable[[Path], None]
+
+
+@pytest.mark.parametrize("kind", [InputError, OutputError, MediaToolError, ModelError, DeviceError])
+def test_every_kind_of_error_carries_a_message_and_a_hint(kind: type[IfrplusError]) -> None:
+    error = kind("It broke.", "Mend it.")
+    assert isinstance(error, IfrplusError)
+    assert (str(error), error.message, error.hint, kind("It broke.").hint) == ("It broke.", "It broke.", "Mend it.", "")
+
+
+@pytest.fixture
+def folder(clip: Path, tmp_path: Path) -> Path:
+    """A folder with a sound clip in it."""
+    (tmp_path / "clip.mkv").write_bytes(clip.read_bytes())
+    return tmp_path
+
+
+def running_in(folder: Path) -> list[str]:
+    """Command lines of all processes that name something in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if str(folder) in line:
+                found.append(line)
+    return found
+
+
+def check_failure(done: subprocess.CompletedProcess[str], told: str, folder: Path, before: set[str]) -> None:
+    """One sentence and one hint on stderr, nothing on stdout, nothing left in the folder, nothing running."""
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    error, hint = done.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert error.endswith(".")
+    assert told in error
+    assert hint.startswith("hint: ")
+    assert hint.endswith((".", ")", "ffmpeg", "mindspore"))
+    assert {path.name for path in folder.iterdir()} == before
+    assert not running_in(folder)
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def write_playlist(folder: Path) -> None:
+    make_clip(folder / "part.ts", codec="libx264", output=("-f", "mpegts"))
+    (folder / "in.mp4").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npart.ts\n#EXT-X-ENDLIST\n")
+
+
+def write_zero_frames(folder: Path) -> None:
+    zero = ("-frames:v", 0, "-c:v", "libx264", "-f", "matroska")
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x48", *zero, folder / "in.mp4")
+
+
+def write_cut_short(folder: Path) -> None:
+    whole = make_clip(folder / "in.mp4", codec="libx264")
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+
+
+SOURCES: dict[str, tuple[Make, str]] = {
+    "missing": (lambda folder: None, "in.mp4 does not exist"),
+    "folder": (lambda folder: (folder / "in.mp4").mkdir(), "in.mp4 is a folder"),
+    "empty": (lambda folder: (folder / "in.mp4").touch(), "in.mp4 is empty"),
+    "text": (lambda folder: (folder / "in.mp4").write_text("Hello.\n" * 99) and None, "can't be read as a film"),
+    "sound only": (lambda folder: ffmpeg(*BEEP, "-t", "0.2", "-c:a", "aac", folder / "in.mp4"), "no video stream"),
+    "cut short": (write_cut_short, "can't be read as a film"),
+    "no frames": (write_zero_frames, "in.mp4"),
+    "playlist": (write_playlist, "in.mp4 is not a film"),
+    "script": (
+        lambda folder: (folder / "in.mp4").write_text("ffconcat version 1.0\nfile clip.mkv\n") and None,
+        "in.mp4 is not a film",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "told"), SOURCES.values(), ids=SOURCES)
+def test_a_source_that_is_no_film(make: Make, told: str, folder: Path) -> None:
+    make(folder)
+    before = names_in(folder)
+    check_failure(run_program("upsample", "in.mp4", OUTPUT, folder=folder), told, folder, before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("http://127.0.0.1:9/film.mp4", OUTPUT), "does not exist"),
+        (("clip.mkv", "clip.mkv"), "Source and output are the same file"),
+        (("clip.mkv", "./clip.mkv", "-y"), "Source and output are the same file"),
+        (("clip.mkv", "there.mkv"), "there.mkv is there already"),
+        (("clip.mkv", "film.xyz"), "film.xyz has no extension of a video file"),
+        (("clip.mkv", "nowhere/film.mp4"), "nowhere does not exist"),
+        (("clip.mkv", "clip.mkv/film.mp4"), "clip.mkv does not exist"),
+        (("clip.mkv", "x" * 300 + ".mp4", "-y"), "File name too long"),
+        (("x" * 300 + ".mp4", OUTPUT), "File name too long"),
+        (("clip.mkv", OUTPUT, "--codec", "nope"), "no video encoder named nope"),
+        (("clip.mkv", OUTPUT, "--codec", "ffv1", "--crf", "20"), "ffv1 has no --crf"),
+        (("clip.mkv", OUTPUT, "--pix-fmt", "nope"), "libx264 can't store nope"),
+        (("clip.mkv", OUTPUT, "--device", "toaster"), "toaster is not a device"),
+    ],
+)
+def test_what_cant_be_done(arguments: tuple[str, ...], told: str, folder: Path) -> None:
+    (folder / "there.mkv").write_text("precious")
+    before = names_in(folder)
+    check_failure(run_program("upsample", *arguments, folder=folder), told, folder, before)
+    assert (folder / "there.mkv").read_text() == "precious"
+
+
+@pytest.mark.parametrize("variable", ["IFRPLUS_FFMPEG", "IFRPLUS_FFPROBE"])
+def test_a_missing_program(variable: str, folder: Path) -> None:
+    missing = {variable: "/nonexistent/program"}
+    done = run_program("upsample", "clip.mkv", OUTPUT, folder=folder, environment=missing)
+    check_failure(done, "/nonexistent/program was not found", folder, {"clip.mkv"})
+    assert "apt-get install -y ffmpeg" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("clip.mkv", OUTPUT, "--factor", "1"),
+        ("clip.mkv", OUTPUT, "--factor", "x"),
+        ("clip.mkv", OUTPUT, "--factor", "1/0"),
+        ("clip.mkv", OUTPUT, "--tile", "foo"),
+        ("clip.mkv", OUTPUT, "--cut-fill", "foo"),
+        ("clip.mkv", OUTPUT, "--cut-threshold", "2"),
+        ("clip.mkv", OUTPUT, "--encoder-arg", "foo"),
+        ("clip.mkv", OUTPUT, "--nonsense"),
+        ("clip.mkv",),
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: tuple[str, ...], folder: Path) -> None:
+    done = run_program("upsample", *arguments, folder=folder)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert "Usage:" in done.stderr
+    assert names_in(folder) == {"clip.mkv"}
+
+
+def wrapper(folder: Path, name: str, script: str) -> dict[str, str]:
+    """An environment in which a script runs in place of ffmpeg where it decodes or encodes a film."""
+    pattern = {"decoder": "*rawvideo*pipe:1*", "encoder": "*pipe:0*"}[name]
+    path = folder.parent / f"{folder.name}-ffmpeg.sh"
+    path.write_text(f'#!/bin/sh\ncase "$*" in {pattern}) {script} ;; esac\nexec ffmpeg "$@"\n')
+    path.chmod(0o755)
+    return {"IFRPLUS_FFMPEG": str(path)}
+
+
+TO_FULL_DISK = 'for a do shift; case "$a" in *.part.*) a=/dev/full;; esac; set -- "$@" "$a"; done; exec ffmpeg "$@"'
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "told"),
+    [
+        (
+            "encoder",
+            "head -c 20000 >/dev/null; kill -KILL $$",
+            "ffmpeg stopped writing the film: it was ended by SIGKILL",
+        ),
+        ("decoder", 'ffmpeg "$@" | head -c 10000; kill -KILL $$', "ffmpeg stopped decoding clip.mkv after 2 frames"),
+        ("encoder", TO_FULL_DISK, "The disk is full"),
+    ],
+    ids=["encoder dies", "decoder dies", "disk full"],
+)
+def test_a_fault_midway(name: str, script: str, told: str, folder: Path) -> None:
+    environment = wrapper(folder, name, script)
+    done = run_program(
+        "upsample", "clip.mkv", OUTPUT, "-q", folder=folder, program=BLEND_PROGRAM, environment=environment
+    )
+    check_failure(done, told, folder, {"clip.mkv"})
+
+
+def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mkv", frames=30, size="160x120", noise=True)
+    limited = ("sh", "-c", 'ulimit -f 64; exec "$@"', "sh", *BLEND_PROGRAM)
+    done = run_program("upsample", "clip.mkv", OUTPUT, "-q", "--crf", "0", folder=tmp_path, program=limited)
+    check_failure(done, "The disk is full", tmp_path, {"clip.mkv"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--preset", "nope"), "invalid preset 'nope'"),
+        (("--encoder-arg", "nope=1"), "nope"),
+        (("--codec", "gif"), "ffmpeg could not encode with gif"),
+    ],
+)
+def test_an_encoder_that_refuses(arguments: tuple[str, ...], told: str, folder: Path) -> None:
+    done = run_program("upsample", "clip.mkv", "film.mp4", "-q", *arguments, folder=folder, program=BLEND_PROGRAM)
+    check_failure(done, told, folder, {"clip.mkv"})
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing(sent: signal.Signals, tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mkv", frames=60)
+    mark = tmp_path.parent / f"{tmp_path.name}-mark"
+    command = [*BLEND_PROGRAM, "upsample", tmp_path / "clip.mkv", tmp_path / "film.mp4", "-q"]
+    environment = {**os.environ, "SLOW_MARK": str(mark)}
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+    )
+    while not mark.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    assert [name for name in names_in(tmp_path) if ".part" in name]
+    process.send_signal(sent)
+    told, complained = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert told == ""
+    assert complained.startswith("interrupted:")
+    assert len(complained.splitlines()) == 1
+    assert names_in(tmp_path) == {"clip.mkv"}
+    assert not running_in(tmp_path)
+
+
+NAMES = ["-y.mkv", 'it\'s "so": 100%d [red]\ntwo lines, Übergröße 影片?.mkv']
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_works(name: str, folder: Path) -> None:
+    (folder / "clip.mkv").rename(folder / name)
+    done = run_program("upsample", "-q", "--", name, f"-x2 {name}", folder=folder, program=BLEND_PROGRAM)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(frame_times(folder / f"-x2 {name}")) == 12
+    assert names_in(folder) == {name, f"-x2 {name}"}
+
+
+@pytest.mark.parametrize("arguments", [(b"caf\xe9.mkv", OUTPUT), ("clip.mkv", b"th\xe9.mkv")])
+def test_a_name_that_is_no_text(arguments: tuple[str | bytes, ...], folder: Path) -> None:
+    (folder / os.fsdecode(b"caf\xe9.mkv")).write_bytes((folder / "clip.mkv").read_bytes())
+    before = names_in(folder)
+    check_failure(run_program("upsample", *arguments, folder=folder), "is not valid text", folder, before)
+
+
+def test_a_film_of_one_frame_is_no_fault(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mkv", frames=1)
+    done = run_program("upsample", "clip.mkv", "film.mp4", "-q", folder=tmp_path, program=BLEND_PROGRAM)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(frame_times(tmp_path / "film.mp4")) == 2
+
+
+def test_a_debugging_person_sees_the_traceback(folder: Path) -> None:
+    done = run_program("upsample", "no.mkv", OUTPUT, folder=folder, environment={"IFRPLUS_DEBUG": "1"})
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
