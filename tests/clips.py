@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,16 @@ def make_clip(
     return path
 
 
-def probe_json(path: Path, *arguments: object) -> dict[str, Any]:
-    """What ffprobe says."""
-    command = [FFPROBE, "-v", "error", "-of", "json", *map(str, arguments), f"file:{path}"]
+def look_at(path: Path) -> dict[str, Any]:
+    """All that ffprobe says of a file: its format, streams, chapters and packets."""
+    state = path.stat()
+    return _look_at(path, state.st_mtime_ns, state.st_size)
+
+
+@cache
+def _look_at(path: Path, *state: int) -> dict[str, Any]:
+    shown = ("-show_format", "-show_streams", "-show_chapters", "-show_packets")
+    command = [FFPROBE, "-v", "error", "-of", "json", *shown, f"file:{path}"]
     told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
     found: dict[str, Any] = json.loads(told)
     return found
@@ -112,8 +120,7 @@ def probe_json(path: Path, *arguments: object) -> dict[str, Any]:
 
 def streams(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
     """The streams of a file, all or those of one kind."""
-    found = probe_json(path, "-show_streams")["streams"]
-    return [stream for stream in found if kind in (None, stream["codec_type"])]
+    return [stream for stream in look_at(path)["streams"] if kind in (None, stream["codec_type"])]
 
 
 def picture(path: Path) -> dict[str, Any]:
@@ -121,18 +128,22 @@ def picture(path: Path) -> dict[str, Any]:
     return streams(path, "video")[0]
 
 
+def _shown_packets(path: Path) -> tuple[list[dict[str, Any]], Fraction]:
+    first = picture(path)
+    packets = [packet for packet in look_at(path)["packets"] if packet["stream_index"] == first["index"]]
+    return [packet for packet in packets if "D" not in packet["flags"]], Fraction(first["time_base"])
+
+
 def frame_times(path: Path) -> list[Fraction]:
     """When each frame of the first video stream is shown, in exact seconds."""
-    found = probe_json(path, "-select_streams", "v:0", "-show_entries", "packet=pts,flags:stream=time_base")
-    shown = [packet for packet in found["packets"] if "D" not in packet["flags"]]
-    return sorted(packet["pts"] * Fraction(found["streams"][0]["time_base"]) for packet in shown)
+    packets, time_base = _shown_packets(path)
+    return sorted(packet["pts"] * time_base for packet in packets)
 
 
 def end_time(path: Path) -> Fraction:
     """When the last frame of the first video stream ends, in exact seconds."""
-    found = probe_json(path, "-select_streams", "v:0", "-show_entries", "packet=pts,duration:stream=time_base")
-    ends = (packet["pts"] + int(packet.get("duration", 0)) for packet in found["packets"])
-    return max(ends) * Fraction(found["streams"][0]["time_base"])
+    packets, time_base = _shown_packets(path)
+    return max(packet["pts"] + int(packet.get("duration", 0)) for packet in packets) * time_base
 
 
 def frame_hashes(path: Path, pix_fmt: str, *, turned: bool = False) -> list[tuple[int, str]]:

@@ -19,7 +19,7 @@ from clips import (
     frame_times,
     make_clip,
     picture,
-    probe_json,
+    look_at,
     streams,
     wrap_ffmpeg,
 )
@@ -174,7 +174,7 @@ def test_the_last_frame_stays_as_long_as_it_should(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "still.mp4", codec="libx264", ticks=[0, 40, 80], output=last)
     for name in ("film.mp4", "film.mkv"):
         film = write(plan(source, tmp_path / name), tmp_path / name, frames_at(source))
-        assert Fraction(probe_json(film, "-show_format")["format"]["duration"]) == Fraction(1080, 1000)
+        assert Fraction(look_at(film)["format"]["duration"]) == Fraction(1080, 1000)
     assert end_time(tmp_path / "film.mp4") == Fraction(1080, 1000)
 
 
@@ -411,9 +411,9 @@ def tags(found: dict[str, object]) -> dict[str, str]:
 @pytest.mark.parametrize("output", ["a.mkv", "a.mp4"])
 def test_titles_languages_and_chapters_are_kept(source: str, output: str, rewrite: Rewrite) -> None:
     written, _ = rewrite(source, output)
-    whole = tags(probe_json(written, "-show_format")["format"])
+    whole = tags(look_at(written)["format"])
     assert (whole["title"], whole["artist"]) == ("A film", "Somebody")
-    chapters = probe_json(written, "-show_chapters")["chapters"]
+    chapters = look_at(written)["chapters"]
     assert [(chapter["tags"]["title"], Fraction(chapter["start_time"])) for chapter in chapters] == [
         ("One", 0),
         ("Two", Fraction(1, 10)),

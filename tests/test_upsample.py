@@ -22,7 +22,7 @@ from clips import (
     frame_times,
     make_clip,
     picture,
-    probe_json,
+    look_at,
     streams,
     wrap_ffmpeg,
 )
@@ -126,7 +126,7 @@ def test_a_last_frame_that_stays_longer_is_shared_out(tmp_path: Path) -> None:
     for name in ("film.mp4", "film.mkv"):
         upsample(source, tmp_path / name, encode=USUAL)
         assert frame_times(tmp_path / name)[-2:] == [Fraction(80, 1000), Fraction(580, 1000)]
-        assert Fraction(probe_json(tmp_path / name, "-show_format")["format"]["duration"]) == Fraction(1080, 1000)
+        assert Fraction(look_at(tmp_path / name)["format"]["duration"]) == Fraction(1080, 1000)
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
@@ -381,7 +381,7 @@ def test_streams_and_titles_come_along(tmp_path: Path) -> None:
     source = make_source(tmp_path, "source.mkv", inputs=inputs, output=titles)
     summary = upsample(source, tmp_path / "film.mp4")
     assert [stream["codec_name"] for stream in streams(tmp_path / "film.mp4")] == ["h264", "aac", "mov_text"]
-    assert probe_json(tmp_path / "film.mp4", "-show_format")["format"]["tags"]["title"] == "A film"
+    assert look_at(tmp_path / "film.mp4")["format"]["tags"]["title"] == "A film"
     assert streams(tmp_path / "film.mp4", "audio")[0]["tags"]["language"] == "deu"
     assert summary.notes == ("The subtitle stream 2 (subrip) is converted to mov_text.",)
 
