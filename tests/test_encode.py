@@ -17,9 +17,9 @@ from clips import (
     ffmpeg,
     frame_hashes,
     frame_times,
+    look_at,
     make_clip,
     picture,
-    look_at,
     streams,
     wrap_ffmpeg,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -20,9 +21,9 @@ from clips import (
     ffmpeg,
     frame_hashes,
     frame_times,
+    look_at,
     make_clip,
     picture,
-    look_at,
     streams,
     wrap_ffmpeg,
 )
@@ -85,14 +86,36 @@ SOURCES: dict[str, Callable[[Path], Path]] = {
 }
 
 
+Source = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def source_of(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """Makes a source of each kind once."""
+    return cache(lambda kind: SOURCES[kind](tmp_path_factory.mktemp("source")))
+
+
+@pytest.fixture(scope="module")
+def noise_in(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """Makes a noisy source in each pixel format once."""
+
+    @cache
+    def make(pix_fmt: str) -> Path:
+        codec = {"nv12": "rawvideo", "yuvj420p": "mjpeg"}.get(pix_fmt, "ffv1")
+        path = tmp_path_factory.mktemp("noise") / ("source.nut" if codec == "rawvideo" else "source.mkv")
+        return make_clip(path, frames=3, size="48x32", pix_fmt=pix_fmt, codec=codec, noise=True)
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [*((kind, "film.mp4") for kind in SOURCES), *((kind, "film.mkv") for kind in ("ntsc", "vfr", "late"))],
 )
-def test_every_output_frame_has_its_exact_time(kind: str, name: str, tmp_path: Path) -> None:
-    source = SOURCES[kind](tmp_path)
+def test_every_output_frame_has_its_exact_time(kind: str, name: str, source_of: Source, tmp_path: Path) -> None:
+    source = source_of(kind)
     times, last = frame_times(source), end_time(source) - frame_times(source)[-1]
-    summary = upsample(source, tmp_path / name, encode=USUAL if kind == "ntsc" else LOSSLESS)
+    summary = upsample(source, tmp_path / name, encode=USUAL if kind in {"ntsc", "vfr"} else LOSSLESS)
     expected = expected_times(times, last or 1 / probe(source).rate, Fraction(2))
     written = frame_times(tmp_path / name)
     assert (summary.frames_in, summary.frames_out) == (len(times), 2 * len(times))
@@ -112,8 +135,10 @@ def test_every_output_frame_has_its_exact_time(kind: str, name: str, tmp_path: P
         (Fraction(3, 2), "vfr"),
     ],
 )
-def test_any_factor_gives_its_count_times_and_duration(factor: Fraction, kind: str, tmp_path: Path) -> None:
-    source = SOURCES[kind](tmp_path)
+def test_any_factor_gives_its_count_times_and_duration(
+    factor: Fraction, kind: str, source_of: Source, tmp_path: Path
+) -> None:
+    source = source_of(kind)
     times, end = frame_times(source), end_time(source)
     upsample(source, tmp_path / "film.mov", factor)
     assert frame_times(tmp_path / "film.mov") == expected_times(times, end - times[-1], factor)
@@ -191,10 +216,10 @@ def luma_of(path: Path) -> list[bytes]:
 
 @pytest.mark.parametrize("pix_fmt", FORMATS + DEEP_FORMATS)
 @pytest.mark.parametrize(("name", "encode"), [("film.mkv", FFV1), ("film.mp4", LOSSLESS)], ids=["ffv1", "x264"])
-def test_source_frames_come_through_bit_exact(pix_fmt: str, name: str, encode: EncodeOptions, tmp_path: Path) -> None:
-    own = "ffv1" if pix_fmt[:4] not in {"nv12", "yuvj"} else "rawvideo" if pix_fmt == "nv12" else "mjpeg"
-    container = "source.nut" if own == "rawvideo" else "source.mkv"
-    source = make_clip(tmp_path / container, frames=3, size="48x32", pix_fmt=pix_fmt, codec=own, noise=True)
+def test_source_frames_come_through_bit_exact(
+    pix_fmt: str, name: str, encode: EncodeOptions, noise_in: Source, tmp_path: Path
+) -> None:
+    source = noise_in(pix_fmt)
     encode = EncodeOptions("libx264rgb", 0, "ultrafast") if pix_fmt == "gbrp" and name.endswith("mp4") else encode
     upsample(source, tmp_path / name, 3, encode=encode)
     if pix_fmt.startswith("gray") and name.endswith("mp4"):  # ffmpeg decodes H.264's 4:0:0 as 4:2:0
