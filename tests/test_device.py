@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,9 @@ class FakeMindSpore(SimpleNamespace):
         if kind not in self.kinds:
             raise RuntimeError(f"Unsupported device target {kind}. This build knows {self.kinds}.\nMore lines.")
         self.chosen.append((kind, number))
+
+    def get_context(self, name: str) -> object:
+        return {"device_target": "CPU", "device_id": 0}[name]
 
     def set_context(self, mode: int) -> None:
         self.mode = mode
@@ -128,3 +132,12 @@ def test_a_missing_mindspore_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyP
 def test_the_version_is_mindspores_own(machine: Any) -> None:
     machine("CPU")
     assert mindspore_version() == "2.0"
+
+
+def test_the_device_can_be_chosen_again_after_something_ran() -> None:
+    script = (
+        "import mindspore; from ifrplus_cli.device import choose_device;"
+        "(mindspore.Tensor([1.0]) + 1).asnumpy(); print(choose_device('CPU'), choose_device('auto'))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["CPU", "CPU"], done.stderr

@@ -15,7 +15,6 @@ from clips import (
     children,
     end_time,
     ffmpeg,
-    frame_hashes,
     frame_times,
     look_at,
     make_clip,
@@ -32,6 +31,7 @@ from ifrplus_cli.probe import probe
 
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
 FFV1 = EncodeOptions("ffv1")
+MILLISECOND = Fraction(1, 1000)
 probe_once = cache(probe)
 
 
@@ -67,11 +67,10 @@ def test_any_times_are_kept_exactly(name: str, clip: Path, tmp_path: Path) -> No
     assert frame_times(write(made, tmp_path / name, frames_at(clip, times))) == times
 
 
-@pytest.mark.parametrize("name", ["film.mkv", "film.webm"])
-def test_matroska_rounds_times_to_milliseconds(name: str, clip: Path, tmp_path: Path) -> None:
+def test_matroska_rounds_times_to_milliseconds(clip: Path, tmp_path: Path) -> None:
     times = [n * Fraction(1001, 60_000) for n in range(6)]
-    written = frame_times(write(plan(clip, tmp_path / name, EncodeOptions()), tmp_path / name, frames_at(clip, times)))
-    assert all(abs(pts - wanted) <= Fraction(1, 2000) for pts, wanted in zip(written, times, strict=True))
+    film = write(plan(clip, tmp_path / "film.mkv"), tmp_path / "film.mkv", frames_at(clip, times))
+    assert all(abs(pts - wanted) <= MILLISECOND / 2 for pts, wanted in zip(frame_times(film), times, strict=True))
 
 
 def test_times_before_zero_are_kept(clip: Path, tmp_path: Path) -> None:
@@ -147,7 +146,6 @@ def test_mp4_starts_playing_before_it_is_loaded(name: str, clip: Path, tmp_path:
 @pytest.mark.parametrize(
     ("size", "pix_fmt", "options", "stored"),
     [
-        ("65x35", "yuv420p", FFV1, (65, 35)),
         ("65x35", "yuv420p", LOSSLESS, (66, 36)),
         ("33x21", "yuv422p", LOSSLESS, (34, 21)),
     ],
@@ -457,9 +455,3 @@ def test_a_broadcast_begins_near_zero(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "source.ts", codec="libx264", inputs=BEEP, output=("-c:a", "aac", "-t", "0.24"))
     film = write(plan(source, tmp_path / "film.mp4"), tmp_path / "film.mp4", frames_at(source))
     assert min(frame_times(film)[0], Fraction(streams(film, "audio")[0]["start_time"])) == 0
-
-
-def test_samples_reach_the_encoder_unchanged(tmp_path: Path) -> None:
-    source = make_clip(tmp_path / "source.mkv", noise=True, pix_fmt="yuv422p10le")
-    film = write(plan(source, tmp_path / "film.mkv", FFV1), tmp_path / "film.mkv", frames_at(source))
-    assert frame_hashes(film, "yuv422p10le") == frame_hashes(source, "yuv422p10le")

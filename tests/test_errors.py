@@ -112,16 +112,13 @@ def test_a_source_that_is_no_film(make: Make, told: str, folder: Path) -> None:
     [
         (("http://127.0.0.1:9/film.mp4", OUTPUT), "does not exist"),
         (("clip.mkv", "clip.mkv"), "Source and output are the same file"),
-        (("clip.mkv", "./clip.mkv", "-y"), "Source and output are the same file"),
         (("clip.mkv", "there.mkv"), "there.mkv is there already"),
         (("clip.mkv", "film.xyz"), "film.xyz has no extension of a video file"),
         (("clip.mkv", "nowhere/film.mp4"), "nowhere does not exist"),
         (("clip.mkv", "clip.mkv/film.mp4"), "clip.mkv does not exist"),
         (("clip.mkv", "x" * 300 + ".mp4", "-y"), "File name too long"),
-        (("x" * 300 + ".mp4", OUTPUT), "File name too long"),
         (("clip.mkv", OUTPUT, "--codec", "nope"), "no video encoder named nope"),
         (("clip.mkv", OUTPUT, "--codec", "ffv1", "--crf", "20"), "ffv1 has no --crf"),
-        (("clip.mkv", OUTPUT, "--pix-fmt", "nope"), "libx264 can't store nope"),
         (("clip.mkv", OUTPUT, "--device", "toaster"), "toaster is not a device"),
     ],
 )
