@@ -6,11 +6,10 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -104,7 +103,7 @@ def plan_encode(
         MediaToolError: if ffmpeg is missing.
     """
     container = container_for(output)
-    _check_pace(clip, container, output, rate / clip.rate)
+    _check_pace(container, output, 1 / rate)
     codec = options.codec or _default_codec(container, clip.pixel_format)
     facts = _encoder_facts(codec)
     pix_fmt, notes = _choose_pix_fmt(clip, codec, facts, options.pix_fmt)
@@ -144,15 +143,16 @@ class Encoder:
     def __init__(self, plan: EncodePlan, path: Path) -> None:
         self.plan = plan
         self._lead: int | None = None
+        self._last: Fraction | None = None
         self._path = path
         self._process: subprocess.Popen[bytes] | None = None
-        self._covers = tempfile.TemporaryDirectory(prefix="ifrplus-")
+        self._folders = ExitStack()
 
     def __enter__(self) -> Encoder:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._covers.cleanup()
+        self._folders.close()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -162,11 +162,14 @@ class Encoder:
         """Append one frame; its samples reach the encoder unchanged.
 
         Raises:
-            OutputError: if ffmpeg has ended.
+            OutputError: if ffmpeg has ended, or the container can't tell the frame from the last one.
         """
         if self._process is None:
             self._start(frame.pts)
         assert self._process is not None and self._process.stdin is not None and self._lead is not None
+        if self._last is not None:
+            _check_pace(self.plan.container, self._path, frame.pts - self._last)
+        self._last = frame.pts
         planes = [self._stored(plane) for plane in frame.planes]
         pts = frame.pts - self.plan.origin + self._lead
         try:
@@ -193,7 +196,7 @@ class Encoder:
         # Matroska has no negative times: whole seconds are added here and taken off again by ffmpeg.
         self._lead = max(0, -(start.numerator // start.denominator))
         self._process = subprocess.Popen(
-            _command(self.plan, self._path, self._lead, _covers(self.plan, Path(self._covers.name))),
+            _command(self.plan, self._path, self._lead, self._covers()),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -204,6 +207,20 @@ class Encoder:
         plan = self.plan
         header = stream_header(plan.clip.pixel_format, plan.stored_width, plan.stored_height, plan.rate)
         self._process.stdin.write(header)
+
+    def _covers(self) -> list[str]:
+        """Write cover art that is to be attached into a folder of its own; returns ffmpeg's options that attach it."""
+        covers = [(n, c) for n, c in enumerate(self.plan.carried, start=1) if c.codec == ATTACHED]
+        if not covers:
+            return []
+        folder = Path(self._folders.enter_context(tempfile.TemporaryDirectory(prefix="ifrplus-")))
+        options: list[str] = []
+        for n, cover in covers:
+            ending, mime_type = COVER_TYPES[cover.stream.codec]
+            path = folder / f"cover{'' if not options else n}.{ending}"
+            path.write_bytes(_extract(self.plan.clip, cover.stream))
+            options += ["-attach", str(path), f"-metadata:s:{n}", f"mimetype={mime_type}"]
+        return options
 
     def _stored(self, plane: Plane) -> Plane:
         """The plane with its last column and row repeated where the stored picture is larger."""
@@ -238,20 +255,12 @@ def _tells_no_room(reason: str) -> bool:
     return any(said in reason for said in NO_ROOM)
 
 
-def _covers(plan: EncodePlan, folder: Path) -> list[str]:
-    """Write cover art that is to be attached into ``folder``; returns ffmpeg's options that attach it."""
-    options: list[str] = []
-    for n, carried in enumerate(plan.carried, start=1):
-        if carried.codec == ATTACHED:
-            ending, mime_type = COVER_TYPES[carried.stream.codec]
-            source = ffmpeg.input(source_url(plan.clip.path), protocol_whitelist="file,crypto")
-            stream = ffmpeg.output(source[str(carried.stream.index)], "pipe:1", format="image2pipe", c="copy")
-            command = ffmpeg.compile(stream.global_args("-nostdin", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
-            picture = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout
-            path = folder / f"cover{'' if not options else n}.{ending}"
-            path.write_bytes(picture)
-            options += ["-attach", str(path), f"-metadata:s:{n}", f"mimetype={mime_type}"]
-    return options
+def _extract(clip: ClipInfo, stream: StreamInfo) -> bytes:
+    """The content of cover art as a file of its own."""
+    source = ffmpeg.input(source_url(clip.path), protocol_whitelist="file,crypto")
+    output = ffmpeg.output(source[str(stream.index)], "pipe:1", format="image2pipe", c="copy")
+    command = ffmpeg.compile(output.global_args("-nostdin", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout
 
 
 def _command(plan: EncodePlan, path: Path, lead: int, covers: Sequence[str]) -> list[str]:
@@ -331,10 +340,9 @@ def _filters(plan: EncodePlan) -> list[str]:
     return filters or ["null"]
 
 
-def _check_pace(clip: ClipInfo, container: Container, output: Path, factor: Fraction) -> None:
+def _check_pace(container: Container, output: Path, gap: Fraction) -> None:
     """Refuse frames that would be closer together than a container without fine times can tell apart."""
-    gaps = [after - before for before, after in pairwise(clip.packet_pts)]
-    if gaps and not container.holds_time_base and min(gaps) * clip.time_base / factor < MILLISECOND:
+    if gap < MILLISECOND and not container.holds_time_base:
         raise OutputError(
             f"{output.suffix} can't hold frames less than a millisecond apart, as these would be.",
             "Write to .mp4 or .mov instead, or choose a smaller --factor.",

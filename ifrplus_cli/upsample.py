@@ -232,7 +232,7 @@ class _Run:
                 f"from {packets} packets."
             )
         elif frames < packets:
-            yield f"The source has {packets} packets of video, and {frames} frames could be decoded from them."
+            yield f"The source has {packets} packets of video, of which {frames} gave a frame."
         if self.job.clip.interlaced:
             yield "The source is marked as interlaced: deinterlace it first if the result looks combed."
         if repaired := self.decoder.repaired_times:

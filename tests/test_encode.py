@@ -198,11 +198,25 @@ def test_what_cant_be_done_is_refused_before_the_run(
     assert refused.value.hint
 
 
-def test_frames_too_close_for_matroska_are_refused(tmp_path: Path) -> None:
-    source = make_clip(tmp_path / "fast.mp4", codec="libx264", ticks=[0, 1, 2], time_base="1/1000")
+def test_a_rate_too_high_for_matroska_is_refused_before_the_run(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="millisecond"):
-        plan(source, tmp_path / "film.mkv", rate=Fraction(2000))
-    assert plan(source, tmp_path / "film.mp4", rate=Fraction(2000)).rate == 2000
+        plan(clip, tmp_path / "film.mkv", rate=Fraction(1001))
+    assert plan(clip, tmp_path / "film.mp4", rate=Fraction(1001)).rate == 1001
+
+
+def test_frames_that_matroska_could_not_tell_apart_are_refused(clip: Path, tmp_path: Path) -> None:
+    times = [Fraction(0), Fraction(1, 25), Fraction(1, 25) + MILLISECOND / 2]
+    with pytest.raises(OutputError, match="millisecond"):
+        write(plan(clip, tmp_path / "film.mkv"), tmp_path / "film.mkv", frames_at(clip, times))
+    film = write(plan(clip, tmp_path / "film.mp4"), tmp_path / "film.mp4", frames_at(clip, times))
+    assert frame_times(film) == times
+    assert not children()
+
+
+def test_packets_that_show_no_frame_may_be_as_close_as_they_like(clip: Path, tmp_path: Path) -> None:
+    hidden = replace(probe_once(clip), packet_pts=(0, 40, 79, 80, 120, 160, 200))  # as VP8 and VP9 have them
+    made = plan_encode(hidden, tmp_path / "film.mkv", LOSSLESS, time_base=MILLISECOND / 2, rate=Fraction(50))
+    assert len(frame_times(write(made, tmp_path / "film.mkv", frames_at(clip)))) == 6
 
 
 @pytest.mark.parametrize(
@@ -237,10 +251,10 @@ def test_an_encoder_that_refuses_is_quoted(options: EncodeOptions, clip: Path, t
 def test_an_encoder_that_dies_midway_is_an_error_with_its_cause(
     end: str, told: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = plan(clip, tmp_path / "film.mkv")
+    made = plan(clip, tmp_path / "film.mp4")
     wrap_ffmpeg(tmp_path, monkeypatch, encoder=f"head -c 20000 >/dev/null; {end}")
     with pytest.raises(OutputError) as died:
-        write(made, tmp_path / "film.mkv", frames_at(clip) * 20)
+        write(made, tmp_path / "film.mp4", frames_at(clip) * 20)
     assert told in died.value.message
     assert not children()
 
@@ -397,6 +411,14 @@ def test_every_stream_comes_along_or_a_note_says_what_became_of_it(
     assert ", ".join(" ".join(stream) for stream in kinds(written)[1:]) == expected
     assert len(made.notes) == len(notes)
     assert all(note in told for note, told in zip(notes, made.notes, strict=True))
+
+
+def test_webm_holds_no_attachments_and_says_so(clip: Path, rich: Path, tmp_path: Path) -> None:
+    attach = ("-attach", rich / "type.ttf", "-metadata:s:t", "mimetype=application/x-truetype-font")
+    ffmpeg("-i", clip, "-c", "copy", *attach, tmp_path / "a.mkv")
+    made = plan(tmp_path / "a.mkv", tmp_path / "film.webm", EncodeOptions())
+    assert made.carried == ()
+    assert made.notes == (f"The attachment stream 1 (ttf) {LEFT_OUT}.",)
 
 
 def tags(found: dict[str, object]) -> dict[str, str]:
