@@ -142,10 +142,8 @@ def test_a_missing_program(variable: str, folder: Path) -> None:
     [
         ("clip.mkv", OUTPUT, "--factor", "1"),
         ("clip.mkv", OUTPUT, "--factor", "x"),
-        ("clip.mkv", OUTPUT, "--factor", "1/0"),
         ("clip.mkv", OUTPUT, "--tile", "foo"),
         ("clip.mkv", OUTPUT, "--cut-fill", "foo"),
-        ("clip.mkv", OUTPUT, "--cut-threshold", "2"),
         ("clip.mkv", OUTPUT, "--encoder-arg", "foo"),
         ("clip.mkv", OUTPUT, "--nonsense"),
         ("clip.mkv",),
@@ -200,17 +198,10 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     check_failure(done, "The disk is full", tmp_path, {"clip.mkv"})
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (("--preset", "nope"), "invalid preset 'nope'"),
-        (("--encoder-arg", "nope=1"), "nope"),
-        (("--codec", "gif"), "ffmpeg could not encode with gif"),
-    ],
-)
-def test_an_encoder_that_refuses(arguments: tuple[str, ...], told: str, folder: Path) -> None:
-    done = run_program("upsample", "clip.mkv", "film.mp4", "-q", *arguments, folder=folder, program=BLEND_PROGRAM)
-    check_failure(done, told, folder, {"clip.mkv"})
+def test_an_encoder_that_refuses(folder: Path) -> None:
+    refused = ("--encoder-arg", "nope=1", "-q")
+    done = run_program("upsample", "clip.mkv", "film.mp4", *refused, folder=folder, program=BLEND_PROGRAM)
+    check_failure(done, "ffmpeg could not encode with libx264: Unrecognized option 'nope", folder, {"clip.mkv"})
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
