@@ -239,9 +239,12 @@ def _model_name(choice: ModelChoice) -> str:
 
 def _agreed(source: Path, output: Path) -> bool:
     """Ask a person at a terminal whether an existing output may go; without one the answer is no."""
-    if not output.is_file() or not sys.stdin.isatty() or not sys.stderr.isatty():
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
         return False
-    if source.exists() and output.samefile(source):
+    try:
+        if not output.is_file() or (source.exists() and output.samefile(source)):
+            return False
+    except OSError:  # such as a name that is too long: planning the run says so
         return False
     return typer.confirm(f"{output} is there already. Overwrite it?", err=True)
 
@@ -335,4 +338,6 @@ def main() -> None:
 
 
 def _interrupt(*_: object) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the clean-up short
     raise Interrupted

@@ -116,7 +116,7 @@ def test_a_source_that_is_no_film(make: Make, told: str, folder: Path) -> None:
         (("clip.mkv", "film.xyz"), "film.xyz has no extension of a video file"),
         (("clip.mkv", "nowhere/film.mp4"), "nowhere does not exist"),
         (("clip.mkv", "clip.mkv/film.mp4"), "clip.mkv does not exist"),
-        (("clip.mkv", "x" * 300 + ".mp4", "-y"), "File name too long"),
+        (("clip.mkv", "x" * 300 + ".mp4"), "File name too long"),
         (("clip.mkv", OUTPUT, "--codec", "nope"), "no video encoder named nope"),
         (("clip.mkv", OUTPUT, "--codec", "ffv1", "--crf", "20"), "ffv1 has no --crf"),
         (("clip.mkv", OUTPUT, "--device", "toaster"), "toaster is not a device"),
