@@ -175,9 +175,11 @@ def upsample(
     loaded, chosen = _load(device, _model_name(model), weights)
     if verbose:
         console.print_note(f"The network {loaded.spec.name} runs on {chosen} with {loaded.weights_path.name}.")
+    for note in job.encode.notes:
+        console.print_note(note)
     with console.progress_bar(shown=not quiet and not as_json) as advance:
         summary = run_job(job, loaded, advance)
-    for note in summary.notes:
+    for note in summary.notes[len(job.encode.notes) :]:
         console.print_note(note)
     if as_json:
         console.print_json(_report(job, loaded, chosen, summary))

@@ -187,7 +187,6 @@ class ClipInfo:
     last_duration: Fraction
     variable_rate: bool
     decode_times_only: bool
-    damaged_packets: int
     streams: tuple[StreamInfo, ...]
     chapters: int
     interlaced: bool

@@ -200,9 +200,8 @@ def _clip_info(
         rate=rate,
         packet_pts=tuple(times),
         last_duration=_last_duration(shown, time_base, rate),
-        variable_rate=_is_variable(times, time_base),
+        variable_rate=_is_variable(times),
         decode_times_only=container in DECODE_TIMES_ONLY or not any("pts" in p for p in shown[1:]),
-        damaged_packets=sum("C" in p.get("flags", "") for p in shown),
         streams=tuple(_stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
         chapters=len(header.get("chapters", [])),
         interlaced=video.get("field_order", "progressive") in {"tt", "bb", "tb", "bt"},
@@ -279,7 +278,7 @@ def _nominal_rate(video: dict[str, Any], times: list[int], time_base: Fraction) 
     return near[0] if near else (1 / usual).limit_denominator(1001)
 
 
-def _is_variable(times: list[int], time_base: Fraction) -> bool:
+def _is_variable(times: list[int]) -> bool:
     """Whether gaps differ by more than a container's rounding to its time base explains."""
     gaps = _gaps(times)
     return bool(gaps) and (max(gaps) - min(gaps)) > 1

@@ -100,7 +100,7 @@ class Summary:
         pairs: number of pairs of each kind.
         stage_seconds: seconds that each stage worked; stages overlap.
         peak_memory_mb: the most memory this process held, without ffmpeg's.
-        notes: sentences a person should read.
+        notes: sentences a person should read: those of the plan first, then what came up on the way.
     """
 
     frames_in: int

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ifrplus_cli.encode import Carried, EncodePlan, other_streams
+from ifrplus_cli.encode import MILLISECOND, Carried, EncodePlan, other_streams
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, StreamInfo
 from ifrplus_cli.probe import packet_span, probe
 
-MILLISECOND = Fraction(1, 1000)
 # An encoder of sound adds its delay and fills its last block: up to two blocks of 2048 samples at 44.1 kHz.
 CONVERTED_SOUND_SLACK = Fraction(1, 10)
 COPIED_START_SLACK = 3 * MILLISECOND

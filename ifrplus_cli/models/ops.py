@@ -75,7 +75,6 @@ def matching_cost(left: Tensor, right: Tensor, radius: int) -> Tensor:
     columns = ops.stack([padded[:, :, :, x : x + width] for x in range(side)], 2)
     shifted = ops.stack([columns[:, :, :, y : y + height] for y in range(side)], 2)
     difference = ops.abs(shifted - left[:, :, None, None]).reshape(n, channels, -1)
-    mean = (
-        ops.ones((n, 1, channels), ms.float32) / channels
-    )  # a matrix product: reductions over channels are slow on CPU
+    # A matrix product, since reductions over channels are slow on CPU.
+    mean = ops.ones((n, 1, channels), ms.float32) / channels
     return ops.bmm(mean, difference).reshape(n, side * side, height, width)
