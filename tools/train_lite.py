@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from lite_data import ERROR_CELL, backward_warp, decode, to_float
 from lite_torch import Lite, both_sides, enlarge, warp
+from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional
 
@@ -24,9 +25,7 @@ WARM_UP = 300  # steps
 LAST_RATE = 0.02  # of the full learning rate, reached when the time is over
 EMA_DECAY = 0.999
 LAPLACIAN_LEVELS = 5
-LOGARITHM_WEIGHT = 0.02  # of the logarithm of the squared error against the Laplacian loss
 LEAST_ERROR = 1e-5  # squared error, 50 dB, below which a crop no longer counts
-FLOW_WEIGHT = 0.002  # of a pixel of flow error against the image loss
 TEACHER_TRUST = 0.03  # image difference at which the teacher's flow has lost 63 % of its weight
 STILL_CROP = 0.2  # mean motion in pixels
 HOLD_OUT_FRAMES = 21
@@ -151,13 +150,13 @@ def flow_loss(flow: Tensor, batch: Batch) -> Tensor:
     return (trust * (both_sides(flow) - both_sides(batch.teacher)).abs()).mean()
 
 
-def loss_of(network: Lite, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Image loss and flow loss."""
+def loss_of(network: Lite, batch: Batch, logarithm_weight: float, flow_weight: float) -> tuple[Tensor, Tensor]:
+    """Image loss and flow loss, weighted."""
     with torch.autocast(batch.left.device.type, torch.bfloat16):
         made, flow_quarter, flow_half = network.flows(batch.left, batch.right, batch.prior, batch.t)
     flow = flow_loss(flow_quarter, batch) + flow_loss(functional.avg_pool2d(flow_half, 2), batch)
-    image = laplacian_loss(made, batch.middle) + LOGARITHM_WEIGHT * logarithmic_loss(made, batch.middle)
-    return image, FLOW_WEIGHT * flow
+    image = laplacian_loss(made, batch.middle) + logarithm_weight * logarithmic_loss(made, batch.middle)
+    return image, flow_weight * flow
 
 
 class HoldOut:
@@ -227,6 +226,15 @@ def learning_rate(full: float, step: int, share: float) -> float:
     return full * min(1.0, (step + 1) / WARM_UP) * cosine
 
 
+def read_start(path: Path) -> tuple[dict[str, Tensor], int]:
+    """Weights to begin from, of a checkpoint or of what ``export_lite.py`` made, and the samples seen."""
+    if path.suffix == ".safetensors":
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name).float() for name in file.keys()}, int(file.metadata()["samples"])  # noqa: SIM118
+    state = torch.load(path, map_location="cpu")
+    return state["average"], state["samples"]
+
+
 class Training:
     """Network, its moving average and the optimizer, with checkpoints that survive interruption."""
 
@@ -241,10 +249,9 @@ class Training:
         self.hold_out: dict[str, float] = {}
         self.best = 0.0
         if options.start is not None:
-            state = torch.load(options.start, map_location=self.device)
-            self.network.load_state_dict(state["average"])
-            self.average.load_state_dict(state["average"])
-            self.samples = state["samples"]
+            weights, self.samples = read_start(options.start)
+            self.network.load_state_dict(weights)
+            self.average.load_state_dict(weights)
         if options.resume and options.checkpoint.exists():
             self._load(options.checkpoint)
 
@@ -286,7 +293,7 @@ class Training:
         share = self.elapsed / (60 * self.options.minutes)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.options.rate, self.step, share)
-        image, flow = loss_of(self.network, batch)
+        image, flow = loss_of(self.network, batch, self.options.logarithm_weight, self.options.flow_weight)
         self.optimizer.zero_grad(set_to_none=True)
         (image + flow).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -357,13 +364,17 @@ def main() -> None:
     parser.add_argument("hold_out", type=Path, help="folder of clips to measure on, never trained on")
     parser.add_argument("checkpoint", type=Path, help="file to write")
     parser.add_argument("--resume", action="store_true", help="continue the run of the checkpoint, if it exists")
-    parser.add_argument("--start", type=Path, help="begin a new run from the weights of this checkpoint")
+    parser.add_argument("--start", type=Path, help="begin a new run from these weights: a checkpoint or safetensors")
     parser.add_argument("--minutes", type=float, default=95, help="training time; the learning rate follows it")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=224, help="side of a crop, a multiple of 32")
     parser.add_argument("--rate", type=float, default=4e-4, help="highest learning rate")
+    parser.add_argument(
+        "--logarithm-weight", type=float, default=0.02, help="of the logarithm of the squared error in the loss"
+    )
+    parser.add_argument("--flow-weight", type=float, default=0.002, help="of a pixel of flow error in the loss")
     parser.add_argument("--synthetic-share", type=float, default=0.2)
     parser.add_argument("--report-seconds", type=float, default=30)
     parser.add_argument("--check-minutes", type=float, default=15)
