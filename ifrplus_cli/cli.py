@@ -20,7 +20,9 @@ from ifrplus_cli.errors import IfrplusError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.device import Device
+    from ifrplus_cli.download import Outcome
     from ifrplus_cli.interpolate import LoadedModel
     from ifrplus_cli.upsample import Job, Summary
 
@@ -75,6 +77,7 @@ def _common(
 
 
 MAX_FACTOR, MAX_NUMERATOR = 64, 10_000
+MIN_SIDE, MAX_SIDE = 16, 8192  # pixels; 8K film has 7680
 
 
 def _factor(text: str) -> Fraction:
@@ -95,6 +98,21 @@ def _tile(text: str) -> str | tuple[int, int]:
     if found := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text):
         return int(found[1]), int(found[2])
     raise typer.BadParameter(f"{text} is not a tile size; use auto, off or WIDTHxHEIGHT such as 960x512.")
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in size):
+        sides = f"{MIN_SIDE} to {MAX_SIDE} pixels a side"
+        raise typer.BadParameter(f"{text} is not a size; use WIDTHxHEIGHT such as 1280x720, {sides}.")
+    return size
+
+
+def _sha256(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise typer.BadParameter(f"{text} is not a SHA-256, which has 64 hexadecimal digits.")
+    return text.lower()
 
 
 def _encoder_args(pairs: list[str]) -> tuple[tuple[str, str], ...]:
@@ -235,6 +253,101 @@ def devices(as_json: JsonOption = False) -> None:
         console.print_facts({f"  {name}": state for name, state in states.items()}, to_stdout=True)
 
 
+@app.command()
+def bench(
+    device: DeviceOption = "auto",
+    model: Annotated[ModelChoice, typer.Option(help="The network.")] = ModelChoice.auto,
+    size: Annotated[
+        list[Any] | None,
+        typer.Option(
+            parser=_size, metavar="WxH", help="Size to measure, again for more.", show_default="448x256, 1920x1024"
+        ),
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, metavar="N", help="Frames to time for each size.")] = 5,
+    pipeline: Annotated[bool, typer.Option("--pipeline", help="Also upsample a generated clip of each size.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the seconds a made frame takes, beside the published ones, and the memory it needs."""
+    from ifrplus_cli.bench import DEFAULT_SIZES, BenchOptions, describe_bench, run_bench
+
+    options = BenchOptions(device, _model_name(model), tuple(size or DEFAULT_SIZES), runs, pipeline)
+    result = run_bench(options, say=console.print_step, note=console.print_note)
+    if as_json:
+        console.print_json(describe_bench(result))
+    else:
+        _show_bench(result)
+
+
+@app.command("download-weights")
+def download_weights(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The weights, as --list shows them.")] = "ifrplus",
+    folder: Annotated[
+        Path | None,
+        typer.Option("--dir", metavar="FOLDER", help="Where to put the file.", show_default="where it is found"),
+    ] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="Take it from here.", show_default=False)] = None,
+    sha256: Annotated[
+        str | None, typer.Option(parser=_sha256, metavar="HEX", help="What the file must be.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Download again what is there.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="Say what there is, and stop.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch published weights: checked, and continued where an earlier attempt stopped."""
+    from ifrplus_cli import download
+    from ifrplus_cli.weights import MANIFEST, download_folder, weights_folders
+
+    if list_all:
+        _list_weights(as_json=as_json)
+        return
+    if name not in MANIFEST:
+        raise typer.BadParameter(f"{name} is not one of {', '.join(MANIFEST)}.", param_hint="NAME")
+    options = download.DownloadOptions(folder or download_folder(), url, sha256, force)
+    try:
+        with console.transfer_bar(shown=not as_json) as advance:
+            outcome = download.download_weights(MANIFEST[name], options, advance, console.print_note)
+    except Interrupted:
+        raise Interrupted("nothing new was put in place; run the same command again to go on.") from None
+    if as_json:
+        console.print_json(asdict(outcome))
+        return
+    console.talk.print(_download_line(outcome), markup=False)
+    if outcome.fresh:
+        console.print_note(f"Licence: {MANIFEST[name].licence}.")
+    if options.folder.resolve() not in [searched.resolve() for searched in weights_folders()]:
+        console.print_note(f"Give it with --weights {outcome.path}, for this folder is not searched.")
+
+
+def _list_weights(*, as_json: bool) -> None:
+    from ifrplus_cli.weights import MANIFEST, download_folder, find_weights
+
+    listed = {name: {**asdict(entry), "path": find_weights(name)} for name, entry in MANIFEST.items()}
+    if as_json:
+        console.print_json(listed)
+        return
+    for name, facts in listed.items():
+        sys.stdout.write(f"{name}\n")
+        sys.stdout.flush()
+        told = {
+            "network": facts["network"],
+            "licence": facts["licence"],
+            "source": facts["source"],
+            "published at": " or ".join(facts["urls"]),
+            "size": f"{facts['size'] / 1e6:.1f} MB, as published" if facts["size"] else None,
+            "sha256": facts["sha256"] or ("none published" if facts["urls"] else None),
+            "found": facts["path"] or f"no; download-weights puts it in {download_folder()}",
+        }
+        console.print_facts({f"  {key}": str(value) for key, value in told.items() if value}, to_stdout=True)
+
+
+def _download_line(outcome: Outcome) -> str:
+    done = f"done: {outcome.path}" if outcome.fresh else f"{outcome.path} is there already"
+    checked = "as it must be" if outcome.enforced else "not compared, for none is published"
+    if outcome.fresh and not outcome.enforced:
+        checked = f"{checked}; recorded in {outcome.path.name}.json"
+    return f"{done}: {outcome.size / 1e6:.1f} MB, sha256 {outcome.sha256} ({checked})."
+
+
 def _model_name(choice: ModelChoice) -> str:
     return ModelChoice.lite.value if choice is ModelChoice.auto else choice.value
 
@@ -255,7 +368,7 @@ def _load(device: str, model: str, weights: Path | None) -> tuple[LoadedModel, D
     from ifrplus_cli.device import choose_device
     from ifrplus_cli.interpolate import load_model
 
-    chosen = choose_device(device)
+    chosen = choose_device(device, console.print_note)
     return load_model(model, weights), chosen
 
 
@@ -319,6 +432,62 @@ def _summary_line(job: Job, summary: Summary) -> str:
     )
 
 
+def _show_bench(result: BenchResult) -> None:
+    from ifrplus_cli.bench import PUBLISHED_SETTING
+
+    setting = {name: told for name, told in result.setting.items() if name != "weights_sha256"}
+    console.print_facts(_readable(setting), to_stdout=True)
+    rows = [
+        {
+            "size": f"{size.width}x{size.height}",
+            "network": _spread(size.times.network),
+            "flow": _spread(size.times.prior) if size.times.prior else "none",
+            "whole frame": _spread(size.times.whole),
+            "first": _seconds(size.times.first),
+            "peak memory": _memory(size),
+            "published": _seconds(size.published_seconds) if size.published_seconds else "",
+        }
+        for size in result.sizes
+    ]
+    console.print_table("Seconds a made frame, batch 1: median (least-most)", rows)
+    notes = [f"published: {PUBLISHED_SETTING}, as its authors measured it."]
+    if result.setting["network"] != "ifrplus":
+        notes.append(
+            f"{result.setting['network']} is another, smaller network: the columns do not compare like with like."
+        )
+    notes.append("whole frame: flow, network, padding and tiles. first: the network's first frame, with compiling.")
+    notes.append("peak memory: of a process that does only this, MindSpore included.")
+    sys.stdout.write("\n".join(notes) + "\n")
+    if runs := [(size, size.pipeline) for size in result.sizes if size.pipeline]:
+        console.print_table(
+            "Seconds of a whole run by stage (share); stages work at the same time",
+            [{"size": f"{size.width}x{size.height}", **_stages(run)} for size, run in runs],
+        )
+
+
+def _stages(run: PipelineTimes) -> dict[str, str]:
+    worked = sum(run.stages.values())
+    return {
+        "frames": f"{run.frames_in}, {run.frames_made} made",
+        **{stage: f"{_seconds(spent)} ({spent / worked:.0%})" for stage, spent in run.stages.items()},
+        "whole run": _seconds(run.seconds),
+        "to network": f"{run.seconds / run.stages['network']:.2f}x",
+    }
+
+
+def _spread(spread: Spread) -> str:
+    return f"{_seconds(spread.median)} ({_seconds(spread.least)}-{_seconds(spread.most)})"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3f}" if seconds < 10 else f"{seconds:.1f}"
+
+
+def _memory(size: SizeResult) -> str:
+    device = f", device {size.device_memory_mb:.0f} MB" if size.device_memory_mb else ""
+    return f"{size.peak_memory_mb:.0f} MB{device}"
+
+
 class Interrupted(BaseException):
     """The person pressed Ctrl-C, or the system asked the program to end."""
 
@@ -329,8 +498,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
-    except Interrupted:
-        console.talk.print("[yellow]interrupted:[/] nothing was written.")
+    except Interrupted as interruption:
+        console.talk.print(f"[yellow]interrupted:[/] {str(interruption) or 'nothing was written.'}")
         sys.exit(INTERRUPTED)
     except IfrplusError as error:
         if os.environ.get("IFRPLUS_DEBUG"):

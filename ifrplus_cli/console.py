@@ -5,19 +5,32 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
 
 from ifrplus_cli.errors import IfrplusError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from ifrplus_cli.download import Transfer
     from ifrplus_cli.upsample import Progress as RunProgress
+
+WIDE = 200  # columns of a table that is not printed on a terminal
 
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -47,6 +60,22 @@ def print_facts(facts: Mapping[str, str], *, to_stdout: bool = False) -> None:
         console.print(f"[cyan]{escape(name):<{width}}[/]  {escape(value)}")
 
 
+def print_step(text: str) -> None:
+    """How far a long measurement is."""
+    talk.print(f"[dim]{escape(text)}[/]")
+
+
+def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Rows of named cells on stdout; a file or a pipe gets every row on one line."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for name in rows[0]:
+        table.add_column(name, justify="right" if name != next(iter(rows[0])) else "left")
+    for row in rows:
+        table.add_row(*map(escape, row.values()))
+    console.print(table)
+
+
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[Callable[[RunProgress], None]]:
     """A calm bar: frames done, made frames a second, speed against real time, time left."""
@@ -62,6 +91,27 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[RunProgress], None]]:
             if task is None:
                 task = bar.add_task("", total=run.expected, said="")
             bar.update(task, total=max(run.expected, run.done), completed=run.done, said=_pace(run))
+
+        yield advance
+
+
+@contextmanager
+def transfer_bar(*, shown: bool) -> Iterator[Callable[[Transfer], None]]:
+    """A bar for a download: bytes, speed, time left."""
+    if not shown:
+        yield lambda _: None
+        return
+    columns = (BarColumn(bar_width=24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=talk, refresh_per_second=4)
+    task: TaskID | None = None
+    with ExitStack() as stack:
+
+        def advance(transfer: Transfer) -> None:
+            nonlocal task
+            if task is None:  # it begins where a resumed download begins: from 0 it would look like a burst of speed
+                stack.enter_context(bar)
+                task = bar.add_task("", total=transfer.size, completed=transfer.done)
+            bar.update(task, total=transfer.size, completed=transfer.done)
 
         yield advance
 

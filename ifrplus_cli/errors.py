@@ -33,5 +33,9 @@ class ModelError(IfrplusError):
     """Weights or network cannot be used."""
 
 
+class DownloadError(IfrplusError):
+    """Weights cannot be fetched, or are not the ones that were asked for."""
+
+
 class DeviceError(IfrplusError):
     """The chosen device is not there or does not work."""

@@ -17,7 +17,7 @@ from ifrplus_cli.media import Image
 from ifrplus_cli.models import MODELS, ModelSpec
 from ifrplus_cli.prior import intermediate_flow, pair_flow
 from ifrplus_cli.tiling import TilePlan
-from ifrplus_cli.weights import check_names, find_weights, read_weights, sha256_of
+from ifrplus_cli.weights import find_weights, load_weights, sha256_of
 
 Batch = npt.NDArray[np.float32]
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
@@ -68,13 +68,8 @@ class _MindSporeNetwork:
         self._tensor = mindspore.Tensor
         self._cell = spec.build()
         self._cell.set_train(False)
-        values = read_weights(path)
         own = dict(self._cell.parameters_and_names())
-        check_names(
-            {name: value.shape for name, value in values.items()},
-            {name: tuple(parameter.shape) for name, parameter in own.items()},
-            path,
-        )
+        values = load_weights(path, {name: tuple(parameter.shape) for name, parameter in own.items()})
         for name, parameter in own.items():
             parameter.set_data(mindspore.Tensor(values[name]))
 
@@ -109,14 +104,14 @@ class Interpolator:
     def __call__(self, left: Image, right: Image, timesteps: Sequence[Fraction]) -> list[Image]:
         """Pictures at ``timesteps`` between ``left`` and ``right``, each float32 H x W x 3 RGB, not clipped."""
         left_tiles, right_tiles = self._tiles(left), self._tiles(right)
-        prior_at = self._prior(left, right)
+        prior_at = self.prior(left, right)
         made = []
         for t in timesteps:
             prior_tiles = self.plan.split(prior_at(float(t)), channels_first=True, scale=2)
             made.append(self._run(left_tiles, right_tiles, prior_tiles, float(t)))
         return made
 
-    def _prior(self, left: Image, right: Image) -> Callable[[float], Batch]:
+    def prior(self, left: Image, right: Image) -> Callable[[float], Batch]:
         """The flow that the network starts from, as a function of the timestep; zeros for one that needs none."""
         if self.model.spec.uses_prior:
             flow = pair_flow(self._padded(left), self._padded(right), self.flow_scale)

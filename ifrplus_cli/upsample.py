@@ -143,10 +143,18 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions, model_multi
         time_base=timeline.time_base(clip.time_base),
         rate=clip.rate * options.factor,
     )
-    largest = auto_tile(encode.height, encode.width) if options.tile == "auto" else options.tile
+    return Job(clip, output, options, timeline, encode, tiles_for(encode.width, encode.height, options, model_multiple))
+
+
+def tiles_for(width: int, height: int, options: UpsampleOptions, model_multiple: int) -> TilePlan:
+    """How a picture of ``width`` x ``height`` goes through a network.
+
+    Raises:
+        IfrplusError: if the tiles that were asked for are too small.
+    """
+    largest = auto_tile(height, width) if options.tile == "auto" else options.tile
     tile = None if isinstance(largest, str) else largest
-    tiles = plan_tiles(encode.height, encode.width, multiple=model_multiple, tile=tile, overlap=options.tile_overlap)
-    return Job(clip, output, options, timeline, encode, tiles)
+    return plan_tiles(height, width, multiple=model_multiple, tile=tile, overlap=options.tile_overlap)
 
 
 def run_job(job: Job, model: LoadedModel, progress: Callable[[Progress], None] = lambda _: None) -> Summary:

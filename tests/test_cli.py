@@ -35,7 +35,7 @@ def json_of(stdout: str) -> dict[str, Any]:
 def test_help_names_every_command_and_no_option_that_is_not_there(tmp_path: Path) -> None:
     whole = run_program("--help", folder=tmp_path)
     assert whole.returncode == 0
-    assert all(command in whole.stdout for command in ("upsample", "info", "devices"))
+    assert all(command in whole.stdout for command in ("upsample", "bench", "info", "devices", "download-weights"))
     told = run_program("upsample", "--help", folder=tmp_path, environment={"COLUMNS": "200"}).stdout
     shown = set(re.findall(r"--[a-z-]+", told))
     assert shown >= {"--factor", "--model", "--weights", "--device", "--tile", "--no-cuts", "--codec", "--overwrite"}

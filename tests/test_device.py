@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,13 +13,15 @@ import pytest
 
 from ifrplus_cli.device import Device, choose_device, device_states, mindspore_version, parse_device
 from ifrplus_cli.errors import DeviceError
+from ifrplus_cli.machine import Machine
 
 
 class FakeMindSpore(SimpleNamespace):
-    """Stands in for MindSpore on a machine with some devices."""
+    """Stands in for MindSpore on a machine with some devices: it keeps the first that it takes."""
 
     GRAPH_MODE = 0
     __version__ = "2.0"
+    __file__ = "/nowhere/mindspore/__init__.py"
 
     def __init__(self, *kinds: str, sums: float = 5.0) -> None:
         super().__init__(kinds=kinds, chosen=[], sums=sums)
@@ -26,10 +29,13 @@ class FakeMindSpore(SimpleNamespace):
     def set_device(self, kind: str, number: int = 0) -> None:
         if kind not in self.kinds:
             raise RuntimeError(f"Unsupported device target {kind}. This build knows {self.kinds}.\nMore lines.")
-        self.chosen.append((kind, number))
+        if self.chosen and self.chosen != [(kind, number)]:
+            raise RuntimeError("The 'mindspore.set_device' can not be modified.")
+        self.chosen = [(kind, number)]
 
     def get_context(self, name: str) -> object:
-        return {"device_target": "CPU", "device_id": 0}[name]
+        kind, number = self.chosen[0] if self.chosen else ("CPU", 0)
+        return {"device_target": kind, "device_id": number}[name]
 
     def set_context(self, mode: int) -> None:
         self.mode = mode
@@ -99,27 +105,72 @@ def test_a_named_device_is_set_with_its_number(machine: Any) -> None:
     assert fake.mode == fake.GRAPH_MODE
 
 
-def test_a_named_device_that_is_not_there_is_an_error_with_a_hint(machine: Any) -> None:
+def imitation(folder: Path, *files: str, libraries: tuple[str, ...] = ()) -> Machine:
+    """A machine that has these files and libraries."""
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return Machine(folder / "plugin", folder, {}, libraries.__contains__)
+
+
+def test_a_named_device_that_is_not_there_is_an_error_that_tells_what_is_missing(machine: Any, tmp_path: Path) -> None:
     machine("CPU")
+    for name, lacks, needs in (
+        ("Ascend", ("/dev/davinci0", "/usr/local/Ascend/driver", "CANN", "plugin"), "CANN"),
+        ("GPU", ("/dev/nvidia0", "libcuda.so.1", "CUDA_HOME", "libcudnn.so.8", "plugin"), "CUDA 11.1 and 11.6"),
+    ):
+        with pytest.raises(DeviceError) as missing:
+            choose_device(name, machine=imitation(tmp_path))
+        assert missing.value.message.startswith(f"The device {name}:0 can't be used: this machine lacks ")
+        assert all(word in missing.value.message for word in lacks)
+        assert needs in missing.value.hint
+        assert missing.value.hint.endswith("Available here with --device: CPU.")
+
+
+def test_where_nothing_is_missing_mindspore_tells_why(machine: Any, tmp_path: Path) -> None:
+    machine("CPU")
+    files = ("dev/davinci0", "usr/local/Ascend/driver/version.info", "plugin/libmindspore_ascend.so.2")
     with pytest.raises(DeviceError) as missing:
-        choose_device("Ascend")
-    assert missing.value.message == "The device Ascend:0 can't be used: Unsupported device target Ascend."
-    assert "CANN" in missing.value.hint
+        choose_device("Ascend:1", machine=imitation(tmp_path, *files, libraries=("libascendcl.so",)))
+    assert missing.value.message == "The device Ascend:1 can't be used: Unsupported device target Ascend."
 
 
-def test_a_device_that_computes_nonsense_is_not_used(machine: Any) -> None:
-    machine("CPU", "GPU", sums=4.0)
-    with pytest.raises(DeviceError, match="wrong sums"):
-        choose_device("GPU")
-    with pytest.raises(DeviceError, match="no device"):
-        choose_device("auto")
-
-
-def test_states_tell_what_is_ready_and_why_not(machine: Any) -> None:
+def test_auto_tells_of_an_accelerator_that_it_passes_over(machine: Any, tmp_path: Path) -> None:
     machine("CPU")
-    states = device_states()
+    notes: list[str] = []
+    assert choose_device("auto", notes.append, imitation(tmp_path, "dev/davinci0")).kind == "CPU"
+    (note,) = notes
+    assert note.startswith("The device Ascend:0 is there but can't be used: this machine lacks its driver")
+    assert "source /usr/local/Ascend/cann/set_env.sh" in note
+
+
+def test_auto_says_nothing_of_what_is_not_there(machine: Any, tmp_path: Path) -> None:
+    machine("CPU")
+    notes: list[str] = []
+    choose_device("auto", notes.append, imitation(tmp_path))
+    assert notes == []
+
+
+@pytest.mark.parametrize("name", ["GPU", "auto"])
+def test_a_device_that_computes_nonsense_is_not_used_nor_replaced(name: str, machine: Any, tmp_path: Path) -> None:
+    machine("CPU", "GPU", sums=4.0)
+    with pytest.raises(DeviceError, match="The device GPU:0 can't be used") as broken:
+        choose_device(name, machine=imitation(tmp_path))
+    assert broken.value.hint.endswith("Available here with --device: CPU.")
+
+
+def test_states_tell_what_is_ready_and_what_the_others_lack(machine: Any, tmp_path: Path) -> None:
+    machine("CPU")
+    states = device_states(imitation(tmp_path))
     assert states["CPU"] == "ready"
-    assert states["GPU"].startswith("Unsupported device target GPU")
+    assert "libcuda.so.1" in states["GPU"]
+    assert "CANN" in states["Ascend"]
+
+
+def test_states_are_true_of_devices_that_mindspore_has_no_room_for(machine: Any, tmp_path: Path) -> None:
+    machine("GPU", "CPU")
+    states = device_states(imitation(tmp_path))
+    assert (states["GPU"], states["CPU"]) == ("ready", "ready")
 
 
 def test_a_missing_mindspore_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_times, make_clip, run_progr
 
 from ifrplus_cli.errors import (
     DeviceError,
+    DownloadError,
     IfrplusError,
     InputError,
     MediaToolError,
@@ -26,7 +27,7 @@ OUTPUT = "film.mkv"
 Make = Callable[[Path], None]
 
 
-@pytest.mark.parametrize("kind", [InputError, OutputError, MediaToolError, ModelError, DeviceError])
+@pytest.mark.parametrize("kind", [InputError, OutputError, MediaToolError, ModelError, DownloadError, DeviceError])
 def test_every_kind_of_error_carries_a_message_and_a_hint(kind: type[IfrplusError]) -> None:
     error = kind("It broke.", "Mend it.")
     assert isinstance(error, IfrplusError)

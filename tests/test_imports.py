@@ -18,10 +18,10 @@ PACKAGE = Path(ifrplus_cli.__file__).parent
 ROWS = (
     {"cli", "__main__"},
     {"console"},
-    {"upsample", "info", "devices", "verify"},
+    {"upsample", "bench", "download", "info", "devices", "verify"},
     {"interpolate", "device", "models"},
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
-    | {"rawvideo", "tiling", "timeline", "weights"},
+    | {"checkpoint", "machine", "rawvideo", "scene", "tiling", "timeline", "weights"},
     {"media", "errors", "__init__"},
 )
 # Which files may import or start what.

@@ -3,18 +3,71 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from ifrplus_cli import weights
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.weights import MANIFEST, check_names, find_weights, read_weights, sha256_of, weights_folders
+from ifrplus_cli.models import MODELS
+from ifrplus_cli.weights import (
+    MANIFEST,
+    TRAINING_STATE,
+    check_names,
+    download_folder,
+    find_weights,
+    load_weights,
+    network_parameters,
+    read_weights,
+    sha256_of,
+    weights_folders,
+)
+
+ROOT = Path(__file__).parents[1]
 
 
-def test_every_bundled_file_is_there() -> None:
-    assert all(find_weights(entry.name) is not None for entry in MANIFEST.values() if entry.bundled)
+def test_every_bundled_file_is_there_and_in_the_wheel() -> None:
+    packed = re.findall(
+        r'^"(weights/[^"]+)" = "ifrplus_cli/bundled_weights/', (ROOT / "pyproject.toml").read_text(), re.M
+    )
+    for entry in MANIFEST.values():
+        assert (find_weights(entry.name) is not None) or entry.urls
+        assert (f"weights/{entry.file_name}" in packed) == (not entry.urls), "only what is not downloaded is packed"
+
+
+def test_every_network_has_an_entry() -> None:
+    assert {spec.weights for spec in MODELS.values()} <= MANIFEST.keys()
+    assert all(MANIFEST[spec.weights].network == spec.name for spec in MODELS.values())
+
+
+def test_published_files_are_fetched_safely() -> None:
+    for entry in MANIFEST.values():
+        assert all(url.startswith("https://") and url.endswith(entry.file_name) for url in entry.urls)
+        assert entry.licence
+        assert entry.source
+
+
+def test_downloads_go_where_weights_are_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IFRPLUS_WEIGHTS", raising=False)
+    assert download_folder() == ROOT / "weights"
+    monkeypatch.setattr(weights, "PACKAGE", tmp_path / "lib" / "ifrplus_cli")  # as it is when it is installed
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    home, bundled = tmp_path / ".local" / "share" / "ifrplus", tmp_path / "lib" / "ifrplus_cli" / "bundled_weights"
+    assert (download_folder(), weights_folders()) == (home, (home, bundled))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert download_folder() == tmp_path / "data" / "ifrplus"
+    monkeypatch.setenv("IFRPLUS_WEIGHTS", str(tmp_path / "own"))
+    assert weights_folders() == (tmp_path / "own", tmp_path / "data" / "ifrplus", bundled)
+    (tmp_path / "data" / "ifrplus").mkdir(parents=True)
+    (tmp_path / "data" / "ifrplus" / MANIFEST["ifrplus"].file_name).touch()
+    assert find_weights("ifrplus") == tmp_path / "data" / "ifrplus" / MANIFEST["ifrplus"].file_name
 
 
 def test_a_folder_of_ones_own_is_searched_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +86,7 @@ def test_the_digest_is_sha256(tmp_path: Path) -> None:
 
 def test_parameters_are_read_as_float32(tmp_path: Path) -> None:
     save_file({"a": np.arange(6, dtype=np.float16).reshape(2, 3), "b": np.ones(2)}, tmp_path / "w.safetensors")
-    found = read_weights(tmp_path / "w.safetensors")
+    found = load_weights(tmp_path / "w.safetensors", {"a": (2, 3), "b": (2,)})
     assert {name: (value.dtype, value.shape) for name, value in found.items()} == {
         "a": (np.float32, (2, 3)),
         "b": (np.float32, (2,)),
@@ -50,6 +103,65 @@ def test_what_is_no_safetensors_file_is_refused(content: bytes | None, tmp_path:
         read_weights(path)
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_values_that_are_no_numbers_are_refused(broken: float, tmp_path: Path) -> None:
+    save_file({"a": np.ones(3), "b": np.array([1, broken])}, tmp_path / "w.safetensors")
+    with pytest.raises(ModelError, match=r"is damaged: 1 parameters \(such as b\) are not finite"):
+        load_weights(tmp_path / "w.safetensors", {"a": (3,), "b": (2,)})
+
+
+def test_a_number_type_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    header = b'{"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}'
+    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(ModelError, match=r"can't be read as weights: .*float8"):
+        read_weights(tmp_path / "w.safetensors")
+
+
+NETWORK = ["head.0.weight", "head.0.bias", "body.weight", "scale"]
+COPIES = ["moment1.", "moment2.", "adam_m.", "accu_grads.", "optimizer.moments."]
+COUNTERS = ["learning_rate", "global_step", "beta1_power", "optimizer.learning_rate_group_0", "scale_sense"]
+LOSS = ["loss.vgg.0.weight", "loss.head.0.weight"]
+
+
+@given(
+    prefix=st.sampled_from(["", "network.", "network.backbone.", "optimizer.network."]),
+    copies=st.sets(st.sampled_from(COPIES)),
+    counters=st.sets(st.sampled_from(COUNTERS)),
+    with_loss=st.booleans(),
+    order=st.randoms(),
+)
+def test_a_network_is_found_in_what_its_training_stored(
+    prefix: str, copies: set[str], counters: set[str], with_loss: bool, order: Random
+) -> None:
+    own = [prefix + name for name in NETWORK]
+    stored = [*own, *(copy + name for copy in copies for name in own), *counters]
+    stored += LOSS if with_loss and (copies or counters) else []
+    order.shuffle(stored)
+    found = network_parameters({name: name for name in stored}, NETWORK)
+    assert found == {name: prefix + name for name in NETWORK}
+
+
+@pytest.mark.parametrize(
+    ("stored", "left"),
+    [
+        ([*NETWORK, "more.weight"], {*NETWORK, "more.weight"}),  # without optimizer states nothing is left out
+        ([*NETWORK, "global_step", "head.1.weight"], {*NETWORK, "head.1.weight"}),  # a larger network
+        ([*NETWORK[1:], "global_step", "more.weight"], {*NETWORK[1:], "more.weight"}),  # another network
+        ([*(f"ema.{name}" for name in NETWORK), *NETWORK], {*(f"ema.{name}" for name in NETWORK), *NETWORK}),  # two
+        (["other.weight"], {"other.weight"}),
+        ([], set()),
+    ],
+)
+def test_what_is_of_another_network_stays_to_be_refused(stored: list[str], left: set[str]) -> None:
+    assert network_parameters({name: name for name in stored}, NETWORK).keys() == left
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_parameter_of_a_network_is_taken_for_training_state(name: str) -> None:
+    cell = MODELS[name].build()
+    assert not [name for name, _ in cell.parameters_and_names() if TRAINING_STATE.fullmatch(name)]
+
+
 SHAPES = {"a": (2, 3), "b": (4,)}
 
 
@@ -62,7 +174,7 @@ def test_weights_that_fit_pass() -> None:
     [
         ({"a": (2, 3)}, "1 missing (such as b)"),
         ({**SHAPES, "c": (1,), "d": (1,)}, "2 unexpected (such as c)"),
-        ({"a": (3, 2), "b": (4,)}, "1 of another shape (such as a)"),
+        ({"a": (3, 2), "b": (4,)}, "1 of another shape (such as a: 3x2 instead of 2x3)"),
         ({"c": (1,)}, "2 missing (such as a), 1 unexpected (such as c)"),
     ],
 )

@@ -1,0 +1,385 @@
+"""How long a made frame takes on this machine, beside what was published, and where the time of a whole run goes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import signal
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from ifrplus_cli.colour import Converter
+from ifrplus_cli.device import (
+    choose_device,
+    mindspore_version,
+    peak_device_memory_mb,
+    this_machine,
+    thread_count,
+)
+from ifrplus_cli.encode import EncodeOptions, Encoder, plan_encode
+from ifrplus_cli.errors import IfrplusError, ModelError
+from ifrplus_cli.interpolate import Batch, Interpolator, LoadedModel, Network, load_model
+from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, Image
+from ifrplus_cli.probe import probe
+from ifrplus_cli.rawvideo import frame_header, stream_header
+from ifrplus_cli.scene import moving_scene
+from ifrplus_cli.tiling import TilePlan
+from ifrplus_cli.upsample import Progress, UpsampleOptions, plan_job, run_job, tiles_for
+
+Size = tuple[int, int]  # width, height in pixels
+Say = Callable[[str], None]
+Clock = Callable[[], float]
+
+DEFAULT_SIZES: tuple[Size, ...] = ((448, 256), (1920, 1024))
+# Seconds a frame of the full network IFR+ on one Ascend 910A at batch 1, as its authors published them.
+PUBLISHED_SECONDS: dict[Size, float] = {(448, 256): 0.15, (1920, 1024): 2.00}
+PUBLISHED_SETTING = "the full network IFR+ on one Ascend 910A, batch 1"
+MIDDLE = Fraction(1, 2)
+CLIP_FRAMES, CLIP_RATE = 13, Fraction(25)
+CLIP_COLOUR = ColourTags("bt709", "bt709", "bt709", "tv")
+FRAMES_A_WORD = 6  # output frames of a whole run between two words on how far it is
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What a person may say about a measurement.
+
+    Attributes:
+        runs: made frames that are timed for each size, after the first one, which compiles.
+        pipeline: also upsample a generated clip of each size.
+    """
+
+    device: str = "auto"
+    model: str = "lite"
+    sizes: tuple[Size, ...] = DEFAULT_SIZES
+    runs: int = 5
+    pipeline: bool = False
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Seconds of several runs."""
+
+    median: float
+    least: float
+    most: float
+
+    @staticmethod
+    def of(seconds: Sequence[float]) -> Spread:
+        """Median and ends of at least one number."""
+        return Spread(statistics.median(seconds), min(seconds), max(seconds))
+
+
+@dataclass(frozen=True)
+class FrameTimes:
+    """What a made frame takes.
+
+    Attributes:
+        first: seconds of the network for the first frame: it is compiled, then run.
+        network: seconds of the network for each later frame.
+        prior: seconds of the classical flow that the network starts from; None for a network without.
+        whole: seconds of the whole interpolation: flow, padding and tiles, network, merging.
+    """
+
+    first: float
+    network: Spread
+    prior: Spread | None
+    whole: Spread
+
+
+@dataclass(frozen=True)
+class PipelineTimes:
+    """Where the time of a whole run goes.
+
+    Attributes:
+        seconds: of the run, from opening the clip to verifying the result.
+        stages: seconds that each stage worked, ``network`` among them; they work at the same time.
+    """
+
+    frames_in: int
+    frames_made: int
+    seconds: float
+    stages: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SizeResult:
+    """What was measured at one size, in a process of its own.
+
+    Attributes:
+        tiles: how the picture goes through the network.
+        peak_memory_mb: the most memory the process held until the last frame, with Python, MindSpore and two pictures.
+        device_memory_mb: the most memory tensors took on the accelerator; 0 on the CPU.
+        published_seconds: of the full network at this size; None for a size that nothing was published for.
+    """
+
+    width: int
+    height: int
+    tiles: str
+    times: FrameTimes
+    peak_memory_mb: float
+    device_memory_mb: float
+    published_seconds: float | None
+    pipeline: PipelineTimes | None
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """All measurements, and what they were made with: device, versions, threads, processor, network."""
+
+    setting: dict[str, str]
+    sizes: tuple[SizeResult, ...]
+
+
+Measured = tuple[dict[str, str], SizeResult]  # what it was measured with, and what came out
+
+
+def run_bench(options: BenchOptions, say: Say, note: Say) -> BenchResult:
+    """Measure every size in a process of its own, so that each has its own peak of memory.
+
+    Args:
+        say: is told how far it is.
+        note: is told what a person should know, such as an accelerator that is there but can't be used.
+
+    Raises:
+        IfrplusError: if the device or the weights can't be used, or the memory is not enough.
+    """
+    setting: dict[str, str] = {}
+    results: list[SizeResult] = []
+    for size in options.sizes:
+        is_first = not results
+        setting, result = _in_own_process(size, options, say, note if is_first else lambda _: None)
+        results.append(result)
+    return BenchResult(setting, tuple(results))
+
+
+def describe_bench(result: BenchResult) -> dict[str, object]:
+    """All that was measured, as plain data."""
+    return {
+        "setting": result.setting,
+        "batch": 1,
+        "published": f"{PUBLISHED_SETTING}, as its authors measured it",
+        "sizes": [{"size": _text((size.width, size.height)), **_rounded(asdict(size))} for size in result.sizes],
+    }
+
+
+def measure_frame(
+    model: LoadedModel,
+    tiles: TilePlan,
+    pair: tuple[Image, Image],
+    runs: int,
+    *,
+    say: Say,
+    clock: Clock = time.perf_counter,
+) -> FrameTimes:
+    """Make the middle frame of a pair 1 + ``runs`` times.
+
+    Args:
+        clock: tells seconds.
+    """
+    timed = _TimedNetwork(model.network, clock)
+    interpolate = Interpolator(replace(model, network=timed), tiles)
+    say("first frame, with compiling")
+    interpolate(*pair, [MIDDLE])
+    first = timed.take()
+    network, whole, prior = [], [], []
+    for run in range(1, runs + 1):
+        whole.append(_seconds(lambda: interpolate(*pair, [MIDDLE]), clock))
+        network.append(timed.take())
+        if model.spec.uses_prior:
+            prior.append(_seconds(lambda: interpolate.prior(*pair)(float(MIDDLE)), clock))
+        say(f"frame {run} of {runs}: {whole[-1]:.3g} s")
+    return FrameTimes(first, Spread.of(network), Spread.of(prior) if prior else None, Spread.of(whole))
+
+
+def measure_pipeline(model: LoadedModel, size: Size, folder: Path, say: Say) -> PipelineTimes:
+    """Upsample a generated H.264 clip of 13 frames to twice its rate, with a network that is compiled already.
+
+    Args:
+        folder: for the clip and the result.
+    """
+
+    def advance(run: Progress) -> None:
+        if run.done % FRAMES_A_WORD == 0:
+            say(f"whole run: {run.done} of {run.expected} frames written")
+
+    say("whole run of a generated clip")
+    timed = _TimedNetwork(model.network, time.perf_counter)
+    clip = probe(write_clip(folder, size))
+    job = plan_job(clip, folder / "result.mp4", UpsampleOptions(), model.spec.multiple)
+    summary = run_job(job, replace(model, network=timed), advance)
+    spent, network = summary.stage_seconds, timed.take()
+    stages = {
+        "decode": spent["decode"],
+        "colour": spent["colour"],
+        "flow and tiles": spent["network"] - network,
+        "network": network,
+        "encode": spent["encode"],
+    }
+    return PipelineTimes(summary.frames_in, summary.frames_made, summary.seconds, stages)
+
+
+def write_clip(folder: Path, size: Size) -> Path:
+    """A film of the generated scene in a folder: 13 frames, 25 a second, H.264 as ``upsample`` writes it."""
+    width, height = size
+    pixel_format = PIXEL_FORMATS["yuv420p"]
+    convert = Converter(pixel_format, CLIP_COLOUR, width, height)
+    frames = [
+        Frame(index / CLIP_RATE, convert.to_planes(image))
+        for index, image in enumerate(moving_scene(width, height, CLIP_FRAMES))
+    ]
+    raw, film = folder / "raw.mkv", folder / "clip.mp4"
+    with raw.open("wb") as file:  # the encoder is planned by a source that is there
+        file.write(stream_header(pixel_format, width, height, CLIP_RATE))
+        for frame in frames:
+            file.write(frame_header(frame.pts, pixel_format.frame_bytes(width, height)))
+            file.writelines(plane.tobytes() for plane in frame.planes)
+    plan = plan_encode(probe(raw), film, EncodeOptions(), time_base=1 / CLIP_RATE, rate=CLIP_RATE)
+    with Encoder(plan, film) as encoder:
+        for frame in frames:
+            encoder.write(frame)
+        encoder.finish()
+    return film
+
+
+class _TimedNetwork:
+    """A network that adds up the seconds it takes."""
+
+    def __init__(self, network: Network, clock: Clock) -> None:
+        self._network = network
+        self._clock = clock
+        self._seconds = 0.0
+
+    def __call__(self, left: Batch, right: Batch, prior: Batch, t: Batch) -> Batch:
+        started = self._clock()
+        made = self._network(left, right, prior, t)
+        self._seconds += self._clock() - started
+        return made
+
+    def take(self) -> float:
+        """Seconds since it was last asked."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
+
+
+def _seconds(work: Callable[[], object], clock: Clock) -> float:
+    started = clock()
+    work()
+    return clock() - started
+
+
+def _in_own_process(size: Size, options: BenchOptions, say: Say, note: Say) -> Measured:
+    """Run ``_measure_size`` in a new process, and pass on what it tells."""
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory(prefix="ifrplus-", ignore_cleanup_errors=True) as folder:
+        process = spawn.Process(target=_tell, args=(there, size, options, Path(folder)))
+        try:
+            _start_without_interrupts(process)
+            there.close()
+            return _listen(here, size, say, note)
+        except EOFError:
+            process.join()
+            raise ModelError(
+                f"The measurement of {_text(size)} ended before it was done (exit code {process.exitcode}).",
+                "Memory may have run out: choose a smaller --size.",
+            ) from None
+        finally:
+            process.kill()
+            process.join()
+
+
+def _start_without_interrupts(process: BaseProcess) -> None:
+    """Start a process that Ctrl-C does not reach: this one is told, and ends it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the new process inherits it
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _listen(here: Connection, size: Size, say: Say, note: Say) -> Measured:
+    while True:
+        kind, told = here.recv()
+        if kind == "measured":
+            measured: Measured = told
+            return measured
+        if kind == "failed":
+            raise told
+        (note if kind == "note" else say)(told if kind == "note" else f"{_text(size)}: {told}")
+
+
+def _tell(there: Connection, size: Size, options: BenchOptions, folder: Path) -> None:
+    """Measure, and send what comes up: words, notes, and at last what was measured or an error."""
+    try:
+        measured = _measure_size(
+            size,
+            options,
+            folder,
+            say=lambda text: there.send(("say", text)),
+            note=lambda text: there.send(("note", text)),
+        )
+        there.send(("measured", measured))
+    except IfrplusError as error:
+        there.send(("failed", error))
+    except (MemoryError, cv2.error) as error:
+        if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
+            raise
+        there.send(("failed", ModelError(f"Memory ran out at {_text(size)}.", "Choose a smaller --size.")))
+
+
+def _measure_size(size: Size, options: BenchOptions, folder: Path, say: Say, note: Say) -> Measured:
+    width, height = size
+    chosen = choose_device(options.device, note)
+    model = load_model(options.model)
+    tiles = tiles_for(width, height, UpsampleOptions(), model.spec.multiple)
+    left, right = moving_scene(width, height, 2)
+    times = measure_frame(model, tiles, (left, right), options.runs, say=say)
+    tile_height, tile_width = tiles.tile_size
+    result = SizeResult(
+        width=width,
+        height=height,
+        tiles=f"{tiles.count} of {tile_width}x{tile_height}",
+        times=times,
+        peak_memory_mb=_peak_memory_mb(),
+        device_memory_mb=peak_device_memory_mb(),
+        published_seconds=PUBLISHED_SECONDS.get(size),
+        pipeline=measure_pipeline(model, size, folder, say) if options.pipeline else None,
+    )
+    setting = {
+        "network": model.spec.name,
+        "weights_sha256": model.weights_sha256,
+        "device": str(chosen),
+        "mindspore": mindspore_version(),
+        "threads": str(thread_count()),
+        **this_machine().facts(),
+    }
+    return setting, result
+
+
+def _peak_memory_mb() -> float:
+    """The most memory this process held; unlike ``getrusage`` it leaves out what the parent held when it forked."""
+    found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def _rounded(data: Any) -> Any:
+    """Plain data with every float at a tenth of a millisecond (or of a kilobyte)."""
+    if isinstance(data, dict):
+        return {name: _rounded(value) for name, value in data.items()}
+    return round(data, 4) if isinstance(data, float) else data
+
+
+def _text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"

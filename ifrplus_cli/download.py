@@ -1,0 +1,372 @@
+"""Fetching published weights: resumed where it stopped, checked, and put in place only when it is whole."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from http.client import HTTPException, HTTPMessage
+from pathlib import Path
+from typing import IO, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from ifrplus_cli import __version__
+from ifrplus_cli.errors import DownloadError, ModelError, OutputError
+from ifrplus_cli.weights import WeightsEntry, read_weights, sha256_of
+
+BLOCK = 2**18  # bytes
+TIMEOUT_S = 30.0  # without a sign of life
+PAUSES_S = (1.0, 3.0, 9.0)  # before trying again what brought nothing
+PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))  # answers that may be another one soon
+LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
+@dataclass(frozen=True)
+class DownloadOptions:
+    """What a person may choose.
+
+    Attributes:
+        folder: where the file goes.
+        url: taken in place of the manifest's.
+        sha256: the checksum that the file must have, in place of the manifest's.
+        force: download again what is there.
+    """
+
+    folder: Path
+    url: str | None = None
+    sha256: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """How far a download is, in bytes; the size is None if the server does not tell it."""
+
+    done: int
+    size: int | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the ``.json`` beside a downloaded file says of it; the size is in bytes, the date in UTC."""
+
+    url: str
+    size: int
+    sha256: str
+    date: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A file that is in place.
+
+    Attributes:
+        url: where it came from, or None if it was put there by hand.
+        enforced: whether its checksum was known before it was read.
+        fresh: False if it was there already.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    url: str | None
+    enforced: bool
+    fresh: bool
+
+
+def download_weights(
+    entry: WeightsEntry,
+    options: DownloadOptions,
+    progress: Callable[[Transfer], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Bring a file of the manifest into a folder, unless it is there.
+
+    Args:
+        say: is told what a person should know while it goes on, such as that it waits.
+
+    Raises:
+        DownloadError: if the file can't be fetched or is not the right one.
+        OutputError: if it can't be stored.
+    """
+    urls = (options.url,) if options.url else entry.urls
+    if not urls:
+        raise DownloadError(f"The weights {entry.name} come with the program.", "There is nothing to download.")
+    for url in urls:
+        _check_url(url)
+    target = options.folder / entry.file_name
+    expected = options.sha256 or entry.sha256
+    with _storing_in(options.folder):
+        options.folder.mkdir(parents=True, exist_ok=True)
+        with _locked(target, say):
+            if target.exists() and not options.force:
+                return _what_is_there(target, expected)
+            for url in urls[:-1]:
+                try:
+                    return _fetch(url, target, expected, progress, say)
+                except DownloadError as error:
+                    say(f"{error.message} The next address is tried.")
+            return _fetch(urls[-1], target, expected, progress, say)
+
+
+def _what_is_there(target: Path, expected: str | None) -> Outcome:
+    record = _record_of(target)
+    wanted = expected or (record and record.sha256)
+    found = sha256_of(target)
+    if wanted and found != wanted:
+        raise DownloadError(
+            f"{target} is there already, but its sha256 is {found} and not {wanted}.", "Replace it with --force."
+        )
+    try:
+        read_weights(target)
+    except ModelError as error:
+        raise DownloadError(f"The file is there already, but {error.message}", "Replace it with --force.") from error
+    url = record.url if record else None
+    return Outcome(target, target.stat().st_size, found, url, enforced=bool(wanted), fresh=False)
+
+
+def _fetch(
+    url: str, target: Path, expected: str | None, progress: Callable[[Transfer], None], say: Callable[[str], None]
+) -> Outcome:
+    part = _Part(target.with_name(f"{target.name}.part"), url)
+    try:
+        found = _receive(part, progress, say)
+    except _TransferError as fault:
+        raise DownloadError(f"{url} could not be downloaded: {fault}.", _by_hand(url, target)) from fault
+    if expected and found != expected:
+        part.discard()
+        raise DownloadError(
+            f"The file from {url} is not the right one: its sha256 is {found} and not {expected}.",
+            "Run the command again; if that happens again, the address or the checksum is wrong.",
+        )
+    try:
+        read_weights(part.path)
+    except ModelError as error:
+        part.discard()
+        raise DownloadError(f"The file from {url} is not usable. {error.message}", _by_hand(url, target)) from error
+    before = _record_of(target)
+    if before and before.url == url and before.sha256 != found:
+        say(f"The file has changed since it was downloaded on {before.date}: its sha256 was {before.sha256}.")
+    size = part.size()
+    part.path.replace(target)
+    part.discard()
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    _beside(target).write_text(json.dumps(asdict(Record(url, size, found, date)), indent=2) + "\n")
+    return Outcome(target, size, found, url, enforced=expected is not None, fresh=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _record_of(target: Path) -> Record | None:
+    try:
+        return Record(**json.loads(_beside(target).read_text()))
+    except (OSError, ValueError, TypeError):  # none, or one that somebody has edited
+        return None
+
+
+class _TransferError(Exception):
+    """Why an attempt failed; one that is ``passing`` is worth another attempt."""
+
+    def __init__(self, what: str, *, passing: bool = False) -> None:
+        super().__init__(what)
+        self.passing = passing
+
+
+class _Part:
+    """The part of a file that has arrived, and beside it from where and which version of it this is."""
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.path = path
+        self.url = url
+
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def etag(self) -> str | None:
+        """The version that the part belongs to, if it may be continued."""
+        try:
+            noted = json.loads(_beside(self.path).read_text())
+            return str(noted["etag"]) if noted["url"] == self.url else None
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def begin(self, etag: str | None) -> IO[bytes]:
+        """Empty it for another version. A weak ETag does not promise the same bytes, so it is not noted."""
+        file = self.path.open("w+b")
+        if etag and not etag.startswith("W/"):
+            _beside(self.path).write_text(json.dumps({"url": self.url, "etag": etag}))
+        else:
+            _beside(self.path).unlink(missing_ok=True)
+        return file
+
+    def resume(self) -> IO[bytes]:
+        return self.path.open("r+b")
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+        _beside(self.path).unlink(missing_ok=True)
+
+
+def _receive(part: _Part, progress: Callable[[Transfer], None], say: Callable[[str], None]) -> str:
+    """Complete the part in as many attempts as that brings it further; returns its SHA-256."""
+    failures = 0
+    while True:
+        before = part.size()
+        try:
+            return _attempt(part, progress)
+        except _TransferError as fault:
+            failures = 1 if part.size() > before else failures + 1
+            if not fault.passing or failures > len(PAUSES_S):
+                raise
+            pause = PAUSES_S[failures - 1]
+            say(f"The download broke off: {fault}. The next attempt is in {pause:g} s.")
+        time.sleep(pause)
+
+
+def _attempt(part: _Part, progress: Callable[[Transfer], None]) -> str:
+    headers = {"User-Agent": f"ifrplus/{__version__}", "Accept-Encoding": "identity"}
+    etag = part.etag()
+    present = part.size() if etag else 0
+    if etag and present:
+        headers |= {"Range": f"bytes={present}-", "If-Range": etag}
+    with _open(Request(part.url, headers=headers)) as response:
+        resumed = _brings_rest(response, part, present)
+        done = present if resumed else 0
+        length = response.headers.get("Content-Length", "")
+        size = done + int(length) if length.isdecimal() else None
+        _check_room(part.path.parent, (size or 0) - part.size())
+        with part.resume() if resumed else part.begin(response.headers.get("ETag")) as file:
+            digest = hashlib.sha256()
+            while resumed and (block := file.read(BLOCK)):
+                digest.update(block)
+            progress(Transfer(done, size))
+            while block := _read(response):
+                file.write(block)
+                digest.update(block)
+                done += len(block)
+                progress(Transfer(done, size))
+            file.flush()
+            os.fsync(file.fileno())
+    if size is not None and done != size:
+        raise _TransferError(f"only {done} of {size} bytes have arrived", passing=True)
+    return digest.hexdigest()
+
+
+def _brings_rest(response: Any, part: _Part, present: int) -> bool:
+    """Whether a response is what is missing rather than the whole file."""
+    status, headers = response.status, response.headers
+    if status == 200:
+        return False
+    if status in (206, 416):
+        fits = present and headers.get("Content-Range", "").startswith(f"bytes {present}-")
+        if fits and headers.get("ETag", part.etag()) == part.etag():
+            return True
+        part.discard()
+        raise _TransferError("the server has another version of the file now", passing=True)
+    reason = " ".join(str(response.reason).split()).rstrip(".")
+    raise _TransferError(f"the server answered {status} {reason}", passing=status in PASSING)
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputError(
+            f"{folder} has {free / 1e6:.0f} MB free, and the download needs {needed / 1e6:.0f} MB.",
+            "Free some space, or choose another folder with --dir.",
+        )
+
+
+class _CheckedRedirects(HTTPRedirectHandler):
+    """Follows redirects to addresses that could have been given, and never away from https."""
+
+    http_error_308 = HTTPRedirectHandler.http_error_302  # Python 3.10 does not know it
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        _check_url(newurl)
+        if req.type == "https" and urlsplit(newurl).scheme != "https":
+            raise DownloadError(f"{req.full_url} leads to {newurl}, which is not encrypted.", "Give another --url.")
+        return super().redirect_request(req, fp, 307 if code == 308 else code, msg, headers, newurl)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+        if safe and parts.hostname and parts.port != 0 and url.isascii() and url.isprintable() and " " not in url:
+            return
+    except ValueError:
+        pass
+    raise DownloadError(f"{url} is not an https address.", "Give the address of a file that begins with https://.")
+
+
+def _open(request: Request) -> Any:
+    """The response, whatever its status."""
+    try:
+        return build_opener(_CheckedRedirects).open(request, timeout=TIMEOUT_S)
+    except HTTPError as answer:
+        return answer
+    except (OSError, HTTPException) as error:
+        cause = error.reason if isinstance(error, URLError) else error
+        passing = isinstance(cause, (TimeoutError, ConnectionError, HTTPException))
+        raise _TransferError(
+            _words(cause), passing=passing and not isinstance(cause, ConnectionRefusedError)
+        ) from error
+
+
+def _read(response: Any) -> bytes:
+    try:
+        block: bytes = response.read1(BLOCK)
+        return block
+    except (OSError, HTTPException) as error:
+        raise _TransferError(_words(error), passing=True) from error
+
+
+def _words(cause: BaseException | str) -> str:
+    told = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return " ".join(told.split()).rstrip(".")
+
+
+def _by_hand(url: str, target: Path) -> str:
+    return f"Fetch {url} by other means and put it at {target}; if a proxy is needed, HTTPS_PROXY names it."
+
+
+@contextmanager
+def _locked(target: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """One process at a time; the file of the lock stays, or a third process could lock another one of its name."""
+    with target.with_name(f"{target.name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"Another process is downloading {target.name}; this one waits for it.")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _storing_in(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise OutputError(
+                "The disk is full.", f"Free some space for {folder} and run again; what has arrived stays."
+            ) from error
+        raise OutputError(
+            f"{error.filename or folder} can't be written: {error.strerror or error}.",
+            "Choose another folder with --dir.",
+        ) from error

@@ -1,0 +1,159 @@
+"""What a machine has for the network to run on, found by looking at its files; nothing is started."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEVICE_FILES = {"Ascend": ("davinci[0-9]*",), "GPU": ("nvidia[0-9]*", "dxg")}
+CANN_VARIABLES = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
+CANN_FOLDERS = ("/usr/local/Ascend/cann", "/usr/local/Ascend/ascend-toolkit/latest")
+CANN_VERSION_FILES = ("*-linux/ascend_toolkit_install.info", "compiler/version.info", "version.info")
+ASCEND_DRIVER = "/usr/local/Ascend/driver"
+CUDA_FOLDER = "/usr/local/cuda"
+CUDA_LIBRARIES = ("libcudart.so.11.0", "libcublas.so.11", "libcudnn.so.8")
+CUDA_OF_WHEELS = ("11.1", "11.6")  # the plugins that MindSpore's x86 wheels carry
+
+
+def _loads(library: str) -> bool:
+    """Whether the dynamic linker of this process finds a library."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine to look at.
+
+    Attributes:
+        plugins: MindSpore's folder of device plugins.
+        root: the folder that is looked at as ``/``.
+        environment: the environment variables.
+        loads: whether the dynamic linker finds a library.
+    """
+
+    plugins: Path
+    root: Path = Path("/")
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    loads: Callable[[str], bool] = _loads
+
+    def shows(self, kind: str) -> bool:
+        """Whether an accelerator has device files, working or not."""
+        return any(any((self.root / "dev").glob(pattern)) for pattern in DEVICE_FILES.get(kind, ()))
+
+    def lacks(self, kind: str) -> tuple[str, ...]:
+        """What is not found of all that MindSpore needs for a kind of device, and where it was looked for."""
+        look = {"Ascend": self._ascend_lacks, "GPU": self._gpu_lacks}.get(kind)
+        return tuple(look()) if look else ()
+
+    def cure(self, kind: str) -> str:
+        """A sentence on how to make a kind of device work; empty for the CPU."""
+        if kind == "Ascend":
+            script = self._cann_script() or f"{CANN_FOLDERS[0]}/set_env.sh"
+            return f"An Ascend NPU needs its driver and CANN, with CANN's environment loaded: source {script}."
+        if kind == "GPU":
+            versions = " and ".join(self._cuda_plugins() or CUDA_OF_WHEELS)
+            return (
+                f"MindSpore's wheels carry plugins for CUDA {versions} only: install one of these with cuDNN 8, "
+                "and let CUDA_HOME name its folder."
+            )
+        return ""
+
+    def facts(self) -> dict[str, str]:
+        """Processor, cores, memory, and the drivers, CANN and CUDA that are there."""
+        known = {
+            "processor": self._first(r"^model name\s*:\s*(.+)", "/proc/cpuinfo") or platform.machine(),
+            "cores": str(len(os.sched_getaffinity(0))),
+            "memory": self._memory(),
+            "cann": self.cann_version(),
+            "nvidia_driver": self._first(r"Kernel Module.*?\s(\d+\.[\d.]+)", "/proc/driver/nvidia/version"),
+            "cuda": self.cuda_version(),
+        }
+        return {name: told for name, told in known.items() if told}
+
+    def cann_folder(self) -> str | None:
+        """Where CANN is: what its environment says, or its usual places."""
+        named = [self.environment[name] for name in CANN_VARIABLES if self.environment.get(name)]
+        return next((folder for folder in (*named, *CANN_FOLDERS) if self._at(folder).is_dir()), None)
+
+    def cann_version(self) -> str | None:
+        """Version of CANN, from the files that it installs."""
+        folder = self.cann_folder()
+        patterns = CANN_VERSION_FILES if folder else ()
+        files = [file for pattern in patterns for file in sorted(self._at(folder or "").glob(pattern))]
+        return next(filter(None, (_search(r"(?i)^version=(\S+)", file) for file in files)), None)
+
+    def cuda_version(self) -> str | None:
+        """``major.minor`` of the CUDA that CUDA_HOME names, or else of the usual folder."""
+        home = self._at(self.environment.get("CUDA_HOME") or CUDA_FOLDER)
+        try:
+            told = json.loads((home / "version.json").read_text())["cuda"]["version"]
+        except (OSError, ValueError, KeyError, TypeError):
+            told = home.resolve().name
+        found = re.search(r"\d+\.\d+", str(told))
+        return found[0] if found else None
+
+    def _ascend_lacks(self) -> Iterator[str]:
+        if not self.shows("Ascend"):
+            yield "an Ascend NPU (/dev/davinci0)"
+        if not self._at(ASCEND_DRIVER).is_dir() and not self.loads("libascend_hal.so"):
+            yield f"its driver ({ASCEND_DRIVER})"
+        if not self.loads("libascendcl.so"):
+            folder = self.cann_folder()
+            looked = f"{CANN_VARIABLES[0]}, {', '.join(CANN_FOLDERS)}"
+            yield f"the environment of CANN in {folder} (libascendcl.so)" if folder else f"CANN ({looked})"
+        if not any(self.plugins.glob("libmindspore_ascend.so*")):
+            yield "MindSpore's Ascend plugin (libmindspore_ascend.so)"
+
+    def _gpu_lacks(self) -> Iterator[str]:
+        if not self.shows("GPU"):
+            yield "an NVIDIA GPU (/dev/nvidia0)"
+        if not self.loads("libcuda.so.1"):
+            yield "its driver (libcuda.so.1)"
+        home, version, plugins = self.environment.get("CUDA_HOME"), self.cuda_version(), self._cuda_plugins()
+        if not plugins:
+            yield "MindSpore's GPU plugin (libmindspore_gpu.so)"
+        if not home:  # MindSpore chooses its plugin by the compiler in there
+            yield "the variable CUDA_HOME"
+        elif not self._at(f"{home}/bin/nvcc").is_file():
+            yield f"{home}/bin/nvcc, where CUDA_HOME points"
+        elif plugins and version and version not in plugins:
+            yield f"a plugin for CUDA {version}, which CUDA_HOME names"
+        folder = self._at(f"{CUDA_FOLDER}/lib64")  # MindSpore's plugins look there as well
+        yield from (name for name in CUDA_LIBRARIES if not self.loads(name) and not (folder / name).exists())
+
+    def _cuda_plugins(self) -> tuple[str, ...]:
+        return tuple(sorted(file.name.partition(".so.")[2] for file in self.plugins.glob("libmindspore_gpu.so.*")))
+
+    def _cann_script(self) -> str | None:
+        folder = self.cann_folder()
+        scripts = (f"{folder}/set_env.sh", f"{Path(folder).parent}/set_env.sh") if folder else ()
+        return next((script for script in scripts if self._at(script).is_file()), None)
+
+    def _memory(self) -> str | None:
+        kilobytes = self._first(r"^MemTotal:\s*(\d+) kB", "/proc/meminfo")
+        return f"{int(kilobytes) / 2**20:.1f} GiB" if kilobytes else None
+
+    def _first(self, pattern: str, path: str) -> str | None:
+        return _search(pattern, self._at(path))
+
+    def _at(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+
+def _search(pattern: str, file: Path) -> str | None:
+    """The first group of the first match in a file; None without one, or if the file can't be read."""
+    try:
+        found = re.search(pattern, file.read_text(errors="replace"), re.MULTILINE)
+    except OSError:
+        return None
+    return found[1].strip() if found else None

@@ -1,0 +1,234 @@
+"""Measurements: what is timed and what is not, each size in a process of its own, and an outcome that can be read."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import PROGRAM, blend, blend_model, frame_times, picture, run_program
+from typer.testing import CliRunner
+
+from ifrplus_cli import bench, cli
+from ifrplus_cli.bench import (
+    BenchOptions,
+    BenchResult,
+    FrameTimes,
+    PipelineTimes,
+    SizeResult,
+    Spread,
+    describe_bench,
+    measure_frame,
+    measure_pipeline,
+    write_clip,
+)
+from ifrplus_cli.machine import Machine
+from ifrplus_cli.scene import moving_scene
+from ifrplus_cli.upsample import UpsampleOptions, tiles_for
+
+
+class FakeClock:
+    """A clock that only the network moves."""
+
+    def __init__(self, *seconds: float) -> None:
+        self.now = 0.0
+        self.steps = iter(seconds)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def network(self, *arrays: np.ndarray) -> np.ndarray:
+        """Takes the next of the seconds."""
+        self.now += next(self.steps)
+        return blend(*arrays)
+
+
+def measure(clock: FakeClock, size: tuple[int, int], runs: int, said: list[str]) -> FrameTimes:
+    left, right = moving_scene(*size, 2)
+    model = blend_model(clock.network)
+    tiles = tiles_for(*size, UpsampleOptions(), model.spec.multiple)
+    return measure_frame(model, tiles, (left, right), runs, say=said.append, clock=clock)
+
+
+def test_the_first_frame_is_told_apart_and_the_others_by_their_median() -> None:
+    said: list[str] = []
+    times = measure(FakeClock(20.0, 3.0, 1.0, 2.0, 8.0, 2.5), (64, 48), 5, said)
+    assert times.first == 20.0
+    assert times.network == times.whole == Spread(median=2.5, least=1.0, most=8.0)
+    assert times.prior is None
+    assert len(said) == 6
+
+
+def test_all_tiles_of_a_picture_count() -> None:
+    times = measure(FakeClock(20.0, 10.0, 3.0, 2.0), (2200, 1024), 1, [])  # two large tiles
+    assert (times.first, times.network.median) == (30.0, 5.0)
+
+
+def test_the_generated_clip_is_a_film_with_motion(tmp_path: Path) -> None:
+    film = write_clip(tmp_path, (96, 64))
+    times = frame_times(film)
+    assert len(times) == 13
+    assert {right - left for left, right in pairwise(times)} == {Fraction(1, 25)}
+    assert (picture(film)["width"], picture(film)["height"]) == (96, 64)
+
+
+def test_a_whole_run_is_told_by_stages(tmp_path: Path) -> None:
+    said: list[str] = []
+    run = measure_pipeline(blend_model(), (97, 65), tmp_path, said.append)
+    assert (run.frames_in, run.frames_made) == (13, 12)
+    assert list(run.stages) == ["decode", "colour", "flow and tiles", "network", "encode"]
+    assert all(seconds > 0 for seconds in run.stages.values())
+    assert run.stages["network"] < run.seconds
+    assert said[-1] == "whole run: 24 of 26 frames written"
+
+
+def result(network: str, pipeline: PipelineTimes | None) -> BenchResult:
+    times = FrameTimes(4.5, Spread(0.25, 0.2, 12.5), Spread(0.05, 0.05, 0.05), Spread(0.3, 0.3, 0.4))
+    sizes = (
+        SizeResult(448, 256, "1 of 448x256", times, 812.25, 0.0, 0.15, pipeline),
+        SizeResult(64, 32, "1 of 64x32", times, 700.0, 99.0, None, None),
+    )
+    return BenchResult({"network": network, "weights_sha256": "00", "device": "CPU", "nvidia_driver": "535"}, sizes)
+
+
+RUN = PipelineTimes(13, 12, 3.0, {"decode": 0.5, "colour": 0.5, "network": 2.0, "encode": 1.0})
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What the command prints of a measurement of ``lite``, line by line."""
+    monkeypatch.setattr(bench, "run_bench", lambda options, say, note: result("lite", RUN))
+    yield CliRunner().invoke(cli.app, ["bench"]).stdout.splitlines()
+
+
+def test_the_table_is_for_people(shown: list[str]) -> None:
+    (row,) = (line for line in shown if line.startswith("  448x256") and "812 MB" in line)
+    for cell in ("0.250 (0.200-12.5)", "0.050 (0.050-0.050)", "0.300 (0.300-0.400)", "4.500", "0.150"):
+        assert cell in row
+    (other,) = (line for line in shown if line.startswith("  64x32"))
+    assert other.rstrip().endswith("700 MB, device 99 MB")
+    assert any(line.startswith("nvidia driver") for line in shown)
+
+
+def test_published_figures_are_not_sold_as_those_of_another_network(shown: list[str]) -> None:
+    assert any("the full network IFR+ on one Ascend 910A, batch 1" in line for line in shown)
+    assert any(line.startswith("lite is another, smaller network") for line in shown)
+
+
+def test_shares_are_of_the_work(shown: list[str]) -> None:
+    (row,) = (line for line in shown if "13, 12 made" in line)
+    told = " ".join(row.split("made", 1)[1].split())
+    assert told == "0.500 (12%) 0.500 (12%) 2.000 (50%) 1.000 (25%) 3.000 1.50x"
+
+
+def test_plain_data_holds_everything() -> None:
+    told = describe_bench(result("lite", RUN))
+    assert json.loads(json.dumps(told)) == told
+    (first, second) = told["sizes"]  # type: ignore[misc]
+    assert first["times"]["network"] == {"median": 0.25, "least": 0.2, "most": 12.5}
+    assert (first["published_seconds"], second["published_seconds"]) == (0.15, None)
+    assert first["pipeline"]["stages"]["encode"] == 1.0
+
+
+def test_options_reach_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[BenchOptions] = []
+    monkeypatch.setattr(bench, "run_bench", lambda options, say, note: given.append(options) or result("lite", None))
+    for arguments in ((), ("--size", "64x32", "--size", "32x64", "--runs", "2", "--device", "gpu", "--pipeline")):
+        assert CliRunner().invoke(cli.app, ["bench", *arguments]).exit_code == 0
+    assert given == [
+        BenchOptions("auto", "lite", ((448, 256), (1920, 1024)), 5, False),
+        BenchOptions("gpu", "lite", ((64, 32), (32, 64)), 2, True),
+    ]
+
+
+# The real program from here on: each start takes seconds.
+
+
+def test_the_real_network_is_measured_at_each_size(tmp_path: Path) -> None:
+    options = ("--size", "33x21", "--size", "448x256", "--runs", "1", "--json", "--device", "cpu")
+    done = run_program("bench", *options, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    told = json.loads(done.stdout)
+    assert {"network": "lite", "device": "CPU"}.items() <= told["setting"].items()
+    assert {"mindspore", "threads", "processor", "cores", "memory"} <= told["setting"].keys()
+    small, large = told["sizes"]
+    assert (small["size"], small["tiles"], large["size"]) == ("33x21", "1 of 64x32", "448x256")
+    assert (small["published_seconds"], large["published_seconds"]) == (None, 0.15)
+    assert 100 < small["peak_memory_mb"] < large["peak_memory_mb"]
+    for times in (small["times"], large["times"]):
+        assert times["first"] > times["network"]["median"] > 0
+        assert times["whole"]["median"] > times["prior"]["median"] > 0
+    assert large["times"]["network"]["median"] > small["times"]["network"]["median"]
+    assert "448x256: frame 1 of 1" in done.stderr
+
+
+@pytest.mark.parametrize(("device", "told"), [("Ascend", "CANN"), ("GPU:1", "CUDA")])
+def test_a_device_that_is_not_there_is_one_sentence_and_a_hint(device: str, told: str, tmp_path: Path) -> None:
+    if Machine(tmp_path).shows(device.partition(":")[0]):
+        pytest.skip("this machine may have one")
+    done = run_program("bench", "--device", device, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    error, hint = done.stderr.splitlines()
+    assert error.startswith(f"error: The device {device.partition(':')[0]}:")
+    assert told in error
+    assert hint.startswith("hint: ")
+    assert hint.endswith("Available here with --device: CPU.")
+
+
+@pytest.mark.parametrize("size", ["", "64", "0x64", "15x64", "64x9000", "64*64", "64x-1"])
+def test_a_size_that_is_none_is_wrong_usage(size: str) -> None:
+    done = CliRunner().invoke(cli.app, ["bench", "--size", size])
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """A long measurement that has just begun."""
+    command = [*PROGRAM, "bench", "--size", "64x64", "--runs", "99999"]
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "64x64: first frame, with compiling\n"
+    return process
+
+
+def measuring(parent: int) -> int:
+    """The process that measures for another one."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        told = stat.read_text().rpartition(")")[2].split()
+        if int(told[1]) == parent and b"spawn_main" in stat.with_name("cmdline").read_bytes():
+            return int(stat.parent.name)
+    raise AssertionError("nothing is measured")
+
+
+@pytest.mark.parametrize("whom", ["the program", "the process that measures"])
+def test_an_end_before_time_leaves_nothing(whom: str, tmp_path: Path) -> None:
+    process = start(tmp_path)
+    child = measuring(process.pid)
+    if whom == "the program":
+        process.send_signal(signal.SIGINT)
+    else:
+        os.kill(child, signal.SIGKILL)
+    told, complained = process.communicate(timeout=20)
+    assert told == ""
+    assert not Path(f"/proc/{child}").exists()
+    assert not list(tmp_path.iterdir())
+    if whom == "the program":
+        assert process.returncode == 130
+        assert "Traceback" not in complained
+    else:
+        assert process.returncode == 1
+        assert "error: The measurement of 64x64 ended before it was done (exit code -9)." in complained

@@ -1,0 +1,136 @@
+"""What a machine has and lacks is told from its files: folders imitate machines of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ifrplus_cli.machine import Machine
+
+ASCEND_FILES = ("dev/davinci0", "usr/local/Ascend/driver/version.info", "plugin/libmindspore_ascend.so.2")
+GPU_FILES = ("dev/nvidia0", "plugin/libmindspore_gpu.so.11.1", "plugin/libmindspore_gpu.so.11.6")
+CUDA_LIBRARIES = ("libcuda.so.1", "libcudart.so.11.0", "libcublas.so.11", "libcudnn.so.8")
+Make = Callable[..., Machine]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Makes a machine of files (with what they say), libraries that load, and environment variables."""
+
+    def make_it(
+        *files: str, told: dict[str, str] | None = None, libraries: tuple[str, ...] = (), **environment: str
+    ) -> Machine:
+        for name, text in {**dict.fromkeys(files, ""), **(told or {})}.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        return Machine(tmp_path / "plugin", tmp_path, environment, libraries.__contains__)
+
+    return make_it
+
+
+def test_a_bare_machine_lacks_everything_but_a_cpu(make: Make) -> None:
+    bare = make()
+    assert not bare.shows("Ascend")
+    assert not bare.shows("GPU")
+    assert bare.lacks("CPU") == ()
+    assert bare.cure("CPU") == ""
+    told = " ".join(bare.lacks("Ascend"))
+    assert all(word in told for word in ("/dev/davinci0", "/usr/local/Ascend/driver", "CANN", "libmindspore_ascend"))
+    told = " ".join(bare.lacks("GPU"))
+    assert all(word in told for word in ("/dev/nvidia0", "CUDA_HOME", "libmindspore_gpu", *CUDA_LIBRARIES))
+
+
+def test_an_npu_with_its_driver_lacks_only_cann(make: Make) -> None:
+    driver_only = make(*ASCEND_FILES)
+    assert driver_only.shows("Ascend")
+    (lack,) = driver_only.lacks("Ascend")
+    assert lack.startswith("CANN (ASCEND_HOME_PATH, ")
+    assert driver_only.cann_version() is None
+
+
+@pytest.mark.parametrize(
+    ("folder", "script", "variables"),
+    [
+        ("usr/local/Ascend/cann", "/usr/local/Ascend/cann/set_env.sh", {}),
+        ("usr/local/Ascend/ascend-toolkit/latest", "/usr/local/Ascend/ascend-toolkit/set_env.sh", {}),
+        ("home/me/cann", "/home/me/cann/set_env.sh", {"ASCEND_HOME_PATH": "/home/me/cann"}),
+    ],
+)
+def test_cann_that_is_not_loaded_is_found_and_told_how_to_load(
+    folder: str, script: str, variables: dict[str, str], make: Make
+) -> None:
+    info = {f"{folder}/aarch64-linux/ascend_toolkit_install.info": "package_name=x\nversion=8.3.RC1\n"}
+    machine = make(*ASCEND_FILES, script[1:], told=info, **variables)
+    (lack,) = machine.lacks("Ascend")
+    assert lack == f"the environment of CANN in /{folder} (libascendcl.so)"
+    assert f"source {script}." in machine.cure("Ascend")
+    assert machine.cann_version() == "8.3.RC1"
+
+
+def test_a_whole_ascend_machine_lacks_nothing(make: Make) -> None:
+    assert make(*ASCEND_FILES, libraries=("libascendcl.so",)).lacks("Ascend") == ()
+
+
+def test_a_mindspore_without_the_plugin_is_told(make: Make) -> None:
+    (lack,) = make(*ASCEND_FILES[:2], libraries=("libascendcl.so",)).lacks("Ascend")
+    assert "MindSpore's Ascend plugin" in lack
+
+
+def test_a_gpu_without_cuda_is_told_which_cuda_it_needs(make: Make) -> None:
+    machine = make(*GPU_FILES, libraries=("libcuda.so.1",))
+    assert machine.shows("GPU")
+    assert machine.lacks("GPU") == ("the variable CUDA_HOME", *CUDA_LIBRARIES[1:])
+    assert "CUDA 11.1 and 11.6 only" in machine.cure("GPU")
+
+
+def test_cuda_must_have_its_compiler_and_a_version_that_there_is_a_plugin_for(make: Make) -> None:
+    home = {"CUDA_HOME": "/opt/cuda"}
+    assert make(*GPU_FILES, libraries=CUDA_LIBRARIES, **home).lacks("GPU") == (
+        "/opt/cuda/bin/nvcc, where CUDA_HOME points",
+    )
+    told = {"opt/cuda/version.json": '{"cuda": {"name": "CUDA SDK", "version": "12.4.1"}}'}
+    newer = make("opt/cuda/bin/nvcc", told=told, libraries=CUDA_LIBRARIES, **home)
+    assert newer.lacks("GPU") == ("a plugin for CUDA 12.4, which CUDA_HOME names",)
+    told = {"opt/cuda/version.json": '{"cuda": {"name": "CUDA SDK", "version": "11.6.20220318"}}'}
+    assert make(told=told, libraries=CUDA_LIBRARIES, **home).lacks("GPU") == ()
+
+
+def test_libraries_in_the_usual_cuda_folder_count(make: Make) -> None:
+    files = [f"usr/local/cuda/lib64/{name}" for name in CUDA_LIBRARIES[1:]]
+    machine = make(
+        *GPU_FILES, *files, "usr/local/cuda/bin/nvcc", libraries=CUDA_LIBRARIES[:1], CUDA_HOME="/usr/local/cuda"
+    )
+    assert machine.lacks("GPU") == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023",
+        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  535.104.05  Release Build  (root@host)",
+    ],
+)
+def test_facts_are_those_that_the_files_tell(line: str, make: Make) -> None:
+    machine = make(
+        told={
+            "proc/cpuinfo": "processor\t: 0\nmodel name\t: Some CPU @ 2.5GHz\nprocessor\t: 1\nmodel name\t: Other\n",
+            "proc/meminfo": "MemTotal:       33554432 kB\nMemFree:        1 kB\n",
+            "proc/driver/nvidia/version": f"{line}\nGCC version: 12.2.0\n",
+            "usr/local/cuda-11.6/bin/nvcc": "",
+        },
+        CUDA_HOME="/usr/local/cuda-11.6",
+    )
+    facts = machine.facts()
+    assert int(facts.pop("cores")) >= 1
+    assert facts == {
+        "processor": "Some CPU @ 2.5GHz",
+        "memory": "32.0 GiB",
+        "nvidia_driver": "535.104.05",
+        "cuda": "11.6",
+    }
+
+
+def test_a_machine_that_tells_nothing_has_few_facts(make: Make) -> None:
+    assert set(make().facts()) == {"processor", "cores"}
