@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from ifrplus_cli.errors import DeviceError
 
@@ -13,6 +14,9 @@ WHAT_IS_NEEDED = {
     "Ascend": "It needs an Ascend NPU with its driver and CANN, and MindSpore's Ascend build.",
     "GPU": "It needs an NVIDIA GPU and the CUDA 11.1 or 11.6 libraries that MindSpore's wheels are built for.",
 }
+
+MEMORY_STATE = Path("/proc/meminfo")
+CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -107,3 +111,26 @@ def _set(device: Device) -> None:
         same = (mindspore.get_context("device_target"), mindspore.get_context("device_id"))
         if same != (device.kind, device.number):
             raise
+
+
+def free_memory(device: Device) -> int | None:
+    """Bytes that are free on a device that has been chosen; None where MindSpore does not tell."""
+    if device.kind == "CPU":
+        return _free_host_memory()
+    import mindspore
+
+    told = mindspore.hal.get_device_properties(device.number, device.kind)
+    return getattr(told, "free_memory", 0) or getattr(told, "total_memory", 0) or None
+
+
+def _free_host_memory() -> int | None:
+    """What the system can give without swapping, or what the container's limit leaves of it."""
+    lines = MEMORY_STATE.read_text().splitlines() if MEMORY_STATE.is_file() else []
+    told = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    if told is None:
+        return None
+    free = 1024 * int(told)
+    limit, used = (CONTROL_GROUP / name for name in ("memory.max", "memory.current"))
+    if limit.is_file() and used.is_file() and (most := limit.read_text().strip()).isdigit():
+        free = min(free, max(0, int(most) - int(used.read_text())))
+    return free

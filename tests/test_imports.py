@@ -19,9 +19,10 @@ ROWS = (
     {"cli", "__main__"},
     {"console"},
     {"upsample", "info", "devices", "verify"},
-    {"interpolate", "device", "models"},
+    {"interpolate"},
+    {"device", "models"},
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
-    | {"rawvideo", "tiling", "timeline", "weights"},
+    | {"bisection", "rawvideo", "tiling", "timeline", "weights"},
     {"media", "errors", "__init__"},
 )
 # Which files may import or start what.
