@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ifrplus_cli.device import Device, choose_device, device_states, mindspore_version, parse_device
+from ifrplus_cli.device import Device, choose_device, device_states, free_memory, mindspore_version, parse_device
 from ifrplus_cli.errors import DeviceError
 
 
@@ -141,3 +142,28 @@ def test_the_device_can_be_chosen_again_after_something_ran() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["CPU", "CPU"], done.stderr
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(None, 8_000_000 * 1024), ("max", 8_000_000 * 1024), ("3000000000", 2_000_000_000)]
+)
+def test_free_memory_is_the_system_s_or_the_container_s(
+    limit: str | None, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "meminfo", "MemTotal: 16000000 kB\nMemFree: 100 kB\nMemAvailable: 8000000 kB\n")
+    if limit is not None:
+        write(tmp_path / "group" / "memory.max", f"{limit}\n")
+        write(tmp_path / "group" / "memory.current", "1000000000\n")
+    monkeypatch.setattr("ifrplus_cli.device.MEMORY_STATE", tmp_path / "meminfo")
+    monkeypatch.setattr("ifrplus_cli.device.CONTROL_GROUP", tmp_path / "group")
+    assert free_memory(Device("CPU")) == expected
+
+
+def test_free_memory_is_unknown_where_the_system_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ifrplus_cli.device.MEMORY_STATE", tmp_path / "none")
+    assert free_memory(Device("CPU")) is None

@@ -79,6 +79,6 @@ MODELS: dict[str, ModelSpec] = {
         multiple=lambda _: 32,
         build=_build_lite,
         precisions=("fp32",),
-        bytes_per_pixel=700,
+        bytes_per_pixel=1100,
     ),
 }
