@@ -70,6 +70,14 @@ def _build_lite(scales: Scales, precision: str) -> nn.Cell:
     return Lite()
 
 
+def _build_ifrplus(scales: Scales, precision: str) -> nn.Cell:
+    import mindspore
+
+    from ifrplus_cli.models.ifrplus import IfrPlus
+
+    return IfrPlus(scales.flow, scales.refiner, mindspore.float16 if precision == "fp16" else mindspore.float32)
+
+
 MODELS: dict[str, ModelSpec] = {
     "lite": ModelSpec(
         name="lite",
@@ -80,5 +88,15 @@ MODELS: dict[str, ModelSpec] = {
         build=_build_lite,
         precisions=("fp32",),
         bytes_per_pixel=1100,
+    ),
+    "ifrplus": ModelSpec(
+        name="ifrplus",
+        weights="ifrplus",
+        inputs=("left", "right"),
+        presets=((576, Scales(1)), (1200, Scales(1 / 4)), (2400, Scales(1 / 8, 1 / 2))),
+        multiple=lambda scales: max(round(16 / scales.flow), round(4 / scales.refiner)),
+        build=_build_ifrplus,
+        precisions=("fp32", "fp16"),
+        bytes_per_pixel=5000,
     ),
 }
