@@ -28,13 +28,12 @@ from ifrplus_cli.device import (
 )
 from ifrplus_cli.encode import EncodeOptions, Encoder, plan_encode
 from ifrplus_cli.errors import IfrplusError, ModelError
-from ifrplus_cli.interpolate import Batch, Interpolator, LoadedModel, Network, load_model
+from ifrplus_cli.interpolate import Batch, Interpolator, LoadedModel, Network, choose_model, load_model, plan_network
 from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, Image
 from ifrplus_cli.probe import probe
 from ifrplus_cli.rawvideo import frame_header, stream_header
 from ifrplus_cli.scene import moving_scene
-from ifrplus_cli.tiling import TilePlan
-from ifrplus_cli.upsample import Progress, UpsampleOptions, plan_job, run_job, tiles_for
+from ifrplus_cli.upsample import Progress, UpsampleOptions, plan_job, run_job
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]
@@ -60,7 +59,7 @@ class BenchOptions:
     """
 
     device: str = "auto"
-    model: str = "lite"
+    model: str = "auto"
     sizes: tuple[Size, ...] = DEFAULT_SIZES
     runs: int = 5
     pipeline: bool = False
@@ -175,7 +174,6 @@ def describe_bench(result: BenchResult) -> dict[str, object]:
 
 def measure_frame(
     model: LoadedModel,
-    tiles: TilePlan,
     pair: tuple[Image, Image],
     runs: int,
     *,
@@ -188,7 +186,7 @@ def measure_frame(
         clock: tells seconds.
     """
     timed = _TimedNetwork(model.network, clock)
-    interpolate = Interpolator(replace(model, network=timed), tiles)
+    interpolate = Interpolator(replace(model, network=timed))
     say("first frame, with compiling")
     interpolate(*pair, [MIDDLE])
     first = timed.take()
@@ -196,7 +194,7 @@ def measure_frame(
     for run in range(1, runs + 1):
         whole.append(_seconds(lambda: interpolate(*pair, [MIDDLE]), clock))
         network.append(timed.take())
-        if model.spec.uses_prior:
+        if model.plan.spec.uses_prior:
             prior.append(_seconds(lambda: interpolate.prior(*pair)(float(MIDDLE)), clock))
         say(f"frame {run} of {runs}: {whole[-1]:.3g} s")
     return FrameTimes(first, Spread.of(network), Spread.of(prior) if prior else None, Spread.of(whole))
@@ -216,7 +214,7 @@ def measure_pipeline(model: LoadedModel, size: Size, folder: Path, say: Say) -> 
     say("whole run of a generated clip")
     timed = _TimedNetwork(model.network, time.perf_counter)
     clip = probe(write_clip(folder, size))
-    job = plan_job(clip, folder / "result.mp4", UpsampleOptions(), model.spec.multiple)
+    job = plan_job(clip, folder / "result.mp4", UpsampleOptions())
     summary = run_job(job, replace(model, network=timed), advance)
     spent, network = summary.stage_seconds, timed.take()
     stages = {
@@ -260,9 +258,9 @@ class _TimedNetwork:
         self._clock = clock
         self._seconds = 0.0
 
-    def __call__(self, left: Batch, right: Batch, prior: Batch, t: Batch) -> Batch:
+    def __call__(self, *arrays: Batch) -> Batch:
         started = self._clock()
-        made = self._network(left, right, prior, t)
+        made = self._network(*arrays)
         self._seconds += self._clock() - started
         return made
 
@@ -341,15 +339,16 @@ def _tell(there: Connection, size: Size, options: BenchOptions, folder: Path) ->
 def _measure_size(size: Size, options: BenchOptions, folder: Path, say: Say, note: Say) -> Measured:
     width, height = size
     chosen = choose_device(options.device, note)
-    model = load_model(options.model)
-    tiles = tiles_for(width, height, UpsampleOptions(), model.spec.multiple)
+    spec, _ = choose_model(options.model, chosen)
+    plan = plan_network(spec, chosen, (height, width), [MIDDLE])
+    model = load_model(plan)
     left, right = moving_scene(width, height, 2)
-    times = measure_frame(model, tiles, (left, right), options.runs, say=say)
-    tile_height, tile_width = tiles.tile_size
+    times = measure_frame(model, (left, right), options.runs, say=say)
+    tile_height, tile_width = plan.tiles.tile_size
     result = SizeResult(
         width=width,
         height=height,
-        tiles=f"{tiles.count} of {tile_width}x{tile_height}",
+        tiles=f"{plan.tiles.count} of {tile_width}x{tile_height}",
         times=times,
         peak_memory_mb=_peak_memory_mb(),
         device_memory_mb=peak_device_memory_mb(),
@@ -357,7 +356,8 @@ def _measure_size(size: Size, options: BenchOptions, folder: Path, say: Say, not
         pipeline=measure_pipeline(model, size, folder, say) if options.pipeline else None,
     )
     setting = {
-        "network": model.spec.name,
+        "network": spec.name,
+        "precision": plan.precision,
         "weights_sha256": model.weights_sha256,
         "device": str(chosen),
         "mindspore": mindspore_version(),

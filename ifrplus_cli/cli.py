@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
-    from ifrplus_cli.device import Device
     from ifrplus_cli.download import Outcome
-    from ifrplus_cli.interpolate import LoadedModel
+    from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
     from ifrplus_cli.upsample import Job, Summary
 
 FAILED, INTERRUPTED = 1, 130
@@ -42,6 +41,15 @@ class ModelChoice(str, Enum):
 
     auto = "auto"
     lite = "lite"
+    ifrplus = "ifrplus"
+
+
+class Precision(str, Enum):
+    """Values of --precision."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    fp16 = "fp16"
 
 
 class FlowScale(str, Enum):
@@ -124,6 +132,9 @@ def _encoder_args(pairs: list[str]) -> tuple[tuple[str, str], ...]:
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="The video to read.", show_default=False)]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|CPU|GPU|Ascend[:N]", help="Where to run.")]
+ModelOption = Annotated[
+    ModelChoice, typer.Option(help="The network: the small one, or the full one, which needs an Ascend or GPU.")
+]
 FactorOption = Annotated[
     Fraction, typer.Option(parser=_factor, metavar="RATIO", help="Times the frame rate: 2, 4, 8, 2.5, 5/2 ...")
 ]
@@ -135,11 +146,14 @@ def upsample(
     source: Source,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write.", show_default=False)],
     factor: FactorOption = Fraction(2),
-    model: Annotated[ModelChoice, typer.Option(help="The network.")] = ModelChoice.auto,
+    model: ModelOption = ModelChoice.auto,
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Other weights for the network.", show_default=False)
     ] = None,
     device: DeviceOption = "auto",
+    precision: Annotated[
+        Precision, typer.Option(help="Numbers that the network computes with: fp16 is faster on Ascend and GPU.")
+    ] = Precision.auto,
     tile: Annotated[
         Any, typer.Option(parser=_tile, metavar="auto|off|WxH", help="Largest piece that is run at once.")
     ] = "auto",
@@ -171,36 +185,36 @@ def upsample(
 ) -> None:
     """Make a film of a higher frame rate: same length, same sound, source frames untouched."""
     from ifrplus_cli.encode import EncodeOptions
-    from ifrplus_cli.models import MODELS
+    from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
     from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
 
     options = UpsampleOptions(
         factor=factor,
-        tile=tile,
-        tile_overlap=tile_overlap,
-        flow_scale=None if flow_scale is FlowScale.auto else float(flow_scale.value),
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
         cut_fill=cut_fill.value,
         encode=EncodeOptions(codec, crf, preset, pix_fmt, _encoder_args(encoder_arg or [])),
         overwrite=overwrite or dry_run or _agreed(source, output),
     )
-    job = plan_job(probe(source), output, options, MODELS[_model_name(model)].multiple)
+    flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
+    network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
+    job = plan_job(probe(source), output, options)
+    plan = _plan_network(job, device, model, network_options)
     if dry_run or verbose:
-        _show_job(job, as_json=as_json and dry_run)
+        _show_plans(job, plan, as_json=as_json and dry_run)
     if dry_run:
         return
-    loaded, chosen = _load(device, _model_name(model), weights)
+    loaded = load_model(plan, weights)
     if verbose:
-        console.print_note(f"The network {loaded.spec.name} runs on {chosen} with {loaded.weights_path.name}.")
-    for note in job.encode.notes:
+        console.print_note(f"The weights are those of {loaded.weights_path}.")
+    for note in (*plan.notes, *job.encode.notes):
         console.print_note(note)
     with console.progress_bar(shown=not quiet and not as_json) as advance:
         summary = run_job(job, loaded, advance)
     for note in summary.notes[len(job.encode.notes) :]:
         console.print_note(note)
     if as_json:
-        console.print_json(_report(job, loaded, chosen, summary))
+        console.print_json(_report(job, loaded, summary))
     elif not quiet:
         console.talk.print(_summary_line(job, summary))
 
@@ -209,32 +223,33 @@ def upsample(
 def info(
     source: Source,
     factor: FactorOption = Fraction(2),
+    model: ModelOption = ModelChoice.auto,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
-    from ifrplus_cli.info import describe_clip, describe_job, measure_cost
-    from ifrplus_cli.models import MODELS
+    from ifrplus_cli.info import describe_clip, describe_job, describe_network, measure_cost
+    from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
     from ifrplus_cli.upsample import UpsampleOptions, plan_job
 
     clip = probe(source)
     options = UpsampleOptions(factor=factor, overwrite=True)
-    job = plan_job(clip, source.with_name(f"{source.stem}-x{float(factor):g}.mp4"), options, MODELS["lite"].multiple)
+    job = plan_job(clip, source.with_name(f"{source.stem}-x{float(factor):g}.mp4"), options)
     if not as_json:
         console.print_facts(_readable(describe_clip(clip)), to_stdout=True)
-    loaded, chosen = _load(device, "lite", None)
-    cost = measure_cost(job, loaded)
+    plan = _plan_network(job, device, model, NetworkOptions())
+    cost = measure_cost(job, load_model(plan))
+    planned = {**describe_job(job), **describe_network(plan)}
     if as_json:
-        cost_data = None if cost is None else {"device": str(chosen), **asdict(cost)}
-        console.print_json({"source": describe_clip(clip), "plan": describe_job(job), "cost": cost_data})
+        console.print_json({"source": describe_clip(clip), "plan": planned, "cost": cost and asdict(cost)})
         return
     sys.stdout.write(f"\nifrplus upsample at {float(factor):g} times the rate would write\n")
     sys.stdout.flush()
-    console.print_facts(_readable(describe_job(job)), to_stdout=True)
+    console.print_facts(_readable(planned), to_stdout=True)
     if cost is not None:
         whole = console.clock_time(cost.seconds)
-        told = f"{cost.seconds_per_frame:.2f} s a made frame on {chosen}, about {whole} in all"
+        told = f"{cost.seconds_per_frame:.2f} s a made frame on {plan.device}, about {whole} in all"
         console.print_facts({"cost": told}, to_stdout=True)
 
 
@@ -256,7 +271,7 @@ def devices(as_json: JsonOption = False) -> None:
 @app.command()
 def bench(
     device: DeviceOption = "auto",
-    model: Annotated[ModelChoice, typer.Option(help="The network.")] = ModelChoice.auto,
+    model: ModelOption = ModelChoice.auto,
     size: Annotated[
         list[Any] | None,
         typer.Option(
@@ -270,7 +285,7 @@ def bench(
     """Measure the seconds a made frame takes, beside the published ones, and the memory it needs."""
     from ifrplus_cli.bench import DEFAULT_SIZES, BenchOptions, describe_bench, run_bench
 
-    options = BenchOptions(device, _model_name(model), tuple(size or DEFAULT_SIZES), runs, pipeline)
+    options = BenchOptions(device, model.value, tuple(size or DEFAULT_SIZES), runs, pipeline)
     result = run_bench(options, say=console.print_step, note=console.print_note)
     if as_json:
         console.print_json(describe_bench(result))
@@ -348,10 +363,6 @@ def _download_line(outcome: Outcome) -> str:
     return f"{done}: {outcome.size / 1e6:.1f} MB, sha256 {outcome.sha256} ({checked})."
 
 
-def _model_name(choice: ModelChoice) -> str:
-    return ModelChoice.lite.value if choice is ModelChoice.auto else choice.value
-
-
 def _agreed(source: Path, output: Path) -> bool:
     """Ask a person at a terminal whether an existing output may go; without one the answer is no."""
     if not sys.stdin.isatty() or not sys.stderr.isatty():
@@ -364,22 +375,27 @@ def _agreed(source: Path, output: Path) -> bool:
     return typer.confirm(f"{output} is there already. Overwrite it?", err=True)
 
 
-def _load(device: str, model: str, weights: Path | None) -> tuple[LoadedModel, Device]:
+def _plan_network(job: Job, device: str, model: ModelChoice, options: NetworkOptions) -> NetworkPlan:
+    """Choose device and network, and how it is run on the pictures of ``job``."""
     from ifrplus_cli.device import choose_device
-    from ifrplus_cli.interpolate import load_model
+    from ifrplus_cli.interpolate import choose_model, plan_network
 
     chosen = choose_device(device, console.print_note)
-    return load_model(model, weights), chosen
+    spec, why = choose_model(model.value, chosen)
+    size = (job.encode.height, job.encode.width)
+    plan = plan_network(spec, chosen, size, job.timeline.timesteps(), options)
+    return replace(plan, reasons=(f"The network is {spec.name}: {why}.", *plan.reasons))
 
 
-def _show_job(job: Job, *, as_json: bool) -> None:
-    from ifrplus_cli.info import describe_clip, describe_job
+def _show_plans(job: Job, plan: NetworkPlan, *, as_json: bool) -> None:
+    from ifrplus_cli.info import describe_clip, describe_job, describe_network
 
+    source, planned = describe_clip(job.clip), {**describe_job(job), **describe_network(plan)}
     if as_json:
-        console.print_json({"source": describe_clip(job.clip), "plan": describe_job(job)})
+        console.print_json({"source": source, "plan": planned})
         return
-    console.print_facts(_readable(describe_clip(job.clip)))
-    console.print_facts(_readable(describe_job(job)))
+    console.print_facts(_readable(source))
+    console.print_facts(_readable(planned))
 
 
 def _readable(facts: Mapping[str, object]) -> dict[str, str]:
@@ -397,15 +413,15 @@ def _words(value: object) -> str:
     return str(value)
 
 
-def _report(job: Job, loaded: LoadedModel, device: Device, summary: Summary) -> dict[str, object]:
+def _report(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object]:
     from ifrplus_cli.device import mindspore_version
     from ifrplus_cli.devices import tool_version
+    from ifrplus_cli.info import describe_network
 
     return {
         "versions": {"ifrplus": __version__, "mindspore": mindspore_version(), "ffmpeg": tool_version("ffmpeg")},
-        "model": loaded.spec.name,
+        **describe_network(loaded.plan),
         "weights_sha256": loaded.weights_sha256,
-        "device": str(device),
         "input": str(job.clip.path),
         "output": str(job.output),
         "factor": str(job.options.factor),

@@ -179,3 +179,11 @@ def _set(device: Device) -> None:
         same = (mindspore.get_context("device_target"), mindspore.get_context("device_id"))
         if same != (device.kind, device.number):
             raise
+
+
+def free_memory(device: Device, machine: Machine | None = None) -> int | None:
+    """Bytes that are free on a device that has been chosen; None where nobody tells."""
+    if device.kind == "CPU":
+        return (machine or this_machine()).free_memory()
+    told = _mindspore().hal.get_device_properties(device.number, device.kind)
+    return getattr(told, "free_memory", 0) or getattr(told, "total_memory", 0) or None

@@ -9,7 +9,7 @@ from itertools import islice
 
 from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.interpolate import Interpolator, LoadedModel
+from ifrplus_cli.interpolate import Interpolator, LoadedModel, NetworkPlan
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.upsample import Job
 
@@ -57,7 +57,6 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
 def describe_job(job: Job) -> dict[str, object]:
     """What would be done, as plain data."""
     encode = job.encode
-    tile_height, tile_width = job.tiles.tile_size
     return {
         "file": str(job.output),
         "frames": job.expected_frames,
@@ -66,9 +65,21 @@ def describe_job(job: Job) -> dict[str, object]:
         "encoder_options": dict(encode.encoder_options),
         "pixel_format": encode.pix_fmt,
         "size": f"{encode.stored_width}x{encode.stored_height}",
-        "tiles": f"{job.tiles.count} of {tile_width}x{tile_height}",
         "streams": [{"index": c.stream.index, "kind": c.stream.kind, "as": c.codec} for c in encode.carried],
         "notes": list(encode.notes),
+    }
+
+
+def describe_network(plan: NetworkPlan) -> dict[str, object]:
+    """How the network is run, as plain data."""
+    tile_height, tile_width = plan.tiles.tile_size
+    return {
+        "model": plan.spec.name,
+        "device": str(plan.device),
+        "precision": plan.precision,
+        "flow_scale": plan.scales.flow,
+        "tiles": f"{plan.tiles.count} of {tile_width}x{tile_height}",
+        "reasons": [*plan.reasons, *plan.notes],
     }
 
 
@@ -79,7 +90,7 @@ def measure_cost(job: Job, model: LoadedModel) -> Cost | None:
         images = [convert.to_rgb(frame.planes) for frame in islice(decoder, 2)]
     if len(images) < 2:
         return None
-    interpolate = Interpolator(model, job.tiles, job.options.flow_scale)
+    interpolate = Interpolator(model)
     interpolate(images[0], images[1], [Fraction(1, 2)])  # compiles
     started = time.perf_counter()
     convert.to_planes(interpolate(images[0], images[1], [Fraction(1, 2)])[0])

@@ -1,9 +1,9 @@
-"""Two pictures and timesteps in, pictures between them out: pads, tiles, batches and runs the network."""
+"""Two pictures and timesteps in, pictures between them out: plans, pads, tiles, batches and runs the network."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,22 +12,64 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ifrplus_cli.bisection import HALF, largest_error, make_by_halving
+from ifrplus_cli.device import Device, free_memory
 from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.media import Image
-from ifrplus_cli.models import MODELS, ModelSpec
+from ifrplus_cli.models import MODELS, ModelSpec, Scales
 from ifrplus_cli.prior import intermediate_flow, pair_flow
-from ifrplus_cli.tiling import TilePlan
-from ifrplus_cli.weights import find_weights, load_weights, sha256_of
+from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
+from ifrplus_cli.weights import MANIFEST, find_weights, load_weights, sha256_of
 
 Batch = npt.NDArray[np.float32]
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
+MEMORY_SHARE = 0.8  # of the free memory that the network may take
+GIGABYTE = 1e9
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What a person may say about how the network is run.
+
+    Attributes:
+        tile: ``auto``, ``off`` or the largest tile as (width, height) in pixels.
+        tile_overlap: least overlap of tiles in pixels.
+        flow_scale: size at which motion is sought against the picture, 1 to 1/8; None takes the network's preset.
+        precision: ``auto``, ``fp32`` or ``fp16``.
+    """
+
+    tile: str | tuple[int, int] = "auto"
+    tile_overlap: int = DEFAULT_OVERLAP
+    flow_scale: float | None = None
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """How a network is run on the pictures of a clip.
+
+    Attributes:
+        precision: ``fp32`` or ``fp16``.
+        batch: tiles that go through the network at once.
+        reasons: sentences that say what was chosen, and why.
+        notes: sentences that a person should read.
+    """
+
+    spec: ModelSpec
+    device: Device
+    scales: Scales
+    precision: str
+    tiles: TilePlan
+    batch: int
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 class Network(Protocol):
     """A network on its device, as numpy sees it."""
 
-    def __call__(self, left: Batch, right: Batch, prior: Batch, t: Batch) -> Batch:
-        """(N, 3, H, W) RGB in 0..1 twice, (N, 4, H/2, W/2) prior flow, (N, 1, 1, 1) timestep -> (N, 3, H, W)."""
+    def __call__(self, *arrays: Batch) -> Batch:
+        """Takes the arrays that ``ModelSpec.inputs`` names, in its order, and returns (N, 3, H, W)."""
         ...
 
 
@@ -35,13 +77,107 @@ class Network(Protocol):
 class LoadedModel:
     """A network with its weights, ready to run."""
 
-    spec: ModelSpec
+    plan: NetworkPlan
     network: Network
     weights_path: Path
     weights_sha256: str
 
 
-def load_model(name: str = "lite", weights: Path | None = None) -> LoadedModel:
+def choose_model(name: str, device: Device) -> tuple[ModelSpec, str]:
+    """The network that ``name`` means, and why.
+
+    ``auto`` is the full network where its weights are found and the device is fast enough for it, else lite.
+    """
+    if name != "auto":
+        return MODELS[name], "it was asked for"
+    if device.kind == "CPU":
+        return MODELS["lite"], "the full network is too slow for a CPU"
+    if find_weights(MODELS["ifrplus"].weights) is None:
+        return MODELS["lite"], "the weights of the full network are not here; ifrplus download-weights fetches them"
+    return MODELS["ifrplus"], f"its weights are here and the device is {device}"
+
+
+def plan_network(
+    spec: ModelSpec,
+    device: Device,
+    size: tuple[int, int],
+    timesteps: Sequence[Fraction],
+    options: NetworkOptions | None = None,
+) -> NetworkPlan:
+    """Decide how a network is run; nothing is built or loaded.
+
+    Args:
+        size: (height, width) of the pictures in pixels.
+        timesteps: all that will be asked for.
+
+    Raises:
+        IfrplusError: if an option can't be met.
+    """
+    options = options or NetworkOptions()
+    preset = spec.scales(*size)
+    scales = preset if options.flow_scale is None else Scales(options.flow_scale, preset.refiner)
+    precision = _precision(spec, device, options.precision)
+    room = _room(spec, device)
+    tiles, why_tiles = _tiles(spec, size, scales, options, room)
+    notes = () if spec.any_timestep else tuple(_timing_notes(spec, timesteps))
+    return NetworkPlan(spec, device, scales, precision, tiles, _batch(tiles, room), why_tiles, notes)
+
+
+def _timing_notes(spec: ModelSpec, timesteps: Sequence[Fraction]) -> Iterator[str]:
+    if error := largest_error(timesteps):
+        yield (
+            f"The network {spec.name} only halves gaps: made frames are up to {float(error):.1%} of the gap between "
+            "two source frames off their time."
+        )
+
+
+def _precision(spec: ModelSpec, device: Device, wanted: str) -> str:
+    if wanted == "auto":
+        return "fp32" if device.kind == "CPU" else spec.precisions[-1]
+    if wanted not in spec.precisions:
+        raise ModelError(f"The network {spec.name} does not run in {wanted}.", "Leave --precision out.")
+    return wanted
+
+
+def _room(spec: ModelSpec, device: Device) -> float:
+    """Pixels that fit the free memory; where that is unknown, what has been run on an Ascend 910A."""
+    free = free_memory(device)
+    return BATCH_PIXELS if free is None else MEMORY_SHARE * free / spec.bytes_per_pixel
+
+
+def _tiles(
+    spec: ModelSpec, size: tuple[int, int], scales: Scales, options: NetworkOptions, room: float
+) -> tuple[TilePlan, tuple[str, ...]]:
+    """The tiles, and for ``auto`` a sentence about the choice."""
+
+    def plan(tile: tuple[int, int] | None) -> TilePlan:
+        height, width = size
+        return plan_tiles(height, width, multiple=spec.multiple(scales), tile=tile, overlap=options.tile_overlap)
+
+    if not isinstance(options.tile, str):
+        return plan(options.tile), ()
+    if options.tile == "off":
+        return plan(None), ()
+    plans = [plan(tile) for tile in auto_tiles(*size)]
+    tiles = next((tiles for tiles in plans if _pixels(tiles) <= room), plans[-1])
+    height, width = tiles.tile_size
+    how = f"whole, as {width}x{height}" if tiles.count == 1 else f"in {tiles.count} tiles of {width}x{height}"
+    needed, free = (pixels * spec.bytes_per_pixel / GIGABYTE for pixels in (_pixels(tiles), room / MEMORY_SHARE))
+    return tiles, (f"Pictures are run {how}: that takes about {needed:.1f} GB of {free:.1f} GB of free memory.",)
+
+
+def _pixels(tiles: TilePlan) -> int:
+    height, width = tiles.tile_size
+    return height * width
+
+
+def _batch(tiles: TilePlan, room: float) -> int:
+    """Tiles at once: as many as fit, shared evenly among the rounds."""
+    fitting = max(1, int(min(BATCH_PIXELS, room)) // _pixels(tiles))
+    return math.ceil(tiles.count / math.ceil(tiles.count / fitting))
+
+
+def load_model(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
     """Build a network and load its weights; the device must have been chosen before.
 
     Args:
@@ -50,31 +186,30 @@ def load_model(name: str = "lite", weights: Path | None = None) -> LoadedModel:
     Raises:
         ModelError: if weights are missing or do not fit.
     """
-    spec = MODELS[name]
-    path = weights or find_weights(spec.weights)
+    path = weights or find_weights(plan.spec.weights)
     if path is None or not path.is_file():
-        raise ModelError(
-            f"The weights {path or spec.weights} were not found.", "Give their file with --weights, or reinstall."
-        )
-    return LoadedModel(spec, _MindSporeNetwork(spec, path), path, sha256_of(path))
+        name = plan.spec.weights
+        remedy = f"run ifrplus download-weights {name}" if MANIFEST[name].urls else "install the program again"
+        raise ModelError(f"The weights {path or name} were not found.", f"Give their file with --weights, or {remedy}.")
+    return LoadedModel(plan, _MindSporeNetwork(plan, path), path, sha256_of(path))
 
 
 class _MindSporeNetwork:
     """Runs a MindSpore cell on numpy arrays; one compiled graph for each input shape."""
 
-    def __init__(self, spec: ModelSpec, path: Path) -> None:
+    def __init__(self, plan: NetworkPlan, path: Path) -> None:
         import mindspore
 
         self._tensor = mindspore.Tensor
-        self._cell = spec.build()
+        self._cell = plan.spec.build(plan.scales, plan.precision)
         self._cell.set_train(False)
         own = dict(self._cell.parameters_and_names())
         values = load_weights(path, {name: tuple(parameter.shape) for name, parameter in own.items()})
         for name, parameter in own.items():
-            parameter.set_data(mindspore.Tensor(values[name]))
+            parameter.set_data(mindspore.Tensor(values[name], parameter.dtype))
 
-    def __call__(self, left: Batch, right: Batch, prior: Batch, t: Batch) -> Batch:
-        inputs = (self._tensor(np.ascontiguousarray(array)) for array in (left, right, prior, t))
+    def __call__(self, *arrays: Batch) -> Batch:
+        inputs = (self._tensor(np.ascontiguousarray(array)) for array in arrays)
         try:
             made: Batch = self._cell(*inputs).asnumpy()
         except (RuntimeError, MemoryError) as error:
@@ -92,49 +227,48 @@ def _explain(error: Exception) -> IfrplusError:
 class Interpolator:
     """Makes frames between two frames of one size; one compiled shape for a whole run."""
 
-    def __init__(self, model: LoadedModel, plan: TilePlan, flow_scale: float | None = None) -> None:
-        self.model = model
-        self.plan = plan
-        self.flow_scale = flow_scale
-        height, width = plan.tile_size
-        fitting = max(1, BATCH_PIXELS // (height * width))
-        rounds = math.ceil(plan.count / fitting)
-        self.batch = math.ceil(plan.count / rounds)
+    def __init__(self, model: LoadedModel) -> None:
+        self.network = model.network
+        self.spec, self.scales, self.tiles = model.plan.spec, model.plan.scales, model.plan.tiles
+        self.batch = model.plan.batch
 
     def __call__(self, left: Image, right: Image, timesteps: Sequence[Fraction]) -> list[Image]:
         """Pictures at ``timesteps`` between ``left`` and ``right``, each float32 H x W x 3 RGB, not clipped."""
-        left_tiles, right_tiles = self._tiles(left), self._tiles(right)
-        prior_at = self.prior(left, right)
+        if self.spec.any_timestep:
+            return self._make(left, right, timesteps)
+        return make_by_halving(left, right, timesteps, lambda one, other: self._make(one, other, [HALF])[0])
+
+    def _make(self, left: Image, right: Image, timesteps: Sequence[Fraction]) -> list[Image]:
+        shared = {"left": self._split(left), "right": self._split(right)}
+        prior_at = self.prior(left, right) if self.spec.uses_prior else None
         made = []
         for t in timesteps:
-            prior_tiles = self.plan.split(prior_at(float(t)), channels_first=True, scale=2)
-            made.append(self._run(left_tiles, right_tiles, prior_tiles, float(t)))
+            inputs = {**shared, "t": np.full((self.tiles.count, 1, 1, 1), float(t), np.float32)}
+            if prior_at:
+                inputs["prior"] = self.tiles.split(prior_at(float(t)), channels_first=True, scale=2)
+            made.append(self._run([inputs[name] for name in self.spec.inputs]))
         return made
 
     def prior(self, left: Image, right: Image) -> Callable[[float], Batch]:
-        """The flow that the network starts from, as a function of the timestep; zeros for one that needs none."""
-        if self.model.spec.uses_prior:
-            flow = pair_flow(self._padded(left), self._padded(right), self.flow_scale)
-            return lambda t: intermediate_flow(flow, t)
-        height, width = self.plan.padded_size
-        none = np.zeros((4, height // 2, width // 2), np.float32)
-        return lambda _: none
+        """The flow that the network starts from, as a function of the timestep."""
+        flow = pair_flow(self._padded(left), self._padded(right), self.scales.flow)
+        return lambda t: intermediate_flow(flow, t)
 
-    def _tiles(self, image: Image) -> Batch:
-        return np.ascontiguousarray(self.plan.split(image).transpose(0, 3, 1, 2))
+    def _split(self, image: Image) -> Batch:
+        return np.ascontiguousarray(self.tiles.split(image).transpose(0, 3, 1, 2))
 
     def _padded(self, image: Image) -> Image:
-        height, width = self.plan.padded_size
+        height, width = self.tiles.padded_size
         missing = ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0))
         return np.pad(image, missing, mode="edge")
 
-    def _run(self, left: Batch, right: Batch, prior: Batch, t: float) -> Image:
-        steps = np.full((self.batch, 1, 1, 1), t, np.float32)
+    def _run(self, arrays: Sequence[Batch]) -> Image:
+        """The network on all tiles, batch by batch, merged to a picture."""
         tiles = []
-        for start in range(0, len(left), self.batch):
-            part = [_filled(array[start : start + self.batch], self.batch) for array in (left, right, prior)]
-            tiles.append(self.model.network(part[0], part[1], part[2], steps)[: len(left) - start])
-        merged: Image = self.plan.merge(np.concatenate(tiles).transpose(0, 2, 3, 1))
+        for start in range(0, self.tiles.count, self.batch):
+            part = [_filled(array[start : start + self.batch], self.batch) for array in arrays]
+            tiles.append(self.network(*part)[: self.tiles.count - start])
+        merged: Image = self.tiles.merge(np.concatenate(tiles).transpose(0, 2, 3, 1))
         return np.ascontiguousarray(merged)
 
 

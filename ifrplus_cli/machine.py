@@ -80,6 +80,15 @@ class Machine:
         }
         return {name: told for name, told in known.items() if told}
 
+    def free_memory(self) -> int | None:
+        """Bytes that can be had without swapping, or what a container's limit leaves of them; None if nothing tells."""
+        kilobytes = self._first(r"^MemAvailable:\s*(\d+) kB", "/proc/meminfo")
+        if kilobytes is None:
+            return None
+        free = 1024 * int(kilobytes)
+        limit, used = (self._first(r"^(\d+)$", f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+        return free if limit is None or used is None else min(free, max(0, int(limit) - int(used)))
+
     def cann_folder(self) -> str | None:
         """Where CANN is: what its environment says, or its usual places."""
         named = [self.environment[name] for name in CANN_VARIABLES if self.environment.get(name)]

@@ -13,7 +13,6 @@ from ifrplus_cli.media import Image
 Flow = npt.NDArray[np.float32]
 
 GRID = 4  # the projection works on cells of GRID x GRID pixels, fine enough for flow
-MATCH_WIDTH = 960  # matching is done at half resolution, halved further until it is at most this wide
 MATCH_MINIMUM = 32  # DIS needs room for its pyramid: smaller matching pictures are enlarged to this
 TRUST_SCALE = 10 / 255  # colour difference at which a flow vector has lost 63 % of its weight
 TRUST_FLOOR = 1e-3
@@ -38,13 +37,13 @@ class PairFlow:
     backward_trust: Flow
 
 
-def dis_flow(source: Image, target: Image, scale: float | None = None) -> Flow:
+def dis_flow(source: Image, target: Image, scale: float = 1 / 2) -> Flow:
     """DIS optical flow (Kroeger et al., ECCV 2016): where each point of ``source`` lies in ``target``.
 
     Args:
         source: (H, W, 3) float32 RGB, nominally 0..1; H and W are multiples of 4.
         target: the same shape.
-        scale: size of the matching pictures against the frames, 0 to 1; None chooses it by the width.
+        scale: size of the matching pictures against the frames, 1 to 1/8.
 
     Returns:
         (H/4, W/4, 2) float32, x and y in full-resolution pixels.
@@ -58,12 +57,13 @@ def dis_flow(source: Image, target: Image, scale: float | None = None) -> Flow:
     return cv2.resize(flow, (width // GRID, height // GRID), interpolation=cv2.INTER_AREA) * to_full
 
 
-def pair_flow(left: Image, right: Image, scale: float | None = None) -> PairFlow:
+def pair_flow(left: Image, right: Image, scale: float = 1 / 2) -> PairFlow:
     """Flow of a pair in both directions; the part of the prior that does not depend on the timestep.
 
     Args:
         left: (H, W, 3) float32 RGB, nominally 0..1; H and W are multiples of 4.
         right: the same shape.
+        scale: size of the matching pictures against the frames, 1 to 1/8.
     """
     height, width = left.shape[:2]
     grid = (width // GRID, height // GRID)
@@ -110,11 +110,8 @@ def intermediate_flow(flow: PairFlow, t: float) -> Flow:
     return np.ascontiguousarray(flows.transpose(2, 0, 1), np.float32)
 
 
-def _matching_size(width: int, height: int, scale: float | None) -> tuple[int, int]:
-    divisor = 2 if scale is None else round(1 / scale)
-    while scale is None and width / divisor > MATCH_WIDTH:
-        divisor *= 2
-    return max(width // divisor, MATCH_MINIMUM), max(height // divisor, MATCH_MINIMUM)
+def _matching_size(width: int, height: int, scale: float) -> tuple[int, int]:
+    return max(round(width * scale), MATCH_MINIMUM), max(round(height * scale), MATCH_MINIMUM)
 
 
 def _grey(image: Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from ifrplus_cli.errors import IfrplusError
 
 DEFAULT_OVERLAP = 128
-LARGEST_WHOLE = (1920, 1024)  # longer and shorter side of the largest frame that is not split, in pixels
+LARGEST_WHOLE = 1920 * 1088  # pixels of the largest frame that is not split
+TILE_SIZES = ((1920, 1024), (1280, 704), (960, 512), (640, 384))  # longer and shorter side in pixels
 
 
 @dataclass(frozen=True)
@@ -144,11 +145,15 @@ def plan_tiles(height: int, width: int, *, multiple: int, tile: tuple[int, int] 
     return TilePlan(height, width, rows, columns)
 
 
-def auto_tile(height: int, width: int) -> tuple[int, int] | None:
-    """Largest (width, height) of a tile for a picture: None, the whole, up to 1920 x 1024 upright or lying."""
-    longer, shorter = LARGEST_WHOLE
-    largest = (longer, shorter) if width >= height else (shorter, longer)
-    return None if width <= largest[0] and height <= largest[1] else largest
+def auto_tiles(height: int, width: int) -> Iterator[tuple[int, int] | None]:
+    """Largest (width, height) of a tile, from the best for a picture to the ones that need the least memory.
+
+    A picture of up to 1920 x 1088, upright or lying, is best run whole (None); larger ones in tiles of 1920 x 1024.
+    """
+    if height * width <= LARGEST_WHOLE:
+        yield None
+    for longer, shorter in TILE_SIZES:
+        yield (longer, shorter) if width >= height else (shorter, longer)
 
 
 def _plan_axis(size: int, multiple: int, tile: int | None, overlap: int) -> TileAxis:

@@ -38,6 +38,11 @@ class Timeline:
         """Output frames that ``frames`` source frames make: frames * factor, rounded up."""
         return -(-frames * self.factor.numerator // self.factor.denominator)
 
+    def timesteps(self) -> tuple[Fraction, ...]:
+        """All the places between two source frames, in (0, 1), at which output frames come to lie."""
+        places = {number / self.factor % 1 for number in range(self.factor.numerator)}
+        return tuple(sorted(places - {Fraction(0)}))
+
     def time_base(self, source: Fraction) -> Fraction:
         """The time base in which every tick of a clip with time base ``source`` is a whole number.
 

@@ -26,7 +26,6 @@ from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind, Plane, Tic
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames
 from ifrplus_cli.prefetch import Prefetch
 from ifrplus_cli.probe import is_text
-from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tile, plan_tiles
 from ifrplus_cli.timeline import Timeline
 from ifrplus_cli.verify import Promise, verify
 
@@ -40,16 +39,11 @@ class UpsampleOptions:
 
     Attributes:
         factor: output frames a source frame, above 1.
-        tile: ``auto``, ``off`` or the largest tile as (width, height) in pixels.
-        flow_scale: size at which motion is sought against the picture, 1 to 1/8; None chooses by the width.
         cut_threshold: 0 to 1, None for no cut detection.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
     """
 
     factor: Fraction = Fraction(2)
-    tile: str | tuple[int, int] = "auto"
-    tile_overlap: int = DEFAULT_OVERLAP
-    flow_scale: float | None = None
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
     cut_fill: str = "hold"
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -58,14 +52,13 @@ class UpsampleOptions:
 
 @dataclass(frozen=True)
 class Job:
-    """All that is decided before the first frame."""
+    """All that is decided before the first frame, but for the network."""
 
     clip: ClipInfo
     output: Path
     options: UpsampleOptions
     timeline: Timeline
     encode: EncodePlan
-    tiles: TilePlan
 
     @property
     def expected_frames(self) -> int:
@@ -128,7 +121,7 @@ class StageClock:
         self.seconds[stage] += time.perf_counter() - start
 
 
-def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions, model_multiple: int) -> Job:
+def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
     """Decide everything about a run; nothing is decoded or written.
 
     Raises:
@@ -143,22 +136,14 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions, model_multi
         time_base=timeline.time_base(clip.time_base),
         rate=clip.rate * options.factor,
     )
-    return Job(clip, output, options, timeline, encode, tiles_for(encode.width, encode.height, options, model_multiple))
-
-
-def tiles_for(width: int, height: int, options: UpsampleOptions, model_multiple: int) -> TilePlan:
-    """How a picture of ``width`` x ``height`` goes through a network.
-
-    Raises:
-        IfrplusError: if the tiles that were asked for are too small.
-    """
-    largest = auto_tile(height, width) if options.tile == "auto" else options.tile
-    tile = None if isinstance(largest, str) else largest
-    return plan_tiles(height, width, multiple=model_multiple, tile=tile, overlap=options.tile_overlap)
+    return Job(clip, output, options, timeline, encode)
 
 
 def run_job(job: Job, model: LoadedModel, progress: Callable[[Progress], None] = lambda _: None) -> Summary:
     """Do the job; the output appears under its name only when it is finished and verified.
+
+    Args:
+        model: loaded for pictures of the size of ``job.encode``.
 
     Raises:
         IfrplusError: whatever goes wrong; no partial output is left.
@@ -187,7 +172,7 @@ class _Run:
         self.pairs: Counter[PairKind] = Counter()
         self.made = 0
         self.written = 0
-        self.interpolate = Interpolator(model, job.tiles, job.options.flow_scale)
+        self.interpolate = Interpolator(model)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
         self._right: tuple[Frame, Image] | None = None
         self.decoder = Decoder(job.clip, upright=job.encode.upright)  # last: from here on a process runs

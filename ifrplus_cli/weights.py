@@ -212,7 +212,8 @@ def check_names(found: dict[str, tuple[int, ...]], wanted: dict[str, tuple[int, 
     ]
     if faults:
         raise ModelError(
-            f"{path.name} does not fit the network: parameters {', '.join(faults)}.", "Give the network's own weights."
+            f"{path.name} does not fit the network: parameters {', '.join(faults)}.",
+            "Give the network's own weights, or say with --model which network these are for.",
         )
 
 

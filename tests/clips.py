@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ifrplus_cli.interpolate import LoadedModel
+from ifrplus_cli.device import Device
+from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, plan_network
 from ifrplus_cli.models import MODELS
 
 FFMPEG = shutil.which("ffmpeg") or "ffmpeg"
@@ -28,14 +29,21 @@ MOVING = "scroll=horizontal=0.04:vertical=0.02"  # every frame of the test pictu
 BEEP = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
 
 
-def blend(left: np.ndarray, right: np.ndarray, prior: np.ndarray, t: np.ndarray) -> np.ndarray:
+def blend(left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
     """A network that mixes both frames."""
     return (1 - t) * left + t * right
 
 
-def blend_model(network: Callable[..., Any] = blend) -> LoadedModel:
-    """A loaded model that needs no weights: ``network`` without a prior."""
-    return LoadedModel(replace(MODELS["lite"], uses_prior=False), network, Path("blend"), "0" * 64)
+def blend_model(
+    network: Callable[..., Any] = blend,
+    size: tuple[int, int] = (48, 64),
+    inputs: tuple[str, ...] = ("left", "right", "t"),
+    **options: Any,
+) -> LoadedModel:
+    """A loaded model that needs no weights: ``network`` on pictures of (height, width), with network options."""
+    spec = replace(MODELS["lite"], inputs=inputs)
+    plan = plan_network(spec, Device("CPU"), size, [Fraction(1, 2)], NetworkOptions(**options))
+    return LoadedModel(plan, network, Path("blend"), "0" * 64)
 
 
 def ffmpeg(*arguments: object) -> None:

@@ -31,7 +31,6 @@ from ifrplus_cli.bench import (
 )
 from ifrplus_cli.machine import Machine
 from ifrplus_cli.scene import moving_scene
-from ifrplus_cli.upsample import UpsampleOptions, tiles_for
 
 
 class FakeClock:
@@ -52,9 +51,8 @@ class FakeClock:
 
 def measure(clock: FakeClock, size: tuple[int, int], runs: int, said: list[str]) -> FrameTimes:
     left, right = moving_scene(*size, 2)
-    model = blend_model(clock.network)
-    tiles = tiles_for(*size, UpsampleOptions(), model.spec.multiple)
-    return measure_frame(model, tiles, (left, right), runs, say=said.append, clock=clock)
+    model = blend_model(clock.network, (size[1], size[0]))
+    return measure_frame(model, (left, right), runs, say=said.append, clock=clock)
 
 
 def test_the_first_frame_is_told_apart_and_the_others_by_their_median() -> None:
@@ -81,7 +79,7 @@ def test_the_generated_clip_is_a_film_with_motion(tmp_path: Path) -> None:
 
 def test_a_whole_run_is_told_by_stages(tmp_path: Path) -> None:
     said: list[str] = []
-    run = measure_pipeline(blend_model(), (97, 65), tmp_path, said.append)
+    run = measure_pipeline(blend_model(size=(66, 98)), (97, 65), tmp_path, said.append)
     assert (run.frames_in, run.frames_made) == (13, 12)
     assert list(run.stages) == ["decode", "colour", "flow and tiles", "network", "encode"]
     assert all(seconds > 0 for seconds in run.stages.values())
@@ -143,8 +141,8 @@ def test_options_reach_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     for arguments in ((), ("--size", "64x32", "--size", "32x64", "--runs", "2", "--device", "gpu", "--pipeline")):
         assert CliRunner().invoke(cli.app, ["bench", *arguments]).exit_code == 0
     assert given == [
-        BenchOptions("auto", "lite", ((448, 256), (1920, 1024)), 5, False),
-        BenchOptions("gpu", "lite", ((64, 32), (32, 64)), 2, True),
+        BenchOptions("auto", "auto", ((448, 256), (1920, 1024)), 5, False),
+        BenchOptions("gpu", "auto", ((64, 32), (32, 64)), 2, True),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from web import checkpoint, entry, protobuf_field
 
 from ifrplus_cli.checkpoint import NUMBERS, read_checkpoint
+from ifrplus_cli.device import choose_device
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.interpolate import load_model
+from ifrplus_cli.interpolate import load_model, plan_network
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.weights import load_weights, read_weights
 
@@ -59,21 +61,26 @@ def training_cell(mindspore: Any, network: Any) -> Any:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_checkpoint_of_a_training_run_gives_the_same_pictures(name: str, mindspore: Any, tmp_path: Path) -> None:
+    device = choose_device("CPU")
     spec = MODELS[name]
-    network = spec.build()
+    plan = plan_network(spec, device, (64, 64), [Fraction(1, 2)])
+    network = spec.build(plan.scales, plan.precision)
     own = {parameter.name for parameter in network.get_parameters()}
     rng = np.random.default_rng(1)
-    side = 2 * spec.multiple
-    left, right = (rng.random((1, 3, side, side), np.float32) for _ in range(2))
-    prior = rng.random((1, 4, side // 2, side // 2), np.float32)
-    half = np.full((1, 1, 1, 1), 0.5, np.float32)
-    expected = network(*map(mindspore.Tensor, (left, right, prior, half))).asnumpy()
+    values = {
+        "left": rng.random((1, 3, 64, 64), np.float32),
+        "right": rng.random((1, 3, 64, 64), np.float32),
+        "prior": rng.random((1, 4, 32, 32), np.float32),
+        "t": np.full((1, 1, 1, 1), 0.5, np.float32),
+    }
+    inputs = [values[name] for name in spec.inputs]
+    expected = network(*map(mindspore.Tensor, inputs)).asnumpy()
     cell = training_cell(mindspore, network)
     mindspore.save_checkpoint(cell, str(tmp_path / "w.ckpt"), append_dict={"epoch_num": 3, "note": "text"})
     stored = read_weights(tmp_path / "w.ckpt")
     assert len(stored) > 3 * len(own)
     assert not own & stored.keys()
-    made = load_model(name, tmp_path / "w.ckpt").network(left, right, prior, half)
+    made = load_model(plan, tmp_path / "w.ckpt").network(*inputs)
     np.testing.assert_array_equal(made, expected)
 
 

@@ -19,9 +19,10 @@ ROWS = (
     {"cli", "__main__"},
     {"console"},
     {"upsample", "bench", "download", "info", "devices", "verify"},
-    {"interpolate", "device", "models"},
+    {"interpolate"},
+    {"device", "models"},
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
-    | {"checkpoint", "machine", "rawvideo", "scene", "tiling", "timeline", "weights"},
+    | {"bisection", "checkpoint", "machine", "rawvideo", "scene", "tiling", "timeline", "weights"},
     {"media", "errors", "__init__"},
 )
 # Which files may import or start what.

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from clips import blend, blend_model
 
+from ifrplus_cli.device import Device
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.interpolate import Interpolator, load_model
-from ifrplus_cli.tiling import plan_tiles
+from ifrplus_cli.interpolate import Interpolator, NetworkOptions, NetworkPlan, load_model, plan_network
+from ifrplus_cli.models import MODELS
+from ifrplus_cli.timeline import Timeline
 
 HALF = [Fraction(1, 2)]
 
@@ -20,13 +24,14 @@ HALF = [Fraction(1, 2)]
 class WatchedBlend:
     """A blend that remembers the shapes it has seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: tuple[str, ...] = ("left", "right", "t")) -> None:
+        self.inputs = inputs
         self.shapes: list[tuple[tuple[int, ...], ...]] = []
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
         assert all(array.dtype == np.float32 for array in arrays)
         self.shapes.append(tuple(array.shape for array in arrays))
-        return blend(*arrays)
+        return blend(arrays[0], arrays[1], arrays[-1])
 
 
 def pictures(height: int, width: int, count: int = 2) -> list[np.ndarray]:
@@ -35,16 +40,19 @@ def pictures(height: int, width: int, count: int = 2) -> list[np.ndarray]:
 
 
 def interpolator(
-    height: int, width: int, network: object = blend, *, tile: tuple[int, int] | None = None, prior: bool = False
+    height: int,
+    width: int,
+    network: Callable[..., np.ndarray] = blend,
+    *,
+    tile: tuple[int, int] | str = "off",
+    inputs: tuple[str, ...] = ("left", "right", "t"),
 ) -> Interpolator:
-    model = blend_model(network)  # type: ignore[arg-type]
-    model = replace(model, spec=replace(model.spec, uses_prior=prior))
-    return Interpolator(model, plan_tiles(height, width, multiple=32, tile=tile, overlap=32))
+    return Interpolator(blend_model(network, (height, width), inputs, tile=tile, tile_overlap=32))
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (1, 1), (37, 101), (128, 128)])
-@pytest.mark.parametrize("tile", [None, (96, 96)], ids=["whole", "tiled"])
-def test_any_size_comes_back_as_it_would_untiled(height: int, width: int, tile: tuple[int, int] | None) -> None:
+@pytest.mark.parametrize("tile", ["off", (96, 96)], ids=["whole", "tiled"])
+def test_any_size_comes_back_as_it_would_untiled(height: int, width: int, tile: tuple[int, int] | str) -> None:
     left, right = pictures(height, width)
     made = interpolator(height, width, tile=tile)(left, right, [Fraction(1, 4)])
     assert len(made) == 1
@@ -61,18 +69,17 @@ def test_each_timestep_gets_its_picture_in_order() -> None:
     assert interpolator(32, 32)(left, right, []) == []
 
 
-@pytest.mark.parametrize(("height", "width", "tile"), [(50, 70, None), (200, 300, (96, 96)), (97, 33, (64, 64))])
-def test_the_network_sees_one_shape_for_the_whole_run(height: int, width: int, tile: tuple[int, int] | None) -> None:
+@pytest.mark.parametrize(("height", "width", "tile"), [(50, 70, "off"), (200, 300, (96, 96)), (97, 33, (64, 64))])
+def test_the_network_sees_one_shape_for_the_whole_run(height: int, width: int, tile: tuple[int, int] | str) -> None:
     network = WatchedBlend()
     made = interpolator(height, width, network, tile=tile)
     for _ in range(2):
         made(*pictures(height, width), [Fraction(1, 3), Fraction(2, 3)])
     assert len(set(network.shapes)) == 1
-    left, right, prior, t = network.shapes[0]
+    left, right, t = network.shapes[0]
     batch, _, tile_height, tile_width = left
     assert left == right
     assert tile_height % 32 == tile_width % 32 == 0
-    assert prior == (batch, 4, tile_height // 2, tile_width // 2)
     assert t == (batch, 1, 1, 1)
 
 
@@ -105,31 +112,103 @@ def test_the_prior_tells_where_to_look_in_both_frames(t: Fraction, backward: flo
 
     def look(left: np.ndarray, right: np.ndarray, prior: np.ndarray, step: np.ndarray) -> np.ndarray:
         seen.append(prior)
-        return blend(left, right, prior, step)
+        return blend(left, right, step)
 
     left, right = shifted(128, 192, 0), shifted(128, 192, 8)  # the picture moves 8 pixels to the left
-    interpolator(128, 192, look, prior=True)(left, right, [t])
+    interpolator(128, 192, look, inputs=("left", "right", "prior", "t"))(left, right, [t])
     middle = np.median(seen[0][0][:, 16:48, 24:72], axis=(1, 2))
     assert middle[0] == pytest.approx(backward, abs=0.5)
     assert middle[2] == pytest.approx(forward, abs=0.5)
     assert np.abs(middle[[1, 3]]).max() < 0.5
 
 
-def test_a_network_without_a_prior_gets_none() -> None:
-    seen: list[np.ndarray] = []
+def test_tiles_of_a_prior_fit_the_tiles_of_the_pictures() -> None:
+    network = WatchedBlend(("left", "right", "prior", "t"))
+    interpolator(200, 300, network, tile=(96, 96), inputs=network.inputs)(*pictures(200, 300), HALF)
+    left, _, prior, _ = network.shapes[0]
+    assert prior == (left[0], 4, left[2] // 2, left[3] // 2)
 
-    def look(left: np.ndarray, right: np.ndarray, prior: np.ndarray, t: np.ndarray) -> np.ndarray:
-        seen.append(prior)
-        return blend(left, right, prior, t)
 
-    interpolator(32, 64, look)(*pictures(32, 64), HALF)
-    assert not seen[0].any()
+class Midpoint:
+    """A network that only makes the midpoint, of pictures that say when they are; it remembers what it made."""
+
+    def __init__(self) -> None:
+        self.made: list[float] = []
+
+    def __call__(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        middle = (left + right) / 2
+        self.made.append(float(middle[0, 0, 0, 0]))
+        return middle
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_a_midpoint_network_makes_each_frame_of_a_gap_once(factor: int) -> None:
+    network = Midpoint()
+    left, right = (np.full((32, 32, 3), value, np.float32) for value in (0, 1))
+    steps = Timeline(Fraction(factor)).timesteps()
+    made = interpolator(32, 32, network, inputs=("left", "right"))(left, right, steps)
+    assert [float(picture[0, 0, 0]) for picture in made] == [float(t) for t in steps]
+    assert sorted(network.made) == [float(t) for t in steps]
+
+
+def plan(size: tuple[int, int], factor: Fraction | int = 2, **options: Any) -> NetworkPlan:
+    spec = replace(MODELS["lite"], inputs=("left", "right"), bytes_per_pixel=1000)
+    steps = Timeline(Fraction(factor)).timesteps()
+    return plan_network(spec, Device("CPU"), size, steps, NetworkOptions(**options))
+
+
+def test_a_midpoint_network_says_how_far_frames_are_off_their_time() -> None:
+    assert plan((64, 64), 4).notes == ()
+    assert "5.0%" in plan((64, 64), Fraction(5, 2)).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("free", "expected", "count"),
+    [(10e9, (1088, 1920), 1), (2.6e9, (608, 1920), 2), (1.2e9, (608, 1024), 4), (1e6, (384, 576), 16)],
+)
+def test_auto_tiles_are_the_largest_that_fit_the_free_memory(
+    free: float, expected: tuple[int, int], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ifrplus_cli.interpolate.free_memory", lambda device: int(free))
+    chosen = plan((1080, 1920))
+    assert (chosen.tiles.tile_size, chosen.tiles.count) == (expected, count)
+    height, width = expected
+    assert f"{width}x{height}" in chosen.reasons[0]
+    assert f"{free / 1e9:.1f} GB of free memory" in chosen.reasons[0]
+    assert chosen.batch == 1
+
+
+def test_small_tiles_share_what_memory_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ifrplus_cli.interpolate.free_memory", lambda device: int(1e9))
+    chosen = plan((1080, 1920), tile=(640, 384))
+    height, width = chosen.tiles.tile_size
+    assert 1 < chosen.batch < chosen.tiles.count
+    assert chosen.batch * height * width * 1000 <= 1e9
+
+
+def test_where_the_free_memory_is_unknown_the_published_size_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ifrplus_cli.interpolate.free_memory", lambda device: None)
+    assert plan((1024, 1920)).tiles.count == 1
+    assert plan((1080, 1920)).tiles.count == 2
+
+
+@pytest.mark.parametrize(("size", "scale"), [((720, 1280), 0.5), ((1920, 1080), 0.5), ((2160, 3840), 0.25)])
+def test_motion_is_sought_at_the_preset_for_the_size_or_as_told(size: tuple[int, int], scale: float) -> None:
+    assert plan(size).scales.flow == scale
+    assert plan(size, flow_scale=1.0).scales.flow == 1
+
+
+def test_a_precision_that_the_network_lacks_is_refused() -> None:
+    with pytest.raises(ModelError) as refused:
+        plan((64, 64), precision="fp16")
+    assert "fp16" in refused.value.message
+    assert refused.value.hint
 
 
 @pytest.mark.parametrize("weights", [None, Path("/nonexistent/w.safetensors")])
 def test_missing_weights_are_named(weights: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ifrplus_cli.interpolate.find_weights", lambda name: None)
     with pytest.raises(ModelError) as missing:
-        load_model("lite", weights)
+        load_model(plan((64, 64)), weights)
     assert (str(weights) if weights else "lite") in missing.value.message
     assert "--weights" in missing.value.hint

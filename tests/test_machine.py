@@ -134,3 +134,17 @@ def test_facts_are_those_that_the_files_tell(line: str, make: Make) -> None:
 
 def test_a_machine_that_tells_nothing_has_few_facts(make: Make) -> None:
     assert set(make().facts()) == {"processor", "cores"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(None, 8_000_000 * 1024), ("max", 8_000_000 * 1024), ("3000000000", 2_000_000_000)]
+)
+def test_free_memory_is_the_system_s_or_the_container_s(limit: str | None, expected: int, make: Make) -> None:
+    files = {"proc/meminfo": "MemTotal: 16000000 kB\nMemFree:     100 kB\nMemAvailable:  8000000 kB\n"}
+    if limit is not None:
+        files |= {"sys/fs/cgroup/memory.max": f"{limit}\n", "sys/fs/cgroup/memory.current": "1000000000\n"}
+    assert make(told=files).free_memory() == expected
+
+
+def test_free_memory_is_unknown_where_the_system_does_not_tell(make: Make) -> None:
+    assert make().free_memory() is None

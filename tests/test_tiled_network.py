@@ -13,22 +13,17 @@ import pytest
 
 from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.device import choose_device
-from ifrplus_cli.interpolate import Interpolator, LoadedModel, load_model
+from ifrplus_cli.device import Device, choose_device
+from ifrplus_cli.interpolate import Interpolator, NetworkOptions, load_model, plan_network
 from ifrplus_cli.media import Image
+from ifrplus_cli.models import MODELS
 from ifrplus_cli.probe import probe
-from ifrplus_cli.tiling import plan_tiles
 
 CODE = 1 / 255
+HALF = Fraction(1, 2)
 FIRST = 60
 GAP = 2  # source frames between the two shown to the network: twice the motion
 OVERLAP = 64
-
-
-@pytest.fixture(scope="module")
-def model() -> LoadedModel:
-    choose_device("CPU")
-    return load_model("lite")
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +37,11 @@ def moving_pair() -> tuple[Image, Image]:
     return frames[FIRST], frames[FIRST + GAP]
 
 
-def make(model: LoadedModel, pair: tuple[Image, Image], tile: tuple[int, int] | None) -> tuple[Image, list[int]]:
-    height, width = pair[0].shape[:2]
-    plan = plan_tiles(height, width, multiple=model.spec.multiple, tile=tile, overlap=OVERLAP)
-    return Interpolator(model, plan)(*pair, [Fraction(1, 2)])[0], list(plan.columns.origins[1:])
+def make(pair: tuple[Image, Image], tile: tuple[int, int] | str) -> tuple[Image, list[int]]:
+    choose_device("CPU")
+    options = NetworkOptions(tile=tile, tile_overlap=OVERLAP)
+    plan = plan_network(MODELS["lite"], Device("CPU"), pair[0].shape[:2], [HALF], options)
+    return Interpolator(load_model(plan))(*pair, [HALF])[0], list(plan.tiles.columns.origins[1:])
 
 
 def test_the_pair_has_large_motion(moving_pair: tuple[Image, Image]) -> None:
@@ -57,11 +53,9 @@ def test_the_pair_has_large_motion(moving_pair: tuple[Image, Image]) -> None:
 
 
 @pytest.mark.parametrize("tile", [(256, 288), (320, 192)])
-def test_tiles_agree_with_the_whole_and_leave_no_seam(
-    model: LoadedModel, moving_pair: tuple[Image, Image], tile: tuple[int, int]
-) -> None:
-    whole, _ = make(model, moving_pair, None)
-    tiled, seams = make(model, moving_pair, tile)
+def test_tiles_agree_with_the_whole_and_leave_no_seam(moving_pair: tuple[Image, Image], tile: tuple[int, int]) -> None:
+    whole, _ = make(moving_pair, "off")
+    tiled, seams = make(moving_pair, tile)
     assert seams
     assert np.abs(tiled - whole).mean() < CODE
 
@@ -74,11 +68,11 @@ def test_tiles_agree_with_the_whole_and_leave_no_seam(
             assert step(tiled, column) - step(whole, column) < max(*near, 0) + CODE / 2
 
 
-def test_a_still_overlay_over_moving_footage_stays(model: LoadedModel, moving_pair: tuple[Image, Image]) -> None:
+def test_a_still_overlay_over_moving_footage_stays(moving_pair: tuple[Image, Image]) -> None:
     left, right = (image.copy() for image in moving_pair)
     for image in (left, right):
         cv2.putText(image, "00:12:34", (40, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (1, 1, 1), 3)
         image[200:240, 400:600] = 0.1
-    made, _ = make(model, (left, right), None)
+    made, _ = make((left, right), "off")
     error = np.mean((made[208:232, 408:592].clip(0, 1) - left[208:232, 408:592]) ** 2)
     assert -10 * np.log10(error + 1e-12) > 40

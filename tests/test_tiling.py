@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ifrplus_cli.errors import IfrplusError
-from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tile, plan_tiles
+from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
 
 
 @st.composite
@@ -101,25 +101,28 @@ def test_a_single_tile_that_fits_is_not_copied() -> None:
 
 
 def test_full_hd_is_shared_evenly_by_two_tiles() -> None:
-    plan = plan_tiles(1080, 1920, multiple=32, tile=auto_tile(1080, 1920), overlap=DEFAULT_OVERLAP)
+    plan = plan_tiles(1080, 1920, multiple=32, tile=(1920, 1024), overlap=DEFAULT_OVERLAP)
     assert plan.origins == ((0, 0), (480, 0))
     assert plan.tile_size == (608, 1920)
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "expected"),
+    ("height", "width", "first"),
     [
         (1024, 1920, None),
         (1920, 1024, None),
-        (1080, 1920, (1920, 1024)),
-        (1920, 1080, (1024, 1920)),
+        (1080, 1920, None),
+        (1920, 1080, None),
         (2160, 3840, (1920, 1024)),
+        (3840, 2160, (1024, 1920)),
     ],
 )
-def test_auto_tile_keeps_frames_up_to_1920x1024_whole(
-    height: int, width: int, expected: tuple[int, int] | None
-) -> None:
-    assert auto_tile(height, width) == expected
+def test_frames_up_to_full_hd_are_best_run_whole(height: int, width: int, first: tuple[int, int] | None) -> None:
+    tiles = list(auto_tiles(height, width))
+    assert tiles[0] == first
+    areas = [tile[0] * tile[1] for tile in tiles if tile]
+    assert areas == sorted(areas, reverse=True)
+    assert all((tile[0] > tile[1]) == (width > height) for tile in tiles if tile)
 
 
 def test_half_resolution_maps_are_split_at_the_same_places() -> None:

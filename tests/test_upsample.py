@@ -32,7 +32,6 @@ from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, OutputError
-from ifrplus_cli.interpolate import LoadedModel
 from ifrplus_cli.probe import probe
 from ifrplus_cli.upsample import Progress, Summary, UpsampleOptions, plan_job, run_job
 
@@ -51,13 +50,13 @@ def upsample(
     factor: Fraction | int = 2,
     *,
     encode: EncodeOptions = LOSSLESS,
-    model: LoadedModel | None = None,
+    network: Callable[..., object] = blend,
     progress: Callable[[Progress], None] = lambda _: None,
     **options: object,
 ) -> Summary:
     wanted = UpsampleOptions(factor=Fraction(factor), encode=encode, **options)  # type: ignore[arg-type]
-    job = plan_job(probe(source), output, wanted, model_multiple=32)
-    return run_job(job, model or blend_model(), progress)
+    job = plan_job(probe(source), output, wanted)
+    return run_job(job, blend_model(network, (job.encode.height, job.encode.width)), progress)
 
 
 def expected_times(times: list[Fraction], last_duration: Fraction, factor: Fraction) -> list[Fraction]:
@@ -343,9 +342,9 @@ class CountingBlend:
     def __init__(self) -> None:
         self.timesteps: list[float] = []
 
-    def __call__(self, left: np.ndarray, right: np.ndarray, prior: np.ndarray, t: np.ndarray) -> np.ndarray:
+    def __call__(self, left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
         self.timesteps.append(float(t[0, 0, 0, 0]))
-        return blend(left, right, prior, t)
+        return blend(left, right, t)
 
 
 @pytest.fixture(scope="module")
@@ -361,7 +360,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_cuts_are_held_and_equal_neighbours_are_not_sent_through_the_network(scenes: Path, tmp_path: Path) -> None:
     network = CountingBlend()
-    summary = upsample(scenes, tmp_path / "film.mkv", encode=FFV1, model=blend_model(network))
+    summary = upsample(scenes, tmp_path / "film.mkv", encode=FFV1, network=network)
     assert summary.pairs == {"motion": 3, "cut": 1, "duplicate": 1}
     assert (summary.frames_made, len(network.timesteps)) == (3, 3)
     source, film = frame_hashes(scenes, "yuv420p"), frame_hashes(tmp_path / "film.mkv", "yuv420p")
@@ -372,7 +371,7 @@ def test_cuts_are_held_and_equal_neighbours_are_not_sent_through_the_network(sce
 
 def test_without_cut_detection_only_equal_neighbours_are_held(scenes: Path, tmp_path: Path) -> None:
     network = CountingBlend()
-    summary = upsample(scenes, tmp_path / "film.mkv", encode=FFV1, model=blend_model(network), cut_threshold=None)
+    summary = upsample(scenes, tmp_path / "film.mkv", encode=FFV1, network=network, cut_threshold=None)
     assert summary.pairs == {"motion": 4, "cut": 0, "duplicate": 1}
     assert len(network.timesteps) == 4
 
@@ -380,7 +379,7 @@ def test_without_cut_detection_only_equal_neighbours_are_held(scenes: Path, tmp_
 @pytest.mark.parametrize("factor", [2, 4])
 def test_a_cut_can_be_blended(factor: int, scenes: Path, tmp_path: Path) -> None:
     network = CountingBlend()
-    options = {"encode": FFV1, "model": blend_model(network), "cut_fill": "blend"}
+    options = {"encode": FFV1, "network": network, "cut_fill": "blend"}
     upsample(scenes, tmp_path / "film.mkv", factor, **options)  # type: ignore[arg-type]
     assert len(network.timesteps) == 3 * (factor - 1)
     film = planes_of(tmp_path / "film.mkv")[2 * factor : 3 * factor + 1]
@@ -392,7 +391,7 @@ def test_a_cut_can_be_blended(factor: int, scenes: Path, tmp_path: Path) -> None
 
 def test_the_network_is_asked_for_the_timesteps_between(clip: Path, tmp_path: Path) -> None:
     network = CountingBlend()
-    upsample(clip, tmp_path / "film.mkv", Fraction(5, 2), encode=FFV1, model=blend_model(network))
+    upsample(clip, tmp_path / "film.mkv", Fraction(5, 2), encode=FFV1, network=network)
     assert network.timesteps == pytest.approx([0.4, 0.8, 0.2, 0.6] * 2 + [0.4, 0.8], abs=1e-6)
 
 
@@ -479,7 +478,7 @@ def test_a_slow_encoder_holds_back_network_and_decoder(
             timer.start()
         return network(*arrays)
 
-    upsample(long_clip, tmp_path / "film.mkv", encode=FFV1, model=blend_model(watched))
+    upsample(long_clip, tmp_path / "film.mkv", encode=FFV1, network=watched)
     assert len(network.timesteps) == 119
     assert made_before[0] < 20  # all 119 would not have taken as long
 
@@ -500,7 +499,7 @@ class BrokenNetwork:
 @pytest.mark.parametrize("fault", [RuntimeError("no memory"), IfrplusError("The network failed."), KeyboardInterrupt()])
 def test_a_failing_network_ends_the_run_with_its_fault(fault: BaseException, long_clip: Path, tmp_path: Path) -> None:
     with pytest.raises(type(fault)) as raised:
-        upsample(long_clip, tmp_path / "film.mkv", encode=FFV1, model=blend_model(BrokenNetwork(fault)))
+        upsample(long_clip, tmp_path / "film.mkv", encode=FFV1, network=BrokenNetwork(fault))
     assert raised.value is fault
     assert not (tmp_path / "film.mkv").exists()
 

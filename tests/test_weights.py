@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from ifrplus_cli import weights
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.models import MODELS
+from ifrplus_cli.models import MODELS, Scales
 from ifrplus_cli.weights import (
     MANIFEST,
     TRAINING_STATE,
@@ -158,7 +158,7 @@ def test_what_is_of_another_network_stays_to_be_refused(stored: list[str], left:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_no_parameter_of_a_network_is_taken_for_training_state(name: str) -> None:
-    cell = MODELS[name].build()
+    cell = MODELS[name].build(Scales(1), "fp32")
     assert not [name for name, _ in cell.parameters_and_names() if TRAINING_STATE.fullmatch(name)]
 
 

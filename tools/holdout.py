@@ -66,9 +66,16 @@ class HoldOut:
 
 @dataclass(frozen=True)
 class Score:
-    """What a method reached on a clip: mean PSNR in decibels, and the seconds that it took."""
+    """What a method reached on a clip, or on average.
+
+    Attributes:
+        psnr: mean of its made frames, in decibels.
+        psnr_at: the same for each timestep alone.
+        seconds: that it took.
+    """
 
     psnr: float
+    psnr_at: dict[float, float]
     seconds: float
 
 
@@ -160,8 +167,12 @@ def _score(clip: HoldOut, method: Callable[[HoldOut], list[Picture]]) -> Score:
     started = time.perf_counter()
     made = method(clip)
     seconds = time.perf_counter() - started
-    truth = [clip.truth[index] for index in clip.dropped]
-    return Score(fmean(psnr(picture, true) for picture, true in zip(made, truth, strict=True)), seconds)
+    found = [
+        (clip.between(index)[2], psnr(picture, clip.truth[index]))
+        for index, picture in zip(clip.dropped, made, strict=True)
+    ]
+    by_timestep = {t: fmean(value for at, value in found if at == t) for t in sorted({at for at, _ in found})}
+    return Score(fmean(value for _, value in found), by_timestep, seconds)
 
 
 def _mix(left: Picture, right: Picture, timestep: float) -> Picture:
@@ -198,6 +209,9 @@ def _table(scores: dict[str, dict[str, Score]], methods: list[str]) -> str:
     rows += [(clip, *(f"{score[name].psnr:.2f}" for name in methods)) for clip, score in scores.items()]
     means = _means(scores, methods)
     rows.append(("mean PSNR, dB", *(f"{means[name].psnr:.2f}" for name in methods)))
+    timesteps = means[methods[0]].psnr_at
+    for t in timesteps if len(timesteps) > 1 else ():
+        rows.append((f"at {t:g}", *(f"{means[name].psnr_at[t]:.2f}" for name in methods)))
     rows.append(("mean seconds", *(f"{means[name].seconds:.2f}" for name in methods)))
     label = max(len(row[0]) for row in rows)
     return "\n".join(f"{row[0]:{label}}" + "".join(f"{cell:>14}" for cell in row[1:]) for row in rows)
@@ -206,7 +220,8 @@ def _table(scores: dict[str, dict[str, Score]], methods: list[str]) -> str:
 def _means(scores: dict[str, dict[str, Score]], methods: list[str]) -> dict[str, Score]:
     def mean(name: str) -> Score:
         of_clips = [score[name] for score in scores.values()]
-        return Score(fmean(score.psnr for score in of_clips), fmean(score.seconds for score in of_clips))
+        by_timestep = {t: fmean(score.psnr_at[t] for score in of_clips) for t in of_clips[0].psnr_at}
+        return Score(fmean(score.psnr for score in of_clips), by_timestep, fmean(score.seconds for score in of_clips))
 
     return {name: mean(name) for name in methods}
 

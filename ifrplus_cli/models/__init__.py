@@ -11,34 +11,92 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Scales:
+    """Sizes at which parts of the work are done, against the picture.
+
+    Attributes:
+        flow: where motion is sought, 1 to 1/8.
+        refiner: where the full network's refiner works, 1 or 1/2.
+    """
+
+    flow: float
+    refiner: float = 1.0
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """Facts about a network.
 
     Attributes:
         name: what ``--model`` calls it.
-        multiple: heights and widths it takes are multiples of this.
-        any_timestep: False for a network that only makes the midpoint.
-        uses_prior: whether it starts from the classical flow of ``prior.py``.
         weights: name of its weights in the manifest of ``weights.py``.
-        build: makes the network, parameters not yet loaded. Its ``construct(left, right, prior, t)`` takes
-            float32 tensors (N, 3, H, W) RGB in 0..1 twice, (N, 4, H/2, W/2) and (N, 1, 1, 1), and returns
-            (N, 3, H, W).
+        inputs: what its ``construct`` takes, in order, out of ``left`` and ``right``, float32 (N, 3, H, W) RGB in 0..1,
+            ``prior``, (N, 4, H/2, W/2) flow of ``prior.py``, and ``t``, (N, 1, 1, 1). It returns (N, 3, H, W).
+        presets: scales for pictures whose shorter side is at most so many pixels; the last are for all larger ones.
+        multiple: heights and widths it takes are multiples of this.
+        build: makes the network for some scales and a precision, parameters not yet loaded.
+        precisions: ``fp32``, and ``fp16`` where it can.
+        bytes_per_pixel: memory that it needs for each pixel of a picture, measured on CPU.
     """
 
     name: str
-    multiple: int
-    any_timestep: bool
-    uses_prior: bool
     weights: str
-    build: Callable[[], nn.Cell]
+    inputs: tuple[str, ...]
+    presets: tuple[tuple[int, Scales], ...]
+    multiple: Callable[[Scales], int]
+    build: Callable[[Scales, str], nn.Cell]
+    precisions: tuple[str, ...]
+    bytes_per_pixel: int
+
+    @property
+    def uses_prior(self) -> bool:
+        """Whether it starts from the classical flow of ``prior.py``."""
+        return "prior" in self.inputs
+
+    @property
+    def any_timestep(self) -> bool:
+        """False for a network that only makes the midpoint."""
+        return "t" in self.inputs
+
+    def scales(self, height: int, width: int) -> Scales:
+        """The preset for pictures of this size."""
+        fitting = (scales for largest, scales in self.presets if min(height, width) <= largest)
+        return next(fitting, self.presets[-1][1])
 
 
-def _build_lite() -> nn.Cell:
+def _build_lite(scales: Scales, precision: str) -> nn.Cell:
     from ifrplus_cli.models.lite import Lite
 
     return Lite()
 
 
+def _build_ifrplus(scales: Scales, precision: str) -> nn.Cell:
+    import mindspore
+
+    from ifrplus_cli.models.ifrplus import IfrPlus
+
+    return IfrPlus(scales.flow, scales.refiner, mindspore.float16 if precision == "fp16" else mindspore.float32)
+
+
 MODELS: dict[str, ModelSpec] = {
-    "lite": ModelSpec("lite", 32, any_timestep=True, uses_prior=True, weights="lite", build=_build_lite),
+    "lite": ModelSpec(
+        name="lite",
+        weights="lite",
+        inputs=("left", "right", "prior", "t"),
+        presets=((1200, Scales(1 / 2)), (2400, Scales(1 / 4)), (4800, Scales(1 / 8))),
+        multiple=lambda _: 32,
+        build=_build_lite,
+        precisions=("fp32",),
+        bytes_per_pixel=1100,
+    ),
+    "ifrplus": ModelSpec(
+        name="ifrplus",
+        weights="ifrplus",
+        inputs=("left", "right"),
+        presets=((576, Scales(1)), (1200, Scales(1 / 4)), (2400, Scales(1 / 8, 1 / 2))),
+        multiple=lambda scales: max(round(16 / scales.flow), round(4 / scales.refiner)),
+        build=_build_ifrplus,
+        precisions=("fp32", "fp16"),
+        bytes_per_pixel=5000,
+    ),
 }
