@@ -1,7 +1,7 @@
-"""Building blocks of the IFR+ network: ConvNeXt V2 encoder, deformable residual block and GridNet.
+"""Building blocks of the IFR+ network: ConvNeXt V2 encoders, residual block with deformable convolutions, GridNet.
 
-Every layer takes and returns (N, C, H, W). Statistics (layer and response normalisation, channel attention), flows and
-sampling positions are float32 whatever the convolutions are.
+Layers take and return (N, C, H, W), of one type. What is averaged over channels or pixels, and where samples are taken,
+is float32 even if that type is float16.
 """
 
 from __future__ import annotations
@@ -147,8 +147,8 @@ class Adapter(nn.Cell):
 
     def construct(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         adapted = ()
-        for layer, level in zip(self.conv, levels):
-            adapted += (layer(level),)
+        for number in range(len(levels)):
+            adapted += (self.conv[number](levels[number]),)
         return adapted
 
 
@@ -168,30 +168,32 @@ class ChannelAttention(nn.Cell):
 
 
 class DeformableConv(nn.Cell):
-    """Modulated deformable 3x3 convolution that predicts its own offsets (DCNv2, arXiv 1811.11168), 4 groups."""
+    """Modulated deformable 3x3 convolution, offsets and masks predicted from its input (arXiv 1811.11168)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int = 4) -> None:
         super().__init__()
+        self.sizes = (groups * 18, groups * 9)
+        self.groups = groups
         self.weight = Parameter(initializer(HeUniform(), (channels, channels, 3, 3)))
         self.bias = Parameter(np.zeros(channels, np.float32))
-        self.conv_offset = conv(channels, 4 * 27)
+        self.conv_offset = conv(channels, groups * 27)
 
     def construct(self, x: Tensor) -> Tensor:
-        weights = ops.split(self.conv_offset.weight, (4 * 18, 4 * 9))
-        biases = ops.split(self.conv_offset.bias, (4 * 18, 4 * 9))
-        filters = tap_filters(weights[0], weights[1], 4)
-        return deform(x, x, None, filters, tap_filters(biases[0], biases[1], 4), self.weight, self.bias)
+        offset, mask = ops.split(self.conv_offset.weight, self.sizes)
+        kernels = tap_filters(offset, mask, self.groups)
+        offset, mask = ops.split(self.conv_offset.bias, self.sizes)
+        return deform(x, x, None, kernels, tap_filters(offset, mask, self.groups), self.weight, self.bias)
 
 
 def tap_filters(offset: Tensor, mask: Tensor, groups: int) -> tuple[Tensor, ...]:
-    """Filters that predict offsets and masks, sorted for ``deform``.
+    """Kernels, or biases, of the convolutions that predict offsets and masks, sorted for ``deform``.
 
     Args:
-        offset: (groups * 18, ...), for each group and tap y and x.
+        offset: (groups * 18, ...), for each group and tap y, then x.
         mask: (groups * 9, ...), for each group and tap.
 
     Returns:
-        For each group (27, ...): x of its nine taps, y of them, then masks.
+        For each group (27, ...): x of the nine taps, y of them, masks of them.
     """
     rest = offset.shape[1:]
     down, right = ops.unstack(offset.reshape(groups, 9, 2, *rest), 2)
@@ -202,38 +204,40 @@ def deform(
     x: Tensor,
     guide: Tensor,
     flow: Tensor | None,
-    filters: tuple[Tensor, ...],
+    kernels: tuple[Tensor, ...],
     biases: tuple[Tensor, ...],
     weight: Tensor,
     bias: Tensor,
 ) -> Tensor:
-    """Modulated deformable 3x3 convolution in groups of channels, each with offsets of its own.
-
-    One group comes after the other, since the offsets of all of them fill gigabytes at large sizes.
+    """Modulated deformable 3x3 convolution, each group of channels with offsets and masks of its own.
 
     Args:
         x: (N, C, H, W).
-        guide: (N, G, H, W) that offsets and masks are predicted from.
-        flow: (N, 2, H, W) float32, added to the offsets of every tap; None for nothing.
-        filters, biases: (27, G, 3, 3) and (27,) for each group, from ``tap_filters``.
-        weight, bias: (O, C, 3, 3) and (O,) of the convolution.
+        guide: (N, G, H, W), what offsets and masks are predicted from.
+        flow: (N, 2, H, W) float32, added to the offsets of every tap; or None.
+        kernels, biases: of that prediction, (27, G, 3, 3) and (27,) for each group, as ``tap_filters`` sorts them.
+        weight, bias: (O, C, 3, 3) and (O,), of the convolution itself.
 
     Returns:
         (N, O, H, W), of the type of ``x``.
     """
-    size = x.shape[1] // len(filters)
+    size = x.shape[1] // len(kernels)
     parts = ops.split(x, size, 1)
     weights = ops.split(weight.astype(x.dtype), size, 1)
-    out = x
-    for number in range(len(filters)):
-        taps = ops.conv2d(guide, filters[number].astype(x.dtype), biases[number].astype(x.dtype), padding=1, pad_mode="pad")
-        right, down, mask = ops.split(taps.astype(ms.float32), 9, 1)
+    total = None
+    for group in range(len(kernels)):
+        kernel, shift = kernels[group].astype(x.dtype), biases[group].astype(x.dtype)
+        taps = ops.conv2d(guide, kernel, shift, padding=1, pad_mode="pad").astype(ms.float32)
+        right, down, mask = ops.split(taps, 9, 1)
         if flow is not None:
-            right = right + ops.tile(flow[:, :1], (1, 9, 1, 1))
-            down = down + ops.tile(flow[:, 1:], (1, 9, 1, 1))
-        part = deformable_conv(parts[number], right, down, ops.sigmoid(mask), weights[number])
-        out = part if number == 0 else out + part
-    return ops.bias_add(out, bias.astype(x.dtype))
+            across, along = ops.split(flow, 1, 1)
+            right = right + ops.tile(across, (1, 9, 1, 1))
+            down = down + ops.tile(along, (1, 9, 1, 1))
+        part = deformable_conv(parts[group], right, down, ops.sigmoid(mask), weights[group])
+        total = part if total is None else total + part
+        # The next group waits, since the offsets of all would fill gigabytes at large sizes.
+        guide = ops.depend(guide, total)
+    return ops.bias_add(total, bias.astype(x.dtype))
 
 
 class SideBlock(nn.SequentialCell):

@@ -1,7 +1,8 @@
 """The IFR+ network: the frame half-way between two frames.
 
-IFRNet (arXiv 2205.14620) with a ConvNeXt V2 encoder, five flows a direction that are fused, and a refiner that samples
-both frames' features by flow-guided deformable convolutions.
+IFRNet (arXiv 2205.14620) with a ConvNeXt V2 encoder, five flows to each frame instead of one, and a refiner that
+samples features of both frames by flow-guided deformable convolutions. Pairs are kept as batches of 2N, left and right
+in turn, so that (2N, C, h, w) and (N, 2C, h, w) are the same numbers in the same order.
 """
 
 from __future__ import annotations
@@ -22,33 +23,39 @@ from ifrplus_cli.models.blocks import (
     deform,
     tap_filters,
 )
-from ifrplus_cli.models.ops import enlarge, resize, scale_channels, warp
+from ifrplus_cli.models.ops import enlarge, joined, rescale, scale_channels, warp, warp_both
 
-MEAN = (0.485, 0.456, 0.406)
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet, red, green, blue
 DEVIATION = (0.229, 0.224, 0.225)
-FLOWS = 5  # of each direction, fused at full resolution
-WIDTHS = (64, 96, 144, 192)  # of the features at 1/2 to 1/16
-REFINER_WIDTHS = (24, 48, 96)  # at 1/1 to 1/4
-GROUPS = 8  # of the refiner's deformable convolutions
+GAIN = tuple(1 / deviation for deviation in DEVIATION)
+SHIFT = tuple(-mean / deviation for mean, deviation in zip(MEAN, DEVIATION, strict=True))
+FLOWS = 5  # to each frame, at full size
+WIDTHS = (64, 96, 144, 192)  # channels of the features at 1/2, 1/4, 1/8 and 1/16
+REFINER_WIDTHS = (24, 48, 96)  # of the refiner's at 1/1, 1/2 and 1/4
+GROUPS = 8  # of channels in the refiner's deformable convolutions
 
 
 class IfrPlus(nn.Cell):
-    """The network as a user sees it."""
+    """The network as an application sees it; training sees its ``generator``.
+
+    The published checkpoint has that word in the names of all parameters.
+    """
 
     def __init__(self, flow_scale: float = 1.0, refiner_scale: float = 1.0, dtype: ms.Type = ms.float32) -> None:
         """Make the network with fresh weights.
 
         Args:
-            flow_scale: at which the flow is estimated; 1, 0.5, 0.25 or 0.125.
-            refiner_scale: at which the refiner works; 1 or 0.5.
-            dtype: of the convolutions; float32 or float16. Parameters, statistics, flows and positions are float32.
+            flow_scale: size at which the flow is estimated, against the picture's: 1, 0.5, 0.25 or 0.125.
+            refiner_scale: size at which the refiner works: 1 or 0.5.
+            dtype: of the convolutions and their inputs, float32 or float16. Statistics, flows, positions and the
+                parameters as they are stored are float32.
         """
         super().__init__()
         self.generator = Generator(flow_scale, refiner_scale)
         if dtype == ms.float16:
             for _, cell in self.cells_and_names():
                 if isinstance(cell, nn.Conv2d | nn.Conv2dTranspose):
-                    cell.to_float(ms.float16)
+                    cell.to_float(dtype)
 
     def construct(self, left: Tensor, right: Tensor) -> Tensor:
         """(N, 3, H, W) float32 RGB in 0..1 twice to the frame half-way, the same."""
@@ -56,7 +63,7 @@ class IfrPlus(nn.Cell):
 
 
 class Generator(nn.Cell):
-    """All of the network but the clipping."""
+    """Frame and flows, not clipped."""
 
     def __init__(self, flow_scale: float, refiner_scale: float) -> None:
         super().__init__()
@@ -74,35 +81,31 @@ class Generator(nn.Cell):
         self.refiner = Refiner()
 
     def construct(self, left: Tensor, right: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Makes the frame half-way and the flows to both frames.
+        """Makes the frame half-way and its flows to both frames.
 
         Args:
-            left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 16 / flow_scale and
+            left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 16 / flow_scale and of
                 4 / refiner_scale.
 
         Returns:
-            (N, 3, H, W) float32, not clipped, and four flows (N, 4, h, w), finest first: x and y to left, then to right,
-            in pixels of their own size. That is H x W for the first, and with flow_scale 1/2, 1/4 and 1/8 of it for
-            the others.
+            (N, 3, H, W) float32, nominally 0..1, and four flows (N, 4, h, w) float32, finest first: x and y to left,
+            then to right, in pixels of their own size. That is H x W for the first, the mean of five, and 1/2, 1/4
+            and 1/8 of flow_scale times H x W for the others.
         """
-        images = ops.stack((left, right), 1).reshape(-1, *left.shape[1:])
-        images = normalise(images)
+        n, _, height, width = left.shape
+        images = normalise(ops.stack((left, right), 1).reshape(2 * n, 3, height, width))
         flows, mask, residual, coarser = self.estimate(images)
         fused = self.fuse(images, flows, mask, residual)
-        n, _, height, width = left.shape
-        flow = flows.reshape(n, 2, FLOWS, 2, height, width).mean(2).reshape(n, 4, height, width)
-        made = fused + self.correction(images, fused, flow)
+        flow = flows.reshape(2 * n, FLOWS, 2, height, width).mean(1).reshape(n, 4, height, width)
+        made = fused + self.correct(images, fused, flow)
         return denormalise(made), (flow, *coarser)
 
     def estimate(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
-        """Flows, coarse to fine.
-
-        Args:
-            images: (2N, 3, H, W), normalised, the two of a pair one after the other.
+        """Estimates flows coarse to fine from normalised images (2N, 3, H, W).
 
         Returns:
-            At full size flows (N, 2 * FLOWS * 2, H, W), mask (N, FLOWS, H, W) and residual (N, FLOWS * 3, H, W); then
-            the three coarser flows (N, 4, h, w).
+            Flows (N, 2 * FLOWS * 2, H, W), mask (N, FLOWS, H, W) and residual (N, FLOWS * 3, H, W), then the three
+            coarser flows (N, 4, h, w); all float32.
         """
         features = self.adapter(self.encoder(rescale(images, self.flow_scale)))
 
@@ -113,41 +116,42 @@ class Generator(nn.Cell):
 
         out = self.decoder3(ops.cat((hidden, joined(warp_both(features[2], flow4))), 1))
         change, up, hidden = ops.split(out, (4, 6, 96), 1)
-        flow3 = next_flow(flow4, change, up)
+        flow3 = finer_flow(flow4, change, up)
 
         out = self.decoder2(ops.cat((hidden, joined(warp_both(features[1], flow3))), 1))
         change, up, hidden = ops.split(out, (4, 6, 64), 1)
-        flow2 = next_flow(flow3, change, up)
+        flow2 = finer_flow(flow3, change, up)
 
         out = self.decoder1(ops.cat((hidden, joined(warp_both(features[0], flow2))), 1))
         change, up, mask, residual = ops.split(out, (FLOWS * 4, FLOWS * 6, FLOWS, FLOWS * 3), 1)
-        flow1 = rescale(next_flow(flow2, change, up), 1 / self.flow_scale) / self.flow_scale
+        flows = rescale(finer_flow(flow2, change, up), 1 / self.flow_scale) / self.flow_scale
         mask = rescale(mask.astype(ms.float32), 1 / self.flow_scale)
         residual = rescale(residual.astype(ms.float32), 1 / self.flow_scale)
-        return flow1, mask, residual, (flow2, flow3, flow4)
+        return flows, mask, residual, (flow2, flow3, flow4)
 
     def fuse(self, images: Tensor, flows: Tensor, mask: Tensor, residual: Tensor) -> Tensor:
-        """Blends the frames as warped by each of the flows, then the blends: (N, 3, H, W)."""
+        """Blends the images as each pair of flows warps them, then the blends: (N, 3, H, W) float32."""
         n, _, height, width = residual.shape
-        copies = ops.repeat_interleave(images, FLOWS, 0)
-        warped = warp_both(copies, flows).reshape(n, 2, FLOWS * 3, height, width)
-        left, right = ops.unstack(warped, 1)
+        warped = warp_both(ops.repeat_interleave(images, FLOWS, 0), flows)
+        left, right = ops.unstack(warped.reshape(n, 2, FLOWS * 3, height, width), 1)
         share = ops.repeat_interleave(ops.sigmoid(mask), 3, 1)
         blends = right + share * (left - right) + residual
         mean = blends.reshape(n, FLOWS, 3, height, width).mean(1)
         return mean + self.comb_block(blends).astype(ms.float32)
 
-    def correction(self, images: Tensor, fused: Tensor, flow: Tensor) -> Tensor:
+    def correct(self, images: Tensor, fused: Tensor, flow: Tensor) -> Tensor:
         """What the refiner adds to the fused frame: (N, 3, H, W) float32."""
-        scale = self.refiner_scale
         n, _, height, width = fused.shape
         left, right = ops.unstack(images.reshape(n, 2, 3, height, width), 1)
-        lefts, rights, targets = self.pyramid(left), self.pyramid(right), self.pyramid(fused)
-        change = self.refiner(lefts, rights, targets, rescale(flow, scale) * scale)
-        return rescale(change.astype(ms.float32), 1 / scale)
+        # One image after the other: their features are the largest tensors of the network.
+        targets = self.pyramid(fused)
+        lefts = self.pyramid(ops.depend(left, targets[-1]))
+        rights = self.pyramid(ops.depend(right, lefts[-1]))
+        change = self.refiner(lefts, rights, targets, rescale(flow, self.refiner_scale) * self.refiner_scale)
+        return rescale(change.astype(ms.float32), 1 / self.refiner_scale)
 
     def pyramid(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Features of (N, 3, H, W) for the refiner: of one image at a time, as they are large."""
+        """The refiner's features of an image (N, 3, H, W)."""
         return self.refine_adapter(self.refiner_encoder(rescale(image, self.refiner_scale)))
 
 
@@ -165,77 +169,96 @@ class Decoder(nn.Cell):
 
 
 class Refiner(nn.Cell):
-    """Samples the features of both frames by guided deformable convolutions and fuses them with the made frame's."""
+    """Samples the features of both frames, guided by the flow, and fuses them with those of the made frame."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.fgdcl_0_1 = GuidedConv(24, 24 + 48)
-        self.fgdcl_1_1 = GuidedConv(24, 24 + 48)
-        self.fgdcl_0_2 = GuidedConv(48, 48 + 96)
-        self.fgdcl_1_2 = GuidedConv(48, 48 + 96)
-        self.fgdcl_0_3 = GuidedConv(96, 96)
-        self.fgdcl_1_3 = GuidedConv(96, 96)
+        self.fgdcl_0_1 = GuidedConv(24, coarser=48)
+        self.fgdcl_1_1 = GuidedConv(24, coarser=48)
+        self.fgdcl_0_2 = GuidedConv(48, coarser=96)
+        self.fgdcl_1_2 = GuidedConv(48, coarser=96)
+        self.fgdcl_0_3 = GuidedConv(96, coarser=0)
+        self.fgdcl_1_3 = GuidedConv(96, coarser=0)
         self.mfsn = GridNet((3 * 24, 3 * 48, 3 * 96))
 
     def construct(
         self, lefts: tuple[Tensor, ...], rights: tuple[Tensor, ...], targets: tuple[Tensor, ...], flow: Tensor
     ) -> Tensor:
-        """Fuses three pyramids of features.
+        """Fuses three pyramids.
 
         Args:
-            lefts, rights, targets: of both frames and the made one (N, 24, H, W), (N, 48, H/2, W/2), (N, 96, H/4, W/4).
+            lefts, rights, targets: features of the frames and of the made one, (N, 24, H, W), (N, 48, H/2, W/2) and
+                (N, 96, H/4, W/4) each.
             flow: (N, 4, H, W) float32.
 
         Returns:
             (N, 3, H, W), of the type of the features.
         """
-        flow3, flow2 = resize(flow, 0.25) * 0.25, resize(flow, 0.5) * 0.5
-        left, right, guides = sampled(self.fgdcl_0_3, self.fgdcl_1_3, lefts[2], rights[2], flow3, None)
+        half, quarter = rescale(flow, 0.5) * 0.5, rescale(flow, 0.25) * 0.25
+        left, right, guides = self.guided(self.fgdcl_0_3, self.fgdcl_1_3, lefts[2], rights[2], quarter, (None, None))
         third = ops.cat((left, right, targets[2]), 1)
-        left, right, guides = sampled(self.fgdcl_0_2, self.fgdcl_1_2, lefts[1], rights[1], flow2, guides)
+        left, right, guides = self.guided(self.fgdcl_0_2, self.fgdcl_1_2, lefts[1], rights[1], half, guides)
         second = ops.cat((left, right, targets[1]), 1)
-        left, right, _ = sampled(self.fgdcl_0_1, self.fgdcl_1_1, lefts[0], rights[0], flow, guides)
+        left, right, _ = self.guided(self.fgdcl_0_1, self.fgdcl_1_1, lefts[0], rights[0], flow, guides)
         first = ops.cat((left, right, targets[0]), 1)
         return self.mfsn(first, second, third)
 
-
-def sampled(to_left, to_right, left, right, flow, guides):
-    flow0, flow1 = ops.split(flow, 2, 1)
-    warped0, warped1 = warp(left, flow0), warp(right, flow1)
-    g0, g1 = (None, None) if guides is None else guides
-    out0, guide0 = to_left(left, warped0, warped1, flow0, g0)
-    out1, guide1 = to_right(right, warped1, warped0, flow1, g1)
-    return out0, out1, (guide0, guide1)
+    def guided(
+        self, to_left: nn.Cell, to_right: nn.Cell, left: Tensor, right: Tensor, flow: Tensor, guides: tuple
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+        """Both frames' features (N, C, h, w) of one level where the flow leads to, and what guides the next level."""
+        left_flow, right_flow = ops.split(flow, 2, 1)
+        warped_left, warped_right = warp(left, left_flow), warp(right, right_flow)
+        new_left, left_guide = to_left(left, warped_left, warped_right, left_flow, guides[0])
+        # One after the other, for the memory's sake.
+        warped_right = ops.depend(warped_right, new_left)
+        new_right, right_guide = to_right(right, warped_right, warped_left, right_flow, guides[1])
+        return new_left, new_right, (left_guide, right_guide)
 
 
 class GuidedConv(nn.Cell):
-    """Flow-guided deformable convolution of one frame's features at one level."""
+    """Flow-guided deformable 3x3 convolution of one frame's features, added to the same features warped by it.
 
-    def __init__(self, channels: int, merged: int) -> None:
+    Its offsets are the flow and a change to it, predicted from the warped features of both frames.
+    """
+
+    def __init__(self, channels: int, coarser: int) -> None:
         super().__init__()
         self.weight = Parameter(initializer(HeUniform(), (channels, channels, 3, 3)))
         self.bias = Parameter(np.zeros(channels, np.float32))
         self.conv1 = nn.SequentialCell(conv(2 * channels, channels), nn.ReLU(), conv(channels, channels), nn.ReLU())
-        self.conv2 = nn.SequentialCell(conv(merged, channels), nn.ReLU(), conv(channels, channels), nn.ReLU())
+        self.conv2 = nn.SequentialCell(
+            conv(channels + coarser, channels), nn.ReLU(), conv(channels, channels), nn.ReLU()
+        )
         self.conv_offset = nn.SequentialCell(conv(channels, GROUPS * 18))
         self.conv_mask = nn.SequentialCell(conv(channels, GROUPS * 9), nn.Sigmoid())
 
-    def construct(self, own: Tensor, warped: Tensor, other: Tensor, flow: Tensor, coarser=None) -> Tensor:
+    def construct(
+        self, own: Tensor, warped: Tensor, other: Tensor, flow: Tensor, coarser: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Samples the frame's own features.
+
+        Args:
+            own, warped, other: (N, C, h, w), the frame's features, the same warped, the other frame's warped.
+            flow: (N, 2, h, w) float32 to the frame.
+            coarser: (N, 2C, h/2, w/2), the guide of the next coarser level; None at the coarsest.
+
+        Returns:
+            (N, C, h, w), and the guide (N, C, h, w).
+        """
         guide = self.conv1(ops.cat((warped, other), 1))
         if coarser is not None:
-            guide = ops.cat((guide, resize(coarser, 2)), 1)
+            guide = ops.cat((guide, enlarge(coarser)), 1)
         guide = self.conv2(guide)
         offset, mask = self.conv_offset[0], self.conv_mask[0]
-        filters = tap_filters(offset.weight, mask.weight, GROUPS)
+        kernels = tap_filters(offset.weight, mask.weight, GROUPS)
         biases = tap_filters(offset.bias, mask.bias, GROUPS)
-        return warped + deform(own, guide, flow, filters, biases, self.weight, self.bias), guide
+        return warped + deform(own, guide, flow, kernels, biases, self.weight, self.bias), guide
 
 
 def normalise(images: Tensor) -> Tensor:
     """(N, 3, H, W) RGB in 0..1 to mean 0 and deviation 1 over ImageNet."""
-    factor = Tensor([[1 / deviation for deviation in DEVIATION]], ms.float32)
-    shift = Tensor([-mean / deviation for mean, deviation in zip(MEAN, DEVIATION)], ms.float32)
-    return ops.bias_add(scale_channels(images, factor), shift)
+    return ops.bias_add(scale_channels(images, Tensor([GAIN], ms.float32)), Tensor(SHIFT, ms.float32))
 
 
 def denormalise(images: Tensor) -> Tensor:
@@ -243,39 +266,23 @@ def denormalise(images: Tensor) -> Tensor:
     return ops.bias_add(scale_channels(images, Tensor([DEVIATION], ms.float32)), Tensor(MEAN, ms.float32))
 
 
-def rescale(x: Tensor, scale: float) -> Tensor:
-    """``resize`` unless the size stays."""
-    return x if scale == 1 else resize(x, scale)
+def finer_flow(flow: Tensor, change: Tensor, up: Tensor) -> Tensor:
+    """Learned up-sampling of a flow, plus a change.
 
-
-def joined(x: Tensor) -> Tensor:
-    """(2N, C, h, w), the two of a pair one after the other, to (N, 2C, h, w)."""
-    n, c, height, width = x.shape
-    return x.reshape(n // 2, 2 * c, height, width)
-
-
-def warp_both(x: Tensor, flows: Tensor) -> Tensor:
-    """Warps (N * k, C, h, w) by the k flows that (N, k * 2, h, w) holds."""
-    height, width = x.shape[2:]
-    return warp(x, flows.reshape(-1, 2, height, width))
-
-
-def next_flow(flow: Tensor, change: Tensor, up: Tensor) -> Tensor:
-    """Flow up-sampling.
+    Where the gate lets it, a pixel takes the flow not from its own place but from where an inner flow leads.
 
     Args:
         flow: (N, 4, h, w) float32.
-        change: (N, 2 * k * 2, 2h, 2w), the flows to the left frame, then the right.
-        up: (N, 2 * k * 3, 2h, 2w)
+        change: (N, 2 * K * 2, 2h, 2w), K flows to the left frame, then to the right one.
+        up: (N, 2 * K * 3, 2h, 2w), for the left frame K inner flows, then K gates, and the same for the right one.
 
     Returns:
-        (N, 2 * k * 2, 2h, 2w) float32.
+        (N, 2 * K * 2, 2h, 2w) float32.
     """
-    n, count, height, width = change.shape
-    k = count // 4
-    inner, gate = ops.split(up.astype(ms.float32).reshape(2 * n, 3 * k, height, width), (2 * k, k), 1)
+    n, channels, height, width = change.shape
+    count = channels // 4
+    inner, gate = ops.split(up.astype(ms.float32).reshape(2 * n, 3 * count, height, width), (2 * count, count), 1)
     gate = ops.repeat_interleave(ops.sigmoid(gate), 2, 1).reshape(change.shape)
-    start = ops.repeat_interleave(2 * enlarge(flow).reshape(2 * n, 2, height, width), k, 0)
-    moved = warp(start, inner.reshape(-1, 2, height, width)).reshape(change.shape)
-    start = start.reshape(change.shape)
-    return change.astype(ms.float32) + moved + gate * (start - moved)
+    start = ops.repeat_interleave(2 * enlarge(flow).reshape(2 * n, 2, height, width), count, 0)
+    moved = warp_both(start, inner).reshape(change.shape)
+    return change.astype(ms.float32) + moved + gate * (start.reshape(change.shape) - moved)

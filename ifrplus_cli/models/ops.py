@@ -9,7 +9,7 @@ import os
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 
 import mindspore as ms
-from mindspore import Tensor, mint, ops
+from mindspore import Tensor, ops
 from mindspore.ops import constexpr
 from mindspore.ops.operations.nn_ops import DeformableOffsets
 
@@ -35,27 +35,42 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     Returns:
         (N, C, H, W), of the type of ``image``.
     """
-    height, width = image.shape[2:]
-    x, y = mint.split(flow, 1, 1)
-    x = x + _columns(flow, ops.arange(width))
-    y = y + _rows(flow, ops.arange(height))
-    # Ascend has the primitive for sampling only on its control processor.
-    return sample_by_gather(image, x, y) if device() == "Ascend" else sample_by_primitive(image, x, y)
+    right, down = ops.unstack(flow, 1)
+    columns, rows = _grid(right)
+    return sample(image, columns + right, rows + down)
 
 
-def sample_by_primitive(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def warp_both(images: Tensor, flows: Tensor) -> Tensor:
+    """``warp`` for flows that are together: (M, C, H, W) by (N, M / N * 2, H, W)."""
+    height, width = images.shape[2:]
+    return warp(images, flows.reshape(-1, 2, height, width))
+
+
+def joined(pairs: Tensor) -> Tensor:
+    """(2N, C, H, W), both of a pair one after the other, to (N, 2C, H, W)."""
+    n, channels, height, width = pairs.shape
+    return pairs.reshape(n // 2, 2 * channels, height, width)
+
+
+def sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Samples ``image``, bilinear, edges repeated.
 
     Args:
         image: (N, C, H, W) float, H and W at least 2.
-        x, y: (N, 1, h, w) float32 positions in pixels, however far outside.
+        x, y: (N, h, w) float32 positions in pixels, however far outside.
 
     Returns:
         (N, C, h, w), of the type of ``image``.
     """
+    # Ascend has the primitive only on its control processor.
+    return sample_by_gather(image, x, y) if device() == "Ascend" else sample_by_primitive(image, x, y)
+
+
+def sample_by_primitive(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """``sample`` with the primitive GridSampler2D."""
     height, width = image.shape[2:]
-    grid = ops.cat((x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1), 1).transpose(0, 2, 3, 1)
-    # The primitive wants one type for both, and positions need float32.
+    grid = ops.stack((x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1), -1)
+    # One type for both is what the primitive takes, and float32 what positions need.
     sampled = ops.grid_sample(
         image.astype(ms.float32), grid, mode="bilinear", padding_mode="border", align_corners=True
     )
@@ -63,14 +78,14 @@ def sample_by_primitive(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def sample_by_gather(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """``sample_by_primitive`` with nothing but gather and arithmetic."""
+    """``sample`` with nothing but gather and arithmetic."""
     n, channels, height, width = image.shape
     x = ops.clamp(x, 0, width - 1)
     y = ops.clamp(y, 0, height - 1)
     # The last column and row never are the upper left of four neighbours.
     left = ops.minimum(ops.floor(x), width - 2)
     top = ops.minimum(ops.floor(y), height - 2)
-    picture = ops.arange(n).astype(ms.int32).reshape(n, 1, 1, 1) * (height * width)
+    picture = ops.arange(n).astype(ms.int32).reshape(n, 1, 1) * (height * width)
     index = (picture + top.astype(ms.int32) * width + left.astype(ms.int32)).reshape(-1)
     to_right = (x - left).astype(image.dtype).reshape(-1, 1)
     to_bottom = (y - top).astype(image.dtype).reshape(-1, 1)
@@ -79,23 +94,20 @@ def sample_by_gather(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     upper = _lerp(ops.gather(pixels, index, 0), ops.gather(pixels, index + 1, 0), to_right)
     lower = _lerp(ops.gather(pixels, index + width, 0), ops.gather(pixels, index + width + 1, 0), to_right)
     sampled = _lerp(upper, lower, to_bottom)
-    return sampled.reshape(n, *x.shape[2:], channels).transpose(0, 3, 1, 2)
+    return sampled.reshape(n, *x.shape[1:], channels).transpose(0, 3, 1, 2)
 
 
 def _lerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
     return a + share * (b - a)
 
 
-def _columns(like: Tensor, values: Tensor) -> Tensor:
-    """(w,) to (N, 1, h, w) float32: a value for each column of ``like``."""
-    n, _, height, width = like.shape
-    return ops.tile(values.astype(ms.float32).reshape(1, 1, 1, width), (n, 1, height, 1))
-
-
-def _rows(like: Tensor, values: Tensor) -> Tensor:
-    """(h,) to (N, 1, h, w) float32: a value for each row of ``like``."""
-    n, _, height, width = like.shape
-    return ops.tile(values.astype(ms.float32).reshape(1, 1, height, 1), (n, 1, 1, width))
+def _grid(like: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns and rows of the pixels of (..., h, w), of the same shape, float32."""
+    *others, height, width = like.shape
+    ones = (1,) * len(others)
+    columns = ops.arange(width).astype(ms.float32).reshape(*ones, 1, width)
+    rows = ops.arange(height).astype(ms.float32).reshape(*ones, height, 1)
+    return ops.tile(columns, (*others, height, 1)), ops.tile(rows, (*others, 1, width))
 
 
 def deformable_conv(x: Tensor, right: Tensor, down: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
@@ -116,9 +128,9 @@ def deformable_conv(x: Tensor, right: Tensor, down: Tensor, mask: Tensor, weight
 
 def deformable_conv_by_primitive(x: Tensor, right: Tensor, down: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
     """``deformable_conv`` with the primitive DeformableOffsets."""
-    sample = DeformableOffsets((1, 1, 1, 1), (1, 1, 1, 1), (3, 3))
-    # Its output is 3H x 3W; the primitive wants one type for both, and positions need float32.
-    taps = sample(x.astype(ms.float32), ops.cat((right, down, mask), 1))
+    deform = DeformableOffsets((1, 1, 1, 1), (1, 1, 1, 1), (3, 3))
+    # Its output is 3H x 3W. It takes one type for both, and positions need float32.
+    taps = deform(x.astype(ms.float32), ops.cat((right, down, mask), 1))
     return ops.conv2d(taps.astype(x.dtype), weight, stride=3)
 
 
@@ -128,15 +140,16 @@ def deformable_conv_by_gather(x: Tensor, right: Tensor, down: Tensor, mask: Tens
     # A border of zeros, repeated, is zeros outside. It shifts all positions by 1, so that the taps' begin at 0.
     padded = ops.pad(x, (1, 1, 1, 1))
     taps = ops.arange(9).reshape(1, 9, 1, 1).astype(ms.float32)
-    across = (right + _columns(right, ops.arange(width)) + taps % 3).reshape(n, 1, 9 * height, width)
-    along = (down + _rows(down, ops.arange(height)) + taps // 3).reshape(n, 1, 9 * height, width)
+    columns, rows = _grid(right)
+    across = (right + columns + taps % 3).reshape(n, 9 * height, width)
+    along = (down + rows + taps // 3).reshape(n, 9 * height, width)
     sampled = sample_by_gather(padded, across, along).reshape(n, channels, 9, height, width)
     sampled = sampled * mask.astype(x.dtype).reshape(n, 1, 9, height, width)
     return ops.conv2d(sampled.reshape(n, channels * 9, height, width), weight.reshape(-1, channels * 9, 1, 1))
 
 
-# On CPU an operator that stretches one of its inputs keeps a table of 16 bytes an element for as long as the graph lives:
-# 3 GB for 96 channels of 1920x1024. Convolutions with one weight a channel do the same without it.
+# On CPU an operator that stretches one of its inputs keeps a table of 16 bytes an element for as long as the graph
+# lives: 3 GB for 96 channels of 1920x1024. Convolutions with one weight a channel do the same without it.
 
 
 def scale_channels(x: Tensor, factor: Tensor) -> Tensor:
@@ -176,8 +189,10 @@ def gelu(x: Tensor) -> Tensor:
     return x * (0.5 * ops.erf(x * 0.7071067811865476) + 0.5)
 
 
-def resize(x: Tensor, scale: float) -> Tensor:
+def rescale(x: Tensor, scale: float) -> Tensor:
     """(N, C, H, W) to (N, C, H * scale, W * scale), bilinear with half-pixel centres."""
+    if scale == 1:
+        return x
     height, width = x.shape[2:]
     size = (int(height * scale), int(width * scale))
     return ops.interpolate(x, size=size, mode="bilinear", align_corners=False)
