@@ -1,0 +1,172 @@
+"""Operators with several forms: each against numpy, and the forms against each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import cv2
+import mindspore as ms
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ifrplus_cli.models import ops
+
+Array = npt.NDArray[np.float32]
+SIZES = [(2, 2), (3, 5), (7, 4), (13, 17)]
+REACHES = {"inside": 0.4, "across the border": 4.0, "far outside": 1e5}
+SAMPLERS = [ops.sample_by_primitive, ops.sample_by_gather]
+DEFORMABLE = [ops.deformable_conv_by_primitive, ops.deformable_conv_by_gather]
+
+
+def run(function: Callable[..., ms.Tensor], *arrays: Array) -> Array:
+    made: Array = function(*(ms.Tensor(array) for array in arrays)).asnumpy()
+    return made
+
+
+def run_both_ways(function: Callable[..., ms.Tensor], *arrays: Array) -> Array:
+    """Runs an operator by itself, and as a graph, which must make no difference."""
+    made = run(function, *arrays)
+    np.testing.assert_allclose(run(ms.jit(function), *arrays), made, atol=1e-5)
+    return made
+
+
+@pytest.fixture(params=["CPU", "Ascend"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Chooses the operators as on some device, which all run on CPU."""
+    name = str(request.param)
+    monkeypatch.setattr(ops, "device", ms.ops.constexpr(lambda: name))
+    return name
+
+
+def noise(*shape: int, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def pixel(image: Array, row: int, column: int, border: str) -> Array:
+    """Channels of (C, H, W) at a place that may be outside."""
+    height, width = image.shape[1:]
+    if border == "zeros" and not (0 <= row < height and 0 <= column < width):
+        return np.zeros(len(image), np.float32)
+    return image[:, min(max(row, 0), height - 1), min(max(column, 0), width - 1)]
+
+
+def bilinear(image: Array, x: float, y: float, border: str) -> Array:
+    """Channels of (C, H, W) at a position in pixels: the definition, one sample at a time."""
+    column, row = math.floor(x), math.floor(y)
+    u, v = x - column, y - row
+    upper = (1 - u) * pixel(image, row, column, border) + u * pixel(image, row, column + 1, border)
+    lower = (1 - u) * pixel(image, row + 1, column, border) + u * pixel(image, row + 1, column + 1, border)
+    return np.asarray((1 - v) * upper + v * lower, np.float32)
+
+
+def positions(count: int, height: int, width: int, reach: float) -> tuple[Array, Array]:
+    """Random positions around the pixels; some on pixels, corners of the picture and half-way between two."""
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    x = columns + reach * noise(count, height, width, seed=1)
+    y = rows + reach * noise(count, height, width, seed=2)
+    x[:, 0, 0], y[:, 0, 0] = 0, 0
+    x[:, 0, 1], y[:, 0, 1] = width - 1, height - 1
+    x[:, 1, 0], y[:, 1, 0] = 0.5, height - 1.5
+    return x, y
+
+
+@pytest.mark.parametrize("reach", REACHES.values(), ids=REACHES)
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_both_samplers_are_bilinear_and_repeat_edges(height: int, width: int, reach: float) -> None:
+    image = noise(2, 3, height, width)
+    x, y = positions(2, height, width, reach)
+    expected = np.empty_like(image)
+    for place in np.ndindex(2, height, width):
+        expected[place[0], :, place[1], place[2]] = bilinear(image[place[0]], float(x[place]), float(y[place]), "edge")
+    made = [run(sample, image, x, y) for sample in SAMPLERS]
+    for array in made:
+        np.testing.assert_allclose(array, expected, atol=1e-5)
+    np.testing.assert_allclose(made[0], made[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("reach", REACHES.values(), ids=REACHES)
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_both_deformable_convolutions_see_zeros_outside(height: int, width: int, reach: float) -> None:
+    x, weight = noise(2, 3, height, width), noise(4, 3, 3, 3, seed=3) / 5
+    right, down = (reach * noise(2, 9, height, width, seed=seed) for seed in (4, 5))
+    right[:, :, 0], down[:, :, 0] = 0, -1  # the regular grid, one row higher
+    mask = noise(2, 9, height, width, seed=6)
+    expected = np.zeros((2, 4, height, width), np.float32)
+    for n, tap, row, column in np.ndindex(2, 9, height, width):
+        across = column + tap % 3 - 1 + float(right[n, tap, row, column])
+        along = row + tap // 3 - 1 + float(down[n, tap, row, column])
+        seen = mask[n, tap, row, column] * bilinear(x[n], across, along, "zeros")
+        expected[n, :, row, column] += weight[:, :, tap // 3, tap % 3] @ seen
+    made = [run(form, x, right, down, mask, weight) for form in DEFORMABLE]
+    for array in made:
+        np.testing.assert_allclose(array, expected, atol=1e-5)
+    np.testing.assert_allclose(made[0], made[1], atol=1e-5)
+
+
+@pytest.mark.usefixtures("form")
+def test_without_offsets_it_is_a_convolution() -> None:
+    x, weight = noise(1, 3, 6, 5), noise(2, 3, 3, 3)
+    still, all_of_it = np.zeros((1, 9, 6, 5), np.float32), np.ones((1, 9, 6, 5), np.float32)
+    made = run_both_ways(ops.deformable_conv, x, still, still, all_of_it, weight)
+    regular = ms.ops.conv2d(ms.Tensor(x), ms.Tensor(weight), padding=1, pad_mode="pad").asnumpy()
+    np.testing.assert_allclose(made, regular, atol=1e-5)
+
+
+@pytest.mark.usefixtures("form")
+def test_warp_goes_where_the_flow_points_and_keeps_the_type() -> None:
+    image = noise(2, 3, 8, 12)
+    flow = np.zeros((2, 2, 8, 12), np.float32)
+    flow[0, 0], flow[0, 1], flow[1, 0] = 3, -2, 0.5
+    made = run_both_ways(ops.warp, image, flow)
+    np.testing.assert_allclose(made[0, :, 2:, :-3], image[0, :, :-2, 3:], atol=1e-5)
+    np.testing.assert_allclose(made[1, :, :, :-1], (image[1, :, :, :-1] + image[1, :, :, 1:]) / 2, atol=1e-5)
+    half = run_both_ways(ops.warp, image.astype(np.float16), flow)
+    assert half.dtype == np.float16
+    np.testing.assert_allclose(half, made, atol=4e-3)
+
+
+def test_positions_keep_their_precision_when_pictures_are_float16() -> None:
+    """At column 4000 float16 steps by 2 pixels."""
+    ramp = np.tile(np.float16(np.arange(4096) % 4), (1, 1, 2, 1))
+    flow = np.zeros((1, 2, 2, 4096), np.float32)
+    flow[:, 0] = 0.25
+    for form in SAMPLERS:
+        x, y = np.arange(4096) + flow[:, 0], np.zeros((1, 2, 4096), np.float32)
+        made = run(form, ramp, x.astype(np.float32), y)
+        np.testing.assert_allclose(made[0, 0, 0, 4000:4003], [0.25, 1.25, 2.25], atol=2e-3)
+
+
+@pytest.mark.usefixtures("form")
+def test_layer_norm_is_over_channels() -> None:
+    x, weight, bias = 3 * noise(2, 6, 5, 7) + 20, noise(6, seed=1), noise(6, seed=2)
+    normal = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-6)
+    expected = normal * weight.reshape(1, 6, 1, 1) + bias.reshape(1, 6, 1, 1)
+    np.testing.assert_allclose(run_both_ways(ops.layer_norm, x, weight, bias), expected, atol=2e-5)
+
+
+@pytest.mark.usefixtures("form")
+@pytest.mark.parametrize("rows", [1, 2])
+def test_channels_are_scaled(rows: int) -> None:
+    x, factor = noise(2, 6, 5, 7), noise(rows, 6, seed=1)
+    np.testing.assert_allclose(run_both_ways(ops.scale_channels, x, factor), x * factor[:, :, None, None], atol=1e-6)
+
+
+def test_spatial_mean_is_exact_for_large_pictures() -> None:
+    x = np.random.default_rng(0).random((2, 3, 512, 1024), np.float32)
+    np.testing.assert_allclose(run(ops.spatial_mean, x), x.mean((2, 3), np.float64), rtol=1e-6)
+
+
+def test_gelu_is_exact() -> None:
+    x = np.linspace(-6, 6, 101, dtype=np.float32)
+    expected = [value * 0.5 * (1 + math.erf(value / math.sqrt(2))) for value in x.tolist()]
+    np.testing.assert_allclose(run_both_ways(ops.gelu, x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 8, 0.5, 0.25, 0.125])
+def test_rescale_has_half_pixel_centres(scale: float) -> None:
+    image = np.random.default_rng(0).random((16, 24, 3), np.float32)
+    expected = cv2.resize(image, (round(24 * scale), round(16 * scale)), interpolation=cv2.INTER_LINEAR)
+    made = ops.rescale(ms.Tensor(np.ascontiguousarray(image.transpose(2, 0, 1)[None])), scale)
+    np.testing.assert_allclose(made.asnumpy()[0].transpose(1, 2, 0), expected, atol=1e-5)
