@@ -11,24 +11,30 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from itertools import product
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from ifrplus_cli.colour import Converter
-from ifrplus_cli.device import (
-    choose_device,
-    mindspore_version,
-    peak_device_memory_mb,
-    this_machine,
-    thread_count,
-)
+from ifrplus_cli.device import Device, this_machine
 from ifrplus_cli.encode import EncodeOptions, Encoder, plan_encode
+from ifrplus_cli.engine import Engine, choose_engine, convolution, engine_version, peak_device_memory_mb, thread_count
 from ifrplus_cli.errors import IfrplusError, ModelError
-from ifrplus_cli.interpolate import Batch, Interpolator, LoadedModel, Network, choose_model, load_model, plan_network
+from ifrplus_cli.interpolate import (
+    Batch,
+    Interpolator,
+    LoadedModel,
+    Network,
+    NetworkPlan,
+    choose_model,
+    load_model,
+    plan_network,
+)
 from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, Image
 from ifrplus_cli.probe import probe
 from ifrplus_cli.rawvideo import frame_header, stream_header
@@ -47,6 +53,9 @@ MIDDLE = Fraction(1, 2)
 CLIP_FRAMES, CLIP_RATE = 13, Fraction(25)
 CLIP_COLOUR = ColourTags("bt709", "bt709", "bt709", "tv")
 FRAMES_A_WORD = 6  # output frames of a whole run between two words on how far it is
+CONVOLUTION = (64, 256, 256)  # channels, height and width of the convolution that tells what the machine can do
+CONVOLUTION_RUNS = 9
+GIGA = 1e9
 
 
 @dataclass(frozen=True)
@@ -54,12 +63,14 @@ class BenchOptions:
     """What a person may say about a measurement.
 
     Attributes:
+        engines: each is measured, as ``choose_engine`` reads it.
         runs: made frames that are timed for each size, after the first one, which compiles.
         pipeline: also upsample a generated clip of each size.
     """
 
     device: str = "auto"
     model: str = "auto"
+    engines: tuple[str, ...] = ("auto",)
     sizes: tuple[Size, ...] = DEFAULT_SIZES
     runs: int = 5
     pipeline: bool = False
@@ -116,7 +127,10 @@ class SizeResult:
     """What was measured at one size, in a process of its own.
 
     Attributes:
+        engine: what computed it.
         tiles: how the picture goes through the network.
+        convolution_gflops: billions of operations a second in a large 3x3 convolution, by the same engine.
+        share_of_convolution: how much of that rate the network reaches, going by its own convolutions.
         peak_memory_mb: the most memory the process held until the last frame, with Python, MindSpore and two pictures.
         device_memory_mb: the most memory tensors took on the accelerator; 0 on the CPU.
         published_seconds: of the full network at this size; None for a size that nothing was published for.
@@ -124,8 +138,11 @@ class SizeResult:
 
     width: int
     height: int
+    engine: str
     tiles: str
     times: FrameTimes
+    convolution_gflops: float
+    share_of_convolution: float
     peak_memory_mb: float
     device_memory_mb: float
     published_seconds: float | None
@@ -144,7 +161,7 @@ Measured = tuple[dict[str, str], SizeResult]  # what it was measured with, and w
 
 
 def run_bench(options: BenchOptions, say: Say, note: Say) -> BenchResult:
-    """Measure every size in a process of its own, so that each has its own peak of memory.
+    """Measure every size and engine in a process of its own, so that each has its own peak of memory.
 
     Args:
         say: is told how far it is.
@@ -155,9 +172,10 @@ def run_bench(options: BenchOptions, say: Say, note: Say) -> BenchResult:
     """
     setting: dict[str, str] = {}
     results: list[SizeResult] = []
-    for size in options.sizes:
+    for size, engine in product(options.sizes, options.engines):
         is_first = not results
-        setting, result = _in_own_process(size, options, say, note if is_first else lambda _: None)
+        told, result = _in_own_process(size, engine, options, say, note if is_first else lambda _: None)
+        setting |= told
         results.append(result)
     return BenchResult(setting, tuple(results))
 
@@ -198,6 +216,23 @@ def measure_frame(
             prior.append(_seconds(lambda: interpolate.prior(*pair)(float(MIDDLE)), clock))
         say(f"frame {run} of {runs}: {whole[-1]:.3g} s")
     return FrameTimes(first, Spread.of(network), Spread.of(prior) if prior else None, Spread.of(whole))
+
+
+def measure_convolution(engine: Engine, device: Device, clock: Clock = time.perf_counter) -> float:
+    """Billions of multiplications and additions a second in a large 3x3 convolution."""
+    channels, height, width = CONVOLUTION
+    draw = np.random.default_rng(0)
+    picture = draw.standard_normal((1, *CONVOLUTION), np.float32)
+    convolve = convolution(engine, device, draw.standard_normal((channels, channels, 3, 3), np.float32))
+    convolve(picture)
+    seconds = statistics.median(_seconds(lambda: convolve(picture), clock) for _ in range(CONVOLUTION_RUNS))
+    return 2 * channels * channels * 9 * height * width / seconds / GIGA
+
+
+def _operations(plan: NetworkPlan) -> float:
+    """Multiplications and additions of the network's convolutions for one picture."""
+    height, width = plan.tiles.tile_size
+    return 2 * plan.spec.multiplications(plan.scales) * plan.tiles.count * height * width
 
 
 def measure_pipeline(model: LoadedModel, size: Size, folder: Path, say: Say) -> PipelineTimes:
@@ -276,12 +311,12 @@ def _seconds(work: Callable[[], object], clock: Clock) -> float:
     return clock() - started
 
 
-def _in_own_process(size: Size, options: BenchOptions, say: Say, note: Say) -> Measured:
+def _in_own_process(size: Size, engine: str, options: BenchOptions, say: Say, note: Say) -> Measured:
     """Run ``_measure_size`` in a new process, and pass on what it tells."""
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="ifrplus-", ignore_cleanup_errors=True) as folder:
-        process = spawn.Process(target=_tell, args=(there, size, options, Path(folder)))
+        process = spawn.Process(target=_tell, args=(there, size, engine, options, Path(folder)))
         try:
             _start_without_interrupts(process)
             there.close()
@@ -317,11 +352,12 @@ def _listen(here: Connection, size: Size, say: Say, note: Say) -> Measured:
         (note if kind == "note" else say)(told if kind == "note" else f"{_text(size)}: {told}")
 
 
-def _tell(there: Connection, size: Size, options: BenchOptions, folder: Path) -> None:
+def _tell(there: Connection, size: Size, engine: str, options: BenchOptions, folder: Path) -> None:
     """Measure, and send what comes up: words, notes, and at last what was measured or an error."""
     try:
         measured = _measure_size(
             size,
+            engine,
             options,
             folder,
             say=lambda text: there.send(("say", text)),
@@ -336,22 +372,27 @@ def _tell(there: Connection, size: Size, options: BenchOptions, folder: Path) ->
         there.send(("failed", ModelError(f"Memory ran out at {_text(size)}.", "Choose a smaller --size.")))
 
 
-def _measure_size(size: Size, options: BenchOptions, folder: Path, say: Say, note: Say) -> Measured:
+def _measure_size(size: Size, wanted: str, options: BenchOptions, folder: Path, say: Say, note: Say) -> Measured:
     width, height = size
-    chosen = choose_device(options.device, note)
-    spec, _ = choose_model(options.model, chosen)
-    plan = plan_network(spec, chosen, (height, width), [MIDDLE])
+    engine, chosen, _ = choose_engine(wanted, options.device, options.model, note)
+    spec, _ = choose_model(options.model, engine, chosen)
+    plan = plan_network(spec, engine, chosen, (height, width), [MIDDLE])
     model = load_model(plan)
     left, right = moving_scene(width, height, 2)
     times = measure_frame(model, (left, right), options.runs, say=say)
+    memory = _peak_memory_mb()
+    rate = measure_convolution(engine, chosen)
     tile_height, tile_width = plan.tiles.tile_size
     result = SizeResult(
         width=width,
         height=height,
+        engine=str(engine),
         tiles=f"{plan.tiles.count} of {tile_width}x{tile_height}",
         times=times,
-        peak_memory_mb=_peak_memory_mb(),
-        device_memory_mb=peak_device_memory_mb(),
+        convolution_gflops=rate,
+        share_of_convolution=_operations(plan) / GIGA / times.network.median / rate,
+        peak_memory_mb=memory,
+        device_memory_mb=peak_device_memory_mb(engine),
         published_seconds=PUBLISHED_SECONDS.get(size),
         pipeline=measure_pipeline(model, size, folder, say) if options.pipeline else None,
     )
@@ -360,8 +401,8 @@ def _measure_size(size: Size, options: BenchOptions, folder: Path, say: Say, not
         "precision": plan.precision,
         "weights_sha256": model.weights_sha256,
         "device": str(chosen),
-        "mindspore": mindspore_version(),
-        "threads": str(thread_count()),
+        **engine_version(engine),
+        "threads": str(thread_count(engine)),
         **this_machine().facts(),
     }
     return setting, result

@@ -44,6 +44,14 @@ class ModelChoice(str, Enum):
     ifrplus = "ifrplus"
 
 
+class EngineChoice(str, Enum):
+    """Values of --engine."""
+
+    auto = "auto"
+    mindspore = "mindspore"
+    onnx = "onnx"
+
+
 class Precision(str, Enum):
     """Values of --precision."""
 
@@ -135,6 +143,9 @@ DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|CPU|GPU|Asc
 ModelOption = Annotated[
     ModelChoice, typer.Option(help="The network: the small one, or the full one, which needs an Ascend or GPU.")
 ]
+EngineOption = Annotated[
+    EngineChoice, typer.Option(help="What computes it: ONNX Runtime, which is faster on a CPU, if it is installed.")
+]
 FactorOption = Annotated[
     Fraction, typer.Option(parser=_factor, metavar="RATIO", help="Times the frame rate: 2, 4, 8, 2.5, 5/2 ...")
 ]
@@ -150,6 +161,7 @@ def upsample(
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Other weights for the network.", show_default=False)
     ] = None,
+    engine: EngineOption = EngineChoice.auto,
     device: DeviceOption = "auto",
     precision: Annotated[
         Precision, typer.Option(help="Numbers that the network computes with: fp16 is faster on Ascend and GPU.")
@@ -199,7 +211,7 @@ def upsample(
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
     job = plan_job(probe(source), output, options)
-    plan = _plan_network(job, device, model, network_options)
+    plan = _plan_network(job, engine, device, model, network_options)
     if dry_run or verbose:
         _show_plans(job, plan, as_json=as_json and dry_run)
     if dry_run:
@@ -224,6 +236,7 @@ def info(
     source: Source,
     factor: FactorOption = Fraction(2),
     model: ModelOption = ModelChoice.auto,
+    engine: EngineOption = EngineChoice.auto,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -238,7 +251,7 @@ def info(
     job = plan_job(clip, source.with_name(f"{source.stem}-x{float(factor):g}.mp4"), options)
     if not as_json:
         console.print_facts(_readable(describe_clip(clip)), to_stdout=True)
-    plan = _plan_network(job, device, model, NetworkOptions())
+    plan = _plan_network(job, engine, device, model, NetworkOptions())
     cost = measure_cost(job, load_model(plan))
     planned = {**describe_job(job), **describe_network(plan)}
     if as_json:
@@ -278,6 +291,9 @@ def bench(
             parser=_size, metavar="WxH", help="Size to measure, again for more.", show_default="448x256, 1920x1024"
         ),
     ] = None,
+    engine: Annotated[
+        list[EngineChoice] | None, typer.Option(help="What computes it, again for more.", show_default="auto")
+    ] = None,
     runs: Annotated[int, typer.Option(min=1, metavar="N", help="Frames to time for each size.")] = 5,
     pipeline: Annotated[bool, typer.Option("--pipeline", help="Also upsample a generated clip of each size.")] = False,
     as_json: JsonOption = False,
@@ -285,7 +301,8 @@ def bench(
     """Measure the seconds a made frame takes, beside the published ones, and the memory it needs."""
     from ifrplus_cli.bench import DEFAULT_SIZES, BenchOptions, describe_bench, run_bench
 
-    options = BenchOptions(device, model.value, tuple(size or DEFAULT_SIZES), runs, pipeline)
+    engines = tuple(choice.value for choice in engine or [EngineChoice.auto])
+    options = BenchOptions(device, model.value, engines, tuple(size or DEFAULT_SIZES), runs, pipeline)
     result = run_bench(options, say=console.print_step, note=console.print_note)
     if as_json:
         console.print_json(describe_bench(result))
@@ -375,16 +392,19 @@ def _agreed(source: Path, output: Path) -> bool:
     return typer.confirm(f"{output} is there already. Overwrite it?", err=True)
 
 
-def _plan_network(job: Job, device: str, model: ModelChoice, options: NetworkOptions) -> NetworkPlan:
-    """Choose device and network, and how it is run on the pictures of ``job``."""
-    from ifrplus_cli.device import choose_device
+def _plan_network(
+    job: Job, engine: EngineChoice, device: str, model: ModelChoice, options: NetworkOptions
+) -> NetworkPlan:
+    """Choose engine, device and network, and how it is run on the pictures of ``job``."""
+    from ifrplus_cli.engine import choose_engine
     from ifrplus_cli.interpolate import choose_model, plan_network
 
-    chosen = choose_device(device, console.print_note)
-    spec, why = choose_model(model.value, chosen)
+    computing, chosen, why_engine = choose_engine(engine.value, device, model.value, console.print_note)
+    spec, why = choose_model(model.value, computing, chosen)
     size = (job.encode.height, job.encode.width)
-    plan = plan_network(spec, chosen, size, job.timeline.timesteps(), options)
-    return replace(plan, reasons=(f"The network is {spec.name}: {why}.", *plan.reasons))
+    plan = plan_network(spec, computing, chosen, size, job.timeline.timesteps(), options)
+    reasons = (f"The network is {spec.name}: {why}.", f"The engine is {computing}: {why_engine}.")
+    return replace(plan, reasons=(*reasons, *plan.reasons))
 
 
 def _show_plans(job: Job, plan: NetworkPlan, *, as_json: bool) -> None:
@@ -414,12 +434,13 @@ def _words(value: object) -> str:
 
 
 def _report(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object]:
-    from ifrplus_cli.device import mindspore_version
     from ifrplus_cli.devices import tool_version
+    from ifrplus_cli.engine import engine_version
     from ifrplus_cli.info import describe_network
 
+    versions = {"ifrplus": __version__, **engine_version(loaded.plan.engine), "ffmpeg": tool_version("ffmpeg")}
     return {
-        "versions": {"ifrplus": __version__, "mindspore": mindspore_version(), "ffmpeg": tool_version("ffmpeg")},
+        "versions": versions,
         **describe_network(loaded.plan),
         "weights_sha256": loaded.weights_sha256,
         "input": str(job.clip.path),
@@ -456,11 +477,13 @@ def _show_bench(result: BenchResult) -> None:
     rows = [
         {
             "size": f"{size.width}x{size.height}",
+            "engine": size.engine,
             "network": _spread(size.times.network),
             "flow": _spread(size.times.prior) if size.times.prior else "none",
             "whole frame": _spread(size.times.whole),
             "first": _seconds(size.times.first),
             "peak memory": _memory(size),
+            "of the machine": f"{size.share_of_convolution:.0%} of {size.convolution_gflops:.0f} GFLOP/s",
             "published": _seconds(size.published_seconds) if size.published_seconds else "",
         }
         for size in result.sizes
@@ -472,12 +495,13 @@ def _show_bench(result: BenchResult) -> None:
             f"{result.setting['network']} is another, smaller network: the columns do not compare like with like."
         )
     notes.append("whole frame: flow, network, padding and tiles. first: the network's first frame, with compiling.")
-    notes.append("peak memory: of a process that does only this, MindSpore included.")
+    notes.append("peak memory: of a process that does only this, with its engine.")
+    notes.append("of the machine: the network's convolutions, against one large 3x3 convolution in the same process.")
     sys.stdout.write("\n".join(notes) + "\n")
     if runs := [(size, size.pipeline) for size in result.sizes if size.pipeline]:
         console.print_table(
             "Seconds of a whole run by stage (share); stages work at the same time",
-            [{"size": f"{size.width}x{size.height}", **_stages(run)} for size, run in runs],
+            [{"size": f"{size.width}x{size.height}", "engine": size.engine, **_stages(run)} for size, run in runs],
         )
 
 

@@ -1,4 +1,4 @@
-"""List, choose and set the device; the only caller of MindSpore's context."""
+"""List, choose and set MindSpore's device; the only caller of its context."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,10 @@ def device_states(machine: Machine | None = None) -> dict[str, str]:
 
 
 def this_machine() -> Machine:
-    """The machine that this process runs on, with the installed MindSpore."""
-    return Machine(Path(_mindspore().__file__).parent / "lib" / "plugin")
+    """The machine that this process runs on, with the installed MindSpore, which is not imported for this."""
+    found = find_spec("mindspore")
+    folder = Path(found.origin).parent if found and found.origin else Path("mindspore")
+    return Machine(folder / "lib" / "plugin")
 
 
 def mindspore_version() -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
-from ifrplus_cli.device import device_states, mindspore_version
+from ifrplus_cli.device import device_states
+from ifrplus_cli.engine import engine_states
 from ifrplus_cli.errors import MediaToolError
 from ifrplus_cli.probe import find_tool
 from ifrplus_cli.weights import MANIFEST, find_weights
@@ -14,7 +15,7 @@ def inventory() -> dict[str, dict[str, str]]:
     """Devices, programs and weights by name, each with its state."""
     return {
         "devices": device_states(),
-        "programs": {"mindspore": mindspore_version(), **{name: tool_version(name) for name in ("ffmpeg", "ffprobe")}},
+        "programs": {**engine_states(), **{name: tool_version(name) for name in ("ffmpeg", "ffprobe")}},
         "weights": {name: str(find_weights(name) or "not found") for name in MANIFEST},
     }
 

@@ -33,6 +33,14 @@ class ModelError(IfrplusError):
     """Weights or network cannot be used."""
 
 
+def network_failure(error: Exception) -> ModelError:
+    """What a person is told of an error that an engine raises while a network runs."""
+    said = str(error).strip().splitlines()
+    if isinstance(error, MemoryError) or "memory" in str(error).lower():
+        return ModelError("The network ran out of memory.", "Choose smaller tiles, such as --tile 640x384.")
+    return ModelError(f"The network failed: {said[0] if said else error!r}.", "Try --device CPU.")
+
+
 class DownloadError(IfrplusError):
     """Weights cannot be fetched, or are not the ones that were asked for."""
 

@@ -75,6 +75,7 @@ def describe_network(plan: NetworkPlan) -> dict[str, object]:
     tile_height, tile_width = plan.tiles.tile_size
     return {
         "model": plan.spec.name,
+        "engine": str(plan.engine),
         "device": str(plan.device),
         "precision": plan.precision,
         "flow_scale": plan.scales.flow,

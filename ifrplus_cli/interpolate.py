@@ -14,12 +14,15 @@ import numpy.typing as npt
 
 from ifrplus_cli.bisection import HALF, largest_error, make_by_halving
 from ifrplus_cli.device import Device, free_memory
-from ifrplus_cli.errors import IfrplusError, ModelError
+from ifrplus_cli.engine import MINDSPORE, Engine, graph_model
+from ifrplus_cli.engine_mindspore import MindSporeNetwork
+from ifrplus_cli.engine_onnx import OnnxNetwork
+from ifrplus_cli.errors import ModelError
 from ifrplus_cli.media import Image
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
 from ifrplus_cli.prior import intermediate_flow, pair_flow
 from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
-from ifrplus_cli.weights import MANIFEST, find_weights, load_weights, sha256_of
+from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
 
 Batch = npt.NDArray[np.float32]
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
@@ -56,6 +59,7 @@ class NetworkPlan:
     """
 
     spec: ModelSpec
+    engine: Engine
     device: Device
     scales: Scales
     precision: str
@@ -83,13 +87,15 @@ class LoadedModel:
     weights_sha256: str
 
 
-def choose_model(name: str, device: Device) -> tuple[ModelSpec, str]:
-    """The network that ``name`` means, and why.
+def choose_model(name: str, engine: Engine, device: Device) -> tuple[ModelSpec, str]:
+    """The network that ``name`` means to an engine on a device, and why.
 
     ``auto`` is the full network where its weights are found and the device is fast enough for it, else lite.
     """
     if name != "auto":
         return MODELS[name], "it was asked for"
+    if engine != MINDSPORE:
+        return graph_model(name), "there is an ONNX graph of it"
     if device.kind == "CPU":
         return MODELS["lite"], "the full network is too slow for a CPU"
     if find_weights(MODELS["ifrplus"].weights) is None:
@@ -99,6 +105,7 @@ def choose_model(name: str, device: Device) -> tuple[ModelSpec, str]:
 
 def plan_network(
     spec: ModelSpec,
+    engine: Engine,
     device: Device,
     size: tuple[int, int],
     timesteps: Sequence[Fraction],
@@ -116,11 +123,12 @@ def plan_network(
     options = options or NetworkOptions()
     preset = spec.scales(*size)
     scales = preset if options.flow_scale is None else Scales(options.flow_scale, preset.refiner)
-    precision = _precision(spec, device, options.precision)
-    room = _room(spec, device)
-    tiles, why_tiles = _tiles(spec, size, scales, options, room)
+    precision = _precision(spec, engine, device, options.precision)
+    needed = spec.bytes_per_pixel if engine == MINDSPORE else spec.onnx_bytes_per_pixel
+    room = _room(device, needed)
+    tiles, why_tiles = _tiles(spec, size, scales, options, room, needed)
     notes = () if spec.any_timestep else tuple(_timing_notes(spec, timesteps))
-    return NetworkPlan(spec, device, scales, precision, tiles, _batch(tiles, room), why_tiles, notes)
+    return NetworkPlan(spec, engine, device, scales, precision, tiles, _batch(tiles, room), why_tiles, notes)
 
 
 def _timing_notes(spec: ModelSpec, timesteps: Sequence[Fraction]) -> Iterator[str]:
@@ -131,22 +139,28 @@ def _timing_notes(spec: ModelSpec, timesteps: Sequence[Fraction]) -> Iterator[st
         )
 
 
-def _precision(spec: ModelSpec, device: Device, wanted: str) -> str:
+def _precision(spec: ModelSpec, engine: Engine, device: Device, wanted: str) -> str:
+    possible = spec.precisions if engine == MINDSPORE else ("fp32",)
     if wanted == "auto":
-        return "fp32" if device.kind == "CPU" else spec.precisions[-1]
-    if wanted not in spec.precisions:
+        return "fp32" if device.kind == "CPU" else possible[-1]
+    if wanted not in possible:
         raise ModelError(f"The network {spec.name} does not run in {wanted}.", "Leave --precision out.")
     return wanted
 
 
-def _room(spec: ModelSpec, device: Device) -> float:
+def _room(device: Device, bytes_per_pixel: int) -> float:
     """Pixels that fit the free memory; where that is unknown, what has been run on an Ascend 910A."""
     free = free_memory(device)
-    return BATCH_PIXELS if free is None else MEMORY_SHARE * free / spec.bytes_per_pixel
+    return BATCH_PIXELS if free is None else MEMORY_SHARE * free / bytes_per_pixel
 
 
 def _tiles(
-    spec: ModelSpec, size: tuple[int, int], scales: Scales, options: NetworkOptions, room: float
+    spec: ModelSpec,
+    size: tuple[int, int],
+    scales: Scales,
+    options: NetworkOptions,
+    room: float,
+    bytes_per_pixel: int,
 ) -> tuple[TilePlan, tuple[str, ...]]:
     """The tiles, and for ``auto`` a sentence about the choice."""
 
@@ -162,7 +176,7 @@ def _tiles(
     tiles = next((tiles for tiles in plans if _pixels(tiles) <= room), plans[-1])
     height, width = tiles.tile_size
     how = f"whole, as {width}x{height}" if tiles.count == 1 else f"in {tiles.count} tiles of {width}x{height}"
-    needed, free = (pixels * spec.bytes_per_pixel / GIGABYTE for pixels in (_pixels(tiles), room / MEMORY_SHARE))
+    needed, free = (pixels * bytes_per_pixel / GIGABYTE for pixels in (_pixels(tiles), room / MEMORY_SHARE))
     return tiles, (f"Pictures are run {how}: that takes about {needed:.1f} GB of {free:.1f} GB of free memory.",)
 
 
@@ -191,37 +205,15 @@ def load_model(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
         name = plan.spec.weights
         remedy = f"run ifrplus download-weights {name}" if MANIFEST[name].urls else "install the program again"
         raise ModelError(f"The weights {path or name} were not found.", f"Give their file with --weights, or {remedy}.")
-    return LoadedModel(plan, _MindSporeNetwork(plan, path), path, sha256_of(path))
+    return LoadedModel(plan, _run_by(plan, path), path, sha256_of(path))
 
 
-class _MindSporeNetwork:
-    """Runs a MindSpore cell on numpy arrays; one compiled graph for each input shape."""
-
-    def __init__(self, plan: NetworkPlan, path: Path) -> None:
-        import mindspore
-
-        self._tensor = mindspore.Tensor
-        self._cell = plan.spec.build(plan.scales, plan.precision)
-        self._cell.set_train(False)
-        own = dict(self._cell.parameters_and_names())
-        values = load_weights(path, {name: tuple(parameter.shape) for name, parameter in own.items()})
-        for name, parameter in own.items():
-            parameter.set_data(mindspore.Tensor(values[name], parameter.dtype))
-
-    def __call__(self, *arrays: Batch) -> Batch:
-        inputs = (self._tensor(np.ascontiguousarray(array)) for array in arrays)
-        try:
-            made: Batch = self._cell(*inputs).asnumpy()
-        except (RuntimeError, MemoryError) as error:
-            raise _explain(error) from error
-        return made
-
-
-def _explain(error: Exception) -> IfrplusError:
-    said = str(error).strip().splitlines()
-    if isinstance(error, MemoryError) or "memory" in str(error).lower():
-        return ModelError("The network ran out of memory.", "Choose smaller tiles, such as --tile 640x384.")
-    return ModelError(f"The network failed: {said[0] if said else error!r}.", "Try --device CPU.")
+def _run_by(plan: NetworkPlan, weights: Path) -> Network:
+    """The network, run by the engine that was chosen for it."""
+    if plan.engine == MINDSPORE:
+        return MindSporeNetwork(plan.spec.build(plan.scales, plan.precision), weights)
+    shape = (plan.batch, *plan.tiles.tile_size)
+    return OnnxNetwork(plan.spec, shape, plan.engine.provider, plan.device.number, weights)
 
 
 class Interpolator:

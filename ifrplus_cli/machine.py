@@ -80,6 +80,14 @@ class Machine:
         }
         return {name: told for name, told in known.items() if told}
 
+    def cores(self) -> int:
+        """Cores that this process may keep busy: hyper-threads count once, and a container's share is kept."""
+        usable = os.sched_getaffinity(0)
+        siblings = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+        cores = len({self._first(r"^(\S+)", siblings.format(cpu)) or str(cpu) for cpu in usable})
+        quota, period = (self._first(pattern, "/sys/fs/cgroup/cpu.max") for pattern in (r"^(\d+) ", r" (\d+)$"))
+        return max(1, min(cores, int(quota) // int(period))) if quota and period else cores
+
     def free_memory(self) -> int | None:
         """Bytes that can be had without swapping, or what a container's limit leaves of them; None if nothing tells."""
         kilobytes = self._first(r"^MemAvailable:\s*(\d+) kB", "/proc/meminfo")

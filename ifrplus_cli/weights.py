@@ -103,7 +103,11 @@ def _user_folder() -> Path:
 
 def find_weights(name: str) -> Path | None:
     """The file of the manifest's entry ``name``, or None if it is not on this machine."""
-    file_name = MANIFEST[name].file_name
+    return find_file(MANIFEST[name].file_name)
+
+
+def find_file(file_name: str) -> Path | None:
+    """A file of this name in the folders for weights, or None."""
     return next((folder / file_name for folder in weights_folders() if (folder / file_name).is_file()), None)
 
 

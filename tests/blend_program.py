@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 from clips import blend
 
-from ifrplus_cli import cli, device, interpolate
+from ifrplus_cli import cli, engine, interpolate
+from ifrplus_cli.device import Device
+from ifrplus_cli.engine import MINDSPORE, Choice
 from ifrplus_cli.interpolate import LoadedModel, NetworkPlan
 
 INPUTS = ("left", "right", "t")
@@ -33,7 +35,12 @@ def load(plan: NetworkPlan, weights: Path | None) -> LoadedModel:
     return LoadedModel(replace(plan, spec=replace(plan.spec, inputs=INPUTS)), network, Path("blend"), "0" * 64)
 
 
+def choose(*_: object) -> Choice:
+    """Stands in for trying what there is."""
+    return MINDSPORE, Device("CPU"), "it is a test"
+
+
 if __name__ == "__main__":
-    device.choose_device = lambda text, note: device.Device("CPU")
+    engine.choose_engine = choose
     interpolate.load_model = load
     cli.main()

@@ -90,8 +90,8 @@ def test_a_whole_run_is_told_by_stages(tmp_path: Path) -> None:
 def result(network: str, pipeline: PipelineTimes | None) -> BenchResult:
     times = FrameTimes(4.5, Spread(0.25, 0.2, 12.5), Spread(0.05, 0.05, 0.05), Spread(0.3, 0.3, 0.4))
     sizes = (
-        SizeResult(448, 256, "1 of 448x256", times, 812.25, 0.0, 0.15, pipeline),
-        SizeResult(64, 32, "1 of 64x32", times, 700.0, 99.0, None, None),
+        SizeResult(448, 256, "MindSpore", "1 of 448x256", times, 100.0, 0.25, 812.25, 0.0, 0.15, pipeline),
+        SizeResult(64, 32, "MindSpore", "1 of 64x32", times, 90.0, 0.5, 700.0, 99.0, None, None),
     )
     return BenchResult({"network": network, "weights_sha256": "00", "device": "CPU", "nvidia_driver": "535"}, sizes)
 
@@ -111,7 +111,8 @@ def test_the_table_is_for_people(shown: list[str]) -> None:
     for cell in ("0.250 (0.200-12.5)", "0.050 (0.050-0.050)", "0.300 (0.300-0.400)", "4.500", "0.150"):
         assert cell in row
     (other,) = (line for line in shown if line.startswith("  64x32"))
-    assert other.rstrip().endswith("700 MB, device 99 MB")
+    for cell in ("MindSpore", "700 MB, device 99 MB", "50% of 90 GFLOP/s"):
+        assert cell in other
     assert any(line.startswith("nvidia driver") for line in shown)
 
 
@@ -138,11 +139,12 @@ def test_plain_data_holds_everything() -> None:
 def test_options_reach_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[BenchOptions] = []
     monkeypatch.setattr(bench, "run_bench", lambda options, say, note: given.append(options) or result("lite", None))
-    for arguments in ((), ("--size", "64x32", "--size", "32x64", "--runs", "2", "--device", "gpu", "--pipeline")):
+    sizes, engines = ("--size", "64x32", "--size", "32x64"), ("--engine", "onnx", "--engine", "mindspore")
+    for arguments in ((), (*sizes, *engines, "--runs", "2", "--device", "gpu", "--pipeline")):
         assert CliRunner().invoke(cli.app, ["bench", *arguments]).exit_code == 0
     assert given == [
-        BenchOptions("auto", "auto", ((448, 256), (1920, 1024)), 5, False),
-        BenchOptions("gpu", "auto", ((64, 32), (32, 64)), 2, True),
+        BenchOptions("auto", "auto", ("auto",), ((448, 256), (1920, 1024)), 5, False),
+        BenchOptions("gpu", "auto", ("onnx", "mindspore"), ((64, 32), (32, 64)), 2, True),
     ]
 
 
@@ -150,7 +152,8 @@ def test_options_reach_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_real_network_is_measured_at_each_size(tmp_path: Path) -> None:
-    options = ("--size", "33x21", "--size", "448x256", "--runs", "1", "--json", "--device", "cpu")
+    sizes = ("--size", "33x21", "--size", "448x256")
+    options = (*sizes, "--engine", "mindspore", "--runs", "1", "--json", "--device", "cpu")
     done = run_program("bench", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
@@ -165,6 +168,8 @@ def test_the_real_network_is_measured_at_each_size(tmp_path: Path) -> None:
         assert times["first"] > times["network"]["median"] > 0
         assert times["whole"]["median"] > times["prior"]["median"] > 0
     assert large["times"]["network"]["median"] > small["times"]["network"]["median"]
+    assert 0.01 < large["share_of_convolution"] < 1
+    assert large["convolution_gflops"] > 1
     assert "448x256: frame 1 of 1" in done.stderr
 
 

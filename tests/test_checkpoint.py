@@ -16,6 +16,7 @@ from web import checkpoint, entry, protobuf_field
 
 from ifrplus_cli.checkpoint import NUMBERS, read_checkpoint
 from ifrplus_cli.device import choose_device
+from ifrplus_cli.engine import MINDSPORE
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.interpolate import load_model, plan_network
 from ifrplus_cli.models import MODELS
@@ -63,7 +64,7 @@ def training_cell(mindspore: Any, network: Any) -> Any:
 def test_a_checkpoint_of_a_training_run_gives_the_same_pictures(name: str, mindspore: Any, tmp_path: Path) -> None:
     device = choose_device("CPU")
     spec = MODELS[name]
-    plan = plan_network(spec, device, (64, 64), [Fraction(1, 2)])
+    plan = plan_network(spec, MINDSPORE, device, (64, 64), [Fraction(1, 2)])
     network = spec.build(plan.scales, plan.precision)
     own = {parameter.name for parameter in network.get_parameters()}
     rng = np.random.default_rng(1)

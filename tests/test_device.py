@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,7 @@ class FakeMindSpore(SimpleNamespace):
 
     def __init__(self, *kinds: str, sums: float = 5.0) -> None:
         super().__init__(kinds=kinds, chosen=[], sums=sums)
+        self.__spec__ = ModuleSpec("mindspore", None, origin=self.__file__)
 
     def set_device(self, kind: str, number: int = 0) -> None:
         if kind not in self.kinds:
@@ -173,10 +175,10 @@ def test_states_are_true_of_devices_that_mindspore_has_no_room_for(machine: Any,
     assert (states["GPU"], states["CPU"]) == ("ready", "ready")
 
 
-def test_a_missing_mindspore_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_mindspore_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "mindspore", None)
     with pytest.raises(DeviceError) as missing:
-        choose_device("auto")
+        choose_device("auto", machine=imitation(tmp_path))
     assert "pip install mindspore" in missing.value.hint
 
 

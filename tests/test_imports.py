@@ -20,6 +20,8 @@ ROWS = (
     {"console"},
     {"upsample", "bench", "download", "info", "devices", "verify"},
     {"interpolate"},
+    {"engine"},
+    {"engine_mindspore", "engine_onnx"},
     {"device", "models"},
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
     | {"bisection", "checkpoint", "machine", "rawvideo", "scene", "tiling", "timeline", "weights"},
@@ -31,10 +33,12 @@ HOMES = {
     "rich": {"cli", "console"},
     "ffmpeg": {"probe", "decode", "encode"},
     "subprocess": {"probe", "decode", "encode", "devices"},
-    "mindspore": {"models", "device", "interpolate"},
+    "mindspore": {"models", "device", "engine_mindspore"},
+    "onnx": {"engine_onnx"},
+    "onnxruntime": {"engine_onnx"},
     "safetensors": {"weights"},
 }
-HEAVY = {"mindspore", "safetensors"}  # they take seconds
+HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime"}  # they take seconds
 FILES = sorted(PACKAGE.rglob("*.py"))
 NETWORKS = {file for file in FILES if file.parent.name == "models" and file.name != "__init__.py"}
 
@@ -103,7 +107,9 @@ def test_heavy_libraries_are_imported_inside_functions(file: Path) -> None:
 def test_the_public_api_is_imported_without_the_network() -> None:
     script = "import sys, ifrplus_cli, ifrplus_cli.cli; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert not any(f"'{name}'" in loaded for name in ("mindspore", "numpy", "cv2", "ffmpeg", "safetensors"))
+    assert not any(
+        f"'{name}'" in loaded for name in ("mindspore", "onnxruntime", "numpy", "cv2", "ffmpeg", "safetensors")
+    )
 
 
 def test_networks_are_imported_only_when_they_are_built() -> None:

@@ -13,6 +13,7 @@ import pytest
 from clips import blend, blend_model
 
 from ifrplus_cli.device import Device
+from ifrplus_cli.engine import MINDSPORE
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.interpolate import Interpolator, NetworkOptions, NetworkPlan, load_model, plan_network
 from ifrplus_cli.models import MODELS
@@ -154,7 +155,7 @@ def test_a_midpoint_network_makes_each_frame_of_a_gap_once(factor: int) -> None:
 def plan(size: tuple[int, int], factor: Fraction | int = 2, **options: Any) -> NetworkPlan:
     spec = replace(MODELS["lite"], inputs=("left", "right"), bytes_per_pixel=1000)
     steps = Timeline(Fraction(factor)).timesteps()
-    return plan_network(spec, Device("CPU"), size, steps, NetworkOptions(**options))
+    return plan_network(spec, MINDSPORE, Device("CPU"), size, steps, NetworkOptions(**options))
 
 
 def test_a_midpoint_network_says_how_far_frames_are_off_their_time() -> None:

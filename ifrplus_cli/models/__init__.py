@@ -24,6 +24,19 @@ class Scales:
 
 
 @dataclass(frozen=True)
+class OnnxGraph:
+    """A network as an ONNX graph, which takes the same weights.
+
+    Attributes:
+        file_name: its name, in the folders for weights.
+        bytes_per_pixel: memory that it needs for each pixel of a picture, measured on CPU.
+    """
+
+    file_name: str
+    bytes_per_pixel: int
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """Facts about a network.
 
@@ -36,7 +49,9 @@ class ModelSpec:
         multiple: heights and widths it takes are multiples of this.
         build: makes the network for some scales and a precision, parameters not yet loaded.
         precisions: ``fp32``, and ``fp16`` where it can.
-        bytes_per_pixel: memory that it needs for each pixel of a picture, measured on CPU.
+        bytes_per_pixel: memory that it needs for each pixel of a picture in MindSpore, measured on CPU.
+        multiplications: of its convolutions, for each pixel of a picture.
+        graph: for ONNX Runtime; None for a network that only MindSpore runs.
     """
 
     name: str
@@ -47,11 +62,19 @@ class ModelSpec:
     build: Callable[[Scales, str], nn.Cell]
     precisions: tuple[str, ...]
     bytes_per_pixel: int
+    multiplications: Callable[[Scales], float]
+    graph: OnnxGraph | None = None
 
     @property
     def uses_prior(self) -> bool:
         """Whether it starts from the classical flow of ``prior.py``."""
         return "prior" in self.inputs
+
+    @property
+    def onnx_bytes_per_pixel(self) -> int:
+        """As ``bytes_per_pixel``, of a network that has a graph."""
+        assert self.graph is not None
+        return self.graph.bytes_per_pixel
 
     @property
     def any_timestep(self) -> bool:
@@ -88,6 +111,8 @@ MODELS: dict[str, ModelSpec] = {
         build=_build_lite,
         precisions=("fp32",),
         bytes_per_pixel=1100,
+        multiplications=lambda _: 27_181,
+        graph=OnnxGraph("lite.onnx", bytes_per_pixel=350),
     ),
     "ifrplus": ModelSpec(
         name="ifrplus",
@@ -98,5 +123,6 @@ MODELS: dict[str, ModelSpec] = {
         build=_build_ifrplus,
         precisions=("fp32", "fp16"),
         bytes_per_pixel=5000,
+        multiplications=lambda scales: 26_500 + 948_100 * scales.flow**2 + 1_055_500 * scales.refiner**2,
     ),
 }

@@ -1,0 +1,149 @@
+"""What computes the network, and on which device: MindSpore, or ONNX Runtime, which is faster on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ifrplus_cli import device as mindspore_device
+from ifrplus_cli import engine_mindspore, engine_onnx
+from ifrplus_cli.device import Device, choose_device, parse_device, this_machine
+from ifrplus_cli.engine_onnx import Batch
+from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError
+from ifrplus_cli.machine import Machine
+from ifrplus_cli.models import MODELS, ModelSpec
+
+Note = Callable[[str], None]
+
+NO_PROVIDER = "the installed ONNX Runtime has no provider for GPUs"
+GPU_PACKAGE = "Install one that has, such as onnxruntime-gpu in place of onnxruntime."
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What computes a network.
+
+    Attributes:
+        name: ``mindspore`` or ``onnx``.
+        provider: ONNX Runtime's execution provider; empty for MindSpore.
+    """
+
+    name: str
+    provider: str = ""
+
+    def __str__(self) -> str:
+        return f"ONNX Runtime with {self.provider}" if self.provider else "MindSpore"
+
+
+MINDSPORE = Engine("mindspore")
+Choice = tuple[Engine, Device, str]  # the last says why
+
+
+def choose_engine(
+    wanted: str, device: str, model: str, note: Note = lambda _: None, machine: Machine | None = None
+) -> Choice:
+    """The engine that ``wanted`` means, the device that it takes for ``device``, and why.
+
+    ``auto`` is ONNX Runtime where it is installed, has a graph of the network and can use the device. An accelerator
+    that only MindSpore can use is MindSpore's, and an Ascend NPU always. MindSpore is imported only to be tried.
+
+    Args:
+        wanted: ``auto``, ``mindspore`` or ``onnx``.
+        device: as for ``choose_device``.
+        model: ``auto`` or a network's name.
+        note: is told of an accelerator that is there but that has to be passed over, and why.
+        machine: where to look for accelerators; by default this machine.
+
+    Raises:
+        IfrplusError: if what is asked for can't be had; there is no silent fall-back.
+    """
+    machine = machine or this_machine()
+    asked = parse_device(device)
+    if wanted == "mindspore":
+        return MINDSPORE, choose_device(device, note, machine), "it was asked for"
+    if obstacle := _obstacle(asked, model):
+        if wanted == "onnx":
+            raise obstacle
+        return MINDSPORE, choose_device(device, note, machine), obstacle.message.rstrip(".")
+    why = "it was asked for" if wanted == "onnx" else "it is installed and has a graph of the network"
+    if asked is None and wanted == "auto" and _may_be_mindspores(machine):
+        found = choose_device("auto", note, machine)
+        if found.kind != "CPU":
+            return MINDSPORE, found, f"it can use the device {found}"
+    engine, found = _onnx_on(asked, graph_model(model)) if asked else _onnx_on_best(graph_model(model), note, machine)
+    return engine, found, why
+
+
+def graph_model(model: str) -> ModelSpec:
+    """The network that ``model`` means to ONNX Runtime: for ``auto`` the one that there is a graph of."""
+    return MODELS[model] if model != "auto" else next(spec for spec in MODELS.values() if spec.graph)
+
+
+def engine_states() -> dict[str, str]:
+    """Version of each engine, with what it runs on, or how to get it."""
+    onnx = f"not installed; {engine_onnx.INSTALL[0].lower()}{engine_onnx.INSTALL[1:]}"
+    if engine_onnx.is_installed():
+        onnx = f"{engine_onnx.version()} with {', '.join((*engine_onnx.gpu_providers(), engine_onnx.CPU_PROVIDER))}"
+    return {"mindspore": mindspore_device.mindspore_version(), "onnxruntime": onnx}
+
+
+def engine_version(engine: Engine) -> dict[str, str]:
+    """The library that computes, and its version."""
+    if engine == MINDSPORE:
+        return {"mindspore": mindspore_device.mindspore_version()}
+    return {"onnxruntime": engine_onnx.version()}
+
+
+def thread_count(engine: Engine) -> int:
+    """Threads that it computes with on the host."""
+    return mindspore_device.thread_count() if engine == MINDSPORE else this_machine().cores()
+
+
+def peak_device_memory_mb(engine: Engine) -> float:
+    """The most memory that tensors took on the accelerator, in MB; 0 where nobody tells, and on the CPU."""
+    return mindspore_device.peak_device_memory_mb() if engine == MINDSPORE else 0.0
+
+
+def convolution(engine: Engine, device: Device, weight: Batch) -> Callable[[Batch], Batch]:
+    """A convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel, as the engine computes it."""
+    if engine == MINDSPORE:
+        return engine_mindspore.convolution(weight)
+    return engine_onnx.convolution(weight, engine.provider, device.number)
+
+
+def _obstacle(asked: Device | None, model: str) -> IfrplusError | None:
+    """Why ONNX Runtime can't do what is asked for; None if nothing is known against it."""
+    if graph_model(model).graph is None:
+        return ModelError(f"There is no ONNX graph of the network {model}.", "Leave --engine out.")
+    if asked and asked.kind == "Ascend":
+        return DeviceError("ONNX Runtime does not run on an Ascend NPU.", "Leave --engine out.")
+    if not engine_onnx.is_installed():
+        return DeviceError("ONNX Runtime is not installed.", engine_onnx.INSTALL)
+    if asked and asked.kind == "GPU" and not engine_onnx.gpu_providers():
+        return DeviceError(f"The device {asked} can't be used: {NO_PROVIDER}.", GPU_PACKAGE)
+    return None
+
+
+def _may_be_mindspores(machine: Machine) -> bool:
+    """Whether there is an accelerator that MindSpore may be able to use, and ONNX Runtime not."""
+    if machine.shows("Ascend"):
+        return True
+    return machine.shows("GPU") and not machine.lacks("GPU") and not engine_onnx.gpu_providers()
+
+
+def _onnx_on(device: Device, spec: ModelSpec) -> tuple[Engine, Device]:
+    if device.kind == "CPU":
+        return Engine("onnx", engine_onnx.CPU_PROVIDER), device
+    return Engine("onnx", engine_onnx.choose_gpu_provider(spec, device.number)), device
+
+
+def _onnx_on_best(spec: ModelSpec, note: Note, machine: Machine) -> tuple[Engine, Device]:
+    """On a GPU if that works, else on the CPU."""
+    if engine_onnx.gpu_providers():
+        try:
+            return _onnx_on(Device("GPU"), spec)
+        except DeviceError as error:
+            note(f"{error.message} {error.hint}")
+    elif machine.shows("GPU"):
+        note(f"The device GPU:0 is there but is not used: {NO_PROVIDER}. {GPU_PACKAGE}")
+    return _onnx_on(Device("CPU"), spec)

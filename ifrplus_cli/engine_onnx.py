@@ -1,0 +1,214 @@
+"""Runs a network's ONNX graph with ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ifrplus_cli.device import Device, this_machine
+from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError, network_failure
+from ifrplus_cli.models import ModelSpec
+from ifrplus_cli.weights import find_file, find_weights, load_weights, read_weights
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, SessionOptions
+
+Batch = npt.NDArray[np.float32]
+Shape = tuple[int, int, int]  # pictures at once, height, width
+
+CPU_PROVIDER = "CPUExecutionProvider"
+# Best first. TensorRT is late, for it takes a minute to compile a network; whoever has it has CUDA as well.
+GPU_PROVIDERS = (
+    "CUDAExecutionProvider",
+    "TensorrtExecutionProvider",
+    "MIGraphXExecutionProvider",
+    "ROCMExecutionProvider",
+    "OpenVINOExecutionProvider",
+    "DmlExecutionProvider",
+    "CoreMLExecutionProvider",
+)
+REMEDY = "Install the program again, or add --engine mindspore."
+INSTALL = "Install it: pip install 'ifrplus-cli[onnx]'."
+PICTURES = ("picture", "made")  # into a convolution, and out of it
+OPSET, IR_VERSION = 17, 8
+SILENT = 4  # only what ends the process is logged; all else comes as an exception
+TRIAL: Shape = (1, 32, 32)
+GREY = 0.5
+
+
+def is_installed() -> bool:
+    """Whether ONNX Runtime can be imported; it is not."""
+    return find_spec("onnxruntime") is not None
+
+
+def version() -> str:
+    """Version of the installed ONNX Runtime."""
+    return str(_onnxruntime().__version__)
+
+
+def gpu_providers() -> tuple[str, ...]:
+    """Execution providers of the installed ONNX Runtime that are for GPUs, working or not, best first."""
+    built_in = _onnxruntime().get_available_providers()
+    return tuple(provider for provider in GPU_PROVIDERS if provider in built_in)
+
+
+def choose_gpu_provider(spec: ModelSpec, number: int) -> str:
+    """The first execution provider that really makes a picture on a GPU.
+
+    Raises:
+        DeviceError: if none does, with what each said.
+    """
+    said = []
+    for provider in gpu_providers():
+        try:
+            _try(OnnxNetwork(spec, TRIAL, provider, number))
+        except IfrplusError as error:
+            said.append(error.message.rstrip("."))
+        else:
+            return provider
+    raise DeviceError(
+        f"ONNX Runtime can't use the device {Device('GPU', number)}: {'; '.join(said)}.",
+        "Install the driver and the libraries that its provider needs, or choose --device CPU.",
+    )
+
+
+class OnnxNetwork:
+    """Runs a network's graph on numpy arrays of one shape.
+
+    Args:
+        shape: of what it will be given.
+        provider: ONNX Runtime's execution provider.
+        number: of the GPU.
+        weights: a file of the network's parameters; by default the one that is found for it.
+
+    Raises:
+        DeviceError: if ONNX Runtime is missing, or takes another provider than this one.
+        ModelError: if the weights or the graph can't be read, or do not fit.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, shape: Shape, provider: str, number: int = 0, weights: Path | None = None
+    ) -> None:
+        graph, own = _files(spec)
+        shapes = {name: value.shape for name, value in read_weights(own).items()}
+        options = _options()
+        _fix_sizes(options, shape)
+        self._parameters = _halves(load_weights(weights or own, shapes))  # ONNX Runtime reads them where they are
+        wrap = _onnxruntime().OrtValue.ortvalue_from_numpy
+        options.add_external_initializers(list(self._parameters), [*map(wrap, self._parameters.values())])
+        self._session = _open(graph, options, provider, number)
+        self._names = [argument.name for argument in self._session.get_inputs()]
+
+    def __call__(self, *arrays: Batch) -> Batch:
+        inputs = {name: np.ascontiguousarray(array) for name, array in zip(self._names, arrays, strict=True)}
+        try:
+            made: Batch = self._session.run(None, inputs)[0]
+        except Exception as error:  # its exceptions have nothing else in common
+            raise network_failure(error) from error
+        return made
+
+
+def convolution(weight: Batch, provider: str, number: int) -> Callable[[Batch], Batch]:
+    """A convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    around = [1, 1, 1, 1]
+    node = helper.make_node("Conv", ["picture", "weight"], ["made"], kernel_shape=[3, 3], pads=around)
+    ends = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, None, None, None])] for name in PICTURES]
+    graph = helper.make_graph([node], "convolution", *ends, [numpy_helper.from_array(weight, "weight")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    session = _open(model.SerializeToString(), _options(), provider, number)
+
+    def run(picture: Batch) -> Batch:
+        made: Batch = session.run(None, {"picture": picture})[0]
+        return made
+
+    return run
+
+
+def _files(spec: ModelSpec) -> tuple[Path, Path]:
+    """A network's graph, and the weights that it was made with."""
+    assert spec.graph is not None
+    graph, weights = find_file(spec.graph.file_name), find_weights(spec.weights)
+    if graph is None or weights is None:
+        raise ModelError(f"The ONNX graph {spec.graph.file_name} or its weights are not here.", REMEDY)
+    return graph, weights
+
+
+def _onnxruntime() -> Any:
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it reports its use to its makers otherwise
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DeviceError(f"ONNX Runtime can't be loaded: {error}.", INSTALL) from error
+    onnxruntime.set_default_logger_severity(SILENT)
+    return onnxruntime
+
+
+def _options() -> SessionOptions:
+    """How every graph is run; the figures are of lite at 1920x1080 on two cores."""
+    onnxruntime = _onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = SILENT
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = this_machine().cores()
+    # Threads that spin while they wait gain nothing, and take the cores from the decoder and the encoder.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = True  # without it every run fetches its memory anew: 20 % slower
+    options.enable_mem_pattern = False  # one block for all values of a run: as fast, but 430 MB more
+    return options
+
+
+def _fix_sizes(options: SessionOptions, shape: Shape) -> None:
+    """Gives the graph's dimensions their numbers, for providers for GPUs compile for one size."""
+    batch, height, width = shape
+    sizes = {"batch": batch, "height": height, "width": width, "half_height": height // 2, "half_width": width // 2}
+    for name, size in sizes.items():
+        options.add_free_dimension_override_by_name(name, size)
+
+
+def _halves(values: Mapping[str, Batch]) -> dict[str, npt.NDArray[np.float16]]:
+    """Parameters in half precision, as graphs have them."""
+    with np.errstate(over="ignore"):
+        halves = {name: value.astype(np.float16) for name, value in values.items()}
+    if not all(np.isfinite(value).all() for value in halves.values()):
+        raise ModelError("These weights are too large for half precision.", "Add --engine mindspore.")
+    return halves
+
+
+def _open(graph: Path | bytes, options: SessionOptions, provider: str, number: int) -> InferenceSession:
+    try:
+        session = _onnxruntime().InferenceSession(graph, options, [(provider, _provider_options(provider, number))])
+    except Exception as error:
+        said = str(error).strip().splitlines()[0].rstrip(".")
+        if provider != CPU_PROVIDER:
+            raise DeviceError(f"{provider} failed: {said}.", "Choose --device CPU.") from error
+        raise ModelError(f"The ONNX graph can't be used: {said}.", REMEDY) from error
+    session.disable_fallback()
+    if session.get_providers()[0] != provider:  # ONNX Runtime takes the CPU without an error
+        raise DeviceError(f"{provider} is not usable here.", "Choose --device CPU.")
+    return session
+
+
+def _provider_options(provider: str, number: int) -> dict[str, str]:
+    if provider in (CPU_PROVIDER, "CoreMLExecutionProvider"):
+        return {}
+    if provider == "OpenVINOExecutionProvider":
+        return {"device_type": f"GPU.{number}"}
+    return {"device_id": str(number)}
+
+
+def _try(network: OnnxNetwork) -> None:
+    """Make a grey picture between two grey ones."""
+    batch, height, width = TRIAL
+    frame = np.full((batch, 3, height, width), GREY, np.float32)
+    still = np.zeros((batch, 4, height // 2, width // 2), np.float32)
+    made = network(frame, frame, still, np.full((batch, 1, 1, 1), 0.5, np.float32))
+    if not np.abs(made - GREY).max() < 0.1:
+        raise DeviceError("it computes wrong pictures")

@@ -1,0 +1,179 @@
+"""The ONNX graph of the network: the same pictures as MindSpore's, the same weights, and errors in a sentence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import PROGRAM, frame_times
+from safetensors.numpy import load_file, save_file
+
+from ifrplus_cli import engine_onnx
+from ifrplus_cli.colour import Converter
+from ifrplus_cli.decode import Decoder
+from ifrplus_cli.device import Device, choose_device
+from ifrplus_cli.engine import MINDSPORE, Engine, convolution
+from ifrplus_cli.engine_onnx import CPU_PROVIDER, OnnxNetwork, choose_gpu_provider
+from ifrplus_cli.errors import DeviceError, ModelError
+from ifrplus_cli.interpolate import Interpolator, NetworkOptions, load_model, plan_network
+from ifrplus_cli.media import Image
+from ifrplus_cli.models import MODELS
+from ifrplus_cli.probe import probe
+from ifrplus_cli.weights import find_file, find_weights, sha256_of
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+LITE, CPU, ON_CPU = MODELS["lite"], Device("CPU"), Engine("onnx", CPU_PROVIDER)
+SHAPE = (1, 64, 96)
+FIRST, GAP = 60, 2  # of the real frames
+
+
+@cache
+def moving_pair(bikes: Path) -> tuple[Image, ...]:
+    """Two frames of cyclists riding past, 640x272, in 0..1."""
+    clip = probe(bikes)
+    convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
+    with Decoder(clip) as decoder:
+        frames = [convert.to_rgb(frame.planes) for frame in islice(decoder, FIRST + GAP + 1)]
+    return frames[FIRST], frames[FIRST + GAP]
+
+
+def make(engine: Engine, pair: tuple[Image, ...], steps: list[Fraction], **options: object) -> list[Image]:
+    choose_device("CPU")
+    chosen = NetworkOptions(**options)  # type: ignore[arg-type]
+    plan = plan_network(LITE, engine, CPU, pair[0].shape[:2], steps, chosen)
+    return Interpolator(load_model(plan))(*pair, steps)
+
+
+@pytest.mark.parametrize("size", [(448, 256), (640, 272), (1001, 333)])
+def test_both_engines_make_the_same_pictures(size: tuple[int, int], bikes: Path) -> None:
+    pair = tuple(cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in moving_pair(bikes))
+    steps = [Fraction(1, 4), Fraction(1, 2)]
+    for one, other in zip(make(MINDSPORE, pair, steps), make(ON_CPU, pair, steps), strict=True):
+        assert np.abs(one - pair[0]).max() > 0.1  # there is motion
+        np.testing.assert_allclose(other, one, atol=1e-3, rtol=0)
+
+
+def test_both_engines_make_the_same_of_tiles(bikes: Path) -> None:
+    steps = [Fraction(1, 2)]
+    one, other = (make(e, moving_pair(bikes), steps, tile=(288, 272))[0] for e in (MINDSPORE, ON_CPU))
+    np.testing.assert_allclose(other, one, atol=1e-3, rtol=0)
+
+
+def random_inputs(seed: int = 0) -> list[np.ndarray]:
+    draw = np.random.default_rng(seed)
+    batch, height, width = SHAPE
+    pictures = [draw.random((batch, 3, height, width), np.float32) for _ in range(2)]
+    prior = draw.normal(0, 2, (batch, 4, height // 2, width // 2)).astype(np.float32)
+    return [*pictures, prior, np.full((batch, 1, 1, 1), 0.5, np.float32)]
+
+
+def test_the_graph_is_of_the_bundled_weights() -> None:
+    graph, weights = find_file("lite.onnx"), find_weights("lite")
+    assert graph is not None and weights is not None
+    model = onnx.load(graph, load_external_data=False)
+    card = {entry.key: entry.value for entry in model.metadata_props}
+    assert card["weights_sha256"] == sha256_of(weights)
+    assert {entry.domain: entry.version for entry in model.opset_import}[""] >= 17
+    onnx.checker.check_model(str(graph), full_check=True)
+
+
+def test_it_reads_the_bundled_weights_by_itself() -> None:
+    """Other programs open the file without ours."""
+    import onnxruntime
+
+    inputs = random_inputs()
+    session = onnxruntime.InferenceSession(str(find_file("lite.onnx")), providers=[CPU_PROVIDER])
+    alone = session.run(None, dict(zip(LITE.inputs, inputs, strict=True)))[0]
+    np.testing.assert_allclose(OnnxNetwork(LITE, SHAPE, CPU_PROVIDER)(*inputs), alone, atol=1e-5)
+
+
+def test_other_weights_are_used(tmp_path: Path) -> None:
+    own = load_file(str(find_weights("lite")))
+    other = tmp_path / "other.safetensors"
+    save_file({name: value * np.float16(0.5) for name, value in own.items()}, other)
+    inputs = random_inputs()
+    made = [OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, weights=weights)(*inputs) for weights in (None, other)]
+    assert np.isfinite(made[1]).all()
+    assert np.abs(made[0] - made[1]).max() > 0.01
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    own = load_file(str(find_weights("lite")))
+    name = next(iter(own))
+    faulty = {"missing": {key: value for key, value in own.items() if key != name}}
+    faulty["too large"] = {**own, name: np.full(own[name].shape, 1e6, np.float32)}
+    for what, values in faulty.items():
+        path = tmp_path / f"{what}.safetensors"
+        save_file(values, path)
+        with pytest.raises(ModelError, match=what) as refused:
+            OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, weights=path)
+        assert refused.value.hint
+
+
+def test_a_broken_graph_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "lite.onnx"
+    broken.write_bytes(Path(str(find_file("lite.onnx"))).read_bytes()[:5000])
+    monkeypatch.setattr(engine_onnx, "find_file", lambda name: broken)
+    with pytest.raises(ModelError, match="can't be used"):
+        OnnxNetwork(LITE, SHAPE, CPU_PROVIDER)
+    monkeypatch.setattr(engine_onnx, "find_file", lambda name: None)
+    with pytest.raises(ModelError, match=r"lite\.onnx"):
+        OnnxNetwork(LITE, SHAPE, CPU_PROVIDER)
+
+
+def test_pictures_that_do_not_fit_are_an_error_in_a_sentence() -> None:
+    left, *others = random_inputs()
+    with pytest.raises(ModelError, match="The network failed"):
+        OnnxNetwork(LITE, SHAPE, CPU_PROVIDER)(left[:, :, :32], *others)
+
+
+def test_a_gpu_provider_that_is_not_usable_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_onnx, "gpu_providers", lambda: ("CUDAExecutionProvider",))
+    with pytest.raises(DeviceError, match="CUDAExecutionProvider") as refused:
+        choose_gpu_provider(LITE, 0)
+    assert refused.value.hint
+
+
+def test_convolutions_of_both_engines_agree() -> None:
+    draw = np.random.default_rng(0)
+    weight, picture = draw.standard_normal((4, 4, 3, 3), np.float32), draw.standard_normal((1, 4, 8, 9), np.float32)
+    choose_device("CPU")
+    one, other = (convolution(engine, CPU, weight)(picture) for engine in (MINDSPORE, ON_CPU))
+    assert one.shape == picture.shape
+    np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_a_film_is_made_without_mindspore(bikes: Path, tmp_path: Path) -> None:
+    """MindSpore takes seconds to import."""
+    short, made = tmp_path / "short.mkv", tmp_path / "made.mkv"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", bikes, "-frames:v", "4", "-c", "copy", short], check=True)
+    script = (
+        "import sys; from ifrplus_cli import cli; sys.argv[0] = 'ifrplus'\n"
+        "try: cli.main()\n"
+        "finally: print('mindspore' in sys.modules)"
+    )
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    options = ("upsample", short, made, "--engine", "onnx", "--device", "cpu", "-v")
+    done = subprocess.run(
+        [sys.executable, "-c", script, *options], capture_output=True, text=True, check=False, env=env
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "False\n"
+    assert not list(tmp_path.glob(".*"))  # such as the file by which ONNX Runtime recognises a person
+    assert "ONNX Runtime with CPUExecutionProvider: it was asked for" in " ".join(done.stderr.split())
+    assert len(frame_times(made)) == 2 * len(frame_times(short))
+
+
+def test_an_engine_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
+    done = subprocess.run([*PROGRAM, "info", tmp_path, "--engine", "tensorflow"], capture_output=True, check=False)
+    assert done.returncode == 2
