@@ -50,7 +50,9 @@ DEFAULT_SIZES: tuple[Size, ...] = ((448, 256), (1920, 1024))
 PUBLISHED_SECONDS: dict[Size, float] = {(448, 256): 0.15, (1920, 1024): 2.00}
 PUBLISHED_SETTING = "the full network IFR+ on one Ascend 910A, batch 1"
 MIDDLE = Fraction(1, 2)
-CLIP_FRAMES, CLIP_RATE = 13, Fraction(25)
+CLIP_RATE = Fraction(25)
+FEWEST_FRAMES, MOST_FRAMES, RUN_SECONDS = 13, 121, 15.0  # of a generated clip; as many as take so long to make
+PRESET = "veryfast"  # of the encoder in a whole run
 CLIP_COLOUR = ColourTags("bt709", "bt709", "bt709", "tv")
 FRAMES_A_WORD = 6  # output frames of a whole run between two words on how far it is
 CONVOLUTION = (64, 256, 256)  # channels, height and width of the convolution that tells what the machine can do
@@ -113,12 +115,14 @@ class PipelineTimes:
 
     Attributes:
         seconds: of the run, from opening the clip to verifying the result.
+        ratio: of these to what the made frames take by themselves.
         stages: seconds that each stage worked, ``network`` among them; they work at the same time.
     """
 
     frames_in: int
     frames_made: int
     seconds: float
+    ratio: float
     stages: dict[str, float]
 
 
@@ -235,10 +239,11 @@ def _operations(plan: NetworkPlan) -> float:
     return 2 * plan.spec.multiplications(plan.scales) * plan.tiles.count * height * width
 
 
-def measure_pipeline(model: LoadedModel, size: Size, folder: Path, say: Say) -> PipelineTimes:
-    """Upsample a generated H.264 clip of 13 frames to twice its rate, with a network that is compiled already.
+def measure_pipeline(model: LoadedModel, size: Size, alone: float, folder: Path, say: Say) -> PipelineTimes:
+    """Upsample a generated H.264 clip to twice its rate, with a network that is compiled already.
 
     Args:
+        alone: seconds that a made frame takes by itself.
         folder: for the clip and the result.
     """
 
@@ -248,9 +253,10 @@ def measure_pipeline(model: LoadedModel, size: Size, folder: Path, say: Say) -> 
 
     say("whole run of a generated clip")
     timed = _TimedNetwork(model.network, time.perf_counter)
-    clip = probe(write_clip(folder, size))
-    job = plan_job(clip, folder / "result.mp4", UpsampleOptions())
-    summary = run_job(job, replace(model, network=timed), advance)
+    frames = min(max(round(RUN_SECONDS / alone), FEWEST_FRAMES), MOST_FRAMES)
+    clip = probe(write_clip(folder, size, frames))
+    options = UpsampleOptions(encode=EncodeOptions(preset=PRESET))
+    summary = run_job(plan_job(clip, folder / "result.mp4", options), replace(model, network=timed), advance)
     spent, network = summary.stage_seconds, timed.take()
     stages = {
         "decode": spent["decode"],
@@ -259,17 +265,18 @@ def measure_pipeline(model: LoadedModel, size: Size, folder: Path, say: Say) -> 
         "network": network,
         "encode": spent["encode"],
     }
-    return PipelineTimes(summary.frames_in, summary.frames_made, summary.seconds, stages)
+    ratio = summary.seconds / (summary.frames_made * alone)
+    return PipelineTimes(summary.frames_in, summary.frames_made, summary.seconds, ratio, stages)
 
 
-def write_clip(folder: Path, size: Size) -> Path:
-    """A film of the generated scene in a folder: 13 frames, 25 a second, H.264 as ``upsample`` writes it."""
+def write_clip(folder: Path, size: Size, count: int) -> Path:
+    """A film of ``count`` frames of the generated scene in a folder: 25 a second, H.264 as ``upsample`` writes it."""
     width, height = size
     pixel_format = PIXEL_FORMATS["yuv420p"]
     convert = Converter(pixel_format, CLIP_COLOUR, width, height)
     frames = [
         Frame(index / CLIP_RATE, convert.to_planes(image))
-        for index, image in enumerate(moving_scene(width, height, CLIP_FRAMES))
+        for index, image in enumerate(moving_scene(width, height, count))
     ]
     raw, film = folder / "raw.mkv", folder / "clip.mp4"
     with raw.open("wb") as file:  # the encoder is planned by a source that is there
@@ -394,7 +401,7 @@ def _measure_size(size: Size, wanted: str, options: BenchOptions, folder: Path, 
         peak_memory_mb=memory,
         device_memory_mb=peak_device_memory_mb(engine),
         published_seconds=PUBLISHED_SECONDS.get(size),
-        pipeline=measure_pipeline(model, size, folder, say) if options.pipeline else None,
+        pipeline=measure_pipeline(model, size, times.whole.median, folder, say) if options.pipeline else None,
     )
     setting = {
         "network": spec.name,

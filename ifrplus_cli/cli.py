@@ -511,7 +511,7 @@ def _stages(run: PipelineTimes) -> dict[str, str]:
         "frames": f"{run.frames_in}, {run.frames_made} made",
         **{stage: f"{_seconds(spent)} ({spent / worked:.0%})" for stage, spent in run.stages.items()},
         "whole run": _seconds(run.seconds),
-        "to network": f"{run.seconds / run.stages['network']:.2f}x",
+        "to frames alone": f"{run.ratio:.2f}x",
     }
 
 

@@ -88,6 +88,14 @@ class Lite(nn.Module):
     def flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Made frames (N, 3, H, W) and the flows (N, 4, h, w), in pixels, at quarter and half resolution.
 
+        See ``estimate`` for the arguments.
+        """
+        flow_quarter, flow_half, hidden = self.estimate(left, right, prior, t)
+        return self.merge(torch.cat([left, right]), flow_half, hidden, t), flow_quarter, flow_half
+
+    def estimate(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Flows (N, 4, h, w), in pixels, at quarter and half resolution, and hidden features at half resolution.
+
         Args:
             left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 32.
             prior: (N, 4, H/2, W/2) float32 flows to left and to right in full-resolution pixels.
@@ -119,7 +127,11 @@ class Lite(nn.Module):
         change = enlarge(change) + functional.pixel_shuffle(self.quarter_flow(x), 2).float() * 4
         hidden = leaky(functional.pixel_shuffle(self.quarter_hidden(x), 2))
 
-        flow_half = prior + change
+        return flow_quarter, prior + change, hidden
+
+    def merge(self, images: Tensor, flow_half: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
+        """Made frames (N, 3, H, W) of (2N, 3, H, W) left, then right frames."""
+        n = t.shape[0]
         warped = warp(images, both_sides(enlarge(flow_half)))
         left, right = warped[:n], warped[n:]
         seen = torch.cat([(left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)], dim=1)
@@ -127,7 +139,7 @@ class Lite(nn.Module):
         x = leaky(self.half_one(leaky(self.half_in(seen))))
         out = functional.pixel_shuffle(self.half_out(x), 2).float()
         share = torch.sigmoid(out[:, :1] + torch.log((1 - t) / t))
-        return share * left + (1 - share) * right + out[:, 1:], flow_quarter, flow_half
+        return share * left + (1 - share) * right + out[:, 1:]
 
 
 def both_sides(flow: Tensor) -> Tensor:

@@ -159,6 +159,19 @@ def loss_of(network: Lite, batch: Batch, logarithm_weight: float, flow_weight: f
     return image, flow_weight * flow
 
 
+def flow_loss_of(network: Lite, batch: Batch, flow_weight: float) -> tuple[Tensor, Tensor]:
+    """What the flows alone are worth: at half size, the average of both frames warped by them; then the flow loss."""
+    with torch.autocast(batch.left.device.type, torch.bfloat16):
+        flow_quarter, flow_half, _ = network.estimate(batch.left, batch.right, batch.prior, batch.t)
+    ends, middle = (
+        functional.avg_pool2d(torch.cat([batch.left, batch.right]), 2),
+        functional.avg_pool2d(batch.middle, 2),
+    )
+    left, right = warp(ends, both_sides(flow_half) / 2).chunk(2)
+    flow = flow_loss(flow_quarter, batch) + flow_loss(functional.avg_pool2d(flow_half, 2), batch)
+    return laplacian_loss((left + right) / 2, middle), flow_weight * flow
+
+
 class HoldOut:
     """Middle frames of clips made from their neighbours, every second of the first 21 frames."""
 
@@ -216,6 +229,18 @@ def made_by(network: Lite, device: torch.device) -> Callable[..., np.ndarray]:
         with torch.no_grad():
             made = network(*images, torch.from_numpy(prior).to(device)[None].float(), t)
         return (made[0].permute(1, 2, 0) * 255).cpu().numpy()
+
+    return make
+
+
+def warped_by(network: Lite) -> Callable[..., np.ndarray]:
+    """The average of both frames warped by the network's flows."""
+
+    def make(left: np.ndarray, right: np.ndarray, prior: np.ndarray) -> np.ndarray:
+        images = [torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255 for frame in (left, right)]
+        with torch.no_grad():
+            _, flow, _ = network.estimate(*images, torch.from_numpy(prior)[None].float(), torch.full((1, 1, 1, 1), 0.5))
+        return dis(left, right, flow[0].numpy())
 
     return make
 
@@ -281,7 +306,8 @@ class Training:
 
     def check(self, hold_out: HoldOut) -> None:
         """Measures the averaged weights, and keeps the best ones beside the checkpoint."""
-        self.hold_out = hold_out.mean(made_by(self.average, self.device))
+        make = warped_by(self.average) if self.options.flow_only else made_by(self.average, self.device)
+        self.hold_out = hold_out.mean(make)
         print(f"hold-out lite {self.hold_out['mean']:.3f} dB at {self.samples} samples, {self.elapsed / 60:.1f} min")
         print("  " + ", ".join(f"{name} {figure:.2f}" for name, figure in self.hold_out.items()), flush=True)
         if self.hold_out["mean"] > self.best:
@@ -293,7 +319,10 @@ class Training:
         share = self.elapsed / (60 * self.options.minutes)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.options.rate, self.step, share)
-        image, flow = loss_of(self.network, batch, self.options.logarithm_weight, self.options.flow_weight)
+        if self.options.flow_only:
+            image, flow = flow_loss_of(self.network, batch, self.options.flow_weight)
+        else:
+            image, flow = loss_of(self.network, batch, self.options.logarithm_weight, self.options.flow_weight)
         self.optimizer.zero_grad(set_to_none=True)
         (image + flow).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -375,6 +404,9 @@ def main() -> None:
         "--logarithm-weight", type=float, default=0.02, help="of the logarithm of the squared error in the loss"
     )
     parser.add_argument("--flow-weight", type=float, default=0.002, help="of a pixel of flow error in the loss")
+    parser.add_argument(
+        "--flow-only", action="store_true", help="train what finds the flows, on CPU; the last stage stays as it is"
+    )
     parser.add_argument("--synthetic-share", type=float, default=0.2)
     parser.add_argument("--report-seconds", type=float, default=30)
     parser.add_argument("--check-minutes", type=float, default=15)
