@@ -32,7 +32,7 @@ apt:
 
 $(VENV)/.demo: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) --editable ".[demo]"
+	$(PIP) --editable ".[demo,onnx]"
 	touch $@
 
 $(VENV)/.test: pyproject.toml

@@ -31,6 +31,11 @@ class Engine:
     name: str
     provider: str = ""
 
+    @property
+    def takes_any_size(self) -> bool:
+        """Whether pictures of ever new sizes cost nothing extra; elsewhere each has to be compiled."""
+        return self.provider == engine_onnx.CPU_PROVIDER
+
     def __str__(self) -> str:
         return f"ONNX Runtime with {self.provider}" if self.provider else "MindSpore"
 

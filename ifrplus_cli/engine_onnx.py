@@ -79,7 +79,7 @@ def choose_gpu_provider(spec: ModelSpec, number: int) -> str:
 
 
 class OnnxNetwork:
-    """Runs a network's graph on numpy arrays of one shape.
+    """Runs a network's graph on numpy arrays; elsewhere than on a CPU, of one shape.
 
     Args:
         shape: of what it will be given.
@@ -98,7 +98,8 @@ class OnnxNetwork:
         graph, own = _files(spec)
         shapes = {name: value.shape for name, value in read_weights(own).items()}
         options = _options()
-        _fix_sizes(options, shape)
+        if provider != CPU_PROVIDER:
+            _fix_sizes(options, shape)
         self._parameters = _halves(load_weights(weights or own, shapes))  # ONNX Runtime reads them where they are
         wrap = _onnxruntime().OrtValue.ortvalue_from_numpy
         options.add_external_initializers(list(self._parameters), [*map(wrap, self._parameters.values())])

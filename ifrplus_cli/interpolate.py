@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ifrplus_cli.activity import Box, moves, moving_box
 from ifrplus_cli.bisection import HALF, largest_error, make_by_halving
 from ifrplus_cli.device import Device, free_memory
 from ifrplus_cli.engine import MINDSPORE, Engine, graph_model
@@ -27,6 +28,7 @@ from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
 Batch = npt.NDArray[np.float32]
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
 MEMORY_SHARE = 0.8  # of the free memory that the network may take
+LARGEST_PART = 0.8  # of a picture that is worth being made by itself
 GIGABYTE = 1e9
 
 
@@ -67,6 +69,13 @@ class NetworkPlan:
     batch: int
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def tiles_of(self, size: tuple[int, int]) -> TilePlan:
+        """The tiles for a part of the picture, (height, width): its own where the network takes any size quickly."""
+        part, whole = math.prod(size), self.tiles.height * self.tiles.width
+        if self.tiles.count > 1 or not self.engine.takes_any_size or part > LARGEST_PART * whole:
+            return self.tiles
+        return plan_tiles(*size, multiple=self.spec.multiple(self.scales), tile=None, overlap=0)
 
 
 class Network(Protocol):
@@ -217,51 +226,75 @@ def _run_by(plan: NetworkPlan, weights: Path) -> Network:
 
 
 class Interpolator:
-    """Makes frames between two frames of one size; one compiled shape for a whole run."""
+    """Makes frames between two frames of one size, and leaves alone what does not move."""
 
     def __init__(self, model: LoadedModel) -> None:
-        self.network = model.network
-        self.spec, self.scales, self.tiles = model.plan.spec, model.plan.scales, model.plan.tiles
-        self.batch = model.plan.batch
+        self.plan, self.network = model.plan, model.network
 
     def __call__(self, left: Image, right: Image, timesteps: Sequence[Fraction]) -> list[Image]:
         """Pictures at ``timesteps`` between ``left`` and ``right``, each float32 H x W x 3 RGB, not clipped."""
-        if self.spec.any_timestep:
+        if self.plan.spec.any_timestep:
             return self._make(left, right, timesteps)
         return make_by_halving(left, right, timesteps, lambda one, other: self._make(one, other, [HALF])[0])
 
     def _make(self, left: Image, right: Image, timesteps: Sequence[Fraction]) -> list[Image]:
-        shared = {"left": self._split(left), "right": self._split(right)}
-        prior_at = self.prior(left, right) if self.spec.uses_prior else None
+        """As the call, for timesteps that the network can make; where both pictures are alike it is the left one."""
+        box = moving_box(left, right)
+        if box is None:
+            return [left for _ in timesteps]
+        tiles = self.plan.tiles_of(box.size)
+        if tiles is self.plan.tiles:
+            box = Box(0, 0, *left.shape[:2])
+        prior_at = self.prior(left, right) if self.plan.spec.uses_prior else None
+        shared = {"left": _split(tiles, box.cut(left)), "right": _split(tiles, box.cut(right))}
         made = []
         for t in timesteps:
-            inputs = {**shared, "t": np.full((self.tiles.count, 1, 1, 1), float(t), np.float32)}
+            inputs = {**shared, "t": np.full((tiles.count, 1, 1, 1), float(t), np.float32)}
             if prior_at:
-                inputs["prior"] = self.tiles.split(prior_at(float(t)), channels_first=True, scale=2)
-            made.append(self._run([inputs[name] for name in self.spec.inputs]))
+                inputs["prior"] = tiles.split(_cut_prior(prior_at(float(t)), box, tiles), channels_first=True, scale=2)
+            part = tiles.merge(self._fill(inputs).transpose(0, 2, 3, 1))
+            made.append(box.put(part, left))
         return made
 
     def prior(self, left: Image, right: Image) -> Callable[[float], Batch]:
-        """The flow that the network starts from, as a function of the timestep."""
-        flow = pair_flow(self._padded(left), self._padded(right), self.scales.flow)
+        """The flow that the network starts from, of the padded pictures, as a function of the timestep."""
+        flow = pair_flow(self._padded(left), self._padded(right), self.plan.scales.flow)
         return lambda t: intermediate_flow(flow, t)
 
-    def _split(self, image: Image) -> Batch:
-        return np.ascontiguousarray(self.tiles.split(image).transpose(0, 3, 1, 2))
-
     def _padded(self, image: Image) -> Image:
-        height, width = self.tiles.padded_size
+        height, width = self.plan.tiles.padded_size
         missing = ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0))
         return np.pad(image, missing, mode="edge")
 
-    def _run(self, arrays: Sequence[Batch]) -> Image:
-        """The network on all tiles, batch by batch, merged to a picture."""
-        tiles = []
-        for start in range(0, self.tiles.count, self.batch):
-            part = [_filled(array[start : start + self.batch], self.batch) for array in arrays]
-            tiles.append(self.network(*part)[: self.tiles.count - start])
-        merged: Image = self.tiles.merge(np.concatenate(tiles).transpose(0, 2, 3, 1))
-        return np.ascontiguousarray(merged)
+    def _fill(self, inputs: Mapping[str, Batch]) -> Batch:
+        """All tiles, (N, 3, h, w): those that move by the network, the others as they are."""
+        left, right = inputs["left"], inputs["right"]
+        moving = [number for number in range(len(left)) if moves(left[number], right[number])]
+        if len(moving) == len(left):
+            return self._run([inputs[name] for name in self.plan.spec.inputs])
+        filled = left.copy()
+        filled[moving] = self._run([inputs[name][moving] for name in self.plan.spec.inputs])
+        return filled
+
+    def _run(self, arrays: Sequence[Batch]) -> Batch:
+        """The network on some tiles, batch by batch."""
+        count = len(arrays[0])
+        made = []
+        for start in range(0, count, self.plan.batch):
+            part = [_filled(array[start : start + self.plan.batch], self.plan.batch) for array in arrays]
+            made.append(self.network(*part)[: count - start])
+        return np.concatenate(made)
+
+
+def _split(tiles: TilePlan, image: Image) -> Batch:
+    return np.ascontiguousarray(tiles.split(image).transpose(0, 3, 1, 2))
+
+
+def _cut_prior(prior: Batch, box: Box, tiles: TilePlan) -> Batch:
+    """The part of a (4, H/2, W/2) prior of the padded picture that belongs to the padded box."""
+    height, width = (side // 2 for side in tiles.padded_size)
+    top, left = box.top // 2, box.left // 2
+    return prior[:, top : top + height, left : left + width]
 
 
 def _filled(tiles: Batch, count: int) -> Batch:

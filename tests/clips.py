@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from ifrplus_cli.device import Device
-from ifrplus_cli.engine import MINDSPORE
+from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, plan_network
 from ifrplus_cli.models import MODELS
 
@@ -39,11 +39,12 @@ def blend_model(
     network: Callable[..., Any] = blend,
     size: tuple[int, int] = (48, 64),
     inputs: tuple[str, ...] = ("left", "right", "t"),
+    engine: Engine = MINDSPORE,
     **options: Any,
 ) -> LoadedModel:
     """A loaded model that needs no weights: ``network`` on pictures of (height, width), with network options."""
     spec = replace(MODELS["lite"], inputs=inputs)
-    plan = plan_network(spec, MINDSPORE, Device("CPU"), size, [Fraction(1, 2)], NetworkOptions(**options))
+    plan = plan_network(spec, engine, Device("CPU"), size, [Fraction(1, 2)], NetworkOptions(**options))
     return LoadedModel(plan, network, Path("blend"), "0" * 64)
 
 

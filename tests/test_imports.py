@@ -24,7 +24,7 @@ ROWS = (
     {"engine_mindspore", "engine_onnx"},
     {"device", "models"},
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
-    | {"bisection", "checkpoint", "machine", "rawvideo", "scene", "tiling", "timeline", "weights"},
+    | {"activity", "bisection", "checkpoint", "machine", "rawvideo", "scene", "tiling", "timeline", "weights"},
     {"media", "errors", "__init__"},
 )
 # Which files may import or start what.

@@ -13,7 +13,7 @@ import pytest
 from clips import blend, blend_model
 
 from ifrplus_cli.device import Device
-from ifrplus_cli.engine import MINDSPORE
+from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.interpolate import Interpolator, NetworkOptions, NetworkPlan, load_model, plan_network
 from ifrplus_cli.models import MODELS
@@ -47,8 +47,9 @@ def interpolator(
     *,
     tile: tuple[int, int] | str = "off",
     inputs: tuple[str, ...] = ("left", "right", "t"),
+    engine: Engine = MINDSPORE,
 ) -> Interpolator:
-    return Interpolator(blend_model(network, (height, width), inputs, tile=tile, tile_overlap=32))
+    return Interpolator(blend_model(network, (height, width), inputs, engine, tile=tile, tile_overlap=32))
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (1, 1), (37, 101), (128, 128)])
@@ -98,6 +99,53 @@ def test_many_tiles_go_through_in_equal_batches(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(made(left, right, HALF)[0], (left + right) / 2, atol=1e-5)
     assert len({shapes[0] for shapes in network.shapes}) == 1
     assert len(network.shapes) > 1
+
+
+def with_a_cursor(picture: np.ndarray, place: tuple[int, int]) -> np.ndarray:
+    copy = picture.copy()
+    y, x = place
+    copy[y : y + 16, x : x + 16] = 1 - copy[y : y + 16, x : x + 16]
+    return copy
+
+
+@pytest.mark.parametrize("engine", [MINDSPORE, Engine("onnx", "CPUExecutionProvider")], ids=str)
+def test_what_does_not_move_is_left_alone(engine: Engine) -> None:
+    """A network that darkens all it sees shows what it has seen."""
+    seen: list[tuple[int, ...]] = []
+
+    def darken(left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
+        seen.append(left.shape)
+        return np.zeros_like(left)
+
+    picture = np.random.default_rng(5).random((700, 900, 3), np.float32)
+    left, right = with_a_cursor(picture, (300, 200)), with_a_cursor(picture, (340, 260))
+    (made,) = interpolator(700, 900, darken, engine=engine)(left, right, HALF)
+    if engine == MINDSPORE:  # which would have to compile each new size
+        assert seen == [(1, 3, 704, 928)]
+        assert not made.any()
+    else:
+        assert seen == [(1, 3, 352, 352)]
+        assert not made[300:356, 200:276].any()
+        np.testing.assert_array_equal(made[:160], left[:160])
+        np.testing.assert_array_equal(made[:, 416:], left[:, 416:])
+
+
+def test_tiles_that_do_not_move_are_copied() -> None:
+    network = WatchedBlend()
+    picture = pictures(300, 700)[0]
+    left, right = with_a_cursor(picture, (20, 20)), with_a_cursor(picture, (24, 30))
+    made = interpolator(300, 700, network, tile=(384, 320))(left, right, [Fraction(1, 4), Fraction(1, 2)])
+    assert [shapes[0][0] for shapes in network.shapes] == [2, 2]  # filled up to the one batch there is
+    np.testing.assert_array_equal(made[1][:, 500:], left[:, 500:])
+    np.testing.assert_allclose(made[1], (left + right) / 2, atol=1e-5)
+
+
+def test_pictures_that_are_alike_need_no_network() -> None:
+    network = WatchedBlend()
+    left, _ = pictures(64, 64)
+    made = interpolator(64, 64, network)(left, left + np.float32(1 / 255), HALF)
+    assert made[0] is left
+    assert network.shapes == []
 
 
 def shifted(height: int, width: int, offset: int) -> np.ndarray:
