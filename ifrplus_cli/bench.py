@@ -131,7 +131,7 @@ class SizeResult:
     """What was measured at one size, in a process of its own.
 
     Attributes:
-        engine: what computed it.
+        engine: what computed it, ``mindspore`` or ``onnx``.
         tiles: how the picture goes through the network.
         convolution_gflops: billions of operations a second in a large 3x3 convolution, by the same engine.
         share_of_convolution: how much of that rate the network reaches, going by its own convolutions.
@@ -393,7 +393,7 @@ def _measure_size(size: Size, wanted: str, options: BenchOptions, folder: Path, 
     result = SizeResult(
         width=width,
         height=height,
-        engine=str(engine),
+        engine=engine.name,
         tiles=f"{plan.tiles.count} of {tile_width}x{tile_height}",
         times=times,
         convolution_gflops=rate,

@@ -91,8 +91,8 @@ def test_a_whole_run_is_told_by_stages(tmp_path: Path) -> None:
 def result(network: str, pipeline: PipelineTimes | None) -> BenchResult:
     times = FrameTimes(4.5, Spread(0.25, 0.2, 12.5), Spread(0.05, 0.05, 0.05), Spread(0.3, 0.3, 0.4))
     sizes = (
-        SizeResult(448, 256, "MindSpore", "1 of 448x256", times, 100.0, 0.25, 812.25, 0.0, 0.15, pipeline),
-        SizeResult(64, 32, "MindSpore", "1 of 64x32", times, 90.0, 0.5, 700.0, 99.0, None, None),
+        SizeResult(448, 256, "mindspore", "1 of 448x256", times, 100.0, 0.25, 812.25, 0.0, 0.15, pipeline),
+        SizeResult(64, 32, "mindspore", "1 of 64x32", times, 90.0, 0.5, 700.0, 99.0, None, None),
     )
     return BenchResult({"network": network, "weights_sha256": "00", "device": "CPU", "nvidia_driver": "535"}, sizes)
 
@@ -112,7 +112,7 @@ def test_the_table_is_for_people(shown: list[str]) -> None:
     for cell in ("0.250 (0.200-12.5)", "0.050 (0.050-0.050)", "0.300 (0.300-0.400)", "4.500", "0.150"):
         assert cell in row
     (other,) = (line for line in shown if line.startswith("  64x32"))
-    for cell in ("MindSpore", "700 MB, device 99 MB", "50% of 90 GFLOP/s"):
+    for cell in ("mindspore", "700 MB, device 99 MB", "50% of 90 GFLOP/s"):
         assert cell in other
     assert any(line.startswith("nvidia driver") for line in shown)
 
