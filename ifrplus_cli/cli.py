@@ -18,9 +18,10 @@ from ifrplus_cli import __version__, console
 from ifrplus_cli.errors import IfrplusError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
+    from ifrplus_cli.check import CheckResult
     from ifrplus_cli.download import Outcome
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
     from ifrplus_cli.upsample import Job, Summary
@@ -143,6 +144,9 @@ DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|CPU|GPU|Asc
 ModelOption = Annotated[
     ModelChoice, typer.Option(help="The network: the small one, or the full one, which needs an Ascend or GPU.")
 ]
+WeightsOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Other weights for the network.", show_default=False)
+]
 EngineOption = Annotated[
     EngineChoice, typer.Option(help="What computes it: ONNX Runtime, which is faster on a CPU, if it is installed.")
 ]
@@ -158,9 +162,7 @@ def upsample(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write.", show_default=False)],
     factor: FactorOption = Fraction(2),
     model: ModelOption = ModelChoice.auto,
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Other weights for the network.", show_default=False)
-    ] = None,
+    weights: WeightsOption = None,
     engine: EngineOption = EngineChoice.auto,
     device: DeviceOption = "auto",
     precision: Annotated[
@@ -211,7 +213,7 @@ def upsample(
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
     job = plan_job(probe(source), output, options)
-    plan = _plan_network(job, engine, device, model, network_options)
+    plan = _plan_network(*_pictures(job), engine, device, model, network_options)
     if dry_run or verbose:
         _show_plans(job, plan, as_json=as_json and dry_run)
     if dry_run:
@@ -251,7 +253,7 @@ def info(
     job = plan_job(clip, source.with_name(f"{source.stem}-x{float(factor):g}.mp4"), options)
     if not as_json:
         console.print_facts(_readable(describe_clip(clip)), to_stdout=True)
-    plan = _plan_network(job, engine, device, model, NetworkOptions())
+    plan = _plan_network(*_pictures(job), engine, device, model, NetworkOptions())
     cost = measure_cost(job, load_model(plan))
     planned = {**describe_job(job), **describe_network(plan)}
     if as_json:
@@ -264,6 +266,56 @@ def info(
         whole = console.clock_time(cost.seconds)
         told = f"{cost.seconds_per_frame:.2f} s a made frame on {plan.device}, about {whole} in all"
         console.print_facts({"cost": told}, to_stdout=True)
+
+
+@app.command()
+def check(
+    source: Source,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML report with pictures.", show_default=False)
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Compare all of it, not only 20 seconds.")] = False,
+    model: ModelOption = ModelChoice.auto,
+    weights: WeightsOption = None,
+    engine: EngineOption = EngineChoice.auto,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Measure quality on a clip: drop every second frame, make it again, and compare."""
+    from ifrplus_cli.check import check_clip
+    from ifrplus_cli.check_report import build_report, describe_check
+    from ifrplus_cli.info import describe_clip, describe_network
+    from ifrplus_cli.interpolate import NetworkOptions, load_model
+    from ifrplus_cli.probe import probe, upright_size
+    from ifrplus_cli.report import write_report
+
+    clip = probe(source)
+    width, height = upright_size(clip)
+    plan = _plan_network((height, width), [Fraction(1, 2)], engine, device, model, NetworkOptions())
+    loaded = load_model(plan, weights)
+    with console.count_bar("frames", shown=not as_json) as advance:
+        result = check_clip(clip, loaded, full=full, progress=advance)
+    network = {**describe_network(plan), "weights_sha256": loaded.weights_sha256}
+    if report is not None:
+        facts = {"Clip": _readable(describe_clip(clip)), "Network": _readable(network), "Versions": _versions(plan)}
+        write_report(build_report(result, facts), report)
+    if as_json:
+        told = {"versions": _versions(plan), "source": describe_clip(clip), "network": network}
+        console.print_json({**told, **describe_check(result), "report": report})
+    else:
+        _show_check(result, report)
+
+
+def _show_check(result: CheckResult, report: Path | None) -> None:
+    from ifrplus_cli.check_report import clock, headline
+    from ifrplus_cli.verdict import verdict
+
+    console.print_facts(headline(result), to_stdout=True)
+    sys.stdout.write("\n" + "".join(f"- {sentence}\n" for sentence in verdict(result)))
+    worst = ", ".join(f"{clock(sight.moment.seconds)} ({sight.moment.psnr:.1f} dB)" for sight in result.worst)
+    sys.stdout.write(f"- Worst moments: {worst}.\n")
+    if report is not None:
+        console.talk.print(f"[green]done:[/] {report}", markup=True)
 
 
 @app.command()
@@ -393,18 +445,34 @@ def _agreed(source: Path, output: Path) -> bool:
 
 
 def _plan_network(
-    job: Job, engine: EngineChoice, device: str, model: ModelChoice, options: NetworkOptions
+    size: tuple[int, int],
+    timesteps: Sequence[Fraction],
+    engine: EngineChoice,
+    device: str,
+    model: ModelChoice,
+    options: NetworkOptions,
 ) -> NetworkPlan:
-    """Choose engine, device and network, and how it is run on the pictures of ``job``."""
+    """Choose engine, device and network, and how it is run on pictures of (height, width)."""
     from ifrplus_cli.engine import choose_engine
     from ifrplus_cli.interpolate import choose_model, plan_network
 
     computing, chosen, why_engine = choose_engine(engine.value, device, model.value, console.print_note)
     spec, why = choose_model(model.value, computing, chosen)
-    size = (job.encode.height, job.encode.width)
-    plan = plan_network(spec, computing, chosen, size, job.timeline.timesteps(), options)
+    plan = plan_network(spec, computing, chosen, size, timesteps, options)
     reasons = (f"The network is {spec.name}: {why}.", f"The engine is {computing}: {why_engine}.")
     return replace(plan, reasons=(*reasons, *plan.reasons))
+
+
+def _pictures(job: Job) -> tuple[tuple[int, int], Sequence[Fraction]]:
+    """Size of the pictures that the network sees, (height, width), and the timesteps that are wanted."""
+    return (job.encode.height, job.encode.width), job.timeline.timesteps()
+
+
+def _versions(plan: NetworkPlan) -> dict[str, str]:
+    from ifrplus_cli.devices import tool_version
+    from ifrplus_cli.engine import engine_version
+
+    return {"ifrplus": __version__, **engine_version(plan.engine), "ffmpeg": tool_version("ffmpeg")}
 
 
 def _show_plans(job: Job, plan: NetworkPlan, *, as_json: bool) -> None:
@@ -434,13 +502,10 @@ def _words(value: object) -> str:
 
 
 def _report(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object]:
-    from ifrplus_cli.devices import tool_version
-    from ifrplus_cli.engine import engine_version
     from ifrplus_cli.info import describe_network
 
-    versions = {"ifrplus": __version__, **engine_version(loaded.plan.engine), "ffmpeg": tool_version("ffmpeg")}
     return {
-        "versions": versions,
+        "versions": _versions(loaded.plan),
         **describe_network(loaded.plan),
         "weights_sha256": loaded.weights_sha256,
         "input": str(job.clip.path),

@@ -96,6 +96,18 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[RunProgress], None]]:
 
 
 @contextmanager
+def count_bar(things: str, *, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """A calm bar for a number of things, told as done and all."""
+    if not shown:
+        yield lambda *_: None
+        return
+    columns = (BarColumn(bar_width=24), TextColumn(f"{{task.completed:.0f}}/{{task.total:.0f}} {things}"))
+    with Progress(*columns, TimeRemainingColumn(), console=talk, refresh_per_second=4, transient=True) as bar:
+        task = bar.add_task("", total=1)
+        yield lambda done, total: bar.update(task, total=total, completed=done)
+
+
+@contextmanager
 def transfer_bar(*, shown: bool) -> Iterator[Callable[[Transfer], None]]:
     """A bar for a download: bytes, speed, time left."""
     if not shown:

@@ -18,13 +18,26 @@ PACKAGE = Path(ifrplus_cli.__file__).parent
 ROWS = (
     {"cli", "__main__"},
     {"console"},
-    {"upsample", "bench", "download", "info", "devices", "verify"},
+    {"check_report"},
+    {"report", "verdict"},
+    {"upsample", "bench", "check", "download", "info", "devices", "verify"},
     {"interpolate"},
     {"engine"},
     {"engine_mindspore", "engine_onnx"},
     {"device", "models"},
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
-    | {"activity", "bisection", "checkpoint", "machine", "rawvideo", "scene", "tiling", "timeline", "weights"},
+    | {
+        "activity",
+        "bisection",
+        "checkpoint",
+        "machine",
+        "rawvideo",
+        "scene",
+        "showing",
+        "tiling",
+        "timeline",
+        "weights",
+    },
     {"media", "errors", "__init__"},
 )
 # Which files may import or start what.
@@ -37,6 +50,7 @@ HOMES = {
     "onnx": {"engine_onnx"},
     "onnxruntime": {"engine_onnx"},
     "safetensors": {"weights"},
+    "jinja2": {"report"},
 }
 HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime"}  # they take seconds
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -1,0 +1,99 @@
+"""What a check found, as a report, as plain data, and in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ifrplus_cli.check import CheckResult, Sight
+from ifrplus_cli.report import Chart, Line, PictureRow, Report
+from ifrplus_cli.verdict import verdict
+
+SSIM_NAME = "SSIM (Wang et al. 2004, mean of R, G and B)"
+
+
+def build_report(result: CheckResult, facts: Mapping[str, Mapping[str, str]]) -> Report:
+    """The report on a check.
+
+    Args:
+        facts: about the clip, the network and the versions; shown below everything else.
+    """
+    return Report(
+        title=f"Check of {result.clip.path.name}",
+        subtitle=_subtitle(result),
+        headline=headline(result),
+        sentences=verdict(result),
+        charts=_charts(result),
+        rows=[_row(sight) for sight in result.worst],
+        facts=facts,
+    )
+
+
+def headline(result: CheckResult) -> dict[str, str]:
+    """The figures that matter most."""
+    return {
+        "PSNR of made frames": f"{result.mean('psnr'):.2f} dB",
+        "PSNR of a blend": f"{result.mean('blend_psnr'):.2f} dB",
+        "SSIM of made frames": f"{result.mean('ssim'):.4f}",
+        "frames compared": str(len(result.moments)),
+    }
+
+
+def describe_check(result: CheckResult) -> dict[str, object]:
+    """All figures, as plain data."""
+    return {
+        "psnr": round(result.mean("psnr"), 4),
+        "ssim": round(result.mean("ssim"), 6),
+        "ssim_kind": SSIM_NAME,
+        "blend_psnr": round(result.mean("blend_psnr"), 4),
+        "compared_frames": len(result.moments),
+        "compared_seconds": round(result.compared_seconds, 3),
+        "cuts": result.cuts,
+        "repeats": result.repeats,
+        "flicker": round(result.flicker, 3),
+        "verdict": list(verdict(result)),
+        "moments": [
+            {
+                "frame": moment.index,
+                "seconds": round(moment.seconds, 6),
+                "psnr": round(moment.psnr, 4),
+                "ssim": round(moment.ssim, 6),
+                "blend_psnr": round(moment.blend_psnr, 4),
+                "motion": round(moment.motion, 2),
+            }
+            for moment in result.moments
+        ],
+        "worst_frames": [sight.moment.index for sight in result.worst],
+    }
+
+
+def clock(seconds: float) -> str:
+    """A time code, h:mm:ss.ss."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes // 60)}:{int(minutes % 60):02}:{rest:05.2f}"
+
+
+def _subtitle(result: CheckResult) -> str:
+    share = f"{result.compared_seconds:.1f} of {float(result.clip.duration):.1f} seconds"
+    return f"Every second frame of {share} was dropped, made again from its neighbours, and compared with the true one."
+
+
+def _charts(result: CheckResult) -> list[Chart]:
+    moments = result.moments
+    seconds = [round(moment.seconds, 4) for moment in moments]
+    psnr = Line("made", [round(moment.psnr, 3) for moment in moments])
+    blend = Line("blend", [round(moment.blend_psnr, 3) for moment in moments])
+    return [
+        Chart("PSNR", "dB", seconds, [psnr, blend]),
+        Chart("SSIM", "", seconds, [Line("made", [round(moment.ssim, 5) for moment in moments])]),
+        Chart("Motion", "pixels", seconds, [Line("between kept frames", [round(m.motion, 2) for m in moments])]),
+    ]
+
+
+def _row(sight: Sight) -> PictureRow:
+    moment = sight.moment
+    title = (
+        f"{clock(moment.seconds)} (frame {moment.index}): {moment.psnr:.2f} dB, blend {moment.blend_psnr:.2f} dB, "
+        f"motion up to {moment.motion:.0f} pixels"
+    )
+    pictures = {"true": sight.true, "made": sight.made, "difference, four times": sight.difference}
+    return PictureRow(title, {**pictures, "motion: hue is its direction": sight.flow})

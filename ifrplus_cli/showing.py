@@ -1,0 +1,33 @@
+"""Pictures for a person to look at: 8 bits, differences, and motion as colour."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ifrplus_cli.media import Image
+
+Picture = npt.NDArray[np.uint8]  # H x W x 3, RGB
+
+DIFFERENCE_GAIN = 4
+
+
+def as_codes(image: Image) -> Picture:
+    """float32 RGB, nominally 0..1, as 8 bits."""
+    return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
+
+
+def difference(made: Picture, true: Picture) -> Picture:
+    """Where two pictures differ, enlarged: grey where they are equal."""
+    return np.clip(128 + DIFFERENCE_GAIN * (made.astype(np.int16) - true), 0, 255).astype(np.uint8)
+
+
+def flow_colours(flow: npt.NDArray[np.float32], like: Picture) -> Picture:
+    """Motion (h, w, 2) as colour, of the size of ``like``: the hue is its direction, the saturation its length."""
+    length, angle = cv2.cartToPolar(flow[..., 0], flow[..., 1], angleInDegrees=True)
+    longest = max(float(np.quantile(length, 0.99)), 1.0)
+    saturation = np.clip(length / longest, 0, 1)
+    hsv = cv2.merge([angle, saturation, np.ones_like(length)])
+    size = like.shape[1::-1]
+    return as_codes(cv2.resize(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), size, interpolation=cv2.INTER_LINEAR))
