@@ -1,0 +1,139 @@
+"""Hold-out on a clip: the right frames are dropped, compared in the right way, and told with their times."""
+
+from __future__ import annotations
+
+import json
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import blend, blend_model, ffmpeg, make_clip, run_program
+
+from ifrplus_cli import check
+from ifrplus_cli.check import CheckResult, check_clip, sample
+from ifrplus_cli.errors import InputError
+from ifrplus_cli.probe import probe
+
+SIZE = (48, 64)
+
+
+def checked(path: Path, network: object = blend, **options: object) -> CheckResult:
+    return check_clip(probe(path), blend_model(network, SIZE), **options)  # type: ignore[arg-type]
+
+
+def test_every_second_frame_is_made_again(tmp_path: Path) -> None:
+    result = checked(make_clip(tmp_path / "clip.mkv", frames=8))
+    assert [moment.index for moment in result.moments] == [1, 3, 5]
+    assert [moment.seconds for moment in result.moments] == [0.04, 0.12, 0.2]
+    assert result.frames == 8
+    for moment in result.moments:  # the network is a blend
+        assert moment.psnr == pytest.approx(moment.blend_psnr, abs=0.3)
+        assert 5 < moment.psnr < 50
+        assert -1 <= moment.ssim <= 1
+
+
+def test_a_network_that_knows_the_truth_is_perfect(tmp_path: Path) -> None:
+    """What it is shown is taken from the clip; a still one with one odd frame tells which frame is compared."""
+    path = make_clip(tmp_path / "clip.mkv", frames=7)
+
+    def middle(left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
+        assert float(t.ravel()[0]) == 0.5
+        return (left + right) / 2
+
+    result = checked(path, middle)
+    worst = [sight.moment.psnr for sight in result.worst]
+    assert worst == sorted(moment.psnr for moment in result.moments)
+    assert result.worst[0].true.shape == (*SIZE, 3)
+    assert result.worst[0].flow.shape == (*SIZE, 3)
+
+
+def test_the_timestep_is_that_of_the_dropped_frame(tmp_path: Path) -> None:
+    seen: list[float] = []
+
+    def watch(left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
+        seen.append(round(float(t.ravel()[0]), 6))
+        return blend(left, right, t)
+
+    path = make_clip(tmp_path / "vfr.mkv", frames=5, ticks=[0, 10, 40, 60, 80])
+    checked(path, watch)
+    assert seen == [0.25, 0.5]
+
+
+def test_equal_frames_are_perfect_and_repeats_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "still.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25,loop=loop=9:size=1", "-frames:v", 9, "-c:v", "ffv1", path)
+    with pytest.raises(InputError, match="nothing to compare"):
+        checked(path)
+
+
+def test_a_cut_is_counted_and_not_compared(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mkv"
+    halves = "[0:v]trim=end_frame=4,setpts=PTS-STARTPTS[a];[1:v]trim=end_frame=4,setpts=PTS-STARTPTS[b];[a][b]concat"
+    sources = ("testsrc2=s=64x48:r=25,scroll=0.04:0.02", "mandelbrot=s=64x48:r=25:start_scale=0.02")
+    inputs = [word for source in sources for word in ("-f", "lavfi", "-i", source)]
+    ffmpeg(*inputs, "-filter_complex", halves, "-frames:v", 8, "-c:v", "ffv1", path)
+    result = checked(path)
+    assert result.cuts == 1
+    assert [moment.index for moment in result.moments] == [1, 5]
+
+
+def test_one_or_two_frames_can_not_be_checked(tmp_path: Path) -> None:
+    for frames in (1, 2):
+        with pytest.raises(InputError) as refused:
+            checked(make_clip(tmp_path / f"{frames}.mkv", frames=frames))
+        assert refused.value.hint
+
+
+def test_a_long_clip_is_sampled_where_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "SAMPLE_SECONDS", 2.0)
+    monkeypatch.setattr(check, "STRETCHES", 2)
+    path = tmp_path / "mixed.mkv"
+    moving = "scroll=horizontal=0.04:enable='between(n,10,39)+between(n,70,99)'"
+    still = "testsrc=s=64x48:r=25:d=0.04,loop=119:1,setpts=N/25/TB"
+    ffmpeg("-f", "lavfi", "-i", f"{still},{moving}", "-c:v", "ffv1", path)
+    clip = probe(path)
+    wanted = sample(clip)
+    assert clip.duration > Fraction(4)
+    assert len(wanted) == pytest.approx(50, abs=4)
+    moved = set(range(9, 41)) | set(range(69, 101))
+    assert len(moved & set(wanted)) > 0.8 * len(wanted)
+    told: list[tuple[int, int]] = []
+    result = checked(path, progress=lambda *numbers: told.append(numbers))
+    assert result.frames == len(wanted)
+    assert told[-1][1] == len(clip.packet_pts)
+    whole = checked(path, full=True)
+    assert whole.frames == len(clip.packet_pts)
+
+
+def test_flicker_is_told_from_a_fade() -> None:
+    assert check._flicker([10, 20, 10, 20, 10]) == 10
+    assert check._flicker([10, 20, 30, 40]) == 0
+    assert check._flicker([10]) == 0
+
+
+# The real program from here on.
+
+
+def test_the_command_tells_and_writes_a_report(bikes: Path, tmp_path: Path) -> None:
+    short, report = tmp_path / "short & <i>.mp4", tmp_path / "report.html"
+    ffmpeg("-i", bikes, "-frames:v", 7, "-c:v", "libx264", "-qp", 0, "-an", short)
+    done = run_program("check", short, "--report", report, "--json", "--device", "cpu", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["compared_frames"] == 3
+    assert told["psnr"] > told["blend_psnr"] + 3
+    assert [moment["frame"] for moment in told["moments"]] == [1, 3, 5]
+    text = report.read_text("utf-8")
+    assert "short &amp; &lt;i&gt;.mp4" in text
+    assert text.count("data:image/jpeg") == 3 * 4
+    assert not re.search(r'(src|href)="(?!data:)', text)
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_a_report_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mkv")
+    done = run_program("check", path, "--report", tmp_path / "no" / "r.html", "--device", "cpu", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2].startswith("error: The report ")
