@@ -34,7 +34,7 @@ GPU_PROVIDERS = (
     "CoreMLExecutionProvider",
 )
 REMEDY = "Install the program again, or add --engine mindspore."
-INSTALL = "Install it: pip install 'ifrplus-cli[onnx]'."
+INSTALL = "Install it: pip install onnxruntime onnx 'numpy<2'."
 PICTURES = ("picture", "made")  # into a convolution, and out of it
 OPSET, IR_VERSION = 17, 8
 SILENT = 4  # only what ends the process is logged; all else comes as an exception
