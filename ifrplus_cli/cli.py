@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 from dataclasses import asdict, replace
-from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +14,24 @@ import typer
 
 from ifrplus_cli import __version__, console
 from ifrplus_cli.errors import IfrplusError
+from ifrplus_cli.options import (
+    CutFill,
+    DeviceOption,
+    EngineChoice,
+    EngineOption,
+    FactorOption,
+    FlowScale,
+    JsonOption,
+    ModelChoice,
+    ModelOption,
+    Precision,
+    Source,
+    WeightsOption,
+    parse_encoder_args,
+    parse_sha256,
+    parse_size,
+    parse_tile,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,47 +53,6 @@ app = typer.Typer(
 )
 
 
-class ModelChoice(str, Enum):
-    """Values of --model."""
-
-    auto = "auto"
-    lite = "lite"
-    ifrplus = "ifrplus"
-
-
-class EngineChoice(str, Enum):
-    """Values of --engine."""
-
-    auto = "auto"
-    mindspore = "mindspore"
-    onnx = "onnx"
-
-
-class Precision(str, Enum):
-    """Values of --precision."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    fp16 = "fp16"
-
-
-class FlowScale(str, Enum):
-    """Values of --flow-scale."""
-
-    auto = "auto"
-    full = "1"
-    half = "0.5"
-    quarter = "0.25"
-    eighth = "0.125"
-
-
-class CutFill(str, Enum):
-    """Values of --cut-fill."""
-
-    hold = "hold"
-    blend = "blend"
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"ifrplus {__version__}\n")
@@ -93,69 +68,6 @@ def _common(
     pass
 
 
-MAX_FACTOR, MAX_NUMERATOR = 64, 10_000
-MIN_SIDE, MAX_SIDE = 16, 8192  # pixels; 8K film has 7680
-
-
-def _factor(text: str) -> Fraction:
-    try:
-        factor = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise typer.BadParameter(f"{text} is not a number; use 2, 4, 2.5 or 5/2.") from None
-    if factor <= 1:
-        raise typer.BadParameter("the factor must be above 1.")
-    if factor > MAX_FACTOR or factor.numerator > MAX_NUMERATOR:
-        raise typer.BadParameter(f"the factor must be at most {MAX_FACTOR}, with a short fraction.")
-    return factor
-
-
-def _tile(text: str) -> str | tuple[int, int]:
-    if text in ("auto", "off"):
-        return text
-    if found := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text):
-        return int(found[1]), int(found[2])
-    raise typer.BadParameter(f"{text} is not a tile size; use auto, off or WIDTHxHEIGHT such as 960x512.")
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    size = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not all(MIN_SIDE <= side <= MAX_SIDE for side in size):
-        sides = f"{MIN_SIDE} to {MAX_SIDE} pixels a side"
-        raise typer.BadParameter(f"{text} is not a size; use WIDTHxHEIGHT such as 1280x720, {sides}.")
-    return size
-
-
-def _sha256(text: str) -> str:
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        raise typer.BadParameter(f"{text} is not a SHA-256, which has 64 hexadecimal digits.")
-    return text.lower()
-
-
-def _encoder_args(pairs: list[str]) -> tuple[tuple[str, str], ...]:
-    for pair in pairs:
-        if not re.fullmatch(r"[A-Za-z0-9_-]+=.*", pair):
-            raise typer.BadParameter(f"{pair} is not of the form KEY=VALUE.", param_hint="--encoder-arg")
-    return tuple((key.lstrip("-"), value) for key, _, value in (pair.partition("=") for pair in pairs))
-
-
-Source = Annotated[Path, typer.Argument(metavar="IN", help="The video to read.", show_default=False)]
-DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|CPU|GPU|Ascend[:N]", help="Where to run.")]
-ModelOption = Annotated[
-    ModelChoice, typer.Option(help="The network: the small one, or the full one, which needs an Ascend or GPU.")
-]
-WeightsOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Other weights for the network.", show_default=False)
-]
-EngineOption = Annotated[
-    EngineChoice, typer.Option(help="What computes it: ONNX Runtime, which is faster on a CPU, if it is installed.")
-]
-FactorOption = Annotated[
-    Fraction, typer.Option(parser=_factor, metavar="RATIO", help="Times the frame rate: 2, 4, 8, 2.5, 5/2 ...")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-
-
 @app.command()
 def upsample(
     source: Source,
@@ -169,7 +81,7 @@ def upsample(
         Precision, typer.Option(help="Numbers that the network computes with: fp16 is faster on Ascend and GPU.")
     ] = Precision.auto,
     tile: Annotated[
-        Any, typer.Option(parser=_tile, metavar="auto|off|WxH", help="Largest piece that is run at once.")
+        Any, typer.Option(parser=parse_tile, metavar="auto|off|WxH", help="Largest piece that is run at once.")
     ] = "auto",
     tile_overlap: Annotated[int, typer.Option(min=0, metavar="PIXELS", help="Overlap of tiles.")] = 128,
     flow_scale: Annotated[
@@ -207,7 +119,7 @@ def upsample(
         factor=factor,
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
         cut_fill=cut_fill.value,
-        encode=EncodeOptions(codec, crf, preset, pix_fmt, _encoder_args(encoder_arg or [])),
+        encode=EncodeOptions(codec, crf, preset, pix_fmt, parse_encoder_args(encoder_arg or [])),
         overwrite=overwrite or dry_run or _agreed(source, output),
     )
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
@@ -340,7 +252,7 @@ def bench(
     size: Annotated[
         list[Any] | None,
         typer.Option(
-            parser=_size, metavar="WxH", help="Size to measure, again for more.", show_default="448x256, 1920x1024"
+            parser=parse_size, metavar="WxH", help="Size to measure, again for more.", show_default="448x256, 1920x1024"
         ),
     ] = None,
     engine: Annotated[
@@ -371,7 +283,7 @@ def download_weights(
     ] = None,
     url: Annotated[str | None, typer.Option(metavar="URL", help="Take it from here.", show_default=False)] = None,
     sha256: Annotated[
-        str | None, typer.Option(parser=_sha256, metavar="HEX", help="What the file must be.", show_default=False)
+        str | None, typer.Option(parser=parse_sha256, metavar="HEX", help="What the file must be.", show_default=False)
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Download again what is there.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="Say what there is, and stop.")] = False,

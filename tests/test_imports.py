@@ -17,7 +17,7 @@ PACKAGE = Path(ifrplus_cli.__file__).parent
 # From the top down: a module imports from its own row and from those below.
 ROWS = (
     {"cli", "__main__"},
-    {"console"},
+    {"console", "options"},
     {"check_report"},
     {"report", "verdict"},
     {"upsample", "bench", "check", "download", "info", "devices", "verify"},
@@ -42,7 +42,7 @@ ROWS = (
 )
 # Which files may import or start what.
 HOMES = {
-    "typer": {"cli", "console"},
+    "typer": {"cli", "console", "options"},
     "rich": {"cli", "console"},
     "ffmpeg": {"probe", "decode", "encode"},
     "subprocess": {"probe", "decode", "encode", "devices"},

@@ -1,0 +1,115 @@
+"""The values, parsers and declarations of options that the commands share."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class ModelChoice(str, Enum):
+    """Values of --model."""
+
+    auto = "auto"
+    lite = "lite"
+    ifrplus = "ifrplus"
+
+
+class EngineChoice(str, Enum):
+    """Values of --engine."""
+
+    auto = "auto"
+    mindspore = "mindspore"
+    onnx = "onnx"
+
+
+class Precision(str, Enum):
+    """Values of --precision."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    fp16 = "fp16"
+
+
+class FlowScale(str, Enum):
+    """Values of --flow-scale."""
+
+    auto = "auto"
+    full = "1"
+    half = "0.5"
+    quarter = "0.25"
+    eighth = "0.125"
+
+
+class CutFill(str, Enum):
+    """Values of --cut-fill."""
+
+    hold = "hold"
+    blend = "blend"
+
+
+MAX_FACTOR, MAX_NUMERATOR = 64, 10_000
+MIN_SIDE, MAX_SIDE = 16, 8192  # pixels; 8K film has 7680
+
+
+def parse_factor(text: str) -> Fraction:
+    try:
+        factor = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise typer.BadParameter(f"{text} is not a number; use 2, 4, 2.5 or 5/2.") from None
+    if factor <= 1:
+        raise typer.BadParameter("the factor must be above 1.")
+    if factor > MAX_FACTOR or factor.numerator > MAX_NUMERATOR:
+        raise typer.BadParameter(f"the factor must be at most {MAX_FACTOR}, with a short fraction.")
+    return factor
+
+
+def parse_tile(text: str) -> str | tuple[int, int]:
+    if text in ("auto", "off"):
+        return text
+    if found := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text):
+        return int(found[1]), int(found[2])
+    raise typer.BadParameter(f"{text} is not a tile size; use auto, off or WIDTHxHEIGHT such as 960x512.")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in size):
+        sides = f"{MIN_SIDE} to {MAX_SIDE} pixels a side"
+        raise typer.BadParameter(f"{text} is not a size; use WIDTHxHEIGHT such as 1280x720, {sides}.")
+    return size
+
+
+def parse_sha256(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise typer.BadParameter(f"{text} is not a SHA-256, which has 64 hexadecimal digits.")
+    return text.lower()
+
+
+def parse_encoder_args(pairs: list[str]) -> tuple[tuple[str, str], ...]:
+    for pair in pairs:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+=.*", pair):
+            raise typer.BadParameter(f"{pair} is not of the form KEY=VALUE.", param_hint="--encoder-arg")
+    return tuple((key.lstrip("-"), value) for key, _, value in (pair.partition("=") for pair in pairs))
+
+
+Source = Annotated[Path, typer.Argument(metavar="IN", help="The video to read.", show_default=False)]
+DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|CPU|GPU|Ascend[:N]", help="Where to run.")]
+ModelOption = Annotated[
+    ModelChoice, typer.Option(help="The network: the small one, or the full one, which needs an Ascend or GPU.")
+]
+WeightsOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Other weights for the network.", show_default=False)
+]
+EngineOption = Annotated[
+    EngineChoice, typer.Option(help="What computes it: ONNX Runtime, which is faster on a CPU, if it is installed.")
+]
+FactorOption = Annotated[
+    Fraction, typer.Option(parser=parse_factor, metavar="RATIO", help="Times the frame rate: 2, 4, 8, 2.5, 5/2 ...")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
