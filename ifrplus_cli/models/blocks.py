@@ -11,7 +11,7 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import HeUniform, initializer
 
-from ifrplus_cli.models.ops import deformable_conv, gelu, layer_norm, scale_channels, spatial_mean
+from ifrplus_cli.models.ops import deformable_conv, gelu, layer_norm, prelu, scale_channels, spatial_mean
 
 
 def conv(inside: int, outside: int, size: int = 3, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -29,9 +29,7 @@ class PReLU(nn.Cell):
         self.weight = Parameter(np.full(slopes, 0.25, np.float32))
 
     def construct(self, x: Tensor) -> Tensor:
-        change = (1 - ops.relu(self.weight)).astype(x.dtype)
-        negative = ops.relu(-x)
-        return x + (negative * change if change.size == 1 else scale_channels(negative, change.reshape(1, -1)))
+        return prelu(x, ops.relu(self.weight))
 
 
 class LayerNorm2d(nn.Cell):

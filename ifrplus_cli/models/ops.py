@@ -19,6 +19,13 @@ def leaky(x: Tensor) -> Tensor:
     return ops.maximum(x, 0.1 * x)
 
 
+def prelu(x: Tensor, slopes: Tensor) -> Tensor:
+    """Leaky ReLU of (N, C, H, W) with a slope for each channel, (C,), or one for all, (1,)."""
+    change = (1 - slopes).astype(x.dtype)
+    negative = ops.relu(-x)
+    return x + (negative * change if change.size == 1 else scale_channels(negative, change.reshape(1, -1)))
+
+
 @constexpr
 def device() -> str:
     """Kind of device that a graph is being built for, which decides between the forms of an operator."""

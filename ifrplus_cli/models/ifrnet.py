@@ -1,0 +1,182 @@
+"""The IFRNet family (arXiv 2205.14620), small, base and large: the frame at any timestep between two frames.
+
+Pairs are kept as batches of 2N, left and right in turn, so that (2N, C, h, w) and (N, 2C, h, w) are the same numbers in
+the same order: both frames are encoded together, and both are warped by one operator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from mindspore import Parameter, Tensor, nn, ops
+
+from ifrplus_cli.models.blocks import conv
+from ifrplus_cli.models.ops import enlarge, joined, prelu, rescale, warp_both
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Channels that tell the members of the family apart.
+
+    Attributes:
+        encoder: of the features at 1/2, 1/4, 1/8 and 1/16.
+        decoders: inside the decoders at 1/16, 1/8, 1/4 and 1/2.
+        side: of a residual block that are convolved once more.
+        first_kernel: side of the first convolution's kernel.
+    """
+
+    encoder: tuple[int, int, int, int]
+    decoders: tuple[int, int, int, int]
+    side: int
+    first_kernel: int = 3
+
+
+SMALL = Widths((24, 36, 54, 72), (144, 162, 108, 72), side=24)
+BASE = Widths((32, 48, 72, 96), (192, 216, 144, 96), side=32)
+LARGE = Widths((64, 96, 144, 192), (384, 432, 288, 192), side=64, first_kernel=7)
+
+
+class IfrNet(nn.Cell):
+    """Refines intermediate flows together with features, coarse to fine, and blends the warped frames."""
+
+    def __init__(self, widths: Widths, flow_scale: float = 1.0) -> None:
+        """Make the network with fresh weights.
+
+        Args:
+            flow_scale: size at which the flow is estimated, against the picture's: 1, 0.5, 0.25 or 0.125.
+        """
+        super().__init__()
+        self.flow_scale = flow_scale
+        half, quarter, eighth, sixteenth = widths.encoder
+        coarsest, coarse, fine, finest = widths.decoders
+        self.encoder = Encoder(widths.encoder, widths.first_kernel)
+        self.decoder4 = Decoder(2 * sixteenth + 1, coarsest, 4 + eighth, widths.side)
+        self.decoder3 = Decoder(3 * eighth + 4, coarse, 4 + quarter, widths.side)
+        self.decoder2 = Decoder(3 * quarter + 4, fine, 4 + half, widths.side)
+        self.decoder1 = Decoder(3 * half + 4, finest, 4 + 1 + 3, widths.side)
+
+    def construct(self, left: Tensor, right: Tensor, t: Tensor | None = None) -> Tensor:
+        """Makes the frame at ``t``.
+
+        Args:
+            left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 16 / flow_scale.
+            t: (N, 1, 1, 1) float32 in (0, 1); None is half-way.
+
+        Returns:
+            (N, 3, H, W) float32 in 0..1.
+        """
+        n, _, height, width = left.shape
+        images = ops.stack((left, right), 1)
+        mean = images.reshape(-1, width).mean(1).reshape(n, -1).mean(1).reshape(n, 1, 1, 1)
+        images = images.reshape(n, -1, height, width) - mean
+        images = images.reshape(2 * n, 3, height, width)
+        flow, mask, residual = self.estimate(images, t)
+        left, right = ops.split(joined(warp_both(images, flow)), 3, 1)
+        return ops.clamp(right + mask * (left - right) + mean + residual, 0, 1)
+
+    def estimate(self, images: Tensor, t: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Estimates flows coarse to fine from images (2N, 3, H, W) with a mean of 0.
+
+        Returns:
+            (N, 4, H, W) flows to left and to right in pixels, (N, 1, H, W) share of the left frame in 0..1, and
+            (N, 3, H, W) what is added to the blend.
+        """
+        features = self.encoder(rescale(images, self.flow_scale))
+
+        pair = joined(features[3])
+        if t is None:
+            when = ops.full_like(pair[:, :1], 0.5)
+        else:
+            when = ops.broadcast_to(t, (pair.shape[0], 1, *pair.shape[2:]))
+        flow, hidden = _parts(self.decoder4(ops.cat((pair, when), 1)))
+        for decoder, level in ((self.decoder3, features[2]), (self.decoder2, features[1])):
+            change, hidden = _parts(decoder(self.seen(hidden, level, flow)))
+            flow = change + 2 * enlarge(flow)
+        change, out = _parts(self.decoder1(self.seen(hidden, features[0], flow)))
+        flow = change + 2 * enlarge(flow)
+        mask, residual = ops.split(out, (1, 3), 1)
+
+        back = 1 / self.flow_scale
+        return rescale(flow, back) * back, rescale(ops.sigmoid(mask), back), rescale(residual, back)
+
+    def seen(self, hidden: Tensor, features: Tensor, flow: Tensor) -> Tensor:
+        """What a decoder sees: (N, C, h, w), (2N, C, h, w) and (N, 4, h, w) to (N, 3C + 4, h, w)."""
+        return ops.cat((hidden, joined(warp_both(features, flow)), flow), 1)
+
+
+class Encoder(nn.Cell):
+    """Features of images (N, 3, H, W) at 1/2, 1/4, 1/8 and 1/16."""
+
+    def __init__(self, widths: tuple[int, int, int, int], first_kernel: int) -> None:
+        super().__init__()
+        first, second, third, fourth = widths
+        self.pyramid1 = _level(3, first, first_kernel)
+        self.pyramid2 = _level(first, second)
+        self.pyramid3 = _level(second, third)
+        self.pyramid4 = _level(third, fourth)
+
+    def construct(self, images: Tensor) -> tuple[Tensor, ...]:
+        first = self.pyramid1(images)
+        second = self.pyramid2(first)
+        third = self.pyramid3(second)
+        return first, second, third, self.pyramid4(third)
+
+
+class Decoder(nn.Cell):
+    """Changes of both flows, and what the next finer decoder sees: (N, inside, h, w) to (N, outside, 2h, 2w)."""
+
+    def __init__(self, inside: int, width: int, outside: int, side: int) -> None:
+        super().__init__()
+        self.convblock = nn.SequentialCell(
+            _layer(inside, width),
+            ResBlock(width, side),
+            nn.Conv2dTranspose(width, outside, 4, 2, pad_mode="pad", padding=1, has_bias=True),
+        )
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.convblock(x)
+
+
+class ResBlock(nn.Cell):
+    """Residual block (figure 4 of the paper), whose last ``side`` channels are convolved once more, twice."""
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.sizes = (channels - side, side)
+        self.conv1 = _layer(channels, channels)
+        self.conv2 = _layer(side, side)
+        self.conv3 = _layer(channels, channels)
+        self.conv4 = _layer(side, side)
+        self.conv5 = conv(channels, channels)
+        self.prelu = PReLU(channels)
+
+    def construct(self, x: Tensor) -> Tensor:
+        main, side = ops.split(self.conv1(x), self.sizes, 1)
+        main, side = ops.split(self.conv3(ops.cat((main, self.conv2(side)), 1)), self.sizes, 1)
+        return self.prelu(x + self.conv5(ops.cat((main, self.conv4(side)), 1)))
+
+
+class PReLU(nn.Cell):
+    """Leaky ReLU with a learned slope for each channel, of any sign."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = Parameter(np.full(channels, 0.25, np.float32))
+
+    def construct(self, x: Tensor) -> Tensor:
+        return prelu(x, self.weight)
+
+
+def _layer(inside: int, outside: int, size: int = 3, stride: int = 1) -> nn.SequentialCell:
+    return nn.SequentialCell(conv(inside, outside, size, stride), PReLU(outside))
+
+
+def _level(inside: int, outside: int, first_kernel: int = 3) -> nn.SequentialCell:
+    """One level of the encoder, of half the size."""
+    return nn.SequentialCell(_layer(inside, outside, first_kernel, stride=2), _layer(outside, outside))
+
+
+def _parts(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The four channels of flow, and the others."""
+    return ops.split(x, (4, x.shape[1] - 4), 1)

@@ -1,0 +1,135 @@
+"""The IFRNet family against outputs that were computed elsewhere, for weights that follow from their names."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import mindspore as ms
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ifrplus_cli.models import ifrnet
+from ifrplus_cli.models.ifrnet import IfrNet
+
+Array = npt.NDArray[np.float32]
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT.parent / "shared" / "reference"
+TOLERANCE = 1e-4
+MODES = {"graph": ms.GRAPH_MODE, "pynative": ms.PYNATIVE_MODE}
+MEMBERS = {"s": ifrnet.SMALL, "base": ifrnet.BASE, "l": ifrnet.LARGE}
+PARAMETERS = {"s": 2_803_610, "base": 4_959_692, "l": 19_699_460}
+
+
+def tool() -> ModuleType:
+    """The program that made the small file, for its rule and its cases."""
+    spec = importlib.util.spec_from_file_location("make_ifrnet_golden", ROOT / "tools" / "make_ifrnet_golden.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+GOLDEN = tool()
+
+
+@pytest.fixture
+def mode(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Runs a test in an execution mode."""
+    before = ms.get_context("mode")
+    ms.set_context(mode=MODES[request.param])
+    yield
+    ms.set_context(mode=before)
+
+
+def network(member: str, flow_scale: float = 1.0) -> IfrNet:
+    cell = IfrNet(MEMBERS[member], flow_scale)
+    cell.set_train(False)
+    for name, parameter in cell.parameters_and_names():
+        parameter.set_data(ms.Tensor(GOLDEN.rule(name, parameter.shape)))
+    return cell
+
+
+def run(cell: IfrNet, left: Array, right: Array, t: float | None = None) -> Array:
+    when = () if t is None else (ms.Tensor(np.full((len(left), 1, 1, 1), t, np.float32)),)
+    made: Array = cell(ms.Tensor(left), ms.Tensor(right), *when).asnumpy()
+    return made
+
+
+def pictures(count: int, height: int, width: int) -> tuple[Array, Array]:
+    draw = np.random.default_rng(5)
+    left, right = (draw.random((count, 3, height, width), np.float32) for _ in range(2))
+    return left, right
+
+
+@pytest.mark.parametrize("mode", MODES, indirect=True)
+@pytest.mark.parametrize("name", GOLDEN.CASES)
+@pytest.mark.usefixtures("mode")
+def test_it_makes_what_its_twin_made(name: str) -> None:
+    case = GOLDEN.CASES[name]
+    with np.load(Path(__file__).parent / "ifrnet_golden.npz") as file:
+        left, right = file[f"{name}/input"] / np.float32(255)
+        expected = file[f"{name}/made"]
+    made = run(network(case.member, case.flow_scale), left, right, case.t)
+    np.testing.assert_allclose(made, expected, atol=TOLERANCE, rtol=0)
+    assert expected.std() > 0.1
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the large reference is not part of the project")
+@pytest.mark.parametrize("mode", MODES, indirect=True)
+@pytest.mark.parametrize("flow_scale", [1.0, 0.5])
+@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.usefixtures("mode")
+def test_it_makes_what_the_reference_says(member: str, flow_scale: float) -> None:
+    cell = network(member, flow_scale)
+    with np.load(REFERENCE / "ifrnet_golden.npz") as file:
+        left, right = np.split(file["input"], 2)
+        cases = [name for name in file if name.startswith(f"{member}/") and name.endswith(f"_scale{flow_scale}")]
+        assert cases
+        for name in cases:
+            t = float(name.partition("/t")[2].partition("_")[0])
+            np.testing.assert_allclose(run(cell, left, right, t), file[name], atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_it_has_the_parameters_of_the_published_network(member: str) -> None:
+    shapes = {name: list(parameter.shape) for name, parameter in IfrNet(MEMBERS[member]).parameters_and_names()}
+    assert len(shapes) == 104
+    assert sum(int(np.prod(shape)) for shape in shapes.values()) == PARAMETERS[member]
+    if REFERENCE.is_dir():
+        assert list(shapes.items()) == [
+            tuple(entry) for entry in json.loads((REFERENCE / "ifrnet_params.json").read_text())[member]
+        ]
+
+
+@pytest.mark.parametrize("mode", ["pynative"], indirect=True)
+@pytest.mark.usefixtures("mode")
+def test_without_a_timestep_it_makes_the_midpoint() -> None:
+    cell, pair = network("s"), pictures(1, 32, 48)
+    np.testing.assert_array_equal(run(cell, *pair), run(cell, *pair, t=0.5))
+    assert np.abs(run(cell, *pair) - run(cell, *pair, t=0.2)).max() > 1e-3
+
+
+@pytest.mark.parametrize("mode", ["pynative"], indirect=True)
+@pytest.mark.usefixtures("mode")
+def test_members_of_a_batch_do_not_touch_each_other() -> None:
+    cell = network("s", 0.5)
+    left, right = pictures(2, 64, 32)
+    left[0] *= 0.2  # another mean
+    both = run(cell, left, right)
+    for number in range(2):
+        one = np.s_[number : number + 1]
+        np.testing.assert_allclose(both[one], run(cell, left[one], right[one]), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("mode", ["pynative"], indirect=True)
+@pytest.mark.usefixtures("mode")
+def test_slopes_of_any_sign_are_used() -> None:
+    x = np.float32([-2, 3]).reshape(1, 1, 1, 2).repeat(3, 1)
+    cell = ifrnet.PReLU(3)
+    cell.weight.set_data(ms.Tensor(np.float32([-1, 0.5, 2])))
+    np.testing.assert_allclose(cell(ms.Tensor(x)).asnumpy()[0, :, 0], [[2, 3], [-1, 3], [-4, 3]])
