@@ -1,4 +1,9 @@
-"""Classical flow of a pair (DIS) and its projection to any timestep: the starting point of the lite network."""
+"""Classical flow of a pair (DIS) and its projection to any timestep: the starting point of the lite network.
+
+Where the frames beyond the pair are known, the projection follows paths that bend: a point that was slower before and
+is faster after is not half-way at half-time (Xu et al., "Quadratic video interpolation", NeurIPS 2019,
+section 3.1).
+"""
 
 from __future__ import annotations
 
@@ -18,6 +23,10 @@ TRUST_SCALE = 10 / 255  # colour difference at which a flow vector has lost 63 %
 TRUST_FLOOR = 1e-3
 HOLE_WEIGHT = 0.05  # of the linear mixture, relative to one vector that lands
 OTHER_WEIGHT = 0.1  # of a vector of the other direction
+BEND = 1.2  # times the acceleration that is found: a little more than it, since DIS smooths changes of motion away
+BEND_FLOOR = 0.05  # trust at which half of the acceleration counts
+BEND_LIMIT, BEND_SLACK = 3.0, 0.5  # greatest acceleration, in lengths of the shorter motion, and pixels besides
+LONGEST_NEIGHBOUR = 3.0  # a neighbouring pair of more lengths, or less than one over it, tells nothing of this one
 
 
 @dataclass(frozen=True)
@@ -74,37 +83,63 @@ def pair_flow(left: Image, right: Image, scale: float = 1 / 2) -> PairFlow:
     )
 
 
-def motions_at(flow: PairFlow, t: float) -> tuple[Flow, Flow]:
-    """Motion from left to right frame of what is seen at timestep ``t``: as the left frame tells it, and as the right.
+@dataclass(frozen=True)
+class Neighbour:
+    """The pair before or after a pair in the film.
 
-    Each vector of both directions is carried along its own straight path to ``t`` and spread there over the four
+    Attributes:
+        flow: its flow.
+        length: time between its two frames, in lengths of the pair that it is the neighbour of.
+    """
+
+    flow: PairFlow
+    length: float
+
+
+def flows_at(
+    flow: PairFlow, t: float, before: Neighbour | None = None, after: Neighbour | None = None
+) -> tuple[Flow, Flow]:
+    """Flow from timestep ``t`` to both frames: as the left frame tells its motion, and as the right one does.
+
+    Each vector of both directions is carried along its own path to ``t`` and spread there over the four
     nearest cells, weighted by its trust (forward splatting, Niklaus and Liu, "Softmax splatting for video frame
     interpolation", CVPR 2020, section 3.1). The other direction has a small weight, and fills what this one leaves
     empty; where nothing lands, the linear mixture of both directions stays.
 
+    Args:
+        before: the neighbour whose right frame is the pair's left one; paths are straight where neither is known.
+        after: the neighbour whose left frame is the pair's right one.
+
     Returns:
-        Two (H/4, W/4, 2) float32, x and y in full-resolution pixels.
+        Two (H/4, W/4, 2) float32, x and y in full-resolution pixels: to the left frame and to the right one.
     """
     mixture = (1 - t) * flow.forward - t * flow.backward
-    from_left = _splat(flow.forward, flow.forward, flow.forward_trust, t)
-    from_right = _splat(-flow.backward, flow.backward, flow.backward_trust, 1 - t)
+    beyond_left = before and _Beyond(before.flow.backward, before.flow.backward_trust, before.length)
+    beyond_right = after and _Beyond(after.flow.forward, after.flow.forward_trust, after.length)
+    from_left = _carried(flow.forward, flow.forward_trust, t, beyond_left)
+    from_right = _carried(flow.backward, flow.backward_trust, 1 - t, beyond_right)
+    from_right[..., :2] *= -1
     told_left, told_right = (
-        (landed[..., :2] + HOLE_WEIGHT * mixture) / (landed[..., 2:] + HOLE_WEIGHT)
-        for landed in (from_left + OTHER_WEIGHT * from_right, from_right + OTHER_WEIGHT * from_left)
+        (one[..., :2] + OTHER_WEIGHT * other[..., :2] + HOLE_WEIGHT * mixture)
+        / (one[..., 4:] + OTHER_WEIGHT * other[..., 4:] + HOLE_WEIGHT)
+        for one, other in ((from_left, from_right), (from_right, from_left))
     )
-    return told_left, told_right
+    landed = from_left + from_right
+    bend = _bend(t) * landed[..., 2:4] / (landed[..., 4:] + HOLE_WEIGHT)
+    return bend - t * told_left, bend + (1 - t) * told_right
 
 
-def intermediate_flow(flow: PairFlow, t: float) -> Flow:
-    """Flow from the frame at timestep ``t``, 0 < t < 1, to both frames of the pair, along straight paths.
+def intermediate_flow(
+    flow: PairFlow, t: float, before: Neighbour | None = None, after: Neighbour | None = None
+) -> Flow:
+    """``flows_at`` as the network takes it.
 
     Returns:
         (4, H/2, W/2) float32 in full-resolution pixels: x and y to the left frame, x and y to the right frame.
         The frame at ``t`` is approximated by sampling the left frame at p + flow[:2] and the right one at
         p + flow[2:].
     """
-    told_left, told_right = motions_at(flow, t)
-    flows = np.concatenate([-t * told_left, (1 - t) * told_right], axis=2)
+    flows = np.concatenate(flows_at(flow, t, before, after), axis=2)
     height, width = flows.shape[:2]
     flows = cv2.resize(flows, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(flows.transpose(2, 0, 1), np.float32)
@@ -129,21 +164,58 @@ def _trust(source: Image, target: Image, flow: Flow) -> Flow:
     return np.exp(-difference / TRUST_SCALE) + np.float32(TRUST_FLOOR)
 
 
-def _splat(value: Flow, path: Flow, weight: Flow, share: float) -> Flow:
-    """Carries each ``value`` along ``share`` of its ``path``; sums of weighted x, weighted y and weight (H, W, 3)."""
-    height, width = weight.shape
+@dataclass(frozen=True)
+class _Beyond:
+    """Flow from a frame of the pair away from it, to the frame beyond, and how far that one is."""
+
+    flow: Flow
+    trust: Flow
+    length: float
+
+
+def _bend(t: float) -> float:
+    """How far off the straight path an acceleration of 1 is at ``t``, with both ends fixed."""
+    return t * (1 - t) / 2
+
+
+def _acceleration(flow: Flow, trust: Flow, beyond: _Beyond | None) -> Flow:
+    """Change of motion, in pixels for a pair's length squared, of each point, by where it is in three frames."""
+    if beyond is None or not 1 / LONGEST_NEIGHBOUR <= beyond.length <= LONGEST_NEIGHBOUR:
+        return np.zeros_like(flow)
+    away = beyond.flow / beyond.length
+    found = 2 / (1 + beyond.length) * (flow + away)
+    shorter = np.minimum(_length(flow), _length(away))
+    possible = (BEND_LIMIT * shorter + BEND_SLACK) / np.maximum(_length(found), 1e-6)
+    both = (trust * beyond.trust)[..., None]
+    return BEND * np.minimum(possible, 1) * both / (both + BEND_FLOOR) * found
+
+
+def _length(flow: Flow) -> Flow:
+    return np.linalg.norm(flow, axis=2, keepdims=True)
+
+
+def _carried(flow: Flow, trust: Flow, share: float, beyond: _Beyond | None) -> Flow:
+    """Motion and acceleration carried along ``share`` of their path; weighted sums, then weights: (H, W, 5)."""
+    acceleration = _acceleration(flow, trust, beyond)
+    values = np.concatenate([flow, acceleration], axis=2)
+    return _splat(values, share * flow - _bend(share) * acceleration, trust)
+
+
+def _splat(values: Flow, path: Flow, weight: Flow) -> Flow:
+    """Moves each of (H, W, C) ``values`` by its ``path`` in pixels; weighted sums, then weights: (H, W, C + 1)."""
+    height, width, channels = values.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    x += share / GRID * path[..., 0]
-    y += share / GRID * path[..., 1]
+    x += path[..., 0] / GRID
+    y += path[..., 1] / GRID
     left, top = np.floor(x), np.floor(y)
     right_part, lower_part = x - left, y - top
-    landed = np.zeros((height * width, 3))
+    landed = np.zeros((height * width, channels + 1))
     for row, row_part in ((top, 1 - lower_part), (top + 1, lower_part)):
         for column, column_part in ((left, 1 - right_part), (left + 1, right_part)):
             inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
             cell = (row[inside] * width + column[inside]).astype(np.intp)
             part = (weight * row_part * column_part)[inside]
-            for channel in range(2):
-                landed[:, channel] += np.bincount(cell, part * value[..., channel][inside], height * width)
-            landed[:, 2] += np.bincount(cell, part, height * width)
-    return landed.reshape(height, width, 3).astype(np.float32)
+            for channel in range(channels):
+                landed[:, channel] += np.bincount(cell, part * values[..., channel][inside], height * width)
+            landed[:, channels] += np.bincount(cell, part, height * width)
+    return landed.reshape(height, width, channels + 1).astype(np.float32)

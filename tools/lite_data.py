@@ -7,10 +7,10 @@ grid of 4 x 4 pixels) and ``index.npz`` (where each sample lies in them). It is 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.media import Image
-from ifrplus_cli.prior import GRID, dis_flow, motions_at, pair_flow
+from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, flows_at, pair_flow
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -72,23 +72,38 @@ def backward_warp(image: Image, flow: npt.NDArray[np.float32]) -> Image:
     return cv2.remap(image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def measure(left: Bytes, middle: Bytes, right: Bytes, t: float) -> Sample | None:
-    """Finds the flows of a triplet; None for a still one or one across a cut."""
-    first, made, last = to_float(left), to_float(middle), to_float(right)
-    flow = pair_flow(first, last)
-    told_left, told_right = motions_at(flow, t)
-    if np.abs(told_left).mean() < STILL or flow.forward_trust.mean() < TRUST_OF_CUT:
-        return None
-    prior_left, prior_right = -t * told_left, (1 - t) * told_right
-    size = told_left.shape[1::-1]
+def measure(
+    frames: tuple[Bytes, Bytes, Bytes],
+    t: float,
+    flow: PairFlow,
+    before: Neighbour | None = None,
+    after: Neighbour | None = None,
+) -> Sample:
+    """What is known of a triplet, whose ends have ``flow``."""
+    first, made, last = (to_float(frame) for frame in frames)
+    prior_left, prior_right = flows_at(flow, t, before, after)
+    size = prior_left.shape[1::-1]
     small = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in (first, made, last)]
     blend = (1 - t) * backward_warp(small[0], prior_left / GRID)
     blend += t * backward_warp(small[2], prior_right / GRID)
-    cells = (middle.shape[1] // ERROR_CELL, middle.shape[0] // ERROR_CELL)
+    cells = (made.shape[1] // ERROR_CELL, made.shape[0] // ERROR_CELL)
     error = cv2.resize(np.abs(blend - small[1]).mean(axis=2), cells, interpolation=cv2.INTER_AREA)
     planes = (prior_left, prior_right, dis_flow(made, first), dis_flow(made, last))
     flows = np.concatenate(planes, axis=2).transpose(2, 0, 1)
-    return Sample((left, middle, right), t, flows.astype(np.float16), error)
+    return Sample(frames, t, flows.astype(np.float16), error)
+
+
+def teaches(flow: PairFlow) -> bool:
+    """False for a still pair, and for one across a cut."""
+    return bool(np.abs(flow.forward).mean() >= STILL and flow.forward_trust.mean() >= TRUST_OF_CUT)
+
+
+def neighbour(flow_between: Callable[[int, int], PairFlow], first: int, last: int, count: int) -> Neighbour | None:
+    """The pair of two frames of a clip of ``count`` as a neighbour; None beyond the clip, and across a cut."""
+    if first < 0 or last >= count:
+        return None
+    flow = flow_between(first, last)
+    return Neighbour(flow, 1.0) if flow.forward_trust.mean() >= TRUST_OF_CUT else None
 
 
 def real_samples(path: Path) -> tuple[list[Bytes], list[tuple[int, int, int]], list[Sample]]:
@@ -98,16 +113,23 @@ def real_samples(path: Path) -> tuple[list[Bytes], list[tuple[int, int, int]], l
         return [], [], []
     height, width = (side // SIZE_MULTIPLE * SIZE_MULTIPLE for side in frames[0].shape[:2])
     frames = [np.ascontiguousarray(frame[:height, :width]) for frame in frames]
+    count = len(frames)
+    flow_between = cache(lambda first, last: pair_flow(to_float(frames[first]), to_float(frames[last])))
     places, samples = [], []
     for before, after in PLACEMENTS:
-        middles = np.arange(before, len(frames) - after)
+        length = before + after
+        middles = np.arange(before, count - after)
         wanted = SAMPLES_PER_STEP if before == after else SAMPLES_PER_STEP // 6
         for middle in middles[:: max(1, -(-len(middles) // wanted))]:
             place = (int(middle - before), int(middle), int(middle + after))
-            sample = measure(*(frames[number] for number in place), before / (before + after))
-            if sample is not None:
-                places.append(place)
-                samples.append(sample)
+            first, _, last = place
+            flow = flow_between(first, last)
+            if not teaches(flow):
+                continue
+            sides = [neighbour(flow_between, *ends, count) for ends in ((first - length, first), (last, last + length))]
+            places.append(place)
+            samples.append(measure(tuple(frames[number] for number in place), before / length, flow, *sides))
+        flow_between.cache_clear()
     return frames, places, samples
 
 
@@ -128,7 +150,8 @@ def synthetic_sample(seed: int, stills: list[Bytes]) -> Sample | None:
             cover = cv2.warpAffine(shape, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)[..., None]
             scene[index] = scene[index] * (1 - cover) + colour * cover
     left, middle, right = (np.clip(np.rint(image * 255), 0, 255).astype(np.uint8) for image in scene)
-    return measure(left, middle, right, t)
+    flow = pair_flow(to_float(left), to_float(right))
+    return measure((left, middle, right), t, flow) if teaches(flow) else None
 
 
 def _shape(draw: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.float32]:

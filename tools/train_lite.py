@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional
 
-from ifrplus_cli.prior import GRID, intermediate_flow, pair_flow
+from ifrplus_cli.prior import GRID, Neighbour, intermediate_flow, pair_flow
 
 WARM_UP = 300  # steps
 LAST_RATE = 0.02  # of the full learning rate, reached when the time is over
@@ -186,14 +187,16 @@ class HoldOut:
 
     @staticmethod
     def _pairs(frames: list[np.ndarray]) -> list[tuple[np.ndarray, ...]]:
+        height, width = frames[0].shape[:2]
+        margin = ((0, -height % 32), (0, -width % 32), (0, 0))
+        ends = [np.pad(frame, margin, mode="edge") for frame in frames[::2]]
+        flows = [pair_flow(to_float(left), to_float(right)) for left, right in pairwise(ends)]
+        sides = [None, *(Neighbour(flow, 1.0) for flow in flows), None]
         pairs = []
-        for start in range(0, len(frames) - 2, 2):
-            left, middle, right = frames[start : start + 3]
-            height, width = left.shape[:2]
-            margin = ((0, -height % 32), (0, -width % 32), (0, 0))
-            ends = [np.pad(frame, margin, mode="edge") for frame in (left, right)]
-            prior = intermediate_flow(pair_flow(*(to_float(end) for end in ends)), 0.5)
-            pairs.append((ends[0], middle, ends[1], prior.astype(np.float16)))
+        for (left, right), middle, flow, before, after in zip(
+            pairwise(ends), frames[1::2], flows, sides, sides[2:], strict=False
+        ):
+            pairs.append((left, middle, right, intermediate_flow(flow, 0.5, before, after).astype(np.float16)))
         return pairs
 
     def mean(self, make: Callable[..., np.ndarray]) -> dict[str, float]:
