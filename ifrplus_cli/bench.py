@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -202,22 +203,22 @@ def measure_frame(
     say: Say,
     clock: Clock = time.perf_counter,
 ) -> FrameTimes:
-    """Make the middle frame of a pair 1 + ``runs`` times.
+    """Make the middle frame of a pair 1 + ``runs`` times, each time as if the pair was new.
 
     Args:
         clock: tells seconds.
     """
     timed = _TimedNetwork(model.network, clock)
-    interpolate = Interpolator(replace(model, network=timed))
+    fresh = partial(Interpolator, replace(model, network=timed))  # one that has seen a pair knows its flow
     say("first frame, with compiling")
-    interpolate(*pair, [MIDDLE])
+    fresh()(*pair, [MIDDLE])
     first = timed.take()
     network, whole, prior = [], [], []
     for run in range(1, runs + 1):
-        whole.append(_seconds(lambda: interpolate(*pair, [MIDDLE]), clock))
+        whole.append(_seconds(lambda: fresh()(*pair, [MIDDLE]), clock))
         network.append(timed.take())
         if model.plan.spec.uses_prior:
-            prior.append(_seconds(lambda: interpolate.prior(*pair)(float(MIDDLE)), clock))
+            prior.append(_seconds(lambda: fresh().prior(*pair)(float(MIDDLE)), clock))
         say(f"frame {run} of {runs}: {whole[-1]:.3g} s")
     return FrameTimes(first, Spread.of(network), Spread.of(prior) if prior else None, Spread.of(whole))
 

@@ -91,10 +91,9 @@ def measure_cost(job: Job, model: LoadedModel) -> Cost | None:
         images = [convert.to_rgb(frame.planes) for frame in islice(decoder, 2)]
     if len(images) < 2:
         return None
-    interpolate = Interpolator(model)
-    interpolate(images[0], images[1], [Fraction(1, 2)])  # compiles
+    Interpolator(model)(images[0], images[1], [Fraction(1, 2)])  # compiles
     started = time.perf_counter()
-    convert.to_planes(interpolate(images[0], images[1], [Fraction(1, 2)])[0])
+    convert.to_planes(Interpolator(model)(images[0], images[1], [Fraction(1, 2)])[0])
     seconds = time.perf_counter() - started
     made = job.expected_frames - len(job.clip.packet_pts)
     return Cost(seconds, seconds * made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,7 +22,7 @@ from ifrplus_cli.engine_onnx import OnnxNetwork
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.media import Image
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
-from ifrplus_cli.prior import intermediate_flow, pair_flow
+from ifrplus_cli.prior import Neighbour, PairFlow, intermediate_flow, pair_flow
 from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
 from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
 
@@ -225,19 +226,65 @@ def _run_by(plan: NetworkPlan, weights: Path) -> Network:
     return OnnxNetwork(plan.spec, shape, plan.engine.provider, plan.device.number, weights)
 
 
+@dataclass(frozen=True)
+class OuterFrame:
+    """The frame before a pair or after it, which tells how motion changes.
+
+    Attributes:
+        image: of the size of the pair's.
+        distance: time to the nearer frame of the pair, in lengths of the pair.
+    """
+
+    image: Image
+    distance: Fraction = Fraction(1)
+
+
 class Interpolator:
-    """Makes frames between two frames of one size, and leaves alone what does not move."""
+    """Makes frames between two frames of one size, and leaves alone what does not move.
+
+    The flow of a pair is found once, also where the pair is the neighbour of the next one: images are recognised as
+    objects, and must not be changed.
+    """
 
     def __init__(self, model: LoadedModel) -> None:
         self.plan, self.network = model.plan, model.network
+        self._flows: deque[tuple[Image, Image, PairFlow]] = deque(maxlen=3)  # a pair's and its neighbours'
 
-    def __call__(self, left: Image, right: Image, timesteps: Sequence[Fraction]) -> list[Image]:
-        """Pictures at ``timesteps`` between ``left`` and ``right``, each float32 H x W x 3 RGB, not clipped."""
+    @property
+    def looks_around(self) -> bool:
+        """Whether the frames around a pair make a difference."""
+        return self.plan.spec.uses_prior
+
+    def __call__(
+        self,
+        left: Image,
+        right: Image,
+        timesteps: Sequence[Fraction],
+        before: OuterFrame | None = None,
+        after: OuterFrame | None = None,
+    ) -> list[Image]:
+        """Pictures between two frames.
+
+        Args:
+            left, right: float32 H x W x 3 RGB.
+            timesteps: in (0, 1).
+            before, after: the frames around the pair, where they show the same scene.
+
+        Returns:
+            One for each timestep, float32 H x W x 3 RGB, not clipped.
+        """
         if self.plan.spec.any_timestep:
-            return self._make(left, right, timesteps)
+            return self._make(left, right, timesteps, before, after)
         return make_by_halving(left, right, timesteps, lambda one, other: self._make(one, other, [HALF])[0])
 
-    def _make(self, left: Image, right: Image, timesteps: Sequence[Fraction]) -> list[Image]:
+    def _make(
+        self,
+        left: Image,
+        right: Image,
+        timesteps: Sequence[Fraction],
+        before: OuterFrame | None = None,
+        after: OuterFrame | None = None,
+    ) -> list[Image]:
         """As the call, for timesteps that the network can make; where both pictures are alike it is the left one."""
         box = moving_box(left, right)
         if box is None:
@@ -245,7 +292,7 @@ class Interpolator:
         tiles = self.plan.tiles_of(box.size)
         if tiles is self.plan.tiles:
             box = Box(0, 0, *left.shape[:2])
-        prior_at = self.prior(left, right) if self.plan.spec.uses_prior else None
+        prior_at = self.prior(left, right, before, after) if self.looks_around else None
         shared = {"left": _split(tiles, box.cut(left)), "right": _split(tiles, box.cut(right))}
         made = []
         for t in timesteps:
@@ -256,10 +303,22 @@ class Interpolator:
             made.append(box.put(part, left))
         return made
 
-    def prior(self, left: Image, right: Image) -> Callable[[float], Batch]:
+    def prior(
+        self, left: Image, right: Image, before: OuterFrame | None = None, after: OuterFrame | None = None
+    ) -> Callable[[float], Batch]:
         """The flow that the network starts from, of the padded pictures, as a function of the timestep."""
+        earlier = before and Neighbour(self._flow(before.image, left), float(before.distance))
+        flow = self._flow(left, right)
+        later = after and Neighbour(self._flow(right, after.image), float(after.distance))
+        return lambda t: intermediate_flow(flow, t, earlier, later)
+
+    def _flow(self, left: Image, right: Image) -> PairFlow:
+        for known_left, known_right, flow in self._flows:
+            if known_left is left and known_right is right:
+                return flow
         flow = pair_flow(self._padded(left), self._padded(right), self.plan.scales.flow)
-        return lambda t: intermediate_flow(flow, t)
+        self._flows.append((left, right, flow))
+        return flow
 
     def _padded(self, image: Image) -> Image:
         height, width = self.plan.tiles.padded_size

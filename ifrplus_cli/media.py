@@ -123,6 +123,11 @@ class Pair:
     right: Frame
     kind: PairKind
 
+    @property
+    def length(self) -> Fraction:
+        """Time from its left frame to its right one, in seconds."""
+        return self.right.pts - self.left.pts
+
 
 @dataclass(frozen=True)
 class Tick:

@@ -8,7 +8,7 @@ that flashes and fades are no cuts; compensation keeps it under pans and large m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import cv2
 import numpy as np
@@ -51,6 +51,19 @@ def pair_frames(
         else:
             kind = PairKind.MOTION
         yield Pair(index, left, right, kind)
+
+
+def with_neighbours(pairs: Iterable[Pair]) -> Iterator[tuple[Pair | None, Pair, Pair | None]]:
+    """Each pair between the one before it and the one after it, as far as these are in motion; holds three pairs."""
+    before: Pair | None = None
+    for pair, after in pairwise(chain(pairs, [None])):
+        assert pair is not None
+        yield before, pair, _moving(after)
+        before = _moving(pair)
+
+
+def _moving(pair: Pair | None) -> Pair | None:
+    return pair if pair is not None and pair.kind is PairKind.MOTION else None
 
 
 def cut_score(left_luma: Plane, right_luma: Plane, *, depth: int = 8) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, plan_encode
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.interpolate import Interpolator, LoadedModel
+from ifrplus_cli.interpolate import Interpolator, LoadedModel, OuterFrame
 from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind, Plane, Tick
-from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames
+from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch
 from ifrplus_cli.probe import is_text
 from ifrplus_cli.timeline import Timeline
@@ -31,6 +31,7 @@ from ifrplus_cli.verify import Promise, verify
 
 PAIRS_AHEAD = 2  # decoded pairs waiting for the network
 FRAMES_AHEAD = 4  # output frames waiting for the encoder
+FRAMES_SEEN = 4  # source frames that a made frame depends on: its pair and one on either side
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class _Run:
         self.written = 0
         self.interpolate = Interpolator(model)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
-        self._right: tuple[Frame, Image] | None = None
+        self._images: deque[tuple[Frame, Image]] = deque(maxlen=FRAMES_SEEN)
         self.decoder = Decoder(job.clip, upright=job.encode.upright)  # last: from here on a process runs
 
     def encode_to(self, path: Path, progress: Callable[[Progress], None]) -> Promise:
@@ -247,44 +248,53 @@ class _Run:
     def _output(self, first: Frame, pairs: Prefetch[Pair]) -> Iterator[Frame]:
         """All output frames: the slot of every pair, then the slot of the last frame, which is held."""
         last, index = first, 0
-        for pair in pairs:
+        for before, pair, after in with_neighbours(pairs):
             self.pairs[pair.kind] += 1
-            yield from self._slot(pair)
+            yield from self._slot(before, pair, after)
             last, index = pair.right, pair.index + 1
         for tick in self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration):
             yield Frame(tick.pts, last.planes)
 
-    def _slot(self, pair: Pair) -> Iterator[Frame]:
+    def _slot(self, before: Pair | None, pair: Pair, after: Pair | None) -> Iterator[Frame]:
         ticks = self.job.timeline.ticks(pair.index, pair.left.pts, pair.right.pts)
         between = [tick for tick in ticks if tick.t > 0]
         if len(between) < len(ticks):
             yield Frame(ticks[0].pts, pair.left.planes)
         if pair.kind is PairKind.MOTION:
-            yield from self._made(pair, between)
+            yield from self._made(before, pair, after, between)
         elif pair.kind is PairKind.CUT and self.job.options.cut_fill == "blend":
             yield from (Frame(tick.pts, _blend(pair, tick)) for tick in between)
         else:
             yield from (Frame(tick.pts, pair.left.planes) for tick in between)
 
-    def _made(self, pair: Pair, ticks: list[Tick]) -> Iterator[Frame]:
+    def _made(self, before: Pair | None, pair: Pair, after: Pair | None, ticks: list[Tick]) -> Iterator[Frame]:
         if not ticks:
             return
+        if not self.interpolate.looks_around:
+            before = after = None
         with self.clock("colour"):
-            left, right = self._rgb(pair.left), self.convert.to_rgb(pair.right.planes)
-            self._right = (pair.right, right)
+            earlier = before and self._outer(before, before.left, pair)
+            left, right = self._rgb(pair.left), self._rgb(pair.right)
+            later = after and self._outer(after, after.right, pair)
         with self.clock("network"):
-            images = self.interpolate(left, right, [tick.t for tick in ticks])
+            images = self.interpolate(left, right, [tick.t for tick in ticks], earlier, later)
         for tick, image in zip(ticks, images, strict=True):
             with self.clock("colour"):
                 planes = self.convert.to_planes(image)
             self.made += 1
             yield Frame(tick.pts, planes)
 
+    def _outer(self, neighbour: Pair, frame: Frame, pair: Pair) -> OuterFrame:
+        """The ``frame`` of a neighbour that is not the pair's own."""
+        return OuterFrame(self._rgb(frame), neighbour.length / pair.length)
+
     def _rgb(self, frame: Frame) -> Image:
-        """RGB of a left frame, kept from when it was the right one."""
-        if self._right is not None and self._right[0] is frame:
-            return self._right[1]
-        return self.convert.to_rgb(frame.planes)
+        """RGB of a source frame, kept while the next pairs need it."""
+        for seen, image in self._images:
+            if seen is frame:
+                return image
+        self._images.append((frame, self.convert.to_rgb(frame.planes)))
+        return self._images[-1][1]
 
     def _promise(self, first: Fraction, last: Fraction) -> Promise:
         job = self.job

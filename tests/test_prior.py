@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ifrplus_cli.prior import dis_flow, intermediate_flow, motions_at, pair_flow
+from ifrplus_cli.prior import Neighbour, PairFlow, dis_flow, flows_at, intermediate_flow, pair_flow
 
 Image = npt.NDArray[np.float32]
 MARGIN = 12  # cells at each side of the flow that a shift may spoil
@@ -73,9 +73,61 @@ def test_a_moving_patch_lands_at_its_place_at_t() -> None:
     patch = texture(96, 96, seed=5)
     left[80:176, 64:160] = patch
     right[80:176, 76:172] = patch  # moves 12 pixels to the right over a still background
-    for motion in motions_at(pair_flow(left, right), 0.5):
-        np.testing.assert_allclose(motion[32, (64 + 48 + 6) // 4], [12, 0], atol=1)
-        np.testing.assert_allclose(motion[8, 8], [0, 0], atol=0.5)
+    to_left, to_right = flows_at(pair_flow(left, right), 0.5)
+    np.testing.assert_allclose(to_right[32, (64 + 48 + 6) // 4], [6, 0], atol=0.5)
+    np.testing.assert_allclose(to_left[32, (64 + 48 + 6) // 4], [-6, 0], atol=0.5)
+    np.testing.assert_allclose(to_left[8, 8], [0, 0], atol=0.5)
+
+
+def uniform(x: float, y: float, trust: float = 1.0) -> PairFlow:
+    """The flow of a picture that moves as a whole."""
+    forward = np.full((24, 32, 2), (x, y), np.float32)
+    trusts = np.full((24, 32), trust, np.float32)
+    return PairFlow(forward, -forward, trusts, trusts)
+
+
+def middle(flow: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return flow[:, flow.shape[1] // 2, flow.shape[2] // 2]
+
+
+@pytest.mark.parametrize("t", [0.25, 0.5, 0.8])
+def test_with_even_motion_around_it_a_path_is_straight(t: float) -> None:
+    side = Neighbour(uniform(8, -4), 1.0)
+    flow = intermediate_flow(uniform(8, -4), t, side, side)
+    np.testing.assert_allclose(middle(flow), [-8 * t, 4 * t, 8 * (1 - t), -4 * (1 - t)], atol=0.02)
+
+
+@pytest.mark.parametrize("t", [0.25, 0.5, 0.8])
+def test_what_gathers_speed_is_nearer_to_where_it_was(t: float) -> None:
+    before, after = Neighbour(uniform(4, 0), 1.0), Neighbour(uniform(8, 0), 1.0)  # an acceleration of 2
+    flow = intermediate_flow(uniform(6, 0), t, before, after)
+    bend = t * (1 - t) / 2 * 2
+    place = 6 * t - bend  # of what lies at 0 in the left frame
+    assert -middle(flow)[0] == pytest.approx(place, abs=0.3 * bend)
+    assert -middle(flow)[0] < 6 * t - 0.5 * bend
+    np.testing.assert_allclose(middle(flow)[2] - middle(flow)[0], 6, atol=0.05)
+
+
+def test_neighbours_of_other_lengths_tell_the_same() -> None:
+    # constant acceleration of 2 pixels for a length squared: motion 4 in the half length before, 6 in the pair
+    even = intermediate_flow(uniform(6, 0), 0.5, Neighbour(uniform(4, 0), 1.0))
+    half = intermediate_flow(uniform(6, 0), 0.5, Neighbour(uniform(2.25, 0), 0.5))
+    np.testing.assert_allclose(middle(even), middle(half), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "side",
+    [Neighbour(uniform(30, 0), 9.0), Neighbour(uniform(30, 0), 0.1), Neighbour(uniform(90, 0, trust=1e-3), 1.0)],
+)
+def test_a_neighbour_far_off_or_without_trust_bends_nothing(side: Neighbour) -> None:
+    flow = intermediate_flow(uniform(6, 0), 0.5, side, side)
+    np.testing.assert_allclose(middle(flow), [-3, 0, 3, 0], atol=0.1)
+
+
+def test_a_stop_before_the_pair_bends_little() -> None:
+    """A repeated frame that a codec made a little different looks like a standstill."""
+    flow = intermediate_flow(uniform(24, 0), 0.5, Neighbour(uniform(0, 0), 1.0))
+    assert abs(middle(flow)[0] + 12) < 0.1
 
 
 @pytest.mark.parametrize("size", [(32, 32), (32, 96), (64, 32), (1088, 1984)])
