@@ -8,19 +8,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import groupby
 from statistics import fmean
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.colour import Converter
+from ifrplus_cli.colour import Converter, RgbMemory
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.interpolate import Interpolator, LoadedModel
-from ifrplus_cli.media import ClipInfo, Frame, Image
+from ifrplus_cli.interpolate import FRAMES_SEEN, Interpolator, LoadedModel, outer_frames
+from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind
 from ifrplus_cli.metrics import psnr, ssim
-from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, cut_score
+from ifrplus_cli.pairing import pair_frames, with_neighbours
 from ifrplus_cli.prior import GRID, dis_flow
 from ifrplus_cli.probe import upright_size
 from ifrplus_cli.showing import Picture, as_codes, difference, flow_colours
@@ -109,9 +110,8 @@ def check_clip(
     run = _Run(clip, model)
     wanted = range(len(clip.packet_pts)) if full else sample(clip)
     with Decoder(clip, upright=True) as decoder:
-        for frame in _numbered(decoder, wanted):
-            run.see(*frame)
-            progress(frame[0], len(clip.packet_pts))
+        for stretch in _stretches(_numbered(decoder, wanted)):
+            run.see(stretch, lambda number: progress(number, len(clip.packet_pts)))
     if not run.moments:
         raise InputError(
             f"There is nothing to compare in {clip.path}.", "Give a clip with motion, of three frames or more."
@@ -158,6 +158,12 @@ def _numbered(frames: Iterable[Frame], wanted: Iterable[int]) -> Iterator[tuple[
             return
 
 
+def _stretches(frames: Iterable[tuple[int, Frame]]) -> Iterator[Iterator[tuple[int, Frame]]]:
+    """Frames that follow each other in the clip, together."""
+    for _, stretch in groupby(enumerate(frames), key=lambda entry: entry[1][0] - entry[0]):
+        yield (frame for _, frame in stretch)
+
+
 class _Run:
     """Takes frames one after the other and keeps what was found."""
 
@@ -165,39 +171,46 @@ class _Run:
         self.clip = clip
         width, height = upright_size(clip)
         self.convert = Converter(clip.pixel_format, clip.colour, width, height)
+        self.rgb = RgbMemory(self.convert, FRAMES_SEEN)
         self.interpolate = Interpolator(model)
         self.moments: list[Moment] = []
         self.worst: list[tuple[float, int, Sight]] = []  # a heap: the best of them first
         self.frames = self.cuts = self.repeats = 0
         self.brightness: list[float] = []
-        self._window: deque[tuple[int, Frame]] = deque(maxlen=3)
 
-    def see(self, number: int, frame: Frame) -> None:
-        """The next frame; every second one, with both neighbours known, is made again."""
-        if self._window and self._window[-1][0] != number - 1:
-            self._window.clear()
-        self._window.append((number, frame))
-        self.frames += 1
-        self.brightness.append(float(frame.planes[0].mean()) * 2 ** (8 - self.clip.pixel_format.depth))
-        if len(self._window) == 3:
-            self._compare(*self._window)
-            self._window = deque([self._window[-1]], maxlen=3)
+    def see(self, stretch: Iterable[tuple[int, Frame]], told: Callable[[int], None]) -> None:
+        """Make every second frame of a stretch again, as the program would from the others."""
+        dropped: deque[tuple[int, Frame]] = deque()
+        kept = self._kept(stretch, dropped, told)
+        for before, pair, after in with_neighbours(pair_frames(kept, pixel_format=self.clip.pixel_format)):
+            index, frame = dropped.popleft()
+            if pair.kind is PairKind.DUPLICATE:
+                self.repeats += 1
+            elif pair.kind is PairKind.CUT:
+                self.cuts += 1
+            else:
+                self._compare(index, frame, before, pair, after)
 
-    def _compare(self, left: tuple[int, Frame], middle: tuple[int, Frame], right: tuple[int, Frame]) -> None:
-        index, frame = middle
-        ends = (left[1], right[1])
-        if all(np.array_equal(one, other) for one, other in zip(*(end.planes for end in ends), strict=True)):
-            self.repeats += 1
-            return
-        depth = self.clip.pixel_format.depth
-        if cut_score(ends[0].planes[0], ends[1].planes[0], depth=depth) > DEFAULT_CUT_THRESHOLD:
-            self.cuts += 1
-            return
-        t = (frame.pts - ends[0].pts) / (ends[1].pts - ends[0].pts)
-        left_image, right_image = (self.convert.to_rgb(end.planes) for end in ends)
-        made = self.interpolate(left_image, right_image, [t])[0]
+    def _kept(
+        self, stretch: Iterable[tuple[int, Frame]], dropped: deque[tuple[int, Frame]], told: Callable[[int], None]
+    ) -> Iterator[Frame]:
+        """The first frame, the third and so on; the others go to ``dropped``."""
+        for place, (number, frame) in enumerate(stretch):
+            self.frames += 1
+            self.brightness.append(float(frame.planes[0].mean()) * 2 ** (8 - self.clip.pixel_format.depth))
+            if place % 2:
+                dropped.append((number, frame))
+            else:
+                yield frame
+            told(number)
+
+    def _compare(self, index: int, frame: Frame, before: Pair | None, pair: Pair, after: Pair | None) -> None:
+        t = (frame.pts - pair.left.pts) / pair.length
+        ends = self.rgb(pair.left), self.rgb(pair.right)
+        around = outer_frames(before, pair, after, self.rgb)
+        made = self.interpolate(*ends, [t], *around)[0]
         made = self.convert.to_rgb(self.convert.to_planes(made))  # as it would be stored
-        self._judge(index, frame, made, (left_image, right_image), t)
+        self._judge(index, frame, made, ends, t)
 
     def _judge(self, index: int, frame: Frame, made: Image, ends: tuple[Image, Image], t: Fraction) -> None:
         true, made_codes = as_codes(self.convert.to_rgb(frame.planes)), as_codes(made)

@@ -6,6 +6,7 @@ samples it went in with, whether or not its colours lie inside the RGB cube.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.media import Chroma, ColourTags, Image, PixelFormat, Plane
+from ifrplus_cli.media import Chroma, ColourTags, Frame, Image, PixelFormat, Plane
 
 _Matrix = npt.NDArray[np.float64]
 
@@ -150,3 +151,19 @@ def _matrix(name: str | None, height: int) -> _Matrix:
     blue_difference = (np.array([0, 0, 1]) - luma) / (2 * (1 - blue))
     red_difference = (np.array([1, 0, 0]) - luma) / (2 * (1 - red))
     return np.array([luma, blue_difference, red_difference])
+
+
+class RgbMemory:
+    """RGB of frames, each converted once and the same object as long as it is among the last few."""
+
+    def __init__(self, convert: Converter, frames: int) -> None:
+        self._convert = convert
+        self._images: deque[tuple[Frame, Image]] = deque(maxlen=frames)
+
+    def __call__(self, frame: Frame) -> Image:
+        """See ``Converter.to_rgb``."""
+        for seen, image in self._images:
+            if seen is frame:
+                return image
+        self._images.append((frame, self._convert.to_rgb(frame.planes)))
+        return self._images[-1][1]

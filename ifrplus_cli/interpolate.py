@@ -20,7 +20,7 @@ from ifrplus_cli.engine import MINDSPORE, Engine, graph_model
 from ifrplus_cli.engine_mindspore import MindSporeNetwork
 from ifrplus_cli.engine_onnx import OnnxNetwork
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.media import Image
+from ifrplus_cli.media import Frame, Image, Pair
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
 from ifrplus_cli.prior import Neighbour, PairFlow, intermediate_flow, pair_flow
 from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
@@ -239,6 +239,19 @@ class OuterFrame:
     distance: Fraction = Fraction(1)
 
 
+FRAMES_SEEN = 4  # source frames that a made frame depends on: its pair and one on either side
+
+
+def outer_frames(
+    before: Pair | None, pair: Pair, after: Pair | None, rgb: Callable[[Frame], Image]
+) -> tuple[OuterFrame | None, OuterFrame | None]:
+    """The frames around a pair that its neighbours tell of."""
+    return (
+        OuterFrame(rgb(before.left), before.length / pair.length) if before else None,
+        OuterFrame(rgb(after.right), after.length / pair.length) if after else None,
+    )
+
+
 class Interpolator:
     """Makes frames between two frames of one size, and leaves alone what does not move.
 
@@ -307,9 +320,9 @@ class Interpolator:
         self, left: Image, right: Image, before: OuterFrame | None = None, after: OuterFrame | None = None
     ) -> Callable[[float], Batch]:
         """The flow that the network starts from, of the padded pictures, as a function of the timestep."""
-        earlier = before and Neighbour(self._flow(before.image, left), float(before.distance))
+        earlier = Neighbour(self._flow(before.image, left), float(before.distance)) if before else None
         flow = self._flow(left, right)
-        later = after and Neighbour(self._flow(right, after.image), float(after.distance))
+        later = Neighbour(self._flow(right, after.image), float(after.distance)) if after else None
         return lambda t: intermediate_flow(flow, t, earlier, later)
 
     def _flow(self, left: Image, right: Image) -> PairFlow:

@@ -114,8 +114,8 @@ def flows_at(
         Two (H/4, W/4, 2) float32, x and y in full-resolution pixels: to the left frame and to the right one.
     """
     mixture = (1 - t) * flow.forward - t * flow.backward
-    beyond_left = before and _Beyond(before.flow.backward, before.flow.backward_trust, before.length)
-    beyond_right = after and _Beyond(after.flow.forward, after.flow.forward_trust, after.length)
+    beyond_left = _Beyond(before.flow.backward, before.flow.backward_trust, before.length) if before else None
+    beyond_right = _Beyond(after.flow.forward, after.flow.forward_trust, after.length) if after else None
     from_left = _carried(flow.forward, flow.forward_trust, t, beyond_left)
     from_right = _carried(flow.backward, flow.backward_trust, 1 - t, beyond_right)
     from_right[..., :2] *= -1

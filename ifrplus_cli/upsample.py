@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ifrplus_cli.colour import Converter
+from ifrplus_cli.colour import Converter, RgbMemory
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, plan_encode
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.interpolate import Interpolator, LoadedModel, OuterFrame
-from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind, Plane, Tick
+from ifrplus_cli.interpolate import FRAMES_SEEN, Interpolator, LoadedModel, outer_frames
+from ifrplus_cli.media import ClipInfo, Frame, Pair, PairKind, Plane, Tick
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch
 from ifrplus_cli.probe import is_text
@@ -31,7 +31,6 @@ from ifrplus_cli.verify import Promise, verify
 
 PAIRS_AHEAD = 2  # decoded pairs waiting for the network
 FRAMES_AHEAD = 4  # output frames waiting for the encoder
-FRAMES_SEEN = 4  # source frames that a made frame depends on: its pair and one on either side
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ class _Run:
         self.written = 0
         self.interpolate = Interpolator(model)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
-        self._images: deque[tuple[Frame, Image]] = deque(maxlen=FRAMES_SEEN)
+        self.rgb = RgbMemory(self.convert, FRAMES_SEEN)
         self.decoder = Decoder(job.clip, upright=job.encode.upright)  # last: from here on a process runs
 
     def encode_to(self, path: Path, progress: Callable[[Progress], None]) -> Promise:
@@ -270,31 +269,16 @@ class _Run:
     def _made(self, before: Pair | None, pair: Pair, after: Pair | None, ticks: list[Tick]) -> Iterator[Frame]:
         if not ticks:
             return
-        if not self.interpolate.looks_around:
-            before = after = None
         with self.clock("colour"):
-            earlier = before and self._outer(before, before.left, pair)
-            left, right = self._rgb(pair.left), self._rgb(pair.right)
-            later = after and self._outer(after, after.right, pair)
+            left, right = self.rgb(pair.left), self.rgb(pair.right)
+            around = outer_frames(before, pair, after, self.rgb) if self.interpolate.looks_around else (None, None)
         with self.clock("network"):
-            images = self.interpolate(left, right, [tick.t for tick in ticks], earlier, later)
+            images = self.interpolate(left, right, [tick.t for tick in ticks], *around)
         for tick, image in zip(ticks, images, strict=True):
             with self.clock("colour"):
                 planes = self.convert.to_planes(image)
             self.made += 1
             yield Frame(tick.pts, planes)
-
-    def _outer(self, neighbour: Pair, frame: Frame, pair: Pair) -> OuterFrame:
-        """The ``frame`` of a neighbour that is not the pair's own."""
-        return OuterFrame(self._rgb(frame), neighbour.length / pair.length)
-
-    def _rgb(self, frame: Frame) -> Image:
-        """RGB of a source frame, kept while the next pairs need it."""
-        for seen, image in self._images:
-            if seen is frame:
-                return image
-        self._images.append((frame, self.convert.to_rgb(frame.planes)))
-        return self._images[-1][1]
 
     def _promise(self, first: Fraction, last: Fraction) -> Promise:
         job = self.job

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifrplus_cli.colour import Converter
-from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, PixelFormat, Plane
+from ifrplus_cli.colour import Converter, RgbMemory
+from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, PixelFormat, Plane
 
 MATRICES = [None, "bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc", "bt2020c", "ycgco", "gbr", "unheard"]
 
@@ -151,3 +153,17 @@ def test_an_image_need_not_be_contiguous() -> None:
     channels_first = np.ascontiguousarray(converter.to_rgb(planes).transpose(2, 0, 1))
     for before, after in zip(planes, converter.to_planes(channels_first.transpose(1, 2, 0)), strict=True):
         np.testing.assert_array_equal(after, before)
+
+
+def test_a_frame_stays_one_picture_while_it_is_remembered() -> None:
+    pixel_format = PIXEL_FORMATS["yuv420p"]
+    frames = [Frame(Fraction(number), random_planes(pixel_format, 16, 16, number)) for number in range(3)]
+    convert = Converter(pixel_format, ColourTags(), 16, 16)
+    rgb = RgbMemory(convert, 2)
+    first = rgb(frames[0])
+    assert rgb(frames[0]) is first
+    rgb(frames[1])
+    rgb(frames[2])
+    again = rgb(frames[0])
+    assert again is not first
+    np.testing.assert_array_equal(again, convert.to_rgb(frames[0].planes))

@@ -15,8 +15,9 @@ from clips import blend, blend_model
 from ifrplus_cli.device import Device
 from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.interpolate import Interpolator, NetworkOptions, NetworkPlan, load_model, plan_network
+from ifrplus_cli.interpolate import Interpolator, NetworkOptions, NetworkPlan, OuterFrame, load_model, plan_network
 from ifrplus_cli.models import MODELS
+from ifrplus_cli.prior import pair_flow
 from ifrplus_cli.timeline import Timeline
 
 HALF = [Fraction(1, 2)]
@@ -169,6 +170,26 @@ def test_the_prior_tells_where_to_look_in_both_frames(t: Fraction, backward: flo
     assert middle[0] == pytest.approx(backward, abs=0.5)
     assert middle[2] == pytest.approx(forward, abs=0.5)
     assert np.abs(middle[[1, 3]]).max() < 0.5
+
+
+def test_the_frames_around_a_pair_move_what_gathers_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr("ifrplus_cli.interpolate.pair_flow", lambda *pair: found.append(pair) or pair_flow(*pair))
+    seen: list[np.ndarray] = []
+
+    def look(left: np.ndarray, right: np.ndarray, prior: np.ndarray, step: np.ndarray) -> np.ndarray:
+        seen.append(prior)
+        return blend(left, right, step)
+
+    film = [shifted(128, 192, offset) for offset in (0, 4, 12, 24)]  # an acceleration of 4 pixels
+    make = interpolator(128, 192, look, inputs=("left", "right", "prior", "t"))
+    make(film[1], film[2], HALF)
+    make(film[1], film[2], HALF, OuterFrame(film[0]), OuterFrame(film[3]))
+    straight, bent = (float(np.median(prior[0][0, 16:48, 24:72])) for prior in seen)
+    assert straight == pytest.approx(4, abs=0.5)
+    assert bent == pytest.approx(3.5, abs=0.3)
+    make(film[2], film[3], HALF, OuterFrame(film[1]))
+    assert len(found) == 3  # the flow of each pair of frames once
 
 
 def test_tiles_of_a_prior_fit_the_tiles_of_the_pictures() -> None:

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ifrplus_cli.media import PIXEL_FORMATS, Frame, PairKind
-from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, cut_score, pair_frames
+from ifrplus_cli.media import PIXEL_FORMATS, Frame, Pair, PairKind
+from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, cut_score, pair_frames, with_neighbours
 
 GRAY = PIXEL_FORMATS["gray"]
 BIKES_CUTS = [29, 75, 136, 186, 241]  # the last frames of its shots, seen by eye
@@ -161,3 +161,12 @@ def test_any_size_has_a_score(shape: tuple[int, int]) -> None:
     right = random.integers(0, 256, shape, dtype=np.uint8)
     assert 0 <= cut_score(left, right) <= 1
     assert cut_score(left, left) < 0.1
+
+
+def test_only_pairs_in_motion_are_neighbours() -> None:
+    frames = [Frame(Fraction(number), ()) for number in range(6)]
+    kinds = [PairKind.MOTION, PairKind.MOTION, PairKind.CUT, PairKind.MOTION, PairKind.DUPLICATE]
+    pairs = [Pair(index, frames[index], frames[index + 1], kind) for index, kind in enumerate(kinds)]
+    told = [tuple(side and side.index for side in sides) for sides in with_neighbours(pairs)]
+    assert told == [(None, 0, 1), (0, 1, None), (1, 2, 3), (None, 3, None), (3, 4, None)]
+    assert list(with_neighbours([])) == []
