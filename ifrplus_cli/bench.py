@@ -36,7 +36,7 @@ from ifrplus_cli.interpolate import (
     load_model,
     plan_network,
 )
-from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, Image
+from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, Image, Timing
 from ifrplus_cli.probe import probe
 from ifrplus_cli.rawvideo import frame_header, stream_header
 from ifrplus_cli.scene import moving_scene
@@ -285,7 +285,7 @@ def write_clip(folder: Path, size: Size, count: int) -> Path:
         for frame in frames:
             file.write(frame_header(frame.pts, pixel_format.frame_bytes(width, height)))
             file.writelines(plane.tobytes() for plane in frame.planes)
-    plan = plan_encode(probe(raw), film, EncodeOptions(), time_base=1 / CLIP_RATE, rate=CLIP_RATE)
+    plan = plan_encode(probe(raw), film, EncodeOptions(), Timing(1 / CLIP_RATE, CLIP_RATE, 1 / CLIP_RATE))
     with Encoder(plan, film) as encoder:
         for frame in frames:
             encoder.write(frame)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from ifrplus_cli.media import Image
@@ -16,7 +16,7 @@ def nearest_reachable(t: Fraction) -> Fraction:
     return Fraction(round(t * 2**DEPTH), 2**DEPTH)
 
 
-def largest_error(timesteps: Sequence[Fraction]) -> Fraction:
+def largest_error(timesteps: Iterable[Fraction]) -> Fraction:
     """How far the frames made for ``timesteps`` are at most off their time, as a share of the gap."""
     return max((abs(t - nearest_reachable(t)) for t in timesteps), default=Fraction(0))
 

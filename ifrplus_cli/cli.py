@@ -21,6 +21,7 @@ from ifrplus_cli.options import (
     EngineOption,
     FactorOption,
     FlowScale,
+    FpsOption,
     JsonOption,
     ModelChoice,
     ModelOption,
@@ -34,7 +35,7 @@ from ifrplus_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
@@ -72,7 +73,8 @@ def _common(
 def upsample(
     source: Source,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write.", show_default=False)],
-    factor: FactorOption = Fraction(2),
+    factor: FactorOption = None,
+    fps: FpsOption = None,
     model: ModelOption = ModelChoice.auto,
     weights: WeightsOption = None,
     engine: EngineOption = EngineChoice.auto,
@@ -116,7 +118,8 @@ def upsample(
     from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
 
     options = UpsampleOptions(
-        factor=factor,
+        factor=_factor(factor, fps),
+        fps=fps,
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
         cut_fill=cut_fill.value,
         encode=EncodeOptions(codec, crf, preset, pix_fmt, parse_encoder_args(encoder_arg or [])),
@@ -148,7 +151,8 @@ def upsample(
 @app.command()
 def info(
     source: Source,
-    factor: FactorOption = Fraction(2),
+    factor: FactorOption = None,
+    fps: FpsOption = None,
     model: ModelOption = ModelChoice.auto,
     engine: EngineOption = EngineChoice.auto,
     device: DeviceOption = "auto",
@@ -161,8 +165,8 @@ def info(
     from ifrplus_cli.upsample import UpsampleOptions, plan_job
 
     clip = probe(source)
-    options = UpsampleOptions(factor=factor, overwrite=True)
-    job = plan_job(clip, source.with_name(f"{source.stem}-x{float(factor):g}.mp4"), options)
+    options = UpsampleOptions(factor=_factor(factor, fps), fps=fps, overwrite=True)
+    job = plan_job(clip, source.with_name(f"{source.stem}-upsampled.mp4"), options)
     if not as_json:
         console.print_facts(_readable(describe_clip(clip)), to_stdout=True)
     plan = _plan_network(*_pictures(job), engine, device, model, NetworkOptions())
@@ -171,7 +175,7 @@ def info(
     if as_json:
         console.print_json({"source": describe_clip(clip), "plan": planned, "cost": cost and asdict(cost)})
         return
-    sys.stdout.write(f"\nifrplus upsample at {float(factor):g} times the rate would write\n")
+    sys.stdout.write("\nifrplus upsample would write\n")
     sys.stdout.flush()
     console.print_facts(_readable(planned), to_stdout=True)
     if cost is not None:
@@ -344,6 +348,13 @@ def _download_line(outcome: Outcome) -> str:
     return f"{done}: {outcome.size / 1e6:.1f} MB, sha256 {outcome.sha256} ({checked})."
 
 
+def _factor(factor: Fraction | None, fps: Fraction | None) -> Fraction:
+    """The factor that was asked for, or the usual one."""
+    if factor is not None and fps is not None:
+        raise typer.BadParameter("--factor and --fps can't both be given.", param_hint="--fps")
+    return Fraction(2) if factor is None else factor
+
+
 def _agreed(source: Path, output: Path) -> bool:
     """Ask a person at a terminal whether an existing output may go; without one the answer is no."""
     if not sys.stdin.isatty() or not sys.stderr.isatty():
@@ -358,7 +369,7 @@ def _agreed(source: Path, output: Path) -> bool:
 
 def _plan_network(
     size: tuple[int, int],
-    timesteps: Sequence[Fraction],
+    timesteps: Iterable[Fraction],
     engine: EngineChoice,
     device: str,
     model: ModelChoice,
@@ -375,9 +386,11 @@ def _plan_network(
     return replace(plan, reasons=(*reasons, *plan.reasons))
 
 
-def _pictures(job: Job) -> tuple[tuple[int, int], Sequence[Fraction]]:
+def _pictures(job: Job) -> tuple[tuple[int, int], Iterable[Fraction]]:
     """Size of the pictures that the network sees, (height, width), and the timesteps that are wanted."""
-    return (job.encode.height, job.encode.width), job.timeline.timesteps()
+    from ifrplus_cli.timeline import timesteps
+
+    return (job.encode.height, job.encode.width), timesteps(job.timeline, job.clip.times)
 
 
 def _versions(plan: NetworkPlan) -> dict[str, str]:
@@ -415,6 +428,7 @@ def _words(value: object) -> str:
 
 def _report(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object]:
     from ifrplus_cli.info import describe_network
+    from ifrplus_cli.timeline import rate_text
 
     return {
         "versions": _versions(loaded.plan),
@@ -422,7 +436,8 @@ def _report(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object
         "weights_sha256": loaded.weights_sha256,
         "input": str(job.clip.path),
         "output": str(job.output),
-        "factor": str(job.options.factor),
+        "factor": str(job.encode.timing.rate / job.clip.rate),
+        "rate": rate_text(job.encode.timing.rate),
         "frames_in": summary.frames_in,
         "frames_out": summary.frames_out,
         "frames_made": summary.frames_made,
@@ -436,13 +451,13 @@ def _report(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object
 
 
 def _summary_line(job: Job, summary: Summary) -> str:
-    from ifrplus_cli.info import rate_text
+    from ifrplus_cli.timeline import rate_text
 
     pairs = summary.pairs
     return (
         f"[green]done:[/] {job.output}: {summary.frames_in} frames became {summary.frames_out} "
         f"({summary.frames_made} made, {pairs['cut']} cuts and {pairs['duplicate']} repeats held) "
-        f"at {rate_text(job.encode.rate)} a second, in {console.clock_time(summary.seconds)}; verified."
+        f"at {rate_text(job.encode.timing.rate)} a second, in {console.clock_time(summary.seconds)}; verified."
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ifrplus_cli.containers import Container, container_for
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import MediaToolError, OutputError
-from ifrplus_cli.media import PIXEL_FORMATS, Chroma, ClipInfo, Frame, PixelFormat, Plane, StreamInfo
+from ifrplus_cli.media import PIXEL_FORMATS, Chroma, ClipInfo, Frame, PixelFormat, Plane, StreamInfo, Timing
 from ifrplus_cli.probe import INSTALL_HINT, find_tool, source_url, upright_size
 from ifrplus_cli.rawvideo import frame_header, stream_header
 
@@ -70,8 +70,6 @@ class EncodePlan:
         width, height: of the frames that will be written.
         stored_width, stored_height: of the picture in the file: one more where the encoder needs even sizes.
         upright: frames come turned as the display matrix says, since the container can't hold one.
-        time_base: exact times of output frames are multiples of this many seconds.
-        rate: nominal output rate.
         origin: seconds taken off every time.
         notes: sentences a person should read.
     """
@@ -86,16 +84,13 @@ class EncodePlan:
     stored_width: int
     stored_height: int
     upright: bool
-    time_base: Fraction
-    rate: Fraction
+    timing: Timing
     origin: Fraction
     carried: tuple[Carried, ...]
     notes: tuple[str, ...]
 
 
-def plan_encode(
-    clip: ClipInfo, output: Path, options: EncodeOptions, *, time_base: Fraction, rate: Fraction
-) -> EncodePlan:
+def plan_encode(clip: ClipInfo, output: Path, options: EncodeOptions, timing: Timing) -> EncodePlan:
     """Choose encoder, pixel format and what becomes of every other stream.
 
     Raises:
@@ -103,7 +98,7 @@ def plan_encode(
         MediaToolError: if ffmpeg is missing.
     """
     container = container_for(output)
-    _check_pace(container, output, 1 / rate)
+    _check_pace(container, output, 1 / timing.rate)
     codec = options.codec or _default_codec(container, clip.pixel_format)
     facts = _encoder_facts(codec)
     pix_fmt, notes = _choose_pix_fmt(clip, codec, facts, options.pix_fmt)
@@ -129,8 +124,7 @@ def plan_encode(
         stored_width=stored_width,
         stored_height=stored_height,
         upright=upright,
-        time_base=time_base,
-        rate=rate,
+        timing=timing,
         origin=_origin(clip),
         carried=carried,
         notes=(*notes, *left_out),
@@ -205,7 +199,7 @@ class Encoder:
         assert self._process.stdin and self._process.stderr
         self._drain = StderrDrain(self._process.stderr)
         plan = self.plan
-        header = stream_header(plan.clip.pixel_format, plan.stored_width, plan.stored_height, plan.rate)
+        header = stream_header(plan.clip.pixel_format, plan.stored_width, plan.stored_height, plan.timing.rate)
         self._process.stdin.write(header)
 
     def _covers(self) -> list[str]:
@@ -277,7 +271,7 @@ def _command(plan: EncodePlan, path: Path, lead: int, covers: Sequence[str]) -> 
         "filter:v:0": ",".join(_filters(plan)),
         "pix_fmt:v:0": plan.pix_fmt,
         "fps_mode": "passthrough",
-        "enc_time_base": f"{plan.time_base.numerator}:{plan.time_base.denominator}",
+        "enc_time_base": f"{plan.timing.time_base.numerator}:{plan.timing.time_base.denominator}",
         "max_muxing_queue_size": 4096,
         **{f"{name}:v:0": value for name, value in plan.encoder_options},
         **{f"c:{n}": carried.codec for n, carried in enumerate(mapped, start=1)},
@@ -288,9 +282,9 @@ def _command(plan: EncodePlan, path: Path, lead: int, covers: Sequence[str]) -> 
     if clip.colour.chroma_location:
         options["chroma_sample_location:v:0"] = clip.colour.chroma_location
     if plan.container.holds_time_base:
-        options["video_track_timescale"] = plan.time_base.denominator
+        options["video_track_timescale"] = plan.timing.time_base.denominator
         if (clip.start - plan.origin) % MILLISECOND:  # the start of a track is stored in units of its own
-            options["movie_timescale"] = plan.time_base.denominator
+            options["movie_timescale"] = plan.timing.time_base.denominator
     streams = [frames["v:0"], *(others or [source[NO_STREAM]])]
     target = f"file:{path.absolute()}"
     stream = ffmpeg.output(*streams, target, **options).global_args(
@@ -305,12 +299,12 @@ def _command(plan: EncodePlan, path: Path, lead: int, covers: Sequence[str]) -> 
 
 def _last_frame_options(plan: EncodePlan) -> dict[str, object]:
     """How long the last frame is shown, where that is not the nominal time: no encoder passes it on."""
-    length = plan.clip.last_duration * plan.clip.rate / plan.rate
-    if abs(length - 1 / plan.rate) < MILLISECOND:
+    length = plan.timing.last_duration
+    if abs(length - 1 / plan.timing.rate) < MILLISECOND:
         return {}
     # Only the last frame's length counts; that of any other follows from the next one's time.
-    unit = plan.time_base if plan.container.holds_time_base else MILLISECOND
-    return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration={round(length / unit)}"}
+    unit = plan.timing.time_base if plan.container.holds_time_base else MILLISECOND
+    return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration={max(1, round(length / unit))}"}
 
 
 def _metadata_options(clip: ClipInfo, mapped: Sequence[Carried]) -> dict[str, object]:

@@ -11,6 +11,7 @@ from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.interpolate import Interpolator, LoadedModel, NetworkPlan
 from ifrplus_cli.media import ClipInfo
+from ifrplus_cli.timeline import rate_text
 from ifrplus_cli.upsample import Job
 
 
@@ -60,7 +61,7 @@ def describe_job(job: Job) -> dict[str, object]:
     return {
         "file": str(job.output),
         "frames": job.expected_frames,
-        "rate": rate_text(encode.rate),
+        "rate": rate_text(encode.timing.rate),
         "codec": encode.codec,
         "encoder_options": dict(encode.encoder_options),
         "pixel_format": encode.pix_fmt,
@@ -97,8 +98,3 @@ def measure_cost(job: Job, model: LoadedModel) -> Cost | None:
     seconds = time.perf_counter() - started
     made = job.expected_frames - len(job.clip.packet_pts)
     return Cost(seconds, seconds * made)
-
-
-def rate_text(rate: Fraction) -> str:
-    """A rate as people write it, with the exact ratio where it is not a whole number."""
-    return str(rate.numerator) if rate.denominator == 1 else f"{float(rate):.3f} ({rate})"

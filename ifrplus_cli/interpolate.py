@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -118,7 +118,7 @@ def plan_network(
     engine: Engine,
     device: Device,
     size: tuple[int, int],
-    timesteps: Sequence[Fraction],
+    timesteps: Iterable[Fraction],
     options: NetworkOptions | None = None,
 ) -> NetworkPlan:
     """Decide how a network is run; nothing is built or loaded.
@@ -141,7 +141,7 @@ def plan_network(
     return NetworkPlan(spec, engine, device, scales, precision, tiles, _batch(tiles, room), why_tiles, notes)
 
 
-def _timing_notes(spec: ModelSpec, timesteps: Sequence[Fraction]) -> Iterator[str]:
+def _timing_notes(spec: ModelSpec, timesteps: Iterable[Fraction]) -> Iterator[str]:
     if error := largest_error(timesteps):
         yield (
             f"The network {spec.name} only halves gaps: made frames are up to {float(error):.1%} of the gap between "

@@ -138,6 +138,21 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Timing:
+    """How output frames are timed.
+
+    Attributes:
+        time_base: exact times are multiples of this many seconds.
+        rate: nominal frames a second.
+        last_duration: seconds that the last frame is shown.
+    """
+
+    time_base: Fraction
+    rate: Fraction
+    last_duration: Fraction
+
+
+@dataclass(frozen=True)
 class StreamInfo:
     """A stream that is carried along rather than interpolated.
 
@@ -197,11 +212,21 @@ class ClipInfo:
     interlaced: bool
 
     @property
+    def times(self) -> tuple[Fraction, ...]:
+        """Presentation times of the shown packets in seconds."""
+        return tuple(pts * self.time_base for pts in self.packet_pts)
+
+    @property
     def start(self) -> Fraction:
         """First presentation time in seconds."""
         return self.packet_pts[0] * self.time_base
 
     @property
+    def end(self) -> Fraction:
+        """When the last frame ends, in seconds."""
+        return self.packet_pts[-1] * self.time_base + self.last_duration
+
+    @property
     def duration(self) -> Fraction:
         """From the first frame's appearance to the end of the last one, in seconds."""
-        return self.packet_pts[-1] * self.time_base + self.last_duration - self.start
+        return self.end - self.start

@@ -53,6 +53,13 @@ class CutFill(str, Enum):
 
 
 MAX_FACTOR, MAX_NUMERATOR = 64, 10_000
+MAX_RATE, MAX_RATE_DENOMINATOR = 1000, 10_000
+RATE_NAMES = {
+    "film": Fraction(24),
+    "ntsc-film": Fraction(24000, 1001),
+    "pal": Fraction(25),
+    "ntsc": Fraction(30000, 1001),
+}
 MIN_SIDE, MAX_SIDE = 16, 8192  # pixels; 8K film has 7680
 
 
@@ -66,6 +73,22 @@ def parse_factor(text: str) -> Fraction:
     if factor > MAX_FACTOR or factor.numerator > MAX_NUMERATOR:
         raise typer.BadParameter(f"the factor must be at most {MAX_FACTOR}, with a short fraction.")
     return factor
+
+
+def parse_rate(text: str) -> Fraction:
+    """A name, a fraction, or a decimal number; one that abbreviates 24000/1001 and the like means that."""
+    if text.lower() in RATE_NAMES:
+        return RATE_NAMES[text.lower()]
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        named = ", ".join(RATE_NAMES)
+        raise typer.BadParameter(f"{text} is no frame rate; use 60, 59.94, 60000/1001, or {named}.") from None
+    if not 1 <= rate <= MAX_RATE or rate.denominator > MAX_RATE_DENOMINATOR:
+        raise typer.BadParameter(f"the frame rate must be from 1 to {MAX_RATE}, with a short fraction.")
+    places = len(text.partition(".")[2])
+    ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    return ntsc if places >= 2 and round(ntsc, places) == rate else rate
 
 
 def parse_tile(text: str) -> str | tuple[int, int]:
@@ -110,6 +133,18 @@ EngineOption = Annotated[
     EngineChoice, typer.Option(help="What computes it: ONNX Runtime, which is faster on a CPU, if it is installed.")
 ]
 FactorOption = Annotated[
-    Fraction, typer.Option(parser=parse_factor, metavar="RATIO", help="Times the frame rate: 2, 4, 8, 2.5, 5/2 ...")
+    Fraction | None,
+    typer.Option(
+        parser=parse_factor, metavar="RATIO", help="Times the frame rate: 2, 4, 8, 2.5, 5/2 ...", show_default="2"
+    ),
+]
+FpsOption = Annotated[
+    Fraction | None,
+    typer.Option(
+        parser=parse_rate,
+        metavar="RATE",
+        help="In place of a factor: this many frames a second, evenly: 60, 59.94, 60000/1001, ntsc, pal ...",
+        show_default=False,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

@@ -22,15 +22,16 @@ from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, plan_encode
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.interpolate import FRAMES_SEEN, Interpolator, LoadedModel, outer_frames
-from ifrplus_cli.media import ClipInfo, Frame, Pair, PairKind, Plane, Tick
+from ifrplus_cli.media import ClipInfo, Frame, Pair, PairKind, Plane, Tick, Timing
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch
 from ifrplus_cli.probe import is_text
-from ifrplus_cli.timeline import Timeline
+from ifrplus_cli.timeline import ConstantTimeline, FactorTimeline, Timeline, last_tick, rate_text
 from ifrplus_cli.verify import Promise, verify
 
 PAIRS_AHEAD = 2  # decoded pairs waiting for the network
 FRAMES_AHEAD = 4  # output frames waiting for the encoder
+NEARLY = Fraction(99, 100)  # of the nominal rate of a film that varies: an estimate
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ class UpsampleOptions:
 
     Attributes:
         factor: output frames a source frame, above 1.
+        fps: output frames a second, at a constant rate; in place of the factor.
         cut_threshold: 0 to 1, None for no cut detection.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
     """
 
     factor: Fraction = Fraction(2)
+    fps: Fraction | None = None
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
     cut_fill: str = "hold"
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -63,7 +66,7 @@ class Job:
     @property
     def expected_frames(self) -> int:
         """Output frames, going by the packets of the source."""
-        return self.timeline.count(len(self.clip.packet_pts))
+        return self.timeline.count(len(self.clip.packet_pts), self.clip.end)
 
 
 @dataclass(frozen=True)
@@ -128,15 +131,40 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
         IfrplusError: if the output can't be written or an option can't be met.
     """
     _check_output(clip.path, output, options.overwrite)
-    timeline = Timeline(options.factor)
+    timeline = _timeline(clip, options)
     encode = plan_encode(
         clip,
         output,
         options.encode,
-        time_base=timeline.time_base(clip.time_base),
-        rate=clip.rate * options.factor,
+        Timing(
+            time_base=timeline.time_base(clip.time_base),
+            rate=timeline.rate(clip.rate),
+            last_duration=clip.end - last_tick(timeline, clip.times, clip.end).pts,
+        ),
     )
     return Job(clip, output, options, timeline, encode)
+
+
+def _timeline(clip: ClipInfo, options: UpsampleOptions) -> Timeline:
+    if options.fps is None:
+        return FactorTimeline(options.factor)
+    _check_rate(clip, options.fps)
+    # Times that are stored as whole milliseconds, say, are off by up to one of them.
+    rounded = (1 / clip.rate) % clip.time_base != 0
+    return ConstantTimeline(options.fps, clip.start, clip.time_base if rounded else Fraction(0))
+
+
+def _check_rate(clip: ClipInfo, wanted: Fraction) -> None:
+    """Refuse a rate that would drop frames, or change nothing."""
+    if wanted == clip.rate and not clip.variable_rate:
+        raise InputError(
+            f"{clip.path.name} has {rate_text(clip.rate)} frames a second already.", "Give a higher --fps."
+        )
+    if wanted < clip.rate * (NEARLY if clip.variable_rate else 1):
+        raise InputError(
+            f"{clip.path.name} has {rate_text(clip.rate)} frames a second, and {rate_text(wanted)} would drop some.",
+            "Give a higher --fps; ffmpeg -i IN -r RATE OUT lowers a rate.",
+        )
 
 
 def run_job(job: Job, model: LoadedModel, progress: Callable[[Progress], None] = lambda _: None) -> Summary:
@@ -282,13 +310,12 @@ class _Run:
 
     def _promise(self, first: Fraction, last: Fraction) -> Promise:
         job = self.job
-        end = last + job.clip.last_duration / job.options.factor
         return Promise(
             plan=job.encode,
             frames=self.written,
             start=first - job.encode.origin,
             last_pts=last - job.encode.origin,
-            duration=end - first,
+            duration=last + job.encode.timing.last_duration - first,
         )
 
 

@@ -82,7 +82,7 @@ def _time_faults(result: ClipInfo, promise: Promise) -> list[str]:
         faults.append(f"it has {len(result.packet_pts)} frames instead of {promise.frames}")
     if abs(span - promised) > 2 * MILLISECOND:
         faults.append(f"its frames span {float(span):.3f} s instead of {float(promised):.3f} s")
-    tick = 1 / promise.plan.rate
+    tick = 1 / promise.plan.timing.rate
     if abs(result.duration - promise.duration) > tick + MILLISECOND and _states_last_length(result, promise):
         faults.append(f"it lasts {float(result.duration):.3f} s instead of {float(promise.duration):.3f} s")
     return faults

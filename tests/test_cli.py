@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,9 @@ def test_help_names_every_command_and_no_option_that_is_not_there(tmp_path: Path
     assert all(command in whole.stdout for command in ("upsample", "bench", "info", "devices", "download-weights"))
     told = run_program("upsample", "--help", folder=tmp_path, environment={"COLUMNS": "200"}).stdout
     shown = set(re.findall(r"--[a-z-]+", told))
-    assert shown >= {"--factor", "--model", "--weights", "--device", "--tile", "--no-cuts", "--codec", "--overwrite"}
-    assert not shown & {"--resume", "--start", "--end", "--fps", "--slow-motion", "--duplicates"}
+    wanted = {"--factor", "--fps", "--model", "--weights", "--device", "--tile", "--no-cuts", "--codec"}
+    assert shown >= wanted | {"--overwrite"}
+    assert not shown & {"--resume", "--start", "--end", "--slow-motion", "--duplicates"}
 
 
 def test_the_version_is_data(tmp_path: Path) -> None:
@@ -87,6 +89,17 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(folder: Path) -> Non
     assert plan["source"]["frames"] == 6
     assert (plan["plan"]["frames"], plan["plan"]["codec"]) == (15, "libx264")
     assert [path.name for path in folder.iterdir()] == ["clip.mkv"]
+
+
+def test_a_constant_rate_is_planned_and_reported(folder: Path) -> None:
+    options = ("--fps", "59.94", "--json")
+    planned = run_program("upsample", "clip.mkv", "film.mp4", *options, "--dry-run", folder=folder)
+    assert json_of(planned.stdout)["plan"]["rate"] == "59.940 (60000/1001)"
+    assert json_of(planned.stdout)["plan"]["frames"] == 15
+    done = run_program("upsample", "clip.mkv", "film.mp4", *options, folder=folder, program=BLEND_PROGRAM)
+    report = json_of(done.stdout)
+    assert (report["rate"], report["frames_out"]) == ("59.940 (60000/1001)", 15)
+    assert frame_times(folder / "film.mp4") == [n * Fraction(1001, 60000) for n in range(15)]
 
 
 # The real network from here on: each start takes seconds.

@@ -26,7 +26,7 @@ from clips import (
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, plan_encode
 from ifrplus_cli.errors import MediaToolError, OutputError
-from ifrplus_cli.media import Frame
+from ifrplus_cli.media import Frame, Timing
 from ifrplus_cli.probe import probe
 
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
@@ -38,7 +38,8 @@ probe_once = cache(probe)
 
 def plan(source: Path, output: Path, options: EncodeOptions = LOSSLESS, rate: Fraction | None = None) -> EncodePlan:
     clip = probe_once(source)
-    return plan_encode(clip, output, options, time_base=Fraction(1, 90_000), rate=rate or clip.rate)
+    rate = rate or clip.rate
+    return plan_encode(clip, output, options, Timing(Fraction(1, 90_000), rate, clip.last_duration * clip.rate / rate))
 
 
 def frames_at(source: Path, times: Sequence[Fraction] | None = None) -> list[Frame]:
@@ -202,7 +203,7 @@ def test_what_cant_be_done_is_refused_before_the_run(
 def test_a_rate_too_high_for_matroska_is_refused_before_the_run(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="millisecond"):
         plan(clip, tmp_path / "film.mkv", rate=Fraction(1001))
-    assert plan(clip, tmp_path / "film.mp4", rate=Fraction(1001)).rate == 1001
+    assert plan(clip, tmp_path / "film.mp4", rate=Fraction(1001)).timing.rate == 1001
 
 
 def test_frames_that_matroska_could_not_tell_apart_are_refused(clip: Path, tmp_path: Path) -> None:
@@ -216,7 +217,7 @@ def test_frames_that_matroska_could_not_tell_apart_are_refused(clip: Path, tmp_p
 
 def test_packets_that_show_no_frame_may_be_as_close_as_they_like(clip: Path, tmp_path: Path) -> None:
     hidden = replace(probe_once(clip), packet_pts=(0, 40, 79, 80, 120, 160, 200))  # as VP8 and VP9 have them
-    made = plan_encode(hidden, tmp_path / "film.mkv", LOSSLESS, time_base=MILLISECOND / 2, rate=Fraction(50))
+    made = plan_encode(hidden, tmp_path / "film.mkv", LOSSLESS, Timing(MILLISECOND / 2, Fraction(50), Fraction(1, 50)))
     assert len(frame_times(write(made, tmp_path / "film.mkv", frames_at(clip)))) == 6
 
 

@@ -121,6 +121,7 @@ def test_a_source_that_is_no_film(make: Make, told: str, folder: Path) -> None:
         (("clip.mkv", OUTPUT, "--codec", "nope"), "no video encoder named nope"),
         (("clip.mkv", OUTPUT, "--codec", "ffv1", "--crf", "20"), "ffv1 has no --crf"),
         (("clip.mkv", OUTPUT, "--device", "toaster"), "toaster is not a device"),
+        (("clip.mkv", OUTPUT, "--fps", "film"), "25 frames a second, and 24 would drop some"),
     ],
 )
 def test_what_cant_be_done(arguments: tuple[str, ...], told: str, folder: Path) -> None:
@@ -143,6 +144,9 @@ def test_a_missing_program(variable: str, folder: Path) -> None:
     [
         ("clip.mkv", OUTPUT, "--factor", "1"),
         ("clip.mkv", OUTPUT, "--factor", "x"),
+        ("clip.mkv", OUTPUT, "--fps", "fast"),
+        ("clip.mkv", OUTPUT, "--fps", "5000"),
+        ("clip.mkv", OUTPUT, "--fps", "60", "--factor", "2"),
         ("clip.mkv", OUTPUT, "--tile", "foo"),
         ("clip.mkv", OUTPUT, "--cut-fill", "foo"),
         ("clip.mkv", OUTPUT, "--encoder-arg", "foo"),

@@ -18,7 +18,7 @@ from ifrplus_cli.errors import ModelError
 from ifrplus_cli.interpolate import Interpolator, NetworkOptions, NetworkPlan, OuterFrame, load_model, plan_network
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.prior import pair_flow
-from ifrplus_cli.timeline import Timeline
+from ifrplus_cli.timeline import FactorTimeline, timesteps
 
 HALF = [Fraction(1, 2)]
 
@@ -199,6 +199,9 @@ def test_tiles_of_a_prior_fit_the_tiles_of_the_pictures() -> None:
     assert prior == (left[0], 4, left[2] // 2, left[3] // 2)
 
 
+ONE_GAP, GAPS = range(2), range(9)
+
+
 class Midpoint:
     """A network that only makes the midpoint, of pictures that say when they are; it remembers what it made."""
 
@@ -215,7 +218,7 @@ class Midpoint:
 def test_a_midpoint_network_makes_each_frame_of_a_gap_once(factor: int) -> None:
     network = Midpoint()
     left, right = (np.full((32, 32, 3), value, np.float32) for value in (0, 1))
-    steps = Timeline(Fraction(factor)).timesteps()
+    steps = list(timesteps(FactorTimeline(Fraction(factor)), ONE_GAP))
     made = interpolator(32, 32, network, inputs=("left", "right"))(left, right, steps)
     assert [float(picture[0, 0, 0]) for picture in made] == [float(t) for t in steps]
     assert sorted(network.made) == [float(t) for t in steps]
@@ -223,7 +226,7 @@ def test_a_midpoint_network_makes_each_frame_of_a_gap_once(factor: int) -> None:
 
 def plan(size: tuple[int, int], factor: Fraction | int = 2, **options: Any) -> NetworkPlan:
     spec = replace(MODELS["lite"], inputs=("left", "right"), bytes_per_pixel=1000)
-    steps = Timeline(Fraction(factor)).timesteps()
+    steps = timesteps(FactorTimeline(Fraction(factor)), GAPS)
     return plan_network(spec, MINDSPORE, Device("CPU"), size, steps, NetworkOptions(**options))
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ifrplus_cli.media import Tick
-from ifrplus_cli.timeline import FINEST, Timeline
+from ifrplus_cli.timeline import FINEST, ConstantTimeline, FactorTimeline, Timeline, last_tick, timesteps
 
 factors = st.fractions(Fraction(1), Fraction(64), max_denominator=50).filter(lambda factor: factor > 1)
 gaps = st.lists(st.fractions(Fraction(1, 90_000), Fraction(10), max_denominator=90_000), min_size=1, max_size=12)
@@ -25,7 +25,7 @@ def all_ticks(timeline: Timeline, times: list[Fraction], first: int = 0) -> list
 
 @given(factors, st.integers(0, 10**6))
 def test_n_frames_make_n_times_the_factor_rounded_up(factor: Fraction, frames: int) -> None:
-    assert Timeline(factor).count(frames) == ceil(frames * factor)
+    assert FactorTimeline(factor).count(frames, Fraction(0)) == ceil(frames * factor)
 
 
 @settings(deadline=None)
@@ -34,7 +34,7 @@ def test_slots_have_as_many_ticks_as_counted_in_strict_order_inside_their_film(
     factor: Fraction, between: list[Fraction]
 ) -> None:
     times = list(accumulate(between, initial=Fraction(-1, 3)))
-    ticks = all_ticks(Timeline(factor), times)
+    ticks = all_ticks(FactorTimeline(factor), times)
     assert len(ticks) == ceil(len(between) * factor)
     assert all(before.pts < after.pts for before, after in pairwise(ticks))
     assert all(0 <= tick.t < 1 for tick in ticks)
@@ -47,7 +47,7 @@ def test_slots_have_as_many_ticks_as_counted_in_strict_order_inside_their_film(
 def test_pieces_join_to_the_whole(factor: Fraction, between: list[Fraction], data: st.DataObject) -> None:
     times = list(accumulate(between, initial=Fraction(0)))
     cut = data.draw(st.integers(0, len(between)))
-    timeline = Timeline(factor)
+    timeline = FactorTimeline(factor)
     pieces = all_ticks(timeline, times[: cut + 1]) + all_ticks(timeline, times[cut:], first=cut)
     assert pieces == all_ticks(timeline, times)
 
@@ -56,7 +56,7 @@ def test_pieces_join_to_the_whole(factor: Fraction, between: list[Fraction], dat
 @given(factors, gaps)
 def test_every_source_frame_that_a_tick_meets_keeps_its_time(factor: Fraction, between: list[Fraction]) -> None:
     times = list(accumulate(between, initial=Fraction(0)))
-    met = {tick.pts for tick in all_ticks(Timeline(factor), times) if tick.t == 0}
+    met = {tick.pts for tick in all_ticks(FactorTimeline(factor), times) if tick.t == 0}
     assert met == {times[n] for n in range(len(between)) if (n * factor).denominator == 1}
 
 
@@ -71,24 +71,93 @@ def test_every_source_frame_that_a_tick_meets_keeps_its_time(factor: Fraction, b
 )
 def test_each_gap_is_divided_at_its_own_length(factor: Fraction, pts: list[Fraction]) -> None:
     times = [Fraction(0), Fraction(40), Fraction(100), Fraction(120)]
-    assert [tick.pts for tick in all_ticks(Timeline(factor), times)] == pts
+    assert [tick.pts for tick in all_ticks(FactorTimeline(factor), times)] == pts
 
 
 @settings(deadline=None)
 @given(st.sampled_from([2, 4, 8, Fraction(5, 2)]), st.lists(st.integers(1, 5000), min_size=1, max_size=10))
 def test_all_ticks_are_whole_in_the_output_time_base(factor: Fraction, between: list[int]) -> None:
     source = Fraction(1, 90_000)
-    timeline = Timeline(Fraction(factor))
+    timeline = FactorTimeline(Fraction(factor))
     times = [tick * source for tick in accumulate(between, initial=7)]
     base = timeline.time_base(source)
     assert all((tick.pts / base).denominator == 1 for tick in all_ticks(timeline, times))
 
 
 def test_the_time_base_is_never_finer_than_containers_count() -> None:
-    assert Timeline(Fraction(8)).time_base(Fraction(1, 10**9)) == FINEST
+    assert FactorTimeline(Fraction(8)).time_base(Fraction(1, 10**9)) == FINEST
 
 
 @pytest.mark.parametrize("factor", [Fraction(1), Fraction(1, 2), Fraction(0)])
 def test_a_factor_that_adds_no_frames_is_refused(factor: Fraction) -> None:
     with pytest.raises(ValueError, match="above 1"):
-        Timeline(factor)
+        FactorTimeline(factor)
+
+
+rates = st.sampled_from([Fraction(24), Fraction(60000, 1001), Fraction(60), Fraction(120000, 1001), Fraction(1000)])
+
+
+@settings(deadline=None)
+@given(rates, gaps)
+def test_a_constant_rate_is_exact_and_complete_whatever_the_gaps(rate: Fraction, between: list[Fraction]) -> None:
+    times = list(accumulate(between, initial=Fraction(-1, 3)))
+    timeline = ConstantTimeline(rate, times[0])
+    ticks = all_ticks(timeline, times)
+    assert [tick.pts for tick in ticks] == [times[0] + n / rate for n in range(len(ticks))]
+    assert len(ticks) == timeline.count(len(between), times[-1]) == ceil((times[-1] - times[0]) * rate)
+    assert times[-1] - 1 / rate <= ticks[-1].pts < times[-1]
+
+
+@settings(deadline=None)
+@given(rates, gaps)
+def test_a_tick_says_where_between_its_source_frames_it_lies(rate: Fraction, between: list[Fraction]) -> None:
+    times = list(accumulate(between, initial=Fraction(5)))
+    timeline = ConstantTimeline(rate, times[0])
+    for index, (start, end) in enumerate(pairwise(times)):
+        for tick in timeline.ticks(index, start, end):
+            assert 0 <= tick.t < 1
+            assert tick.pts == start + tick.t * (end - start)
+
+
+def test_24_to_60_alternates() -> None:
+    times = [Fraction(n, 24) for n in range(5)]
+    timeline = ConstantTimeline(Fraction(60), Fraction(0))
+    assert [[float(tick.t) for tick in timeline.ticks(n, times[n], times[n + 1])] for n in range(4)] == [
+        [0, 0.4, 0.8],
+        [0.2, 0.6],
+    ] * 2
+    assert set(timesteps(timeline, times)) == {Fraction(n, 5) for n in range(1, 5)}
+
+
+@settings(deadline=None)
+@given(st.integers(0, 999), st.integers(2, 60))
+def test_times_stored_in_milliseconds_still_meet_their_source_frames(shift: int, frames: int) -> None:
+    millisecond = Fraction(1, 1000)
+    true = [Fraction(shift, 777) + Fraction(n, 24) for n in range(frames + 1)]
+    stored = [round(pts / millisecond) * millisecond for pts in true]
+    timeline = ConstantTimeline(Fraction(60), stored[0], slack=millisecond)
+    ticks = [timeline.ticks(n, stored[n], stored[n + 1]) for n in range(frames)]
+    assert [len(slot) for slot in ticks] == [3, 2] * (frames // 2) + [3] * (frames % 2)
+    assert all((slot[0].t == 0) == (n % 2 == 0) for n, slot in enumerate(ticks))
+    assert all(tick.t == 0 or 0.15 < tick.t < 0.85 for slot in ticks for tick in slot)
+    assert [tick.pts for slot in ticks for tick in slot] == [
+        stored[0] + Fraction(n, 60) for n in range(sum(map(len, ticks)))
+    ]
+
+
+@settings(deadline=None)
+@given(rates, st.lists(st.integers(1, 5000), min_size=1, max_size=10))
+def test_constant_ticks_and_source_frames_are_whole_in_the_output_time_base(rate: Fraction, between: list[int]) -> None:
+    source = Fraction(1, 90_000)
+    times = [tick * source for tick in accumulate(between, initial=7)]
+    timeline = ConstantTimeline(rate, times[0])
+    base = timeline.time_base(source)
+    assert all((pts / base).denominator == 1 for pts in [*times, *(tick.pts for tick in all_ticks(timeline, times))])
+    assert timeline.rate(Fraction(24)) == rate
+
+
+@settings(deadline=None)
+@given(st.one_of(factors.map(FactorTimeline), rates.map(lambda rate: ConstantTimeline(rate, Fraction(0)))), gaps)
+def test_the_last_tick_is_found_without_the_others(timeline: Timeline, between: list[Fraction]) -> None:
+    times = list(accumulate(between, initial=Fraction(0)))
+    assert last_tick(timeline, times[:-1], times[-1]) == all_ticks(timeline, times)[-1]

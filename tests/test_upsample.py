@@ -144,6 +144,65 @@ def test_any_factor_gives_its_count_times_and_duration(
     assert abs(end_time(tmp_path / "film.mov") - end) <= Fraction(1, 25) / factor
 
 
+@pytest.mark.parametrize(
+    ("kind", "rate"),
+    [
+        ("cfr", Fraction(60)),
+        ("ntsc", Fraction(60)),
+        ("90 kHz", Fraction(60000, 1001)),
+        ("vfr", Fraction(50)),
+        ("late by a fraction", Fraction(120000, 1001)),
+    ],
+)
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_any_source_becomes_a_constant_rate_of_the_same_length(
+    kind: str, rate: Fraction, name: str, source_of: Source, tmp_path: Path
+) -> None:
+    source = source_of(kind)
+    start, end = frame_times(source)[0], end_time(source)
+    summary = upsample(source, tmp_path / name, fps=rate, encode=USUAL)
+    written = frame_times(tmp_path / name)
+    rounding = Fraction(1, 90_000)  # of the source's own times: no frame is made for so little
+    expected = [start + n / rate for n in range(ceil((end - start - rounding) * rate))]
+    slack = 0 if name.endswith("mp4") else MILLISECOND
+    assert summary.frames_out == len(written) == len(expected)
+    assert max(abs(pts - wanted) for pts, wanted in zip(written, expected, strict=True)) <= slack
+    assert abs(Fraction(look_at(tmp_path / name)["format"]["duration"]) - end) <= MILLISECOND
+    if kind != "vfr" and name.endswith("mp4"):
+        assert Fraction(picture(tmp_path / name)["r_frame_rate"]) == rate
+
+
+@pytest.mark.parametrize("name", ["source.mp4", "source.mkv"])
+def test_24_to_60_keeps_every_second_frame_and_asks_for_fifths(name: str, tmp_path: Path) -> None:
+    source = make_source(tmp_path, name, frames=9, rate="24")  # Matroska stores milliseconds: 0, 42, 83 ...
+    network = CountingBlend()
+    summary = upsample(source, tmp_path / "film.mp4", fps=Fraction(60), network=network)
+    assert summary.frames_out == 23
+    assert network.timesteps == pytest.approx([0.4, 0.8, 0.2, 0.6] * 4, abs=0.03)
+    film, frames = frame_hashes(tmp_path / "film.mp4", "yuv420p"), frame_hashes(source, "yuv420p")
+    assert film[::5] == frames[::2]
+    assert film[21] == film[22] == frames[8]
+
+
+def test_sound_stays_where_it_was_at_a_constant_rate(tmp_path: Path) -> None:
+    sound = ("-itsoffset", "0.25", *BEEP)
+    source = make_source(tmp_path, "source.mp4", frames=24, rate="24", inputs=sound, output=("-c:a", "aac", "-t", "1"))
+    upsample(source, tmp_path / "film.mp4", fps=Fraction(60))
+    before, after = (Fraction(streams(path, "audio")[0]["start_time"]) for path in (source, tmp_path / "film.mp4"))
+    assert abs(before - after) <= MILLISECOND
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate", "told"),
+    [("cfr", 24, "would drop some"), ("cfr", 25, "has 25 frames a second already"), ("vfr", 1, "would drop some")],
+)
+def test_a_rate_is_never_lowered(kind: str, rate: int, told: str, source_of: Source, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=told) as raised:
+        upsample(source_of(kind), tmp_path / "film.mp4", fps=Fraction(rate))
+    assert "higher --fps" in raised.value.hint
+    assert not (tmp_path / "film.mp4").exists()
+
+
 def test_a_last_frame_that_stays_longer_is_shared_out(tmp_path: Path) -> None:
     last = ("-bsf:v", "setts=pts=PTS:dts=DTS:duration=1000")
     source = make_source(tmp_path, "still.mp4", ticks=[0, 40, 80], output=last)

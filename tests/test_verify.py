@@ -13,7 +13,7 @@ from clips import BEEP, ffmpeg, make_clip
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, plan_encode
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.media import ClipInfo, ColourTags
+from ifrplus_cli.media import ClipInfo, ColourTags, Timing
 from ifrplus_cli.probe import probe
 from ifrplus_cli.verify import Promise, verify
 
@@ -36,7 +36,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def promise(film: Path) -> Promise:
     """What holds for the film as it is."""
     clip = probe(film)
-    plan = plan_encode(clip, film, EncodeOptions("libx264"), time_base=clip.time_base, rate=clip.rate)
+    plan = plan_encode(clip, film, EncodeOptions("libx264"), Timing(clip.time_base, clip.rate, clip.last_duration))
     return Promise(plan, 10, clip.start, clip.start + Fraction(9, 25), Fraction(10, 25))
 
 
@@ -120,7 +120,7 @@ def test_a_file_that_cant_be_read_back_does_not_pass(length: int, film: Path, pr
 
 
 def plan_of(clip: ClipInfo, output: Path, codec: str) -> EncodePlan:
-    return plan_encode(clip, output, EncodeOptions(codec), time_base=clip.time_base, rate=clip.rate)
+    return plan_encode(clip, output, EncodeOptions(codec), Timing(clip.time_base, clip.rate, clip.last_duration))
 
 
 @pytest.mark.parametrize("aspect", ["12/11", "4/3", "8/9", "1/1"])
