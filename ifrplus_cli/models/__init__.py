@@ -122,7 +122,7 @@ MODELS: dict[str, ModelSpec] = {
         multiple=lambda scales: max(round(16 / scales.flow), round(4 / scales.refiner)),
         build=_build_ifrplus,
         precisions=("fp32", "fp16"),
-        bytes_per_pixel=5000,
+        bytes_per_pixel=6500,
         multiplications=lambda scales: 26_500 + 948_100 * scales.flow**2 + 1_055_500 * scales.refiner**2,
     ),
 }
