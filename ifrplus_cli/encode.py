@@ -19,6 +19,7 @@ import numpy as np
 from ifrplus_cli.containers import Container, container_for
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import MediaToolError, OutputError
+from ifrplus_cli.hdr import check_shown_alone, is_hdr, light_notes, light_options
 from ifrplus_cli.media import PIXEL_FORMATS, Chroma, ClipInfo, Frame, PixelFormat, Plane, StreamInfo, Timing
 from ifrplus_cli.probe import INSTALL_HINT, find_tool, source_url, upright_size
 from ifrplus_cli.rawvideo import frame_header, stream_header
@@ -28,6 +29,10 @@ DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1"
 DEFAULT_PRESET = {"libx264": "medium", "libx264rgb": "medium", "libx265": "medium", "libsvtav1": "8"}
 # Encoders that take odd widths and heights with subsampled chroma.
 TAKES_ODD_SIZES = {"ffv1", "ffvhuff", "huffyuv", "libvpx", "libvpx-vp9", "libaom-av1", "mjpeg", "png", "rawvideo"}
+# Matrices that VP9's own header, which players believe rather than the container, has no number for.
+NOT_IN_VP9 = {"fcc", "ycgco", "bt2020c"}
+# The one of them that a known one is next to.
+CONVERTED_MATRIX = {"fcc": "smpte170m"}
 # Transport streams count from wherever the transmitter's clock stood; their times say nothing about the film.
 ARBITRARY_ORIGIN = {"mpegts", "mpeg"}
 MILLISECOND = Fraction(1, 1000)
@@ -70,6 +75,7 @@ class EncodePlan:
         width, height: of the frames that will be written.
         stored_width, stored_height: of the picture in the file: one more where the encoder needs even sizes.
         upright: frames come turned as the display matrix says, since the container can't hold one.
+        matrix: colour matrix of the picture in the file, None if the source states none.
         origin: seconds taken off every time.
         notes: sentences a person should read.
     """
@@ -84,6 +90,7 @@ class EncodePlan:
     stored_width: int
     stored_height: int
     upright: bool
+    matrix: str | None
     timing: Timing
     origin: Fraction
     carried: tuple[Carried, ...]
@@ -98,8 +105,9 @@ def plan_encode(clip: ClipInfo, output: Path, options: EncodeOptions, timing: Ti
         MediaToolError: if ffmpeg is missing.
     """
     container = container_for(output)
+    check_shown_alone(clip)
     _check_pace(container, output, 1 / timing.rate)
-    codec = options.codec or _default_codec(container, clip.pixel_format)
+    codec = options.codec or _default_codec(container, clip)
     facts = _encoder_facts(codec)
     pix_fmt, notes = _choose_pix_fmt(clip, codec, facts, options.pix_fmt)
     upright = clip.display_matrix is not None and not container.holds_display_matrix
@@ -112,22 +120,26 @@ def plan_encode(clip: ClipInfo, output: Path, options: EncodeOptions, timing: Ti
         )
     if upright:
         notes.append(f"The picture is turned upright, since {output.suffix} can't store a rotation.")
+    matrix = _stored_matrix(clip.colour.matrix, codec)
+    if matrix != clip.colour.matrix:
+        notes.append(f"The colour matrix is converted from {clip.colour.matrix} to {matrix}: VP9 can't store it.")
     carried, left_out = _carry_streams(clip, container)
     return EncodePlan(
         clip=clip,
         container=container,
         codec=codec,
-        encoder_options=_encoder_options(codec, facts, options),
+        encoder_options=_encoder_options(codec, facts, options, clip, container),
         pix_fmt=pix_fmt,
         width=width,
         height=height,
         stored_width=stored_width,
         stored_height=stored_height,
         upright=upright,
+        matrix=matrix,
         timing=timing,
         origin=_origin(clip),
         carried=carried,
-        notes=(*notes, *left_out),
+        notes=(*notes, *light_notes(clip.light), *left_out),
     )
 
 
@@ -199,7 +211,8 @@ class Encoder:
         assert self._process.stdin and self._process.stderr
         self._drain = StderrDrain(self._process.stderr)
         plan = self.plan
-        header = stream_header(plan.clip.pixel_format, plan.stored_width, plan.stored_height, plan.timing.rate)
+        size = plan.stored_width, plan.stored_height
+        header = stream_header(plan.clip.pixel_format, *size, plan.timing.rate, plan.clip.light)
         self._process.stdin.write(header)
 
     def _covers(self) -> list[str]:
@@ -317,8 +330,21 @@ def _metadata_options(clip: ClipInfo, mapped: Sequence[Carried]) -> dict[str, ob
     }
 
 
+def _stored_matrix(own: str | None, codec: str) -> str | None:
+    """The matrix that the file will have.
+
+    Raises:
+        OutputError: if the encoder can store neither the source's nor one like it.
+    """
+    if own not in NOT_IN_VP9 or not codec.startswith("libvpx"):
+        return own
+    if own not in CONVERTED_MATRIX:
+        raise OutputError(f"VP9 can't store the colour matrix {own}.", "Write to .mp4 or .mkv instead.")
+    return CONVERTED_MATRIX[own]
+
+
 def _filters(plan: EncodePlan) -> list[str]:
-    """Filters that describe the picture and touch none of its samples."""
+    """Filters that describe the picture; they touch its samples only where the matrix can't be stored."""
     colour = plan.clip.colour
     described = {
         "range": colour.range,
@@ -328,6 +354,8 @@ def _filters(plan: EncodePlan) -> list[str]:
     }
     known = [f"{name}={value}" for name, value in described.items() if value]
     filters = [f"setparams={':'.join(known)}"] if known else []
+    if plan.matrix != colour.matrix:
+        filters.append("zscale=matrix=170m")
     if aspect := plan.clip.sample_aspect:
         aspect = 1 / aspect if plan.upright and plan.width != plan.clip.width else aspect
         filters.append(f"setsar=sar={aspect.numerator}/{aspect.denominator}:max=100000")
@@ -349,9 +377,14 @@ def _origin(clip: ClipInfo) -> Fraction:
     return min([clip.start, *(s.start for s in clip.streams if s.start is not None)])
 
 
-def _default_codec(container: Container, pixel_format: PixelFormat) -> str:
-    rgb = pixel_format.chroma is Chroma.RGB and container.video_codec == "libx264"
-    return "libx264rgb" if rgb else container.video_codec
+def _default_codec(container: Container, clip: ClipInfo) -> str:
+    """The container's own, but H.265 for what players don't expect, or H.264's encoder can't store, in H.264."""
+    if container.video_codec != "libx264":
+        return container.video_codec
+    rgb, depth = clip.pixel_format.chroma is Chroma.RGB, clip.pixel_format.depth
+    if is_hdr(clip.colour) or depth > (8 if rgb else 10):
+        return "libx265"
+    return "libx264rgb" if rgb else "libx264"
 
 
 def _encoder_facts(codec: str) -> str:
@@ -393,6 +426,8 @@ def _choose_pix_fmt(clip: ClipInfo, codec: str, facts: str, wanted: str | None) 
             raise OutputError(f"{codec} can't store {wanted}.", f"It takes: {' '.join(supported)}.")
         return wanted, []
     own = clip.pixel_format
+    if codec == "mjpeg" and own.name.replace("yuv", "yuvj") in supported and clip.colour.range != "pc":
+        return own.name.replace("yuv", "yuvj"), ["The picture is stored in full range: mjpeg has no other."]
     if own.name in supported or not supported:
         return own.name, []
     full_range = own.name.replace("yuv", "yuvj")
@@ -427,7 +462,9 @@ def _stored_size(width: int, height: int, codec: str, pix_fmt: str) -> tuple[int
     return width + width % 2 * even_width, height + height % 2 * even_height
 
 
-def _encoder_options(codec: str, facts: str, options: EncodeOptions) -> tuple[tuple[str, str], ...]:
+def _encoder_options(
+    codec: str, facts: str, options: EncodeOptions, clip: ClipInfo, container: Container
+) -> tuple[tuple[str, str], ...]:
     chosen: dict[str, str] = {}
     crf = options.crf if options.crf is not None else DEFAULT_CRF.get(codec)
     preset = options.preset or DEFAULT_PRESET.get(codec)
@@ -444,7 +481,12 @@ def _encoder_options(codec: str, facts: str, options: EncodeOptions) -> tuple[tu
         chosen["row-mt"] = "1"
     if preset is not None:
         chosen["preset"] = preset
-    chosen.update(options.encoder_args)
+    if codec == "libx265" and container.holds_display_matrix:
+        chosen["tag"] = "hvc1"  # the name that Apple's players ask for in mp4 and mov
+    chosen.update(light_options(codec, clip.light))
+    for name, value in options.encoder_args:
+        both = name.endswith("-params") and name in chosen
+        chosen[name] = f"{chosen[name]}:{value}" if both else value
     return tuple(chosen.items())
 
 

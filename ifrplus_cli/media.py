@@ -94,6 +94,46 @@ class ColourTags:
 
 
 @dataclass(frozen=True)
+class MasteringDisplay:
+    """The display that a film was graded on (SMPTE ST 2086).
+
+    Attributes:
+        red, green, blue, white: CIE 1931 (x, y).
+        min_luminance, max_luminance: in candela a square metre.
+    """
+
+    red: tuple[Fraction, Fraction]
+    green: tuple[Fraction, Fraction]
+    blue: tuple[Fraction, Fraction]
+    white: tuple[Fraction, Fraction]
+    min_luminance: Fraction
+    max_luminance: Fraction
+
+
+@dataclass(frozen=True)
+class ContentLight:
+    """The brightest pixel and the brightest frame's mean, in candela a square metre (CTA-861.3)."""
+
+    max_content: int
+    max_average: int
+
+
+@dataclass(frozen=True)
+class LightInfo:
+    """What a film says of its light beside the transfer curve.
+
+    Attributes:
+        dynamic: names of kinds of metadata that change from frame to frame, such as ``Dolby Vision``.
+        needs_dynamic: the samples mean nothing without that.
+    """
+
+    mastering: MasteringDisplay | None = None
+    content: ContentLight | None = None
+    dynamic: tuple[str, ...] = ()
+    needs_dynamic: bool = False
+
+
+@dataclass(frozen=True)
 class Frame:
     """One picture in the clip's own planes.
 
@@ -199,6 +239,7 @@ class ClipInfo:
     decode_format: str
     pixel_format: PixelFormat
     colour: ColourTags
+    light: LightInfo
     sample_aspect: Fraction | None
     display_matrix: tuple[int, ...] | None
     time_base: Fraction

@@ -14,7 +14,8 @@ from typing import Any
 import ffmpeg
 
 from ifrplus_cli.errors import InputError, MediaToolError
-from ifrplus_cli.media import PIXEL_FORMATS, ClipInfo, ColourTags, PixelFormat, StreamInfo
+from ifrplus_cli.hdr import is_hdr, read_light
+from ifrplus_cli.media import PIXEL_FORMATS, ClipInfo, ColourTags, LightInfo, PixelFormat, StreamInfo
 
 INSTALL_HINT = "Install it with: apt-get install -y ffmpeg (or set {variable} to the program)."
 # Demuxers that read anything at all (tty shows any text as a picture), or read other files than the one named.
@@ -194,6 +195,7 @@ def _clip_info(
         decode_format=_decode_format(source_format),
         pixel_format=_pixel_format(source_format),
         colour=_colour_tags(video),
+        light=_light(path, video),
         sample_aspect=_ratio(video.get("sample_aspect_ratio", "")),
         display_matrix=_display_matrix(video),
         time_base=time_base,
@@ -246,6 +248,15 @@ def _colour_tags(video: dict[str, Any]) -> ColourTags:
         range=known("color_range") or full,
         chroma_location=known("chroma_location"),
     )
+
+
+def _light(path: Path, video: dict[str, Any]) -> LightInfo:
+    """What the container and, for HDR, the first frame say; some codecs keep it in their frames only."""
+    told = list(video.get("side_data_list", []))
+    if is_hdr(_colour_tags(video)):
+        first = _ffprobe(path, select_streams=str(video["index"]), read_intervals="%+#1", show_frames=None)
+        told += [data for frame in first.get("frames", [])[:1] for data in frame.get("side_data_list", [])]
+    return read_light(told)
 
 
 def _display_matrix(video: dict[str, Any]) -> tuple[int, ...] | None:

@@ -6,11 +6,13 @@ Element numbers are those of RFC 9559 (Matroska) and RFC 8794 (EBML).
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 
-from ifrplus_cli.media import Chroma, PixelFormat
+from ifrplus_cli.media import Chroma, LightInfo, PixelFormat
 
 NANOSECONDS = 10**9
+NO_LIGHT = LightInfo()
 UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
 # libavcodec's fourcc of a raw format: fixed letters for 8 bit; kind, plane count, chroma and depth for more.
 FOURCC_8_BIT = {
@@ -29,13 +31,18 @@ FOURCC_DEEP = {
 }
 
 
-def stream_header(pixel_format: PixelFormat, width: int, height: int, rate: Fraction) -> bytes:
+def stream_header(
+    pixel_format: PixelFormat, width: int, height: int, rate: Fraction, light: LightInfo = NO_LIGHT
+) -> bytes:
     """All that comes before the first frame.
 
     Args:
         rate: nominal frames a second, from which an encoder picks its level; times come with the frames.
+        light: what a player should know of an HDR film; ffmpeg hands it on to the file that it writes.
     """
     video = _element(0xB0, _uint(width)) + _element(0xBA, _uint(height)) + _element(0x2EB524, _fourcc(pixel_format))
+    if colour := _content_light(light) + _mastering(light):
+        video += _element(0x55B0, colour)
     track = (
         _element(0xD7, _uint(1))
         + _element(0x73C5, _uint(1))
@@ -73,6 +80,21 @@ def _fourcc(pixel_format: PixelFormat) -> bytes:
     if pixel_format.depth == 8:
         return FOURCC_8_BIT[pixel_format.chroma]
     return FOURCC_DEEP[pixel_format.chroma] + bytes([pixel_format.depth])
+
+
+def _content_light(light: LightInfo) -> bytes:
+    if light.content is None:
+        return b""
+    return _element(0x55BC, _uint(light.content.max_content)) + _element(0x55BD, _uint(light.content.max_average))
+
+
+def _mastering(light: LightInfo) -> bytes:
+    if (display := light.mastering) is None:
+        return b""
+    points = (*display.red, *display.green, *display.blue, *display.white)
+    values = (*points, display.max_luminance, display.min_luminance)
+    told = (_element(number, struct.pack(">d", value)) for number, value in enumerate(values, start=0x55D1))
+    return _element(0x55D0, b"".join(told))
 
 
 def _id(number: int) -> bytes:

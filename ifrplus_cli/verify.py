@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from ifrplus_cli.encode import MILLISECOND, Carried, EncodePlan, other_streams
 from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.hdr import light_faults
 from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, StreamInfo
 from ifrplus_cli.probe import packet_span, probe
 
@@ -102,6 +103,7 @@ def _picture_faults(result: ClipInfo, promise: Promise) -> list[str]:
         faults.append(f"its size is {result.width}x{result.height}")
     if plan.clip.pixel_format.chroma is result.pixel_format.chroma:
         faults.extend(_colour_faults(result, plan))
+    faults.extend(light_faults(result.light, plan.clip.light))
     if not plan.upright:
         aspect, wanted = result.sample_aspect or Fraction(1), plan.clip.sample_aspect or Fraction(1)
         if abs(aspect - wanted) * plan.width > 1:  # Matroska stores the shown size in whole pixels
@@ -113,7 +115,7 @@ def _picture_faults(result: ClipInfo, promise: Promise) -> list[str]:
 
 def _colour_faults(result: ClipInfo, plan: EncodePlan) -> list[str]:
     """Differences in what was stated."""
-    found, wanted = result.colour, plan.clip.colour
+    found, wanted = result.colour, replace(plan.clip.colour, matrix=plan.matrix)
     stated = {name: getattr(wanted, name) for name in ("primaries", "transfer", "matrix")}
     faults = [
         f"its colour {name} is {getattr(found, name) or 'not stored'} instead of {value}"

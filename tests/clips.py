@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ifrplus_cli
 from ifrplus_cli.device import Device
 from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, plan_network
@@ -203,6 +204,7 @@ def children() -> list[str]:
     return [line for line in found if "multiprocessing.resource_tracker" not in line]
 
 
+PACKAGE_FOLDER = Path(ifrplus_cli.__file__).parents[1]  # the program that runs is the one under test
 PROGRAM = (sys.executable, "-m", "ifrplus_cli")
 BLEND_PROGRAM = (sys.executable, str(Path(__file__).with_name("blend_program.py")))
 
@@ -218,7 +220,7 @@ def run_program(
     return subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE_FOLDER), **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

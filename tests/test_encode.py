@@ -479,3 +479,24 @@ def test_a_broadcast_begins_near_zero(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "source.ts", codec="libx264", inputs=BEEP, output=("-c:a", "aac", "-t", "0.24"))
     film = write(plan(source, tmp_path / "film.mp4"), tmp_path / "film.mp4", frames_at(source))
     assert min(frame_times(film)[0], Fraction(streams(film, "audio")[0]["start_time"])) == 0
+
+
+def test_mjpeg_stores_full_range_and_says_so(clip: Path, tmp_path: Path) -> None:
+    made = plan(clip, tmp_path / "film.mkv", EncodeOptions("mjpeg"))
+    assert made.notes == ("The picture is stored in full range: mjpeg has no other.",)
+    film = write(made, tmp_path / "film.mkv", frames_at(clip))
+    assert (picture(film)["pix_fmt"], picture(film)["color_range"]) == ("yuvj420p", "pc")
+
+
+def test_a_matrix_that_vp9_cant_store_is_converted_and_said(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "film.mkv", frames=1, filters="setparams=colorspace=fcc")
+    made = plan(source, tmp_path / "film.webm", EncodeOptions())
+    assert made.notes == ("The colour matrix is converted from fcc to smpte170m: VP9 can't store it.",)
+    film = write(made, tmp_path / "film.webm", frames_at(source))
+    assert picture(film)["color_space"] == "smpte170m"
+
+
+def test_a_matrix_that_vp9_cant_store_nor_be_converted_is_refused(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "film.mkv", frames=1, filters="setparams=colorspace=ycgco")
+    with pytest.raises(OutputError, match="VP9 can't store the colour matrix ycgco"):
+        plan(source, tmp_path / "film.webm", EncodeOptions())

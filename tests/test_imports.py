@@ -30,6 +30,7 @@ ROWS = (
         "activity",
         "bisection",
         "checkpoint",
+        "hdr",
         "machine",
         "rawvideo",
         "scene",
