@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
-    from ifrplus_cli.download import Outcome
+    from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
     from ifrplus_cli.upsample import Job, Summary
 
@@ -286,6 +286,12 @@ def download_weights(
         typer.Option("--dir", metavar="FOLDER", help="Where to put the file.", show_default="where it is found"),
     ] = None,
     url: Annotated[str | None, typer.Option(metavar="URL", help="Take it from here.", show_default=False)] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Take it from this archive or file that is here.", show_default=False
+        ),
+    ] = None,
     sha256: Annotated[
         str | None, typer.Option(parser=parse_sha256, metavar="HEX", help="What the file must be.", show_default=False)
     ] = None,
@@ -304,8 +310,10 @@ def download_weights(
         raise typer.BadParameter(f"{name} is not one of {', '.join(MANIFEST)}.", param_hint="NAME")
     options = download.DownloadOptions(folder or download_folder(), url, sha256, force)
     try:
-        with console.transfer_bar(shown=not as_json) as advance:
-            outcome = download.download_weights(MANIFEST[name], options, advance, console.print_note)
+        if source is not None:
+            outcome = download.install_weights(MANIFEST[name], source, options)
+        else:
+            outcome = _download(name, options, shown=not as_json)
     except Interrupted:
         raise Interrupted("nothing new was put in place; run the same command again to go on.") from None
     if as_json:
@@ -316,6 +324,14 @@ def download_weights(
         console.print_note(f"Licence: {MANIFEST[name].licence}.")
     if options.folder.resolve() not in [searched.resolve() for searched in weights_folders()]:
         console.print_note(f"Give it with --weights {outcome.path}, for this folder is not searched.")
+
+
+def _download(name: str, options: DownloadOptions, *, shown: bool) -> Outcome:
+    from ifrplus_cli.download import download_weights
+    from ifrplus_cli.weights import MANIFEST
+
+    with console.transfer_bar(shown=shown) as advance:
+        return download_weights(MANIFEST[name], options, advance, console.print_note)
 
 
 def _list_weights(*, as_json: bool) -> None:

@@ -11,8 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +21,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ifrplus_cli import __version__
 from ifrplus_cli.errors import DownloadError, ModelError, OutputError
+from ifrplus_cli.install import beside, install, record_of
 from ifrplus_cli.weights import WeightsEntry, read_weights, sha256_of
 
 BLOCK = 2**18  # bytes
@@ -58,22 +58,12 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class Record:
-    """What the ``.json`` beside a downloaded file says of it; the size is in bytes, the date in UTC."""
-
-    url: str
-    size: int
-    sha256: str
-    date: str
-
-
-@dataclass(frozen=True)
 class Outcome:
     """A file that is in place.
 
     Attributes:
         url: where it came from, or None if it was put there by hand.
-        enforced: whether its checksum was known before it was read.
+        enforced: whether its checksum, or that of what it was made from, was known before it was read.
         fresh: False if it was there already.
     """
 
@@ -111,18 +101,49 @@ def download_weights(
         options.folder.mkdir(parents=True, exist_ok=True)
         with _locked(target, say):
             if target.exists() and not options.force:
-                return _what_is_there(target, expected)
+                return _what_is_there(entry, target, expected)
             for url in urls[:-1]:
                 try:
-                    return _fetch(url, target, expected, progress, say)
+                    return _fetch(entry, url, target, expected, progress, say)
                 except DownloadError as error:
                     say(f"{error.message} The next address is tried.")
-            return _fetch(urls[-1], target, expected, progress, say)
+            return _fetch(entry, urls[-1], target, expected, progress, say)
 
 
-def _what_is_there(target: Path, expected: str | None) -> Outcome:
-    record = _record_of(target)
-    wanted = expected or (record and record.sha256)
+def install_weights(entry: WeightsEntry, source: Path, options: DownloadOptions) -> Outcome:
+    """Put weights in place that are on this machine already: an archive, a pair of ncnn files, or a file of weights.
+
+    Raises:
+        DownloadError: if there is a file already, or if it is not the right one.
+        ModelError: if it can't be read, or is not of this network.
+        OutputError: if it can't be stored.
+    """
+    target = options.folder / entry.file_name
+    if not source.is_file():
+        raise DownloadError(f"{source} is not there, or not a file.", "Give an archive or a file of weights.")
+    expected = options.sha256 or entry.sha256
+    if expected and (found := sha256_of(source)) != expected:
+        raise DownloadError(
+            f"{source} is not the right file: its sha256 is {found} and not {expected}.", "Give another one."
+        )
+    with _storing_in(options.folder):
+        options.folder.mkdir(parents=True, exist_ok=True)
+        with _locked(target, lambda _: None):
+            if target.exists() and not options.force:
+                raise DownloadError(f"{target} is there already.", "Replace it with --force.")
+            record = install(entry, source, target, str(source.resolve()))
+    return Outcome(target, record.size, record.sha256, record.url, enforced=expected is not None, fresh=True)
+
+
+def _what_is_there(entry: WeightsEntry, target: Path, expected: str | None) -> Outcome:
+    record = record_of(target)
+    made_from = record.source_sha256 if record else None
+    if entry.archive and expected and made_from and made_from != expected:
+        raise DownloadError(
+            f"{target} is there already, but was made from a file whose sha256 is {made_from} and not {expected}.",
+            "Replace it with --force.",
+        )
+    wanted = (None if entry.archive else expected) or (record and record.sha256)
     found = sha256_of(target)
     if wanted and found != wanted:
         raise DownloadError(
@@ -137,7 +158,12 @@ def _what_is_there(target: Path, expected: str | None) -> Outcome:
 
 
 def _fetch(
-    url: str, target: Path, expected: str | None, progress: Callable[[Transfer], None], say: Callable[[str], None]
+    entry: WeightsEntry,
+    url: str,
+    target: Path,
+    expected: str | None,
+    progress: Callable[[Transfer], None],
+    say: Callable[[str], None],
 ) -> Outcome:
     part = _Part(target.with_name(f"{target.name}.part"), url)
     try:
@@ -150,31 +176,19 @@ def _fetch(
             f"The file from {url} is not the right one: its sha256 is {found} and not {expected}.",
             "Run the command again; if that happens again, the address or the checksum is wrong.",
         )
+    before = record_of(target)
     try:
-        read_weights(part.path)
+        record = install(entry, part.path, target, url, move=True)
     except ModelError as error:
         part.discard()
         raise DownloadError(f"The file from {url} is not usable. {error.message}", _by_hand(url, target)) from error
-    before = _record_of(target)
-    if before and before.url == url and before.sha256 != found:
-        say(f"The file has changed since it was downloaded on {before.date}: its sha256 was {before.sha256}.")
-    size = part.size()
-    part.path.replace(target)
+    if before and before.url == url and (before.source_sha256 or before.sha256) != found:
+        say(
+            f"The file has changed since it was downloaded on {before.date}: its sha256 was "
+            f"{before.source_sha256 or before.sha256}."
+        )
     part.discard()
-    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    _beside(target).write_text(json.dumps(asdict(Record(url, size, found, date)), indent=2) + "\n")
-    return Outcome(target, size, found, url, enforced=expected is not None, fresh=True)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
-
-
-def _record_of(target: Path) -> Record | None:
-    try:
-        return Record(**json.loads(_beside(target).read_text()))
-    except (OSError, ValueError, TypeError):  # none, or one that somebody has edited
-        return None
+    return Outcome(target, record.size, record.sha256, url, enforced=expected is not None, fresh=True)
 
 
 class _TransferError(Exception):
@@ -198,7 +212,7 @@ class _Part:
     def etag(self) -> str | None:
         """The version that the part belongs to, if it may be continued."""
         try:
-            noted = json.loads(_beside(self.path).read_text())
+            noted = json.loads(beside(self.path).read_text())
             return str(noted["etag"]) if noted["url"] == self.url else None
         except (OSError, ValueError, TypeError, KeyError):
             return None
@@ -207,9 +221,9 @@ class _Part:
         """Empty it for another version. A weak ETag does not promise the same bytes, so it is not noted."""
         file = self.path.open("w+b")
         if etag and not etag.startswith("W/"):
-            _beside(self.path).write_text(json.dumps({"url": self.url, "etag": etag}))
+            beside(self.path).write_text(json.dumps({"url": self.url, "etag": etag}))
         else:
-            _beside(self.path).unlink(missing_ok=True)
+            beside(self.path).unlink(missing_ok=True)
         return file
 
     def resume(self) -> IO[bytes]:
@@ -217,7 +231,7 @@ class _Part:
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
-        _beside(self.path).unlink(missing_ok=True)
+        beside(self.path).unlink(missing_ok=True)
 
 
 def _receive(part: _Part, progress: Callable[[Transfer], None], say: Callable[[str], None]) -> str:

@@ -17,6 +17,12 @@ class ModelChoice(str, Enum):
     auto = "auto"
     lite = "lite"
     ifrplus = "ifrplus"
+    ifrnet_s = "ifrnet-s"
+    ifrnet_s_gopro = "ifrnet-s-gopro"
+    ifrnet = "ifrnet"
+    ifrnet_gopro = "ifrnet-gopro"
+    ifrnet_l = "ifrnet-l"
+    ifrnet_l_gopro = "ifrnet-l-gopro"
 
 
 class EngineChoice(str, Enum):
@@ -124,7 +130,7 @@ def parse_encoder_args(pairs: list[str]) -> tuple[tuple[str, str], ...]:
 Source = Annotated[Path, typer.Argument(metavar="IN", help="The video to read.", show_default=False)]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|CPU|GPU|Ascend[:N]", help="Where to run.")]
 ModelOption = Annotated[
-    ModelChoice, typer.Option(help="The network: the small one, or the full one, which needs an Ascend or GPU.")
+    ModelChoice, typer.Option(help="The network: the small one, or a better one whose weights are downloaded.")
 ]
 WeightsOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Other weights for the network.", show_default=False)

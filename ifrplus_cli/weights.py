@@ -40,6 +40,7 @@ class WeightsEntry:
         file_name: its name on disk.
         licence, source: as far as its publication states them.
         urls: where it is published, tried in order; none for weights that come with the package.
+        archive: folder in the zip file that ``urls`` lead to, of a network in ncnn's format; None for a plain file.
         size: in bytes, as published; may be rounded, so it is never enforced.
         sha256: the published checksum in hexadecimal, or None if none is published.
     """
@@ -50,10 +51,14 @@ class WeightsEntry:
     licence: str
     source: str
     urls: tuple[str, ...] = ()
+    archive: str | None = None
     size: int | None = None
     sha256: str | None = None
 
 
+IFRNET_ARCHIVE = (
+    "https://github.com/nihui/ifrnet-ncnn-vulkan/releases/download/20220720/ifrnet-ncnn-vulkan-20220720-ubuntu.zip"
+)
 MANIFEST = {
     entry.name: entry
     for entry in (
@@ -75,6 +80,19 @@ MANIFEST = {
                 "ifr_plus_v155_tuned.ckpt",
             ),
             size=413_000_000,
+        ),
+        *(
+            WeightsEntry(
+                f"ifrnet{size}{suffix}",
+                f"ifrnet{size}{suffix}",
+                f"ifrnet{size}{suffix}.safetensors",
+                licence="MIT",
+                source=f"IFRNet (github.com/ltkong218/IFRNet) as ifrnet-ncnn-vulkan ships it; trained on {data}",
+                urls=(IFRNET_ARCHIVE,),
+                archive=f"IFRNet{size.replace('-', '_').upper()}_{data}",
+            )
+            for size in ("-s", "", "-l")
+            for suffix, data in (("", "Vimeo90K"), ("-gopro", "GoPro"))
         ),
     )
 }
@@ -161,6 +179,15 @@ def read_weights(path: Path) -> Mapping[str, npt.NDArray[Any]]:
     if not found:
         raise ModelError(f"{path} holds no parameters.", "Give a .safetensors or MindSpore .ckpt file of weights.")
     return found
+
+
+def write_weights(values: Mapping[str, npt.NDArray[np.float32]], path: Path, card: Mapping[str, str]) -> None:
+    """A .safetensors file, under its name only when it is whole; ``card`` is kept in it."""
+    from safetensors.numpy import save
+
+    part = path.with_name(f"{path.name}.partial")
+    part.write_bytes(save(dict(values), dict(card)))
+    part.replace(path)
 
 
 def _no_pickle(path: Path, start: bytes) -> Path:

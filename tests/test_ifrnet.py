@@ -12,16 +12,19 @@ import mindspore as ms
 import numpy as np
 import numpy.typing as npt
 import pytest
+from mindspore import nn
 
-from ifrplus_cli.models import ifrnet
-from ifrplus_cli.models.ifrnet import IfrNet
+from ifrplus_cli.models import MODELS, Scales
+from ifrplus_cli.models.ifrnet import IfrNet, PReLU
+from ifrplus_cli.models.ifrnet_family import BASE, LARGE, SMALL, multiplications, shapes, widths_of
+from ifrplus_cli.models.ifrnet_family import MEMBERS as FAMILY
 
 Array = npt.NDArray[np.float32]
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT.parent / "shared" / "reference"
 TOLERANCE = 1e-4
 MODES = {"graph": ms.GRAPH_MODE, "pynative": ms.PYNATIVE_MODE}
-MEMBERS = {"s": ifrnet.SMALL, "base": ifrnet.BASE, "l": ifrnet.LARGE}
+MEMBERS = {"s": SMALL, "base": BASE, "l": LARGE}
 PARAMETERS = {"s": 2_803_610, "base": 4_959_692, "l": 19_699_460}
 
 
@@ -97,12 +100,13 @@ def test_it_makes_what_the_reference_says(member: str, flow_scale: float) -> Non
 
 @pytest.mark.parametrize("member", MEMBERS)
 def test_it_has_the_parameters_of_the_published_network(member: str) -> None:
-    shapes = {name: list(parameter.shape) for name, parameter in IfrNet(MEMBERS[member]).parameters_and_names()}
-    assert len(shapes) == 104
-    assert sum(int(np.prod(shape)) for shape in shapes.values()) == PARAMETERS[member]
+    found = {name: tuple(parameter.shape) for name, parameter in IfrNet(MEMBERS[member]).parameters_and_names()}
+    assert list(found.items()) == list(shapes(MEMBERS[member]).items())
+    assert len(found) == 104
+    assert sum(int(np.prod(shape)) for shape in found.values()) == PARAMETERS[member]
     if REFERENCE.is_dir():
-        assert list(shapes.items()) == [
-            tuple(entry) for entry in json.loads((REFERENCE / "ifrnet_params.json").read_text())[member]
+        assert list(found.items()) == [
+            (name, tuple(shape)) for name, shape in json.loads((REFERENCE / "ifrnet_params.json").read_text())[member]
         ]
 
 
@@ -130,6 +134,32 @@ def test_members_of_a_batch_do_not_touch_each_other() -> None:
 @pytest.mark.usefixtures("mode")
 def test_slopes_of_any_sign_are_used() -> None:
     x = np.float32([-2, 3]).reshape(1, 1, 1, 2).repeat(3, 1)
-    cell = ifrnet.PReLU(3)
+    cell = PReLU(3)
     cell.weight.set_data(ms.Tensor(np.float32([-1, 0.5, 2])))
     np.testing.assert_allclose(cell(ms.Tensor(x)).asnumpy()[0, :, 0], [[2, 3], [-1, 3], [-4, 3]])
+
+
+@pytest.mark.parametrize("mode", ["pynative"], indirect=True)
+@pytest.mark.usefixtures("mode")
+def test_its_multiplications_are_those_that_are_told() -> None:
+    cell = network("s", 0.5)
+    counted = []
+
+    def count(layer: nn.Cell, given: tuple[ms.Tensor, ...], made: ms.Tensor) -> None:
+        positions = given[0] if isinstance(layer, nn.Conv2dTranspose) else made
+        counted.append(positions.shape[0] * positions.shape[2] * positions.shape[3] * int(np.prod(layer.weight.shape)))
+
+    for _, layer in cell.cells_and_names():
+        if isinstance(layer, nn.Conv2d | nn.Conv2dTranspose):
+            layer.register_forward_hook(count)
+    run(cell, *pictures(1, 64, 64))
+    told = 64 * 64 * MODELS["ifrnet-s"].multiplications(Scales(0.5))
+    assert sum(counted) == pytest.approx(told)
+
+
+def test_every_member_has_weights_for_the_midpoint_and_for_any_timestep() -> None:
+    for name in FAMILY:
+        assert not MODELS[name].any_timestep
+        assert MODELS[f"{name}-gopro"].any_timestep
+        assert widths_of(name) is widths_of(f"{name}-gopro")
+        assert MODELS[name].multiplications(Scales(1)) == multiplications(widths_of(name))

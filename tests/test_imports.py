@@ -20,7 +20,7 @@ ROWS = (
     {"console", "options"},
     {"check_report"},
     {"report", "verdict"},
-    {"upsample", "bench", "check", "download", "info", "devices", "verify"},
+    {"upsample", "bench", "check", "download", "info", "devices", "verify", "install"},
     {"interpolate"},
     {"engine"},
     {"engine_mindspore", "engine_onnx"},
@@ -28,10 +28,12 @@ ROWS = (
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
     | {
         "activity",
+        "archive",
         "bisection",
         "checkpoint",
         "hdr",
         "machine",
+        "ncnn",
         "rawvideo",
         "scene",
         "showing",
@@ -55,7 +57,8 @@ HOMES = {
 }
 HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime"}  # they take seconds
 FILES = sorted(PACKAGE.rglob("*.py"))
-NETWORKS = {file for file in FILES if file.parent.name == "models" and file.name != "__init__.py"}
+FACTS = {"__init__.py", "ifrnet_family.py"}  # what there is to know of networks without building them
+NETWORKS = {file for file in FILES if file.parent.name == "models" and file.name not in FACTS}
 
 
 def name_of(file: Path) -> str:

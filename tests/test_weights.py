@@ -48,7 +48,10 @@ def test_every_network_has_an_entry() -> None:
 
 def test_published_files_are_fetched_safely() -> None:
     for entry in MANIFEST.values():
-        assert all(url.startswith("https://") and url.endswith(entry.file_name) for url in entry.urls)
+        assert all(
+            url.startswith("https://") and url.endswith(".zip" if entry.archive else entry.file_name)
+            for url in entry.urls
+        )
         assert entry.licence
         assert entry.source
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ifrplus_cli.models.ifrnet_family import GOPRO, multiplications, widths_of
+
 if TYPE_CHECKING:
     from mindspore import nn
 
@@ -101,6 +103,31 @@ def _build_ifrplus(scales: Scales, precision: str) -> nn.Cell:
     return IfrPlus(scales.flow, scales.refiner, mindspore.float16 if precision == "fp16" else mindspore.float32)
 
 
+def _build_ifrnet(name: str) -> Callable[[Scales, str], nn.Cell]:
+    def build(scales: Scales, precision: str) -> nn.Cell:
+        from ifrplus_cli.models.ifrnet import IfrNet
+
+        return IfrNet(widths_of(name), scales.flow)
+
+    return build
+
+
+def _ifrnet(name: str, bytes_per_pixel: int) -> ModelSpec:
+    """A network of the IFRNet family; those whose names end in ``-gopro`` take any timestep."""
+    pair = ("left", "right")
+    return ModelSpec(
+        name=name,
+        weights=name,
+        inputs=(*pair, "t") if name.endswith(GOPRO) else pair,
+        presets=((800, Scales(1)), (1200, Scales(1 / 2)), (2400, Scales(1 / 4)), (4800, Scales(1 / 8))),
+        multiple=lambda scales: round(16 / scales.flow),
+        build=_build_ifrnet(name),
+        precisions=("fp32",),
+        bytes_per_pixel=bytes_per_pixel,
+        multiplications=lambda scales: multiplications(widths_of(name)) * scales.flow**2,
+    )
+
+
 MODELS: dict[str, ModelSpec] = {
     "lite": ModelSpec(
         name="lite",
@@ -125,4 +152,8 @@ MODELS: dict[str, ModelSpec] = {
         bytes_per_pixel=6500,
         multiplications=lambda scales: 26_500 + 948_100 * scales.flow**2 + 1_055_500 * scales.refiner**2,
     ),
+} | {
+    name: _ifrnet(name, bytes_per_pixel)
+    for member, bytes_per_pixel in (("ifrnet-s", 1300), ("ifrnet", 1450), ("ifrnet-l", 2300))
+    for name in (member, f"{member}{GOPRO}")
 }

@@ -6,35 +6,12 @@ the same order: both frames are encoded together, and both are warped by one ope
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from ifrplus_cli.models.blocks import conv
+from ifrplus_cli.models.ifrnet_family import Widths, made_by, seen_by
 from ifrplus_cli.models.ops import enlarge, joined, prelu, rescale, warp_both
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Channels that tell the members of the family apart.
-
-    Attributes:
-        encoder: of the features at 1/2, 1/4, 1/8 and 1/16.
-        decoders: inside the decoders at 1/16, 1/8, 1/4 and 1/2.
-        side: of a residual block that are convolved once more.
-        first_kernel: side of the first convolution's kernel.
-    """
-
-    encoder: tuple[int, int, int, int]
-    decoders: tuple[int, int, int, int]
-    side: int
-    first_kernel: int = 3
-
-
-SMALL = Widths((24, 36, 54, 72), (144, 162, 108, 72), side=24)
-BASE = Widths((32, 48, 72, 96), (192, 216, 144, 96), side=32)
-LARGE = Widths((64, 96, 144, 192), (384, 432, 288, 192), side=64, first_kernel=7)
 
 
 class IfrNet(nn.Cell):
@@ -48,13 +25,11 @@ class IfrNet(nn.Cell):
         """
         super().__init__()
         self.flow_scale = flow_scale
-        half, quarter, eighth, sixteenth = widths.encoder
-        coarsest, coarse, fine, finest = widths.decoders
         self.encoder = Encoder(widths.encoder, widths.first_kernel)
-        self.decoder4 = Decoder(2 * sixteenth + 1, coarsest, 4 + eighth, widths.side)
-        self.decoder3 = Decoder(3 * eighth + 4, coarse, 4 + quarter, widths.side)
-        self.decoder2 = Decoder(3 * quarter + 4, fine, 4 + half, widths.side)
-        self.decoder1 = Decoder(3 * half + 4, finest, 4 + 1 + 3, widths.side)
+        self.decoder4 = _decoder(widths, 4)
+        self.decoder3 = _decoder(widths, 3)
+        self.decoder2 = _decoder(widths, 2)
+        self.decoder1 = _decoder(widths, 1)
 
     def construct(self, left: Tensor, right: Tensor, t: Tensor | None = None) -> Tensor:
         """Makes the frame at ``t``.
@@ -166,6 +141,10 @@ class PReLU(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         return prelu(x, self.weight)
+
+
+def _decoder(widths: Widths, number: int) -> Decoder:
+    return Decoder(seen_by(widths, number), widths.decoders[4 - number], made_by(widths, number), widths.side)
 
 
 def _layer(inside: int, outside: int, size: int = 3, stride: int = 1) -> nn.SequentialCell:

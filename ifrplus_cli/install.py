@@ -1,0 +1,132 @@
+"""Puts weights in place: read whole, held against their network, under their name only then, with a record beside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ifrplus_cli.archive import LARGEST_ENTRY, SUFFIXES, read_archive
+from ifrplus_cli.errors import ModelError
+from ifrplus_cli.models.ifrnet_family import layers, shapes, widths_of
+from ifrplus_cli.ncnn import LARGEST_PARAM, read_ncnn
+from ifrplus_cli.weights import WeightsEntry, load_weights, read_weights, sha256_of, write_weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+ZIP = b"PK"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the ``.json`` beside installed weights says of them.
+
+    Attributes:
+        url: where they came from; the path of a file that was here.
+        size, sha256: of the file of weights; the size in bytes.
+        date: in UTC.
+        source_sha256: of what it was made from, such as an archive; None for a file that was taken as it is.
+    """
+
+    url: str
+    size: int
+    sha256: str
+    date: str
+    source_sha256: str | None = None
+
+
+def beside(path: Path) -> Path:
+    """The record of a file."""
+    return path.with_name(f"{path.name}.json")
+
+
+def record_of(target: Path) -> Record | None:
+    """The record beside a file; None if there is none, or if somebody has edited it."""
+    try:
+        return Record(**json.loads(beside(target).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: bool = False) -> Record:
+    """Put what is in ``source`` in place as the weights of ``entry``.
+
+    Args:
+        source: for a network that is published in an archive, that archive, a ``.param`` or ``.bin`` file with the
+            other one beside it, or a .safetensors file; for others the file itself.
+        url: where it came from.
+        move: it may be taken rather than copied.
+
+    Raises:
+        ModelError: if it can't be read, or is not of this network.
+        OSError: if it can't be stored.
+    """
+    made_from = None
+    if entry.archive is None:
+        read_weights(source)
+        if move:
+            source.replace(target)
+        else:
+            part = target.with_name(f"{target.name}.partial")
+            shutil.copyfile(source, part)
+            part.replace(target)
+    else:
+        made_from = sha256_of(_numbers_of(source))
+        values = _converted(entry, source)
+        card = {"name": entry.name, "source": url, "source_sha256": made_from, "licence": entry.licence}
+        write_weights(values, target, card)
+        if move:
+            source.unlink()
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    record = Record(url, target.stat().st_size, sha256_of(target), date, made_from)
+    note = beside(target).with_name(f"{beside(target).name}.partial")
+    note.write_text(json.dumps(asdict(record), indent=2) + "\n")
+    note.replace(beside(target))
+    return record
+
+
+def _converted(entry: WeightsEntry, source: Path) -> Mapping[str, npt.NDArray[np.float32]]:
+    assert entry.archive is not None
+    widths = widths_of(entry.network)
+    pair = source.suffix in SUFFIXES
+    if not pair and _start(source) != ZIP:
+        return load_weights(source, shapes(widths))
+    try:
+        param, numbers = _pair(source) if pair else read_archive(source, entry.archive)
+        return read_ncnn(param, numbers, layers(widths))
+    except (ValueError, OSError, MemoryError) as error:
+        told = (getattr(error, "strerror", None) or str(error) or "memory ran out").rstrip(".")
+        raise ModelError(
+            f"{source.name} does not hold the network {entry.name}: {told}.",
+            f"Give the archive of a release of ifrnet-ncnn-vulkan, or the two files of its folder {entry.archive}.",
+        ) from error
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(ZIP))
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror}.", "Give a file that is there.") from error
+
+
+def _numbers_of(source: Path) -> Path:
+    """The file whose checksum stands for a source: of a pair the .bin file."""
+    path = source.with_suffix(".bin") if source.suffix in SUFFIXES else source
+    _start(path)
+    return path
+
+
+def _pair(source: Path) -> tuple[bytes, bytes]:
+    """What is in a .param file and in the .bin file beside it."""
+    param, numbers = (source.with_suffix(suffix) for suffix in SUFFIXES)
+    for path, most in ((param, LARGEST_PARAM), (numbers, LARGEST_ENTRY)):
+        if path.stat().st_size > most:
+            raise ValueError(f"{path.name} is too large")
+    return param.read_bytes(), numbers.read_bytes()

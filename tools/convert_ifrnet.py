@@ -1,0 +1,39 @@
+"""Turns a .pth file of IFRNet's authors into the safetensors file that the program reads.
+
+    PYTHONPATH=. python tools/convert_ifrnet.py ifrnet-s IFRNet_S_Vimeo90K.pth weights/ifrnet-s.safetensors
+
+PyTorch is told to read numbers only, so the file can't run anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from ifrplus_cli.models.ifrnet_family import shapes, widths_of
+from ifrplus_cli.weights import MANIFEST, check_names, sha256_of, write_weights
+
+
+def convert(name: str, source: Path, target: Path) -> None:
+    """Raises ``ModelError`` if the file is not of this network."""
+    state = torch.load(source, map_location="cpu", weights_only=True)
+    values = {key.removeprefix("module."): value.float().contiguous().numpy() for key, value in state.items()}
+    check_names({key: value.shape for key, value in values.items()}, shapes(widths_of(name)), source)
+    card = {"name": name, "source": source.name, "source_sha256": sha256_of(source), "licence": MANIFEST[name].licence}
+    write_weights(values, target, card)
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=[name for name, entry in MANIFEST.items() if entry.archive])
+    parser.add_argument("source", type=Path, help=".pth file")
+    parser.add_argument("target", type=Path, help="safetensors file to write")
+    options = parser.parse_args()
+    convert(options.name, options.source, options.target)
+
+
+if __name__ == "__main__":
+    main()
