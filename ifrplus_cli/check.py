@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ifrplus_cli.colour import Converter, RgbMemory
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.interpolate import FRAMES_SEEN, Interpolator, LoadedModel, outer_frames
+from ifrplus_cli.interpolate import FRAMES_SEEN, Interpolator, LoadedModel, surroundings
 from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind
 from ifrplus_cli.metrics import psnr, ssim
 from ifrplus_cli.pairing import pair_frames, with_neighbours
@@ -207,8 +207,8 @@ class _Run:
     def _compare(self, index: int, frame: Frame, before: Pair | None, pair: Pair, after: Pair | None) -> None:
         t = (frame.pts - pair.left.pts) / pair.length
         ends = self.rgb(pair.left), self.rgb(pair.right)
-        around = outer_frames(before, pair, after, self.rgb)
-        made = self.interpolate(*ends, [t], *around)[0]
+        around = surroundings(before, pair, after, self.rgb)
+        made = self.interpolate(*ends, [t], around)[0]
         made = self.convert.to_rgb(self.convert.to_planes(made))  # as it would be stored
         self._judge(index, frame, made, ends, t)
 

@@ -239,14 +239,21 @@ class OuterFrame:
     distance: Fraction = Fraction(1)
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """The frames around a pair, as far as they show the same scene in motion."""
+
+    before: OuterFrame | None = None
+    after: OuterFrame | None = None
+
+
+ALONE = Surroundings()
 FRAMES_SEEN = 4  # source frames that a made frame depends on: its pair and one on either side
 
 
-def outer_frames(
-    before: Pair | None, pair: Pair, after: Pair | None, rgb: Callable[[Frame], Image]
-) -> tuple[OuterFrame | None, OuterFrame | None]:
+def surroundings(before: Pair | None, pair: Pair, after: Pair | None, rgb: Callable[[Frame], Image]) -> Surroundings:
     """The frames around a pair that its neighbours tell of."""
-    return (
+    return Surroundings(
         OuterFrame(rgb(before.left), before.length / pair.length) if before else None,
         OuterFrame(rgb(after.right), after.length / pair.length) if after else None,
     )
@@ -269,34 +276,24 @@ class Interpolator:
         return self.plan.spec.uses_prior
 
     def __call__(
-        self,
-        left: Image,
-        right: Image,
-        timesteps: Sequence[Fraction],
-        before: OuterFrame | None = None,
-        after: OuterFrame | None = None,
+        self, left: Image, right: Image, timesteps: Sequence[Fraction], around: Surroundings = ALONE
     ) -> list[Image]:
         """Pictures between two frames.
 
         Args:
             left, right: float32 H x W x 3 RGB.
             timesteps: in (0, 1).
-            before, after: the frames around the pair, where they show the same scene.
+            around: what lies before and after the pair.
 
         Returns:
             One for each timestep, float32 H x W x 3 RGB, not clipped.
         """
         if self.plan.spec.any_timestep:
-            return self._make(left, right, timesteps, before, after)
+            return self._make(left, right, timesteps, around)
         return make_by_halving(left, right, timesteps, lambda one, other: self._make(one, other, [HALF])[0])
 
     def _make(
-        self,
-        left: Image,
-        right: Image,
-        timesteps: Sequence[Fraction],
-        before: OuterFrame | None = None,
-        after: OuterFrame | None = None,
+        self, left: Image, right: Image, timesteps: Sequence[Fraction], around: Surroundings = ALONE
     ) -> list[Image]:
         """As the call, for timesteps that the network can make; where both pictures are alike it is the left one."""
         box = moving_box(left, right)
@@ -305,7 +302,7 @@ class Interpolator:
         tiles = self.plan.tiles_of(box.size)
         if tiles is self.plan.tiles:
             box = Box(0, 0, *left.shape[:2])
-        prior_at = self.prior(left, right, before, after) if self.looks_around else None
+        prior_at = self.prior(left, right, around) if self.looks_around else None
         shared = {"left": _split(tiles, box.cut(left)), "right": _split(tiles, box.cut(right))}
         made = []
         for t in timesteps:
@@ -316,10 +313,9 @@ class Interpolator:
             made.append(box.put(part, left))
         return made
 
-    def prior(
-        self, left: Image, right: Image, before: OuterFrame | None = None, after: OuterFrame | None = None
-    ) -> Callable[[float], Batch]:
+    def prior(self, left: Image, right: Image, around: Surroundings = ALONE) -> Callable[[float], Batch]:
         """The flow that the network starts from, of the padded pictures, as a function of the timestep."""
+        before, after = around.before, around.after
         earlier = Neighbour(self._flow(before.image, left), float(before.distance)) if before else None
         flow = self._flow(left, right)
         later = Neighbour(self._flow(right, after.image), float(after.distance)) if after else None

@@ -21,7 +21,7 @@ from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, plan_encode
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.interpolate import FRAMES_SEEN, Interpolator, LoadedModel, outer_frames
+from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, surroundings
 from ifrplus_cli.media import ClipInfo, Frame, Pair, PairKind, Plane, Tick, Timing
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch
@@ -299,9 +299,9 @@ class _Run:
             return
         with self.clock("colour"):
             left, right = self.rgb(pair.left), self.rgb(pair.right)
-            around = outer_frames(before, pair, after, self.rgb) if self.interpolate.looks_around else (None, None)
+            around = surroundings(before, pair, after, self.rgb) if self.interpolate.looks_around else ALONE
         with self.clock("network"):
-            images = self.interpolate(left, right, [tick.t for tick in ticks], *around)
+            images = self.interpolate(left, right, [tick.t for tick in ticks], around)
         for tick, image in zip(ticks, images, strict=True):
             with self.clock("colour"):
                 planes = self.convert.to_planes(image)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import mindspore as ms
 import numpy as np
 import numpy.typing as npt
 import pytest
+from golden import MODES, REFERENCE, maker, running_in
 from mindspore import nn
 
 from ifrplus_cli.models import MODELS, Scales
@@ -20,33 +19,19 @@ from ifrplus_cli.models.ifrnet_family import BASE, LARGE, SMALL, multiplications
 from ifrplus_cli.models.ifrnet_family import MEMBERS as FAMILY
 
 Array = npt.NDArray[np.float32]
-ROOT = Path(__file__).parents[1]
-REFERENCE = ROOT.parent / "shared" / "reference"
 TOLERANCE = 1e-4
-MODES = {"graph": ms.GRAPH_MODE, "pynative": ms.PYNATIVE_MODE}
 MEMBERS = {"s": SMALL, "base": BASE, "l": LARGE}
 PARAMETERS = {"s": 2_803_610, "base": 4_959_692, "l": 19_699_460}
 
 
-def tool() -> ModuleType:
-    """The program that made the small file, for its rule and its cases."""
-    spec = importlib.util.spec_from_file_location("make_ifrnet_golden", ROOT / "tools" / "make_ifrnet_golden.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GOLDEN = tool()
+GOLDEN = maker("make_ifrnet_golden")
 
 
 @pytest.fixture
 def mode(request: pytest.FixtureRequest) -> Iterator[None]:
     """Runs a test in an execution mode."""
-    before = ms.get_context("mode")
-    ms.set_context(mode=MODES[request.param])
-    yield
-    ms.set_context(mode=before)
+    with running_in(request.param):
+        yield
 
 
 def network(member: str, flow_scale: float = 1.0) -> IfrNet:

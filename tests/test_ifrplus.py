@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import mindspore as ms
 import numpy as np
 import numpy.typing as npt
 import pytest
+from golden import MODES, REFERENCE, maker, running_in
 
 from ifrplus_cli.models.ifrplus import IfrPlus
 
 Array = npt.NDArray[np.float32]
-ROOT = Path(__file__).parents[1]
-REFERENCE = ROOT.parent / "shared" / "reference"
 TOLERANCE = 1e-3
 HALF_PRECISION_ERROR = 4e-3  # mean
 LEVELS = (1, 2, 3, 4)
-MODES = {"graph": ms.GRAPH_MODE, "pynative": ms.PYNATIVE_MODE}
 # Flow and refiner scale of each case of the reference.
 LARGE_CASES = {
     "full_96x128": (1.0, 1.0),
@@ -42,16 +38,7 @@ class Case:
     flows: tuple[Array, ...]
 
 
-def tool() -> ModuleType:
-    """The program that made the small file, for its rule and its cases."""
-    spec = importlib.util.spec_from_file_location("make_ifrplus_golden", ROOT / "tools" / "make_ifrplus_golden.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GOLDEN = tool()
+GOLDEN = maker("make_ifrplus_golden")
 
 
 def small_case(name: str) -> Case:
@@ -71,10 +58,8 @@ def large_case(name: str) -> Case:
 @pytest.fixture
 def mode(request: pytest.FixtureRequest) -> Iterator[None]:
     """Runs a test in an execution mode."""
-    before = ms.get_context("mode")
-    ms.set_context(mode=MODES[request.param])
-    yield
-    ms.set_context(mode=before)
+    with running_in(request.param):
+        yield
 
 
 def network(scales: tuple[float, float], dtype: ms.Type = ms.float32) -> IfrPlus:

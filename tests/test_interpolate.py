@@ -15,7 +15,15 @@ from clips import blend, blend_model
 from ifrplus_cli.device import Device
 from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.interpolate import Interpolator, NetworkOptions, NetworkPlan, OuterFrame, load_model, plan_network
+from ifrplus_cli.interpolate import (
+    Interpolator,
+    NetworkOptions,
+    NetworkPlan,
+    OuterFrame,
+    Surroundings,
+    load_model,
+    plan_network,
+)
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.prior import pair_flow
 from ifrplus_cli.timeline import FactorTimeline, timesteps
@@ -184,11 +192,11 @@ def test_the_frames_around_a_pair_move_what_gathers_speed(monkeypatch: pytest.Mo
     film = [shifted(128, 192, offset) for offset in (0, 4, 12, 24)]  # an acceleration of 4 pixels
     make = interpolator(128, 192, look, inputs=("left", "right", "prior", "t"))
     make(film[1], film[2], HALF)
-    make(film[1], film[2], HALF, OuterFrame(film[0]), OuterFrame(film[3]))
+    make(film[1], film[2], HALF, Surroundings(OuterFrame(film[0]), OuterFrame(film[3])))
     straight, bent = (float(np.median(prior[0][0, 16:48, 24:72])) for prior in seen)
     assert straight == pytest.approx(4, abs=0.5)
     assert bent == pytest.approx(3.5, abs=0.3)
-    make(film[2], film[3], HALF, OuterFrame(film[1]))
+    make(film[2], film[3], HALF, Surroundings(OuterFrame(film[1])))
     assert len(found) == 3  # the flow of each pair of frames once
 
 
