@@ -26,10 +26,10 @@ HINT_FLOOR = 0.01  # weight of the reversed vector itself, relative to one vecto
 MATCH_MINIMUM = 32  # DIS needs room for its pyramid: smaller matching pictures are enlarged to this
 TRUST_SCALE = 10 / 255  # colour difference at which a flow vector has lost 63 % of its weight
 TRUST_FLOOR = 1e-3
-HOLE_WEIGHT = 0.05  # of the linear mixture, relative to one vector that lands
+HOLE_WEIGHT = 0.01  # of the linear mixture, relative to one vector that lands
 OTHER_WEIGHT = 0.1  # of a vector of the other direction
-BEND = 1.2  # times the acceleration that is found: a little more than it, since DIS smooths changes of motion away
-BEND_FLOOR = 0.05  # trust at which half of the acceleration counts
+BEND = 1.1  # times the acceleration that is found: a little more than it, since DIS smooths changes of motion away
+BEND_FLOOR = 0.01  # trust at which half of the acceleration counts
 BEND_LIMIT, BEND_SLACK = 3.0, 0.5  # greatest acceleration, in lengths of the shorter motion, and pixels besides
 LONGEST_NEIGHBOUR = 3.0  # a neighbouring pair of more lengths, or less than one over it, tells nothing of this one
 
