@@ -51,7 +51,7 @@ def find_tool(name: str) -> str:
     found = shutil.which(wanted)
     if found is None:
         raise MediaToolError(f"The program {wanted} was not found.", INSTALL_HINT.format(variable=variable))
-    return found
+    return str(Path(found).absolute())
 
 
 def source_url(path: Path) -> str:
@@ -104,6 +104,20 @@ def packet_span(path: Path, stream_index: int, *, first_only: bool = False) -> t
         return None
     ends = (Fraction(p["pts_time"]) + Fraction(p.get("duration_time", "0")) for p in timed)
     return min(Fraction(p["pts_time"]) for p in timed), max(ends)
+
+
+def read_segment(path: Path) -> tuple[list[Fraction], str]:
+    """When each frame of a segment is shown, in seconds, and what its decoder is told first, as a checksum.
+
+    Raises:
+        InputError: if it can't be read.
+    """
+    found = _ffprobe(
+        path, select_streams="v:0", show_entries="stream=time_base,extradata_hash:packet=pts", show_data_hash="sha256"
+    )
+    stream = found["streams"][0]
+    time_base = Fraction(stream["time_base"])
+    return sorted(int(packet["pts"]) * time_base for packet in found["packets"]), stream.get("extradata_hash", "")
 
 
 def _check_file(path: Path) -> None:
