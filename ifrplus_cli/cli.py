@@ -36,17 +36,19 @@ from ifrplus_cli.options import (
     parse_size,
     parse_tile,
 )
+from ifrplus_cli.stopping import StoppedError, StopRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
     from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
-    from ifrplus_cli.upsample import Job, Summary
+    from ifrplus_cli.upsample import Job, Progress, Summary
 
 FAILED, INTERRUPTED = 1, 130
+_stop = StopRequest()
 
 app = typer.Typer(
     help="Raise the frame rate of real video files with the IFR+ neural network.",
@@ -115,6 +117,9 @@ def upsample(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Further encoder option.", show_default=False)
     ] = None,
     overwrite: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace OUT if it is there.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run of this command that did not end.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only notes and errors.")] = False,
@@ -124,6 +129,7 @@ def upsample(
     from ifrplus_cli.encode import EncodeOptions
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
+    from ifrplus_cli.resume import kept_for
     from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
 
     if slow_motion and fps is not None:
@@ -138,6 +144,7 @@ def upsample(
         cut_fill=cut_fill.value,
         encode=EncodeOptions(codec, crf, preset, pix_fmt, parse_encoder_args(encoder_arg or []), audio.value),
         overwrite=overwrite or dry_run or _agreed(source, output),
+        resume=resume,
     )
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
@@ -152,8 +159,11 @@ def upsample(
         console.print_note(f"The weights are those of {loaded.weights_path}.")
     for note in (*plan.notes, *job.encode.notes):
         console.print_note(note)
-    with console.progress_bar(shown=not quiet and not as_json) as advance:
-        summary = run_job(job, loaded, advance)
+    try:
+        with console.progress_bar(shown=not quiet and not as_json) as advance:
+            summary = run_job(job, loaded, _told_of_stopping(advance), console.print_note, _stop)
+    except Interrupted:
+        raise Interrupted(kept_for(output)) from None
     for note in summary.notes[len(job.encode.notes) :]:
         console.print_note(note)
     if as_json:
@@ -550,6 +560,20 @@ def _memory(size: SizeResult) -> str:
     return f"{size.peak_memory_mb:.0f} MB{device}"
 
 
+def _told_of_stopping(advance: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Also says, once, that the run is about to end; a signal may come at a moment at which nothing can be written."""
+    told = False
+
+    def advance_and_tell(progress: Progress) -> None:
+        nonlocal told
+        if _stop.asked and not told:
+            told = True
+            console.print_note("The segment in progress is finished first. Ctrl-C again stops at once, without it.")
+        advance(progress)
+
+    return advance_and_tell
+
+
 class Interrupted(BaseException):
     """The person pressed Ctrl-C, or the system asked the program to end."""
 
@@ -560,7 +584,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
-    except Interrupted as interruption:
+    except (Interrupted, StoppedError) as interruption:
         console.talk.print(f"[yellow]interrupted:[/] {str(interruption) or 'nothing was written.'}")
         sys.exit(INTERRUPTED)
     except IfrplusError as error:
@@ -571,6 +595,9 @@ def main() -> None:
 
 
 def _interrupt(*_: object) -> None:
+    if _stop.deferred and not _stop.asked:
+        _stop.asked = True
+        return
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a second one must not cut the clean-up short
     raise Interrupted

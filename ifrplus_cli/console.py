@@ -131,7 +131,7 @@ def transfer_bar(*, shown: bool) -> Iterator[Callable[[Transfer], None]]:
 def _pace(run: RunProgress) -> str:
     if run.seconds < 1:
         return ""
-    left = (run.expected - run.done) * run.seconds / run.done
+    left = (run.expected - run.done) * run.seconds / (run.done - run.kept)
     speed = run.film_seconds / run.seconds
     return f"{run.made / run.seconds:.1f} made/s, {speed:.2f}x real time, {clock_time(left)} left"
 

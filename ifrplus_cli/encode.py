@@ -46,6 +46,7 @@ ATTACHED = "attached"  # cover art that becomes an attachment
 COVER_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png"), "gif": ("gif", "image/gif")}
 # What a program wrote about the source's own video stream: its encoder, and mkvmerge's statistics.
 STATISTICS = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "SOURCE_ID", "_STATISTICS_TAGS")
+_QUIETLY = ("-hide_banner", "-nostdin", "-y", "-copyts", "-loglevel", "repeat+level+warning")
 STALE_TAGS = ("encoder", *STATISTICS, *(f"{name}-eng" for name in STATISTICS))
 
 
@@ -132,7 +133,7 @@ def plan_encode(
     """
     container = container_for(output)
     check_shown_alone(clip)
-    _check_pace(container, output, 1 / timing.rate)
+    _check_pace(container, 1 / timing.rate)
     codec = options.codec or _default_codec(container, clip)
     facts = _encoder_facts(codec)
     pix_fmt, notes = _choose_pix_fmt(clip, codec, facts, options.pix_fmt)
@@ -171,11 +172,26 @@ def plan_encode(
     )
 
 
-class Encoder:
-    """Writes frames to one file; a context manager that leaves no process behind."""
+@dataclass(frozen=True)
+class _Picture:
+    """Where ffmpeg takes the picture from, and the options by which it becomes the first stream of the film."""
 
-    def __init__(self, plan: EncodePlan, path: Path) -> None:
+    stream: Any
+    options: Mapping[str, object]
+
+
+class Encoder:
+    """Writes one file; a context manager that leaves no process behind."""
+
+    def __init__(self, plan: EncodePlan, path: Path, *, segment_of: Fraction | None = None) -> None:
+        """
+        Args:
+            segment_of: when the first frame of the whole film is shown, if the file is to be a segment of it: the
+                picture alone, at times counted from there, in a container that keeps them exactly.
+        """
         self.plan = plan
+        self._segment_of = segment_of
+        self._zero = plan.origin if segment_of is None else segment_of
         self._lead: int | None = None
         self._last: Fraction | None = None
         self._path = path
@@ -202,16 +218,30 @@ class Encoder:
             self._start(frame.pts)
         assert self._process is not None and self._process.stdin is not None and self._lead is not None
         if self._last is not None:
-            _check_pace(self.plan.container, self._path, frame.pts - self._last)
+            _check_pace(self.plan.container, frame.pts - self._last)
         self._last = frame.pts
         planes = [self._stored(plane) for plane in frame.planes]
-        pts = frame.pts - self.plan.origin + self._lead
+        pts = frame.pts - self._zero + self._lead
         try:
             self._process.stdin.write(frame_header(pts, sum(plane.nbytes for plane in planes)))
             for plane in planes:
                 self._process.stdin.write(plane.data)
         except (BrokenPipeError, ConnectionResetError):
             self._fail()
+
+    def join(self, script: Path, start: Fraction) -> None:
+        """Write the film from segments of its picture, which are copied as they are.
+
+        Args:
+            script: a concat script that names them, beside them.
+            start: when the first frame is shown, in seconds.
+
+        Raises:
+            OutputError: if ffmpeg fails.
+        """
+        picture = _joined(self.plan, script, start)
+        self._launch(_command(self.plan, self._path, picture, self._covers(), self._retimed()), folder=script.parent)
+        self.finish()
 
     def finish(self) -> None:
         """End the film and wait for the file.
@@ -226,22 +256,33 @@ class Encoder:
             self._fail()
 
     def _start(self, first: Fraction) -> None:
-        start = first - self.plan.origin
+        start = first - self._zero
         # Matroska has no negative times: whole seconds are added here and taken off again by ffmpeg.
         self._lead = max(0, -(start.numerator // start.denominator))
+        picture = _encoded(self.plan, self._lead)
+        if self._segment_of is None:
+            process = self._launch(_command(self.plan, self._path, picture, self._covers(), self._retimed()))
+        else:
+            process = self._launch(_segment_command(self.plan, self._path, picture))
+        plan = self.plan
+        size = plan.stored_width, plan.stored_height
+        header = stream_header(plan.clip.pixel_format, *size, plan.timing.rate, plan.clip.light)
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # the first frame finds out why
+            process.stdin.write(header)
+
+    def _launch(self, command: list[str], folder: Path | None = None) -> subprocess.Popen[bytes]:
         self._process = subprocess.Popen(
-            _command(self.plan, self._path, self._lead, self._covers(), self._retimed()),
+            command,
+            cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        assert self._process.stdin and self._process.stderr
+        assert self._process.stderr
         self._drain = StderrDrain(self._process.stderr)
-        plan = self.plan
-        size = plan.stored_width, plan.stored_height
-        header = stream_header(plan.clip.pixel_format, *size, plan.timing.rate, plan.clip.light)
-        self._process.stdin.write(header)
+        return self._process
 
     def _covers(self) -> list[str]:
         """Write cover art that is to be attached into a folder of its own; returns ffmpeg's options that attach it."""
@@ -322,9 +363,70 @@ def _subtitle_text(clip: ClipInfo, stream: StreamInfo) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
-def _command(plan: EncodePlan, path: Path, lead: int, covers: Sequence[str], retimed: Mapping[str, Path]) -> list[str]:
+def _encoded(plan: EncodePlan, lead: int) -> _Picture:
+    """The frames that come through the pipe, ``lead`` seconds late."""
+    frames = ffmpeg.input("pipe:0", format="matroska", itsoffset=-lead, protocol_whitelist="pipe")
+    options = {
+        "c:v:0": plan.codec,
+        "filter:v:0": ",".join(_filters(plan)),
+        "pix_fmt:v:0": plan.pix_fmt,
+        "fps_mode": "passthrough",
+        "enc_time_base": f"{plan.timing.time_base.numerator}:{plan.timing.time_base.denominator}",
+        **{f"{name}:v:0": value for name, value in plan.encoder_options},
+    }
+    if plan.clip.colour.chroma_location:
+        options["chroma_sample_location:v:0"] = plan.clip.colour.chroma_location
+    return _Picture(frames["v:0"], options)
+
+
+def _joined(plan: EncodePlan, script: Path, start: Fraction) -> _Picture:
+    """The segments of the folder that ffmpeg runs in, one behind the other, the first frame at ``start``."""
+    # Its path would be no plain text to ffmpeg, which takes it for an address.
+    segments = ffmpeg.input(f"file:{script.name}", format="concat", auto_convert=0, protocol_whitelist="file")
+    late = round((start - plan.origin) * plan.timing.time_base.denominator)
+    length = round(plan.timing.last_duration * plan.timing.time_base.denominator)
+    colour = plan.clip.colour
+    described = {
+        "color_range": colour.range,
+        "color_primaries": colour.primaries,
+        "color_trc": colour.transfer,
+        "colorspace": plan.matrix,
+        "chroma_sample_location": colour.chroma_location,
+    }
+    options = {
+        "c:v:0": "copy",
+        # Only the last frame's length counts; that of any other follows from the next one's time.
+        "bsf:v:0": f"setts=pts=PTS+{late}:dts=DTS+{late}:duration={max(1, length)}",
+        **{f"{name}:v:0": value for name, value in described.items() if value},
+        **{f"{name}:v:0": value for name, value in plan.encoder_options if name == "tag"},
+    }
+    return _Picture(segments["v:0"], options)
+
+
+def _segment_command(plan: EncodePlan, path: Path, picture: _Picture) -> list[str]:
+    unit = plan.timing.time_base.denominator
+    stream = ffmpeg.output(
+        picture.stream,
+        f"file:{path.absolute()}",
+        format=_segment_muxer(plan.codec),
+        video_track_timescale=unit,
+        movie_timescale=unit,  # the start of a track is stored in units of its own
+        map_metadata=-1,
+        **picture.options,
+    ).global_args(*_QUIETLY)
+    command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    return command
+
+
+def _segment_muxer(codec: str) -> str:
+    """A container that keeps any time base: mov takes most encoders, mp4 the others."""
+    return "mp4" if any(name in codec for name in ("vp8", "vpx", "vp9", "av1")) else "mov"
+
+
+def _command(
+    plan: EncodePlan, path: Path, picture: _Picture, covers: Sequence[str], retimed: Mapping[str, Path]
+) -> list[str]:
     clip, mapped = plan.clip, [carried for carried in plan.carried if carried.codec != ATTACHED]
-    frames = ffmpeg.input("pipe:0", format="matroska", itsoffset=-lead)
     seek: dict[str, object] = {}
     if plan.retiming.cuts_start:
         seek = {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(plan.origin):.6f}"}
@@ -340,30 +442,21 @@ def _command(plan: EncodePlan, path: Path, lead: int, covers: Sequence[str], ret
     options: dict[str, Any] = {
         "format": plan.container.muxer,
         "c": "copy",
-        "c:v:0": plan.codec,
-        "filter:v:0": ",".join(_filters(plan)),
-        "pix_fmt:v:0": plan.pix_fmt,
-        "fps_mode": "passthrough",
-        "enc_time_base": f"{plan.timing.time_base.numerator}:{plan.timing.time_base.denominator}",
         "max_muxing_queue_size": 4096,
-        **{f"{name}:v:0": value for name, value in plan.encoder_options},
         **{f"c:{n}": carried.codec for n, carried in enumerate(mapped, start=1)},
         **_last_frame_options(plan),
+        **picture.options,
         **_retiming_options(plan, mapped),
         **_metadata_options(clip, mapped),
         **dict(plan.container.muxer_options),
     }
-    if clip.colour.chroma_location:
-        options["chroma_sample_location:v:0"] = clip.colour.chroma_location
     if plan.container.holds_time_base:
         options["video_track_timescale"] = plan.timing.time_base.denominator
         if (clip.start - plan.origin) % MILLISECOND:  # the start of a track is stored in units of its own
             options["movie_timescale"] = plan.timing.time_base.denominator
-    streams = [frames["v:0"], *(others or [source[NO_STREAM]])]
+    streams = [picture.stream, *(others or [source[NO_STREAM]])]
     target = f"file:{path.absolute()}"
-    stream = ffmpeg.output(*streams, target, **options).global_args(
-        "-hide_banner", "-nostdin", "-y", "-copyts", "-loglevel", "repeat+level+warning"
-    )
+    stream = ffmpeg.output(*streams, target, **options).global_args(*_QUIETLY)
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
     end = command.index(target)  # ffmpeg-python takes no option twice
     stale = (argument for name in STALE_TAGS for argument in ("-metadata:s:v:0", f"{name}="))
@@ -470,11 +563,11 @@ def _filters(plan: EncodePlan) -> list[str]:
     return filters or ["null"]
 
 
-def _check_pace(container: Container, output: Path, gap: Fraction) -> None:
+def _check_pace(container: Container, gap: Fraction) -> None:
     """Refuse frames that would be closer together than a container without fine times can tell apart."""
     if gap < MILLISECOND and not container.holds_time_base:
         raise OutputError(
-            f"{output.suffix} can't hold frames less than a millisecond apart, as these would be.",
+            f"{container.muxer} can't hold frames less than a millisecond apart, as these would be.",
             "Write to .mp4 or .mov instead, or choose a smaller --factor.",
         )
 

@@ -52,7 +52,7 @@ def find_tool(name: str) -> str:
     found = shutil.which(wanted)
     if found is None:
         raise MediaToolError(f"The program {wanted} was not found.", INSTALL_HINT.format(variable=variable))
-    return found
+    return str(Path(found).absolute())
 
 
 def source_url(path: Path) -> str:
@@ -113,6 +113,20 @@ def count_packets(path: Path, stream_index: int, begin: Fraction | None, end: Fr
     found = _ffprobe(path, select_streams=str(stream_index), **shown)
     times = [Fraction(packet["pts_time"]) for packet in found.get("packets", []) if "pts_time" in packet]
     return sum((begin is None or begin - MICROSECOND <= time) and time < end for time in times)
+
+
+def read_segment(path: Path) -> tuple[list[Fraction], str]:
+    """When each frame of a segment is shown, in seconds, and what its decoder is told first, as a checksum.
+
+    Raises:
+        InputError: if it can't be read.
+    """
+    found = _ffprobe(
+        path, select_streams="v:0", show_entries="stream=time_base,extradata_hash:packet=pts", show_data_hash="sha256"
+    )
+    stream = found["streams"][0]
+    time_base = Fraction(stream["time_base"])
+    return sorted(int(packet["pts"]) * time_base for packet in found["packets"]), stream.get("extradata_hash", "")
 
 
 def _check_file(path: Path) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import cv2
@@ -20,12 +19,18 @@ from ifrplus_cli.colour import Converter, RgbMemory
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, plan_encode
-from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.errors import InputError
 from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, surroundings
+from ifrplus_cli.journal import Journal, Outcome
 from ifrplus_cli.media import ClipInfo, Frame, Pair, PairKind, Plane, Tick, Timing
+from ifrplus_cli.output import PartFile, check_output
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch
-from ifrplus_cli.probe import is_text
+from ifrplus_cli.resume import open_journal, resumable
+from ifrplus_cli.segments import SegmentEncoder
+from ifrplus_cli.source import SourceIdentity
+from ifrplus_cli.space import check_room, picture_bytes, watch_room
+from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.timeline import ConstantTimeline, FactorTimeline, SlowMotionTimeline, Timeline, last_tick, rate_text
 from ifrplus_cli.trim import Moment, cut_section
 from ifrplus_cli.verify import Promise, verify
@@ -46,6 +51,7 @@ class UpsampleOptions:
         start, end: the part of the film that is used, None for its own start and end.
         cut_threshold: 0 to 1, None for no cut detection.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
+        resume: go on with what a run that did not end has left.
     """
 
     factor: Fraction = Fraction(2)
@@ -57,6 +63,7 @@ class UpsampleOptions:
     cut_fill: str = "hold"
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     overwrite: bool = False
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,9 +89,10 @@ class Progress:
     Attributes:
         done: output frames written.
         expected: output frames in all, going by the packets of the source.
-        made: frames that the network made.
-        film_seconds: how much of the film is written.
+        made: frames that the network made in this run.
+        film_seconds: how much of the film was written by this run.
         seconds: since the first frame was asked for.
+        kept: output frames of an earlier run that this one goes on with.
     """
 
     done: int
@@ -92,6 +100,7 @@ class Progress:
     made: int
     film_seconds: float
     seconds: float
+    kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,7 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
     Raises:
         IfrplusError: if the output can't be written or an option can't be met.
     """
-    _check_output(clip.path, output, options.overwrite)
+    check_output(clip.path, output, overwrite=options.overwrite)
     clip = cut_section(clip, options.start, options.end)
     timeline = _timeline(clip, options)
     encode = plan_encode(
@@ -181,87 +190,147 @@ def _check_rate(clip: ClipInfo, wanted: Fraction) -> None:
         )
 
 
-def run_job(job: Job, model: LoadedModel, progress: Callable[[Progress], None] = lambda _: None) -> Summary:
+def run_job(
+    job: Job,
+    model: LoadedModel,
+    progress: Callable[[Progress], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    stop: StopRequest | None = None,
+) -> Summary:
     """Do the job; the output appears under its name only when it is finished and verified.
 
     Args:
         model: loaded for pictures of the size of ``job.encode``.
+        say: called with what a person should know at once.
+        stop: by which the run can be asked to end where nothing is lost.
 
     Raises:
-        IfrplusError: whatever goes wrong; no partial output is left.
+        IfrplusError: whatever goes wrong; no partial output is left, but for the job folder of a long run.
     """
     started = time.perf_counter()
-    part = job.output.with_name(f".{job.output.stem[:40]}.{os.getpid()}.part{job.output.suffix}")
-    try:
-        _reserve(part)
-        run = _Run(job, model)
-        promise = run.encode_to(part, progress)
-        if job.clip.display_matrix and not job.encode.upright:
-            write_display_matrix(part, job.clip.display_matrix)
-        result, lacks = verify(part, promise)
-        part.replace(job.output)
-    finally:
-        part.unlink(missing_ok=True)
-    return run.summary(result, lacks, time.perf_counter() - started)
+    stop = stop or StopRequest()
+    with PartFile(job.output) as part:
+        check_output(job.clip.path, job.output, overwrite=job.options.overwrite)
+        source = SourceIdentity.of(job.clip.path)
+        journal = open_journal(job, model, source, say)
+        check_room(job.output.absolute().parent, _needed_bytes(job, journal), say)
+        run = _Run(job, model, stop)
+        with resumable(journal):
+            outcome = run.encode(journal, part.path, progress)
+            source.check_unchanged()
+            if journal is not None:
+                _join(job, journal, part.path)
+                source.check_unchanged()
+            if job.clip.display_matrix and not job.encode.upright:
+                write_display_matrix(part.path, job.clip.display_matrix)
+            result, lacks = verify(part.path, _promise(job, outcome))
+            part.publish()
+    if journal is not None:
+        journal.discard()
+    return run.summary(outcome, result, lacks, time.perf_counter() - started)
+
+
+def _needed_bytes(job: Job, journal: Journal | None) -> int:
+    """About how much room the picture takes: the finished one, and the segments it is joined from."""
+    whole = picture_bytes(job.encode, job.expected_frames)
+    if journal is None:
+        return whole
+    return whole + picture_bytes(job.encode, max(0, job.expected_frames - journal.frames))
+
+
+def _join(job: Job, journal: Journal, path: Path) -> None:
+    with Encoder(job.encode, path) as encoder:
+        encoder.join(journal.list_segments(), journal.record.segments[0].start)
+
+
+def _promise(job: Job, outcome: Outcome) -> Promise:
+    origin = job.encode.origin
+    return Promise(
+        plan=job.encode,
+        frames=outcome.frames_out,
+        start=outcome.start - origin,
+        last_pts=outcome.last - origin,
+        duration=outcome.last + job.encode.timing.last_duration - outcome.start,
+    )
 
 
 class _Run:
-    """One run's stages and what they count."""
+    """One run's stages and what they count; a resumed one counts what it passes over, too."""
 
-    def __init__(self, job: Job, model: LoadedModel) -> None:
+    def __init__(self, job: Job, model: LoadedModel, stop: StopRequest) -> None:
         self.job = job
+        self.stop = stop
         self.clock = StageClock()
         self.pairs: Counter[PairKind] = Counter()
         self.made = 0
-        self.written = 0
+        self.kept = 0  # output frames of an earlier run, of which it made ...
+        self.made_before = 0
         self.interpolate = Interpolator(model)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
         self.rgb = RgbMemory(self.convert, FRAMES_SEEN)
-        self.decoder = Decoder(job.clip, upright=job.encode.upright)  # last: from here on a process runs
 
-    def encode_to(self, path: Path, progress: Callable[[Progress], None]) -> Promise:
+    def encode(self, journal: Journal | None, path: Path, progress: Callable[[Progress], None]) -> Outcome:
+        """Write all frames to one file, or add those that are missing to a journal."""
+        if journal is None:
+            return self.encode_to(Encoder(self.job.encode, path), progress)
+        if journal.record.outcome is not None:
+            return journal.record.outcome
+        self.kept = journal.frames
+        outcome = self.encode_to(SegmentEncoder(self.job.encode, journal, self.stop), progress)
+        segments = journal.record.segments
+        outcome = replace(outcome, start=segments[0].start, last=segments[-1].last)
+        journal.finish(outcome)
+        return outcome
+
+    def encode_to(self, encoder: Encoder | SegmentEncoder, progress: Callable[[Progress], None]) -> Outcome:
         """Decode, interpolate and encode at the same time, each in its own thread."""
         started = time.perf_counter()
-        start = last = Fraction(0)
-        with self.decoder, Encoder(self.job.encode, path) as encoder:
-            frames = self._decoded()
+        folder = self.job.output.absolute().parent
+        written, start, last = self.kept, Fraction(0), Fraction(0)
+        with encoder, Decoder(self.job.clip, upright=self.job.encode.upright) as decoder:
+            frames = self._decoded(decoder)
             first = next(frames)
             pairs = self._paired(chain([first], frames))
             with (
                 Prefetch(pairs, PAIRS_AHEAD) as ahead,
                 Prefetch(self._output(first, ahead), FRAMES_AHEAD) as output,
-                self.decoder,  # closed before the stages that wait for it
+                decoder,  # closed before the stages that wait for it
             ):
                 for frame in output:
                     with self.clock("encode"):
+                        watch_room(folder)
                         encoder.write(frame)
-                    start, last = (start, frame.pts) if self.written else (frame.pts, frame.pts)
-                    self.written += 1
+                    start, last = (start, frame.pts) if written > self.kept else (frame.pts, frame.pts)
+                    written += 1
                     seconds = time.perf_counter() - started
                     film = float(last - start)
-                    progress(Progress(self.written, self.job.expected_frames, self.made, film, seconds))
+                    progress(Progress(written, self.job.expected_frames, self.made, film, seconds, self.kept))
+                    if self.stop.granted:
+                        raise StoppedError("The run was asked to stop.")
             with self.clock("encode"):
                 encoder.finish()
-        return self._promise(start, last)
+        pairs_counted = {kind.value: self.pairs[kind] for kind in PairKind}
+        notes = tuple(self._source_notes(decoder))
+        return Outcome(decoder.frames, written, self.made_before + self.made, pairs_counted, start, last, notes)
 
-    def summary(self, result: ClipInfo, lacks: tuple[str, ...], seconds: float) -> Summary:
+    def summary(self, outcome: Outcome, result: ClipInfo, lacks: tuple[str, ...], seconds: float) -> Summary:
         """What the run did, with all that a person should know."""
         kilobyte = 1024
         return Summary(
-            frames_in=self.decoder.frames,
-            frames_out=self.written,
-            frames_made=self.made,
-            pairs={kind.value: self.pairs[kind] for kind in PairKind},
+            frames_in=outcome.frames_in,
+            frames_out=outcome.frames_out,
+            frames_made=outcome.made,
+            pairs=outcome.pairs,
             seconds=seconds,
             stage_seconds=dict(self.clock.seconds),
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobyte,
             result=result,
-            notes=(*self.job.encode.notes, *self._source_notes(), *lacks),
+            notes=(*self.job.encode.notes, *outcome.notes, *lacks),
         )
 
-    def _source_notes(self) -> Iterator[str]:
-        frames, packets = self.decoder.frames, len(self.job.clip.packet_pts)
-        if complaints := self.decoder.complaints:
+    def _source_notes(self, decoder: Decoder) -> Iterator[str]:
+        frames, packets = decoder.frames, len(self.job.clip.packet_pts)
+        if complaints := decoder.complaints:
             yield (
                 f"The source is damaged: ffmpeg reported {complaints} errors, and {frames} frames could be decoded "
                 f"from {packets} packets."
@@ -270,11 +339,11 @@ class _Run:
             yield f"The source has {packets} packets of video, of which {frames} gave a frame."
         if self.job.clip.interlaced:
             yield "The source is marked as interlaced: deinterlace it first if the result looks combed."
-        if repaired := self.decoder.repaired_times:
+        if repaired := decoder.repaired_times:
             yield f"The source gives {repaired} of its frames no usable time; they follow at the nominal rate."
 
-    def _decoded(self) -> Iterator[Frame]:
-        frames = iter(self.decoder)
+    def _decoded(self, decoder: Decoder) -> Iterator[Frame]:
+        frames = iter(decoder)
         while True:
             with self.clock("decode"):
                 frame = next(frames, None)
@@ -287,17 +356,25 @@ class _Run:
         return pair_frames(frames, pixel_format=self.job.clip.pixel_format, cut_threshold=options.cut_threshold)
 
     def _output(self, first: Frame, pairs: Prefetch[Pair]) -> Iterator[Frame]:
-        """All output frames: the slot of every pair, then the slot of the last frame, which is held."""
-        last, index = first, 0
+        """All output frames: the slot of every pair, then the slot of the last frame, which is held.
+
+        Those that an earlier run has written are counted, and not made again.
+        """
+        last, index, passed = first, 0, 0
         for before, pair, after in with_neighbours(pairs):
             self.pairs[pair.kind] += 1
-            yield from self._slot(before, pair, after)
+            ticks = self.job.timeline.ticks(pair.index, pair.left.pts, pair.right.pts)
+            known, passed = max(0, self.kept - passed), passed + len(ticks)
+            if known < len(ticks):
+                yield from islice(self._slot(before, pair, after, ticks), known, None)
+            elif pair.kind is PairKind.MOTION:
+                self.made_before += sum(tick.t > 0 for tick in ticks)
             last, index = pair.right, pair.index + 1
-        for tick in self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration):
+        ticks = self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration)
+        for tick in ticks[max(0, self.kept - passed) :]:
             yield Frame(tick.pts, last.planes)
 
-    def _slot(self, before: Pair | None, pair: Pair, after: Pair | None) -> Iterator[Frame]:
-        ticks = self.job.timeline.ticks(pair.index, pair.left.pts, pair.right.pts)
+    def _slot(self, before: Pair | None, pair: Pair, after: Pair | None, ticks: tuple[Tick, ...]) -> Iterator[Frame]:
         between = [tick for tick in ticks if tick.t > 0]
         if len(between) < len(ticks):
             yield Frame(ticks[0].pts, pair.left.planes)
@@ -322,16 +399,6 @@ class _Run:
             self.made += 1
             yield Frame(tick.pts, planes)
 
-    def _promise(self, first: Fraction, last: Fraction) -> Promise:
-        job = self.job
-        return Promise(
-            plan=job.encode,
-            frames=self.written,
-            start=first - job.encode.origin,
-            last_pts=last - job.encode.origin,
-            duration=last + job.encode.timing.last_duration - first,
-        )
-
 
 def _blend(pair: Pair, tick: Tick) -> tuple[Plane, ...]:
     """Weighted mean of both frames' planes."""
@@ -341,37 +408,3 @@ def _blend(pair: Pair, tick: Tick) -> tuple[Plane, ...]:
         for left, right in zip(pair.left.planes, pair.right.planes, strict=True)
     )
     return tuple(np.asarray(plane) for plane in mixed)
-
-
-def _check_output(source: Path, output: Path, overwrite: bool) -> None:
-    folder = output.absolute().parent
-    try:
-        there, is_folder = output.exists(), output.is_dir()
-    except OSError as error:
-        raise _unwritable(output, error) from error
-    if not is_text(output):
-        raise OutputError(f"The name of {output} is not valid text.", "Choose another folder or name.")
-    if is_folder:
-        raise OutputError(f"{output} is a folder.", "Give the name of a video file.")
-    if not folder.is_dir():
-        raise OutputError(f"The folder {folder} does not exist.", "Make it first.")
-    if there and output.samefile(source):
-        raise InputError("Source and output are the same file.", "Give the output another name.")
-    if there and not overwrite:
-        raise OutputError(f"{output} is there already.", "Add -y to overwrite it.")
-    if not os.access(folder, os.W_OK) or (there and not os.access(output, os.W_OK)):
-        raise OutputError(f"{output} can't be written.", "Check the permissions of its folder.")
-
-
-def _reserve(part: Path) -> None:
-    """Make the file that will be written, so that a folder that takes none is found out first."""
-    try:
-        part.touch()
-    except OSError as error:
-        raise _unwritable(part, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"Nothing can be written to {path.absolute().parent}: {error.strerror}.", "Choose another folder or name."
-    )

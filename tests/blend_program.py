@@ -1,6 +1,7 @@
 """The real command line with a blend for its network: it starts at once, and needs neither MindSpore nor weights.
 
-With ``SLOW_MARK`` in the environment the network makes that file when it is first called, and is slow.
+With ``SLOW_MARK`` in the environment the network makes that file when it is first called, and is slow; with
+``SEGMENT_FRAMES`` that many frames are in a segment.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from clips import blend
 
-from ifrplus_cli import cli, engine, interpolate
+from ifrplus_cli import cli, engine, interpolate, segments
 from ifrplus_cli.device import Device
 from ifrplus_cli.engine import MINDSPORE, Choice
 from ifrplus_cli.interpolate import LoadedModel, NetworkPlan
@@ -41,6 +42,7 @@ def choose(*_: object) -> Choice:
 
 
 if __name__ == "__main__":
+    segments.FRAMES = int(os.environ.get("SEGMENT_FRAMES", segments.FRAMES))
     engine.choose_engine = choose
     interpolate.load_model = load
     cli.main()

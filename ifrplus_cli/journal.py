@@ -1,0 +1,230 @@
+"""The job folder of a long run: finished segments of the picture, and a record of what they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from math import floor
+from pathlib import Path
+from typing import Any
+
+from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.output import sync, unwritable
+from ifrplus_cli.weights import sha256_of
+
+HALF = Fraction(1, 2)
+FORMAT = 1  # of the record
+RECORD, SEGMENT_LIST = "record.json", "segments.txt"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A finished segment.
+
+    Attributes:
+        frames: in it.
+        start, last: times of its first and last frame in seconds.
+        size, sha256: of its file; the size in bytes.
+        header: what its decoder is told first, as a checksum: the same in all segments of a film.
+    """
+
+    frames: int
+    start: Fraction
+    last: Fraction
+    size: int
+    sha256: str
+    header: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of all frames of a film.
+
+    Attributes:
+        made: frames that the network made.
+        pairs: number of pairs of each kind.
+        start, last: times of the first and the last output frame in seconds.
+        notes: on the source, for a person to read.
+    """
+
+    frames_in: int
+    frames_out: int
+    made: int
+    pairs: dict[str, int]
+    start: Fraction
+    last: Fraction
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is known of a run.
+
+    Attributes:
+        terms: what decides how its frames come out, by names that a person understands.
+        outcome: once the last frame is in a segment.
+    """
+
+    terms: Mapping[str, str]
+    segments: tuple[Segment, ...] = ()
+    outcome: Outcome | None = None
+
+
+class Journal:
+    """A job folder; it appears with the first segment, and only its owner can look into it."""
+
+    def __init__(self, folder: Path, record: Record) -> None:
+        self.folder = folder
+        self.record = record
+
+    @classmethod
+    def of(cls, output: Path, terms: Mapping[str, str]) -> Journal:
+        """The one of a run that begins; nothing is written yet."""
+        return cls(folder_of(output), Record(terms))
+
+    @classmethod
+    def read(cls, folder: Path) -> Journal:
+        """The one that an earlier run has left.
+
+        Raises:
+            OutputError: if it can't be read.
+        """
+        try:
+            return cls(folder, _record(json.loads((folder / RECORD).read_text("utf-8"))))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise OutputError(
+                f"What is in {folder} can't be resumed: its record is missing or damaged.", "Add -y to start anew."
+            ) from error
+
+    @property
+    def frames(self) -> int:
+        """Output frames in finished segments."""
+        return sum(segment.frames for segment in self.record.segments)
+
+    def check_terms(self, terms: Mapping[str, str]) -> None:
+        """Refuse to go on with a run that would make other frames.
+
+        Raises:
+            InputError: naming all that differs.
+        """
+        before = self.record.terms
+        differences = [
+            f"{name} was {before.get(name, 'not stated')} and is {terms.get(name, 'not stated')}"
+            for name in dict.fromkeys((*before, *terms))
+            if before.get(name) != terms.get(name)
+        ]
+        if differences:
+            raise InputError(
+                f"The run in {self.folder} was another one: {'; '.join(differences)}.",
+                "Give the same options and the same source with --resume, or -y without it to start anew.",
+            )
+
+    def drop_damaged(self) -> int:
+        """Forget the first segment that is not what it was when it was finished, and all after it; returns how many."""
+        kept = []
+        for number, segment in enumerate(self.record.segments):
+            path = self.path_of(number)
+            if not path.is_file() or path.stat().st_size != segment.size or sha256_of(path) != segment.sha256:
+                break
+            kept.append(segment)
+        dropped = len(self.record.segments) - len(kept)
+        if dropped:
+            self._write(replace(self.record, segments=tuple(kept), outcome=None))
+        return dropped
+
+    def path_of(self, number: int) -> Path:
+        """The file of a segment, counted from 0."""
+        return self.folder / f"{number:06}.segment"
+
+    def next_part(self) -> Path:
+        """Where the next segment is written before it counts."""
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+        return self.path_of(len(self.record.segments)).with_suffix(".part")
+
+    def add(self, part: Path, frames: int, start: Fraction, last: Fraction, header: str) -> None:
+        """Have a written and checked segment count; from here on it survives a power cut.
+
+        Raises:
+            OutputError: if it can't be stored.
+        """
+        segment = Segment(frames, start, last, part.stat().st_size, sha256_of(part), header)
+        self._storing(part.replace, self.path_of(len(self.record.segments)), synced=part)
+        self._write(replace(self.record, segments=(*self.record.segments, segment)))
+
+    def finish(self, outcome: Outcome) -> None:
+        """Note that the last frame is in a segment.
+
+        Raises:
+            OutputError: if it can't be stored.
+        """
+        self._write(replace(self.record, outcome=outcome))
+
+    def list_segments(self) -> Path:
+        """Write a concat script of all segments beside them.
+
+        ffmpeg puts each file where the ones before it end, counted in microseconds: with the distance of two starts,
+        rounded as ffmpeg rounds a start, for the length of a file all frames stay where they are.
+        """
+        zero = self.record.segments[0].start
+        starts = [floor((segment.start - zero) * 1_000_000 + HALF) for segment in self.record.segments]
+        lengths = [after - before for before, after in zip(starts, [*starts[1:], starts[-1] + 1], strict=True)]
+        lines = ["ffconcat version 1.0"]
+        for number, length in enumerate(lengths):
+            lines += [f"file {self.path_of(number).name}", f"duration {length // 1_000_000}.{length % 1_000_000:06}"]
+        script = self.folder / SEGMENT_LIST
+        self._storing(lambda: script.write_text("\n".join(lines) + "\n"))
+        return script
+
+    def discard(self) -> None:
+        """Take away all that such a folder holds, and the folder itself if nothing else is in it."""
+        with suppress(OSError):
+            for path in (*self.folder.glob("*.segment"), *self.folder.glob("*.part")):
+                path.unlink()
+            for name in (RECORD, SEGMENT_LIST):
+                (self.folder / name).unlink(missing_ok=True)
+            self.folder.rmdir()
+
+    def _write(self, record: Record) -> None:
+        part = self.folder / f"{RECORD}.part"
+        text = json.dumps({"format": FORMAT, **asdict(record)}, default=str, indent=1)
+        self._storing(lambda: part.write_text(text, "utf-8"))
+        self._storing(part.replace, self.folder / RECORD, synced=part)
+        self.record = record
+
+    def _storing(self, action: Any, *arguments: Any, synced: Path | None = None) -> None:
+        try:
+            if synced is not None:
+                sync(synced)
+            action(*arguments)
+            sync(self.folder)
+        except OSError as error:
+            raise OutputError(
+                f"{self.folder} can't be written: {error.strerror}.", f"Free some space for {self.folder.parent}."
+            ) from error
+
+
+def folder_of(output: Path) -> Path:
+    """Where the job folder of an output is."""
+    return output.with_name(f"{output.name}.ifrplus")
+
+
+def _record(found: dict[str, Any]) -> Record:
+    """A record from its JSON form."""
+    if found.pop("format") != FORMAT:
+        raise ValueError("another format")
+    outcome = found["outcome"]
+    return Record(
+        terms={str(name): str(told) for name, told in found["terms"].items()},
+        segments=tuple(Segment(**_with_times(segment)) for segment in found["segments"]),
+        outcome=outcome and Outcome(**_with_times(outcome) | {"notes": tuple(outcome["notes"])}),
+    )
+
+
+def _with_times(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "start": Fraction(found["start"]), "last": Fraction(found["last"])}

@@ -1,0 +1,117 @@
+"""The place of a result: looked at before the run, used by one run at a time, and filled when the film is whole."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.probe import is_text
+
+
+def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
+    """Find out what is in the way of a result before anything is done.
+
+    Raises:
+        InputError: if it is the source itself.
+        OutputError: for anything else.
+    """
+    folder = output.absolute().parent
+    try:
+        there, is_folder = output.exists(), output.is_dir()
+    except OSError as error:
+        raise unwritable(output, error) from error
+    if not is_text(output):
+        raise OutputError(f"The name of {output} is not valid text.", "Choose another folder or name.")
+    if is_folder:
+        raise OutputError(f"{output} is a folder.", "Give the name of a video file.")
+    if not folder.is_dir():
+        raise OutputError(f"The folder {folder} does not exist.", "Make it first.")
+    if there and output.samefile(source):
+        raise InputError("Source and output are the same file.", "Give the output another name.")
+    if there and not overwrite:
+        raise OutputError(f"{output} is there already.", "Add -y to overwrite it.")
+    if not os.access(folder, os.W_OK) or (there and not os.access(output, os.W_OK)):
+        raise OutputError(f"{output} can't be written.", "Check the permissions of its folder.")
+
+
+class PartFile:
+    """A file beside the output that is written in its place, readable by its owner alone.
+
+    It is locked: nobody else writes this output in the meantime. It goes when the ``with`` block is left, unless it
+    was published before. What a killed run left is written over.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        told = hashlib.sha256(os.fsencode(output.name)).hexdigest()[:8]  # long names differ at their ends
+        self.path = output.with_name(f".{output.stem[:40]}.{told}.part{output.suffix}")
+
+    def __enter__(self) -> PartFile:
+        """
+        Raises:
+            OutputError: if the folder takes no file, or another run is writing this output.
+        """
+        try:
+            self._file = self._locked()
+        except BlockingIOError:
+            raise OutputError(
+                f"Another run is writing {self.output.name}.", "Wait for it, or give the output another name."
+            ) from None
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.path.unlink(missing_ok=True)
+        self._file.close()
+
+    def publish(self) -> None:
+        """Give the finished file its name, in such a way that a power cut leaves the old file or the new one.
+
+        Raises:
+            OutputError: if the system refuses.
+        """
+        umask = os.umask(0o077)
+        os.umask(umask)
+        try:
+            self.path.chmod(0o666 & ~umask)
+            sync(self.path)
+            self.path.replace(self.output)
+            sync(self.output.absolute().parent)
+        except OSError as error:
+            raise unwritable(self.output, error) from error
+
+    def _locked(self) -> IO[bytes]:
+        """The file, made anew if the last run took it away between opening and locking."""
+        while True:
+            file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                        return file
+            except BaseException:
+                file.close()
+                raise
+            file.close()
+
+
+def sync(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder, whatever happens next."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """What a person is told where nothing can be written."""
+    return OutputError(
+        f"Nothing can be written to {path.absolute().parent}: {error.strerror}.", "Choose another folder or name."
+    )

@@ -1,0 +1,122 @@
+"""What a long run keeps for the next one, and what that needs to go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ifrplus_cli import __version__
+from ifrplus_cli.devices import tool_version
+from ifrplus_cli.engine import engine_version
+from ifrplus_cli.errors import IfrplusError, OutputError
+from ifrplus_cli.journal import Journal, folder_of
+from ifrplus_cli.segments import is_long
+from ifrplus_cli.stopping import StoppedError
+
+if TYPE_CHECKING:
+    from ifrplus_cli.interpolate import LoadedModel
+    from ifrplus_cli.source import SourceIdentity
+    from ifrplus_cli.upsample import Job
+
+NOTHING_KEPT = "nothing was written."
+NOT_TERMS = {"encode", "overwrite", "resume"}  # options that are told by the plan, or change no frame
+
+
+def open_journal(job: Job, model: LoadedModel, source: SourceIdentity, say: Callable[[str], None]) -> Journal | None:
+    """The journal that a run adds to; None for one that is too short to need any.
+
+    Raises:
+        InputError: if it should go on with a run that was another one.
+        OutputError: if there is one that can't be read, or that nothing was said about.
+    """
+    folder, options = folder_of(job.output), job.options
+    if not _is_there(folder):
+        if options.resume:
+            say("There is nothing to resume: the run starts anew.")
+        return Journal.of(job.output, _terms(job, model, source)) if is_long(job.expected_frames) else None
+    if options.resume:
+        return _continued(Journal.read(folder), job, model, source, say)
+    if not options.overwrite:
+        raise OutputError(
+            f"{folder} holds what a run that did not end has made.", "Add --resume to go on, or -y to start anew."
+        )
+    journal = Journal.of(job.output, _terms(job, model, source))
+    journal.discard()
+    return journal if is_long(job.expected_frames) else None
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.exists()
+    except OSError:  # a name that is too long
+        return False
+
+
+@contextmanager
+def resumable(journal: Journal | None) -> Iterator[None]:
+    """Tell a person whose run fails what of it is kept."""
+    try:
+        yield
+    except StoppedError as stopped:
+        raise StoppedError(kept_by(journal) if journal is not None else NOTHING_KEPT) from stopped
+    except IfrplusError as error:
+        if journal is not None and journal.frames and journal.folder.is_dir():
+            error.hint = f"{error.hint} {kept_by(journal)}".lstrip()
+        raise
+
+
+def kept_by(journal: Journal) -> str:
+    """What is kept, and how to use it."""
+    if not journal.frames:
+        return NOTHING_KEPT
+    return f"{journal.frames} frames are kept: the same command with --resume goes on from there."
+
+
+def kept_for(output: Path) -> str:
+    """The same, going by what is in the job folder of an output."""
+    try:
+        return kept_by(Journal.read(folder_of(output)))
+    except OutputError:
+        return NOTHING_KEPT
+
+
+def _continued(
+    journal: Journal, job: Job, model: LoadedModel, source: SourceIdentity, say: Callable[[str], None]
+) -> Journal:
+    journal.check_terms(_terms(job, model, source))
+    if dropped := journal.drop_damaged():
+        say(f"{dropped} segments of the earlier run are damaged, and are made again.")
+    say(f"{journal.frames} of {job.expected_frames} frames are there already; the source is decoded up to them first.")
+    return journal
+
+
+def _terms(job: Job, model: LoadedModel, source: SourceIdentity) -> dict[str, str]:
+    """All that decides how the frames come out, by names that a person understands."""
+    plan, encode, options = model.plan, job.encode, job.options
+    said = {field.name: getattr(options, field.name) for field in fields(options) if field.name not in NOT_TERMS}
+    told = {
+        "size of the source": source.size,
+        "date of the source": source.modified,
+        "content of the source": source.sha256,
+        "ifrplus": __version__,
+        "ffmpeg": tool_version("ffmpeg").partition(" (")[0],
+        **engine_version(plan.engine),
+        **said,
+        "codec": encode.codec,
+        "encoder options": " ".join(f"{name}={value}" for name, value in encode.encoder_options),
+        "pixel format": encode.pix_fmt,
+        "size": f"{encode.stored_width}x{encode.stored_height}",
+        "container": encode.container.muxer,
+        "model": plan.spec.name,
+        "weights": model.weights_sha256,
+        "engine": plan.engine,
+        "device": plan.device,
+        "precision": plan.precision,
+        "flow scale": plan.scales.flow,
+        "tile": "x".join(map(str, reversed(plan.tiles.tile_size))),
+        "tiles": plan.tiles.count,
+    }
+    return {name.replace("_", " "): str(value) for name, value in told.items()}

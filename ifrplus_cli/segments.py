@@ -1,0 +1,95 @@
+"""The picture of a long film in segments: each is encoded by itself, checked, and kept whatever happens next."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from fractions import Fraction
+
+from ifrplus_cli.encode import EncodePlan, Encoder
+from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.journal import Journal
+from ifrplus_cli.media import Frame
+from ifrplus_cli.probe import read_segment
+from ifrplus_cli.stopping import StopRequest
+
+FRAMES = 250  # in a segment, but for the last one
+HINT = "Choose another --codec."
+
+
+def is_long(frames: int) -> bool:
+    """Whether a film of so many output frames is worth a job folder."""
+    return frames > 2 * FRAMES
+
+
+class SegmentEncoder:
+    """Writes frames to segments of a journal; a context manager that leaves no process behind.
+
+    While a segment is open, a wish to stop is deferred: the segment would be lost.
+    """
+
+    def __init__(self, plan: EncodePlan, journal: Journal, stop: StopRequest) -> None:
+        self._plan, self._journal, self._stop = plan, journal, stop
+        self._times: list[Fraction] = []
+        self._open = ExitStack()
+
+    def __enter__(self) -> SegmentEncoder:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.deferred = False
+        self._open.close()
+
+    def write(self, frame: Frame) -> None:
+        """Append one frame.
+
+        Raises:
+            OutputError: if a segment can't be written, or is not what it must be.
+        """
+        if not self._times:
+            self._begin(frame.pts)
+        self._encoder.write(frame)
+        self._times.append(frame.pts)
+        if len(self._times) == FRAMES:
+            self._end()
+
+    def finish(self) -> None:
+        """End the film.
+
+        Raises:
+            OutputError: as ``write``.
+        """
+        if self._times:
+            self._end()
+
+    def _begin(self, pts: Fraction) -> None:
+        segments = self._journal.record.segments
+        self._zero = segments[0].start if segments else pts
+        self._part = self._journal.next_part()
+        self._open.callback(self._part.unlink, missing_ok=True)
+        self._encoder = self._open.enter_context(Encoder(self._plan, self._part, segment_of=self._zero))
+        self._stop.deferred = True
+
+    def _end(self) -> None:
+        self._encoder.finish()
+        header = self._checked()
+        self._journal.add(self._part, len(self._times), self._times[0], self._times[-1], header)
+        self._times.clear()
+        self._open.close()
+        self._stop.deferred = False
+
+    def _checked(self) -> str:
+        """What the decoder of the segment is told first, once it has turned out to be whole."""
+        number, codec = len(self._journal.record.segments) + 1, self._plan.codec
+        try:
+            times, header = read_segment(self._part)
+        except InputError as error:
+            raise OutputError(f"Segment {number} can't be read back: {error.message}", HINT) from error
+        unit = Fraction(1, self._plan.timing.time_base.denominator)
+        wanted = [time - self._zero for time in self._times]
+        if len(times) != len(wanted):
+            raise OutputError(f"Segment {number} has {len(times)} frames instead of {len(wanted)}.", HINT)
+        if any(abs(found - time) > unit / 2 for found, time in zip(times, wanted, strict=True)):
+            raise OutputError(f"Segment {number} does not have its frames at their times.", HINT)
+        if any(segment.header != header for segment in self._journal.record.segments[:1]):
+            raise OutputError(f"Segment {number}, encoded with {codec}, can't be joined to those before.", HINT)
+        return header

@@ -1,0 +1,61 @@
+"""Room on the disk: estimated before a run, watched while it lasts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from ifrplus_cli.encode import EncodePlan
+from ifrplus_cli.errors import OutputError
+
+MEGABYTE = 10**6
+LEAST_FREE = 50 * MEGABYTE  # below this nothing more is begun: other programs need some, too
+CERTAIN_SHARE = 10  # an estimate that is this many times too high is still no reason to refuse
+# Bits a pixel of real footage at the default quality of each encoder; a step of 6 in crf halves them.
+BITS_A_PIXEL = {"libx264": 0.15, "libx265": 0.08, "libvpx-vp9": 0.06, "libsvtav1": 0.05}
+USUAL_CRF = {"libx264": 16, "libx265": 18, "libvpx-vp9": 24, "libsvtav1": 24}
+LOSSLESS_SHARE = 0.5  # of the raw picture, for encoders that are not in the table
+
+
+def picture_bytes(plan: EncodePlan, frames: int) -> int:
+    """About how large so many output frames will be."""
+    pixels = plan.stored_width * plan.stored_height
+    if plan.codec not in BITS_A_PIXEL:
+        return round(
+            frames * LOSSLESS_SHARE * plan.clip.pixel_format.frame_bytes(plan.stored_width, plan.stored_height)
+        )
+    usual = USUAL_CRF[plan.codec]
+    crf = float(dict(plan.encoder_options).get("crf", usual))
+    return round(frames * pixels * BITS_A_PIXEL[plan.codec] * 2 ** ((usual - crf) / 6) / 8)
+
+
+def check_room(folder: Path, needed: int, say: Callable[[str], None]) -> None:
+    """Compare an estimate with what is free.
+
+    Raises:
+        OutputError: if it can't be enough.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed / CERTAIN_SHARE or free < LEAST_FREE:
+        raise OutputError(
+            f"{folder} has {_size(free)} free, and the film needs about {_size(needed)}.",
+            "Free some space, or choose another folder.",
+        )
+    if free < needed:
+        say(f"{folder} has {_size(free)} free; the film may need {_size(needed)}.")
+
+
+def watch_room(folder: Path) -> None:
+    """Stop before a disk is full to its last byte.
+
+    Raises:
+        OutputError: if hardly anything is free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE:
+        raise OutputError("The disk is full.", f"Free some space for {folder}: {_size(free)} are left.")
+
+
+def _size(count: int) -> str:
+    return f"{count / MEGABYTE:.0f} MB" if count < 1000 * MEGABYTE else f"{count / MEGABYTE / 1000:.1f} GB"
