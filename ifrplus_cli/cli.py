@@ -16,6 +16,7 @@ from ifrplus_cli import __version__, console
 from ifrplus_cli.errors import IfrplusError
 from ifrplus_cli.options import (
     CutFill,
+    DeinterlaceOption,
     DeviceOption,
     EndOption,
     EngineChoice,
@@ -86,6 +87,7 @@ def upsample(
     audio: Annotated[SoundChoice, typer.Option(help="What becomes of the sound in slow motion.")] = SoundChoice.stretch,
     start: StartOption = None,
     end: EndOption = None,
+    deinterlace: DeinterlaceOption = None,
     model: ModelOption = ModelChoice.auto,
     weights: WeightsOption = None,
     engine: EngineOption = EngineChoice.auto,
@@ -127,6 +129,7 @@ def upsample(
 ) -> None:
     """Make a film of a higher frame rate: same length, same sound, source frames untouched."""
     from ifrplus_cli.encode import EncodeOptions
+    from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
     from ifrplus_cli.resume import kept_for
@@ -148,7 +151,8 @@ def upsample(
     )
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
-    job = plan_job(probe(source), output, options)
+    clip = untangle(probe(source), deinterlace.value if deinterlace else None)
+    job = plan_job(clip, output, options)
     plan = _plan_network(*_pictures(job), engine, device, model, network_options)
     if dry_run or verbose:
         _show_plans(job, plan, as_json=as_json and dry_run)

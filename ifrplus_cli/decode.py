@@ -115,15 +115,18 @@ class Decoder:
             MediaToolError: if ffmpeg fails or dies on the way.
         """
         last: Fraction | None = None
-        shift, section = Fraction(0), self.clip.section
+        shift, section, position = Fraction(0), self.clip.section, 0
         while (data := self._read_picture()) is not None:
             pts = self._times.next()
             if last is None and pts is not None and self.clip.decode_times_only:
-                shift = (self.clip.start if section is None else section.film_start) - pts
+                shift = self._film_start - pts
             pts = None if pts is None else pts + shift
             if pts is None or (last is not None and pts <= last):
                 pts = self._next_nominal(last)
                 self.repaired_times += 1
+            if is_decimated(self.clip):  # ffmpeg rounds the times of frames that it has thinned out
+                pts = self._film_start + position / self.clip.rate
+            position += 1
             last = pts
             if section is not None and pts < section.first:
                 continue
@@ -139,8 +142,12 @@ class Decoder:
                 f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Get a sound copy."
             )
 
+    @property
+    def _film_start(self) -> Fraction:
+        return self.clip.start if self.clip.section is None else self.clip.section.film_start
+
     def _next_nominal(self, last: Fraction | None) -> Fraction:
-        return self.clip.start if last is None else last + 1 / self.clip.rate
+        return self._film_start if last is None else last + 1 / self.clip.rate
 
     def _read_picture(self) -> bytearray | None:
         """One raw picture, or None at the end of the film."""
@@ -167,9 +174,15 @@ class Decoder:
         )
 
 
+def is_decimated(clip: ClipInfo) -> bool:
+    """Whether ffmpeg drops frames on the way, so that all are needed and they are counted from the first on."""
+    return clip.deinterlace is not None and "decimate" in clip.deinterlace
+
+
 def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str]:
     options: dict[str, object] = {} if upright else {"noautorotate": None}
-    if clip.section is not None and not clip.decode_times_only and clip.section.first > SEEK_MARGIN:
+    from_start = clip.decode_times_only or is_decimated(clip)
+    if clip.section is not None and not from_start and clip.section.first > SEEK_MARGIN:
         options |= {
             "noaccurate_seek": None,
             "seek_timestamp": 1,
@@ -177,9 +190,15 @@ def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str
         }
     source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, protocol_whitelist="file,crypto", **options)
     # The scaler only acts when the size changes within the film: pictures keep one size.
-    picture = source[str(clip.stream_index)].filter("showinfo", checksum=0).filter("scale", width, height)
+    chain = [clip.deinterlace, "showinfo=checksum=0", f"scale={width}:{height}"]
+    picture = source[str(clip.stream_index)]
     stream = ffmpeg.output(
-        picture, "pipe:1", format="rawvideo", pix_fmt=clip.decode_format, fps_mode="passthrough"
+        picture,
+        "pipe:1",
+        vf=",".join(step for step in chain if step),
+        format="rawvideo",
+        pix_fmt=clip.decode_format,
+        fps_mode="passthrough",
     ).global_args("-hide_banner", "-loglevel", "repeat+level+info")
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
     return command

@@ -9,6 +9,7 @@ from itertools import islice
 
 from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
+from ifrplus_cli.interlace import detect_fields
 from ifrplus_cli.interpolate import Interpolator, LoadedModel, NetworkPlan
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.timeline import rate_text
@@ -49,7 +50,7 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
         "variable_rate": clip.variable_rate,
         "start": round(float(clip.start), 6),
         "duration": round(float(clip.duration), 6),
-        "interlaced": clip.interlaced,
+        "fields": detect_fields(clip).kind,
         "streams": [{"index": s.index, "kind": s.kind, "codec": s.codec} for s in clip.streams],
         "chapters": len(clip.chapters),
     }

@@ -260,6 +260,8 @@ class ClipInfo:
         last_duration: seconds that the last frame is shown.
         pixel_format: the format frames are decoded to: the stream's own, or the nearest planar one.
         display_matrix: nine integers of the container's rotation and mirroring, None without one.
+        field_order: in ffmpeg's words; ``progressive`` if nothing is said.
+        deinterlace: ffmpeg's filter that makes whole frames, None to take them as they are.
         section: what the times, streams and chapters have been limited to, None for the whole film.
     """
 
@@ -284,8 +286,14 @@ class ClipInfo:
     decode_times_only: bool
     streams: tuple[StreamInfo, ...]
     chapters: tuple[Chapter, ...]
-    interlaced: bool
+    field_order: str
+    deinterlace: str | None = None
     section: Section | None = None
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether it is marked as interlaced; it may not be."""
+        return self.field_order in {"tt", "bb", "tb", "bt"}
 
     @property
     def times(self) -> tuple[Fraction, ...]:

@@ -62,6 +62,14 @@ class SoundChoice(str, Enum):
     keep = "keep"
 
 
+class Deinterlace(str, Enum):
+    """Values of --deinterlace."""
+
+    bwdif = "bwdif"
+    ivtc = "ivtc"
+    off = "off"
+
+
 class CutFill(str, Enum):
     """Values of --cut-fill."""
 
@@ -175,6 +183,12 @@ FpsOption = Annotated[
         metavar="RATE",
         help="In place of a factor: this many frames a second, evenly: 60, 59.94, 60000/1001, ntsc, pal ...",
         show_default=False,
+    ),
+]
+DeinterlaceOption = Annotated[
+    Deinterlace | None,
+    typer.Option(
+        help="For an interlaced film: whole frames of it, film's own frames, or as it is.", show_default=False
     ),
 ]
 StartOption = Annotated[

@@ -229,7 +229,7 @@ def _clip_info(
         decode_times_only=container in DECODE_TIMES_ONLY or not any("pts" in p for p in shown[1:]),
         streams=tuple(_stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
         chapters=tuple(_chapter(c) for c in header.get("chapters", [])),
-        interlaced=video.get("field_order", "progressive") in {"tt", "bb", "tb", "bt"},
+        field_order=video.get("field_order", "progressive"),
     )
 
 

@@ -337,8 +337,8 @@ class _Run:
             )
         elif frames < packets:
             yield f"The source has {packets} packets of video, of which {frames} gave a frame."
-        if self.job.clip.interlaced:
-            yield "The source is marked as interlaced: deinterlace it first if the result looks combed."
+        if self.job.clip.interlaced and self.job.clip.deinterlace is None:
+            yield "The source is marked as interlaced: add --deinterlace bwdif if the result looks combed."
         if repaired := decoder.repaired_times:
             yield f"The source gives {repaired} of its frames no usable time; they follow at the nominal rate."
 

@@ -32,6 +32,7 @@ ROWS = (
         "bisection",
         "checkpoint",
         "hdr",
+        "interlace",
         "journal",
         "machine",
         "ncnn",
@@ -55,8 +56,8 @@ ROWS = (
 HOMES = {
     "typer": {"cli", "console", "options"},
     "rich": {"cli", "console"},
-    "ffmpeg": {"probe", "decode", "encode"},
-    "subprocess": {"probe", "decode", "encode", "devices"},
+    "ffmpeg": {"probe", "decode", "encode", "interlace"},
+    "subprocess": {"probe", "decode", "encode", "interlace", "devices"},
     "mindspore": {"models", "device", "engine_mindspore"},
     "onnx": {"engine_onnx"},
     "onnxruntime": {"engine_onnx"},

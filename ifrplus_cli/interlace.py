@@ -1,0 +1,126 @@
+"""Interlaced and telecined films: found by looking at frames, and untangled while they are decoded."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import ffmpeg
+
+from ifrplus_cli.errors import InputError
+from ifrplus_cli.media import ClipInfo
+from ifrplus_cli.probe import find_tool, source_url
+
+WINDOWS, WINDOW = 5, 30  # places that are looked at, spread over the film, and frames at each
+# Shares of the frames that ffmpeg's idet filter decides on: progressive clips were below 0.33, the others above 0.78.
+INTERLACED = 0.5
+DOUBTFUL = 0.1  # for a film that is marked as interlaced
+ENOUGH = 10  # frames that must have been decided on
+TELECINED = 0.15  # of all frames, those that repeat a field: 2 of 5 in film on NTSC
+IVTC_PACE = Fraction(4, 5)  # frames that are left
+ORDERS = {"tt": "tff", "tb": "tff", "bb": "bff", "bt": "bff"}
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What frames of a film look like.
+
+    Attributes:
+        kind: ``progressive``, ``interlaced`` or ``telecined``.
+        order: ``tff`` or ``bff``: the field that comes first; ``auto`` if frames don't show it.
+    """
+
+    kind: str
+    order: str
+
+
+def detect_fields(clip: ClipInfo) -> Fields:
+    """Look at a sample of frames with ffmpeg's idet filter."""
+    top = bottom = progressive = repeated = frames = 0
+    for told in _looks(clip):
+        singles = _numbers(told, "Single frame detection")
+        repeats = _numbers(told, "Repeated Fields")
+        if singles and repeats:
+            top, bottom, progressive = top + singles[0], bottom + singles[1], progressive + singles[2]
+            frames, repeated = frames + sum(repeats), repeated + repeats[1] + repeats[2]
+    most, least, decided = max(top, bottom), min(top, bottom), top + bottom + progressive
+    share = most / decided if decided else 0.0
+    order = ("tff" if top >= bottom else "bff") if most else ORDERS.get(clip.field_order, "auto")
+    if decided >= ENOUGH and share >= INTERLACED and least <= DOUBTFUL * most:
+        return Fields("telecined" if repeated >= TELECINED * frames else "interlaced", order)
+    if clip.interlaced and (decided < ENOUGH or share >= DOUBTFUL):
+        return Fields("interlaced", order)
+    return Fields("progressive", "auto")
+
+
+def untangle(clip: ClipInfo, choice: str | None) -> ClipInfo:
+    """The clip as it will be decoded.
+
+    Args:
+        choice: ``bwdif`` makes whole frames of each first field, ``ivtc`` finds film's own frames again, ``off`` takes
+            frames as they are. None takes a progressive clip as it is.
+
+    Raises:
+        InputError: if a choice has to be made, or can't be met.
+    """
+    if choice == "off":
+        return clip
+    found = detect_fields(clip)
+    if choice is None:
+        if found.kind != "progressive":
+            usual = "ivtc" if found.kind == "telecined" else "bwdif"
+            raise InputError(
+                f"{clip.path.name} is {found.kind}: between combed frames there is nothing to make.",
+                f"Choose --deinterlace {usual}, or off if it looks right as it is.",
+            )
+        return clip
+    if choice == "bwdif":
+        return replace(clip, deinterlace=f"bwdif=mode=send_frame:parity={found.order}")
+    if clip.variable_rate:
+        raise InputError(f"{clip.path.name} has a varying frame rate, which ivtc can't undo.", "Try bwdif.")
+    return _film_frames(clip, found.order)
+
+
+def _film_frames(clip: ClipInfo, order: str) -> ClipInfo:
+    """Four frames in place of five, evenly: what is left of a last, incomplete five is kept whole."""
+    rate = clip.rate * IVTC_PACE
+    whole, rest = divmod(len(clip.packet_pts), 5)
+    step = 1 / rate / (unit := _common_unit(clip.time_base, 1 / rate))
+    ticks = tuple(round(clip.start / unit + n * step) for n in range(4 * whole + rest))
+    # Fields are matched, what is still combed is deinterlaced, and the repeated frame of each five is dropped.
+    matched = f"fieldmatch=order={order}:combmatch=full,yadif=deint=interlaced,decimate"
+    last = clip.end - ticks[-1] * unit
+    return replace(clip, rate=rate, time_base=unit, packet_pts=ticks, last_duration=last, deinterlace=matched)
+
+
+def _common_unit(one: Fraction, other: Fraction) -> Fraction:
+    """A time base in which both are whole."""
+    return Fraction(1, one.denominator * other.denominator)
+
+
+def _looks(clip: ClipInfo) -> Iterator[str]:
+    """What idet says of each window."""
+    times = clip.times
+    few = len(times) <= WINDOWS * WINDOW or clip.decode_times_only
+    begins = [None] if few else [times[len(times) * n // WINDOWS] for n in range(WINDOWS)]
+    for begin in begins:
+        seek = {} if begin is None else {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(begin):.6f}"}
+        source = ffmpeg.input(source_url(clip.path), protocol_whitelist="file,crypto", **seek)
+        picture = source[str(clip.stream_index)].filter("idet")
+        frames = WINDOWS * WINDOW if begin is None else WINDOW
+        stream = ffmpeg.output(picture, "-", format="null", **{"frames:v": frames, "fps_mode": "passthrough"})
+        command = ffmpeg.compile(
+            stream.global_args("-hide_banner", "-nostdin", "-loglevel", "info"), cmd=find_tool("ffmpeg")
+        )
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        yield done.stderr.decode("utf-8", "replace")
+
+
+def _numbers(told: str, name: str) -> list[int]:
+    """The counts behind the last line of a name: ffmpeg may set up its filters more than once."""
+    lines = [line.partition(name)[2] for line in told.splitlines() if name in line]
+    counts = [[int(count) for count in re.findall(r": +(\d+)", line)] for line in lines]
+    return max(counts, key=sum, default=[])
