@@ -15,7 +15,7 @@ import numpy as np
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.media import ClipInfo, Frame
-from ifrplus_cli.probe import find_tool, source_url, upright_size
+from ifrplus_cli.probe import SOURCE_LIMITS, find_tool, source_url, upright_size
 
 # ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
 TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
@@ -162,7 +162,7 @@ class Decoder:
 
 def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str]:
     options = {} if upright else {"noautorotate": None}
-    source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, protocol_whitelist="file,crypto", **options)
+    source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, **SOURCE_LIMITS, **options)
     # The scaler only acts when the size changes within the film: pictures keep one size.
     picture = source[str(clip.stream_index)].filter("showinfo", checksum=0).filter("scale", width, height)
     stream = ffmpeg.output(

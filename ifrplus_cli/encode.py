@@ -21,7 +21,7 @@ from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import MediaToolError, OutputError
 from ifrplus_cli.hdr import check_shown_alone, is_hdr, light_notes, light_options
 from ifrplus_cli.media import PIXEL_FORMATS, Chroma, ClipInfo, Frame, PixelFormat, Plane, StreamInfo, Timing
-from ifrplus_cli.probe import INSTALL_HINT, find_tool, source_url, upright_size
+from ifrplus_cli.probe import INSTALL_HINT, SOURCE_LIMITS, find_tool, source_url, upright_size
 from ifrplus_cli.rawvideo import frame_header, stream_header
 
 # Constant quality that hides no detail, for encoders that have it.
@@ -305,7 +305,7 @@ def _tells_no_room(reason: str) -> bool:
 
 def _extract(clip: ClipInfo, stream: StreamInfo) -> bytes:
     """The content of cover art as a file of its own."""
-    source = ffmpeg.input(source_url(clip.path), protocol_whitelist="file,crypto")
+    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS)
     output = ffmpeg.output(source[str(stream.index)], "pipe:1", format="image2pipe", c="copy")
     command = ffmpeg.compile(output.global_args("-nostdin", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout
@@ -373,9 +373,7 @@ def _segment_muxer(codec: str) -> str:
 
 def _command(plan: EncodePlan, path: Path, picture: _Picture, covers: Sequence[str]) -> list[str]:
     clip, mapped = plan.clip, [carried for carried in plan.carried if carried.codec != ATTACHED]
-    source = ffmpeg.input(
-        source_url(clip.path), protocol_whitelist="file,crypto", itsoffset=f"{float(-plan.origin):.6f}"
-    )
+    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS, itsoffset=f"{float(-plan.origin):.6f}")
     others = [source[str(carried.stream.index)] for carried in mapped]
     options: dict[str, Any] = {
         "format": plan.container.muxer,
@@ -629,7 +627,7 @@ def _muxer_takes(clip: ClipInfo, container: Container, carried: Sequence[Carried
     mapped = [c for c in carried if c.codec != ATTACHED]
     if not mapped:
         return True
-    source = ffmpeg.input(source_url(clip.path), protocol_whitelist="file,crypto")
+    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS)
     stream = ffmpeg.output(
         *(source[str(c.stream.index)] for c in mapped),
         "/dev/null",
