@@ -17,6 +17,7 @@ from ifrplus_cli.errors import IfrplusError, out_of_memory
 from ifrplus_cli.options import (
     CutFill,
     DeviceOption,
+    EndOption,
     EngineChoice,
     EngineOption,
     FactorOption,
@@ -26,7 +27,9 @@ from ifrplus_cli.options import (
     ModelChoice,
     ModelOption,
     Precision,
+    SoundChoice,
     Source,
+    StartOption,
     WeightsOption,
     parse_encoder_args,
     parse_sha256,
@@ -77,6 +80,12 @@ def upsample(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write.", show_default=False)],
     factor: FactorOption = None,
     fps: FpsOption = None,
+    slow_motion: Annotated[
+        bool, typer.Option("--slow-motion", help="Keep the rate: the film lasts RATIO times as long.")
+    ] = False,
+    audio: Annotated[SoundChoice, typer.Option(help="What becomes of the sound in slow motion.")] = SoundChoice.stretch,
+    start: StartOption = None,
+    end: EndOption = None,
     model: ModelOption = ModelChoice.auto,
     weights: WeightsOption = None,
     engine: EngineOption = EngineChoice.auto,
@@ -123,12 +132,17 @@ def upsample(
     from ifrplus_cli.resume import kept_for
     from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
 
+    if slow_motion and fps is not None:
+        raise typer.BadParameter("--slow-motion keeps the rate: give a --factor, not --fps.", param_hint="--fps")
     options = UpsampleOptions(
         factor=_factor(factor, fps),
         fps=fps,
+        slow_motion=slow_motion,
+        start=start,
+        end=end,
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
         cut_fill=cut_fill.value,
-        encode=EncodeOptions(codec, crf, preset, pix_fmt, parse_encoder_args(encoder_arg or [])),
+        encode=EncodeOptions(codec, crf, preset, pix_fmt, parse_encoder_args(encoder_arg or []), audio.value),
         overwrite=overwrite or dry_run or _agreed(source, output),
         resume=resume,
     )
@@ -462,7 +476,7 @@ def _report(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object
         "weights_sha256": loaded.weights_sha256,
         "input": str(job.clip.path),
         "output": str(job.output),
-        "factor": str(job.encode.timing.rate / job.clip.rate),
+        "factor": str(job.options.factor if job.options.fps is None else job.encode.timing.rate / job.clip.rate),
         "rate": rate_text(job.encode.timing.rate),
         "frames_in": summary.frames_in,
         "frames_out": summary.frames_out,

@@ -22,6 +22,7 @@ TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
 FRAME_TIME = re.compile(r"showinfo.* n: *\d+ pts: *(-?\d+|NOPTS) ")
 # A frame's bytes always come after its line on stderr; the wait only bounds a broken ffmpeg.
 LINE_WAIT_S = 30.0
+SEEK_MARGIN = 5  # seconds before a section at which decoding begins, at the latest: the first frames may be broken
 
 
 class _FrameTimes(StderrDrain):
@@ -114,19 +115,29 @@ class Decoder:
             MediaToolError: if ffmpeg fails or dies on the way.
         """
         last: Fraction | None = None
-        shift = Fraction(0)
+        shift, section = Fraction(0), self.clip.section
         while (data := self._read_picture()) is not None:
             pts = self._times.next()
             if last is None and pts is not None and self.clip.decode_times_only:
-                shift = self.clip.start - pts
+                shift = (self.clip.start if section is None else section.film_start) - pts
             pts = None if pts is None else pts + shift
             if pts is None or (last is not None and pts <= last):
                 pts = self._next_nominal(last)
                 self.repaired_times += 1
             last = pts
+            if section is not None and pts < section.first:
+                continue
+            if section is not None and pts >= section.end:
+                break
             self.frames += 1
-            yield Frame(pts, _planes(data, self.clip, self.width, self.height))
-        self._check_end()
+            shown = pts if section is None else max(pts, section.begin)
+            yield Frame(shown, _planes(data, self.clip, self.width, self.height))
+        else:
+            self._check_exit()
+        if self.frames == 0:
+            raise InputError(
+                f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Get a sound copy."
+            )
 
     def _next_nominal(self, last: Fraction | None) -> Fraction:
         return self.clip.start if last is None else last + 1 / self.clip.rate
@@ -144,13 +155,9 @@ class Decoder:
             self._fail()
         return data if got else None
 
-    def _check_end(self) -> None:
+    def _check_exit(self) -> None:
         if self._process.wait() != 0:
             self._fail()
-        if self.frames == 0:
-            raise InputError(
-                f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Get a sound copy."
-            )
 
     def _fail(self) -> None:
         reason = self._times.reason(self._process.wait())
@@ -161,7 +168,13 @@ class Decoder:
 
 
 def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str]:
-    options = {} if upright else {"noautorotate": None}
+    options: dict[str, object] = {} if upright else {"noautorotate": None}
+    if clip.section is not None and not clip.decode_times_only and clip.section.first > SEEK_MARGIN:
+        options |= {
+            "noaccurate_seek": None,
+            "seek_timestamp": 1,
+            "ss": f"{float(clip.section.first - SEEK_MARGIN):.6f}",
+        }
     source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, **SOURCE_LIMITS, **options)
     # The scaler only acts when the size changes within the film: pictures keep one size.
     picture = source[str(clip.stream_index)].filter("showinfo", checksum=0).filter("scale", width, height)

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -16,13 +16,14 @@ from typing import Any, NoReturn
 import ffmpeg
 import numpy as np
 
-from ifrplus_cli.containers import Container, container_for
+from ifrplus_cli.containers import MKV, Container, container_for
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import MediaToolError, OutputError
 from ifrplus_cli.hdr import check_shown_alone, is_hdr, light_notes, light_options
 from ifrplus_cli.media import PIXEL_FORMATS, Chroma, ClipInfo, Frame, PixelFormat, Plane, StreamInfo, Timing
-from ifrplus_cli.probe import INSTALL_HINT, SOURCE_LIMITS, find_tool, source_url, upright_size
+from ifrplus_cli.probe import INSTALL_HINT, SOURCE_LIMITS, count_packets, find_tool, source_url, upright_size
 from ifrplus_cli.rawvideo import frame_header, stream_header
+from ifrplus_cli.retime import Retiming, chapter_list, is_lossless, retimed_text, sound_filter
 
 # Constant quality that hides no detail, for encoders that have it.
 DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}
@@ -49,15 +50,24 @@ _QUIETLY = ("-hide_banner", "-nostdin", "-y", "-copyts", "-loglevel", "repeat+le
 STALE_TAGS = ("encoder", *STATISTICS, *(f"{name}-eng" for name in STATISTICS))
 
 
+# Subtitles that are text, and the format that they are written in when their times change.
+TEXT_SUBTITLES = {"ass": "ass", "ssa": "ass", "subrip": "srt", "mov_text": "srt", "webvtt": "srt", "text": "srt"}
+
+
 @dataclass(frozen=True)
 class EncodeOptions:
-    """What a person may say about encoding; None leaves the choice to the program."""
+    """What a person may say about encoding; None leaves the choice to the program.
+
+    Attributes:
+        sound: what becomes of it in a film that is slowed down: ``stretch``, ``keep`` or ``drop``.
+    """
 
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
     pix_fmt: str | None = None
     encoder_args: tuple[tuple[str, str], ...] = ()
+    sound: str = "stretch"
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class EncodePlan:
         upright: frames come turned as the display matrix says, since the container can't hold one.
         matrix: colour matrix of the picture in the file, None if the source states none.
         origin: seconds taken off every time.
+        stretch: how much longer everything lasts than in the source.
         notes: sentences a person should read.
     """
 
@@ -94,12 +105,27 @@ class EncodePlan:
     matrix: str | None
     timing: Timing
     origin: Fraction
+    stretch: Fraction
+    stretches_sound: bool
     carried: tuple[Carried, ...]
     notes: tuple[str, ...]
 
+    @property
+    def retiming(self) -> Retiming:
+        """What becomes of the times of all streams but the picture."""
+        section = self.clip.section
+        if section is None:
+            return Retiming(self.origin, stretch=self.stretch)
+        return Retiming(self.origin, section.cuts_start, section.end, self.stretch)
 
-def plan_encode(clip: ClipInfo, output: Path, options: EncodeOptions, timing: Timing) -> EncodePlan:
+
+def plan_encode(
+    clip: ClipInfo, output: Path, options: EncodeOptions, timing: Timing, stretch: Fraction = Fraction(1)
+) -> EncodePlan:
     """Choose encoder, pixel format and what becomes of every other stream.
+
+    Args:
+        stretch: how much longer the output lasts than the clip.
 
     Raises:
         OutputError: for an unknown extension, encoder or pixel format.
@@ -124,7 +150,7 @@ def plan_encode(clip: ClipInfo, output: Path, options: EncodeOptions, timing: Ti
     matrix = _stored_matrix(clip.colour.matrix, codec)
     if matrix != clip.colour.matrix:
         notes.append(f"The colour matrix is converted from {clip.colour.matrix} to {matrix}: VP9 can't store it.")
-    carried, left_out = _carry_streams(clip, container)
+    carried, left_out = _carry_streams(clip, container, stretch=stretch, sound=options.sound)
     return EncodePlan(
         clip=clip,
         container=container,
@@ -138,7 +164,9 @@ def plan_encode(clip: ClipInfo, output: Path, options: EncodeOptions, timing: Ti
         upright=upright,
         matrix=matrix,
         timing=timing,
-        origin=_origin(clip),
+        origin=origin_of(clip, stretch),
+        stretch=stretch,
+        stretches_sound=stretch != 1 and options.sound == "stretch",
         carried=carried,
         notes=(*notes, *light_notes(clip.light), *left_out),
     )
@@ -212,7 +240,7 @@ class Encoder:
             OutputError: if ffmpeg fails.
         """
         picture = _joined(self.plan, script, start)
-        self._launch(_command(self.plan, self._path, picture, self._covers()), folder=script.parent)
+        self._launch(_command(self.plan, self._path, picture, self._covers(), self._retimed()), folder=script.parent)
         self.finish()
 
     def finish(self) -> None:
@@ -233,7 +261,7 @@ class Encoder:
         self._lead = max(0, -(start.numerator // start.denominator))
         picture = _encoded(self.plan, self._lead)
         if self._segment_of is None:
-            process = self._launch(_command(self.plan, self._path, picture, self._covers()))
+            process = self._launch(_command(self.plan, self._path, picture, self._covers(), self._retimed()))
         else:
             process = self._launch(_segment_command(self.plan, self._path, picture))
         plan = self.plan
@@ -269,6 +297,21 @@ class Encoder:
             path.write_bytes(_extract(self.plan.clip, cover.stream))
             options += ["-attach", str(path), f"-metadata:s:{n}", f"mimetype={mime_type}"]
         return options
+
+    def _retimed(self) -> dict[str, Path]:
+        """Files with other times in place of the source's chapters, and of its text subtitles by stream index."""
+        plan, files = self.plan, {}
+        texts = [c.stream for c in plan.carried if _is_text(c, plan.retiming)]
+        if not plan.retiming.changes or not (texts or plan.clip.chapters):
+            return {}
+        folder = Path(self._folders.enter_context(tempfile.TemporaryDirectory(prefix="ifrplus-")))
+        for stream in texts:
+            path = files[str(stream.index)] = folder / f"{stream.index}.{TEXT_SUBTITLES[stream.codec]}"
+            path.write_text(retimed_text(_subtitle_text(plan.clip, stream), plan.retiming), encoding="utf-8")
+        if plan.clip.chapters:
+            path = files["chapters"] = folder / "chapters.ffmetadata"
+            path.write_text(chapter_list(plan.clip.chapters, plan.retiming), encoding="utf-8")
+        return files
 
     def _stored(self, plane: Plane) -> Plane:
         """The plane with its last column and row repeated where the stored picture is larger."""
@@ -309,6 +352,15 @@ def _extract(clip: ClipInfo, stream: StreamInfo) -> bytes:
     output = ffmpeg.output(source[str(stream.index)], "pipe:1", format="image2pipe", c="copy")
     command = ffmpeg.compile(output.global_args("-nostdin", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout
+
+
+def _subtitle_text(clip: ClipInfo, stream: StreamInfo) -> str:
+    """Text subtitles as a file of their own, at their times in the source."""
+    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS)
+    output = ffmpeg.output(source[str(stream.index)], "pipe:1", format=TEXT_SUBTITLES[stream.codec])
+    command = ffmpeg.compile(output.global_args("-nostdin", "-copyts", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    return done.stdout.decode("utf-8", "replace")
 
 
 def _encoded(plan: EncodePlan, lead: int) -> _Picture:
@@ -371,10 +423,20 @@ def _segment_muxer(codec: str) -> str:
     return "mp4" if any(name in codec for name in ("vp8", "vpx", "vp9", "av1")) else "mov"
 
 
-def _command(plan: EncodePlan, path: Path, picture: _Picture, covers: Sequence[str]) -> list[str]:
+def _command(
+    plan: EncodePlan, path: Path, picture: _Picture, covers: Sequence[str], retimed: Mapping[str, Path]
+) -> list[str]:
     clip, mapped = plan.clip, [carried for carried in plan.carried if carried.codec != ATTACHED]
-    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS, itsoffset=f"{float(-plan.origin):.6f}")
-    others = [source[str(carried.stream.index)] for carried in mapped]
+    seek: dict[str, object] = {}
+    if plan.retiming.cuts_start:
+        seek = {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(plan.origin):.6f}"}
+    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS, itsoffset=f"{float(-plan.origin):.6f}", **seek)
+    texts = {
+        index: ffmpeg.input(str(file), format=file.suffix[1:]) for index, file in retimed.items() if index != "chapters"
+    }
+    others = [
+        texts[index]["0"] if (index := str(carried.stream.index)) in texts else source[index] for carried in mapped
+    ]
     options: dict[str, Any] = {
         "format": plan.container.muxer,
         "c": "copy",
@@ -382,6 +444,7 @@ def _command(plan: EncodePlan, path: Path, picture: _Picture, covers: Sequence[s
         **{f"c:{n}": carried.codec for n, carried in enumerate(mapped, start=1)},
         **_last_frame_options(plan),
         **picture.options,
+        **_retiming_options(plan, mapped),
         **_metadata_options(clip, mapped),
         **dict(plan.container.muxer_options),
     }
@@ -396,7 +459,54 @@ def _command(plan: EncodePlan, path: Path, picture: _Picture, covers: Sequence[s
     end = command.index(target)  # ffmpeg-python takes no option twice
     stale = (argument for name in STALE_TAGS for argument in ("-metadata:s:v:0", f"{name}="))
     command[end:end] = [*stale, *covers]
+    if plan.retiming.changes:
+        _name_chapters(command, retimed.get("chapters"))
     return command
+
+
+def _name_chapters(command: list[str], chapters: Path | None) -> None:
+    """Let chapters come from a file of their own, or from nowhere."""
+    inputs = command.count("-i")
+    command[command.index("-map_chapters") + 1] = "-1" if chapters is None else str(inputs)
+    if chapters is not None:
+        first = command.index("-map")
+        command[first:first] = ["-f", "ffmetadata", "-i", str(chapters)]
+
+
+def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, object]:
+    """What cuts and stretches the streams that are carried along."""
+    timing = plan.retiming
+    options: dict[str, object] = {}
+    for n, carried in enumerate(mapped, start=1):
+        stream = carried.stream
+        if _is_text(carried, timing):
+            options[f"disposition:{n}"] = "+".join(stream.dispositions) or "0"
+        elif stream.kind == "audio" and carried.codec != "copy":
+            stretch = timing.stretch if plan.stretches_sound else Fraction(1)
+            chain = sound_filter(stream, replace(timing, stretch=stretch), stretcher=_stretcher())
+            options[f"filter:{n}"] = chain or "anull"
+        elif carried.codec == "copy" and timing.end is not None and not stream.attached_picture:
+            # Counted, for ffmpeg 5 tells a bitstream filter a wrong time base.
+            begin = timing.origin if timing.cuts_start else None
+            options[f"bsf:{n}"] = (
+                f"noise=drop=gte(n\\,{count_packets(plan.clip.path, stream.index, begin, timing.end)})"
+            )
+    if timing.cuts_start:
+        options["copypriorss"] = 0
+    return options
+
+
+def _is_text(carried: Carried, timing: Retiming) -> bool:
+    """Whether a stream is subtitles that are written anew, with other times."""
+    return timing.changes and carried.stream.kind == "subtitle" and carried.stream.codec in TEXT_SUBTITLES
+
+
+@cache
+def _stretcher() -> str:
+    """The better of ffmpeg's two filters that slow sound down, if it is built in."""
+    command = [find_tool("ffmpeg"), "-hide_banner", "-h", "filter=rubberband"]
+    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
+    return "rubberband" if "tempo" in told else "atempo"
 
 
 def _last_frame_options(plan: EncodePlan) -> dict[str, object]:
@@ -460,10 +570,14 @@ def _check_pace(container: Container, gap: Fraction) -> None:
         )
 
 
-def _origin(clip: ClipInfo) -> Fraction:
-    if clip.container not in ARBITRARY_ORIGIN:
+def origin_of(clip: ClipInfo, stretch: Fraction = Fraction(1)) -> Fraction:
+    """The moment of the source, in seconds, that is zero in the output: where it begins if its times are changed."""
+    if clip.section is not None and clip.section.cuts_start:
+        return clip.section.begin
+    if clip.container not in ARBITRARY_ORIGIN and stretch == 1:
         return Fraction(0)
-    return min([clip.start, *(s.start for s in clip.streams if s.start is not None)])
+    kinds = {"audio"} if stretch != 1 else {s.kind for s in clip.streams}
+    return min([clip.start, *(s.start for s in clip.streams if s.start is not None and s.kind in kinds)])
 
 
 def _default_codec(container: Container, clip: ClipInfo) -> str:
@@ -587,14 +701,21 @@ def other_streams(clip: ClipInfo) -> list[StreamInfo]:
     return [s for s in clip.streams if not (s.codec == "bin_data" and clip.chapters)]
 
 
-def _carry_streams(clip: ClipInfo, container: Container) -> tuple[tuple[Carried, ...], list[str]]:
+def _carry_streams(
+    clip: ClipInfo, container: Container, *, stretch: Fraction, sound: str
+) -> tuple[tuple[Carried, ...], list[str]]:
     """Copy what the container holds, convert what it is usual to convert, and say what is left out."""
-    ways = {stream.index: _ways(stream, container) for stream in other_streams(clip)}
+    streams = [s for s in other_streams(clip) if stretch == 1 or sound != "drop" or s.kind != "audio"]
+    stretched = stretch != 1 and sound == "stretch"
+    retimed = clip.section is not None or stretch != 1
+    ways = {s.index: _ways(s, container, retimed=retimed, stretched=stretched) for s in streams}
+    if stretch != 1:
+        ways.update({s.index: [] for s in streams if not _can_stretch(s)})
     copied = [choices[0] for choices in ways.values() if choices]
     if len(copied) == len(ways) and _muxer_takes(clip, container, copied):
         return _attached_last(copied), []
     carried, left_out = [], []
-    for stream in other_streams(clip):
+    for stream in streams:
         taken = next((way for way in ways[stream.index] if _muxer_takes(clip, container, [way])), None)
         if taken is None:
             left_out.append(
@@ -602,19 +723,33 @@ def _carry_streams(clip: ClipInfo, container: Container) -> tuple[tuple[Carried,
             )
             continue
         carried.append(taken)
-        if taken.codec not in ("copy", ATTACHED):
+        same = taken.codec in ("copy", ATTACHED, stream.codec) or (stream.codec, taken.codec) == ("subrip", "srt")
+        if not same and not (stretched and stream.kind == "audio"):
             left_out.append(f"The {stream.kind} stream {stream.index} ({stream.codec}) is converted to {taken.codec}.")
     return _attached_last(carried), left_out
 
 
-def _ways(stream: StreamInfo, container: Container) -> list[Carried]:
+def _can_stretch(stream: StreamInfo) -> bool:
+    """Whether a stream can last longer, or has no time at all."""
+    timeless = stream.kind == "attachment" or stream.attached_picture
+    return timeless or stream.kind == "audio" or (stream.kind == "subtitle" and stream.codec in TEXT_SUBTITLES)
+
+
+def _ways(stream: StreamInfo, container: Container, *, retimed: bool, stretched: bool) -> list[Carried]:
     """How a container might hold a stream, the best way first."""
     if stream.kind == "attachment" and not container.holds_attachments:
         return []
     if stream.attached_picture and container.holds_attachments:
         return [Carried(stream, ATTACHED)] if stream.codec in COVER_TYPES else []
     usual = {"audio": container.audio_codec, "subtitle": container.subtitle_codec}.get(stream.kind)
-    return [Carried(stream, codec) for codec in ("copy", usual) if codec]
+    if stream.kind == "subtitle" and retimed and stream.codec in TEXT_SUBTITLES:
+        codecs = ["ass", usual] if TEXT_SUBTITLES[stream.codec] == "ass" and container is MKV else [usual]
+    elif stream.kind == "audio" and retimed:
+        kept = [] if stretched else ["copy"]
+        codecs = [*([stream.codec] if is_lossless(stream.codec) else []), *kept, usual]
+    else:
+        codecs = ["copy", usual]
+    return [Carried(stream, codec) for codec in codecs if codec]
 
 
 def _attached_last(carried: Sequence[Carried]) -> tuple[Carried, ...]:

@@ -169,7 +169,8 @@ def _options() -> SessionOptions:
 def _fix_sizes(options: SessionOptions, shape: Shape) -> None:
     """Gives the graph's dimensions their numbers, for providers for GPUs compile for one size."""
     batch, height, width = shape
-    sizes = {"batch": batch, "height": height, "width": width, "half_height": height // 2, "half_width": width // 2}
+    quarter = {"quarter_height": height // 4, "quarter_width": width // 4}
+    sizes = {"batch": batch, "height": height, "width": width, **quarter}
     for name, size in sizes.items():
         options.add_free_dimension_override_by_name(name, size)
 
@@ -209,7 +210,7 @@ def _try(network: OnnxNetwork) -> None:
     """Make a grey picture between two grey ones."""
     batch, height, width = TRIAL
     frame = np.full((batch, 3, height, width), GREY, np.float32)
-    still = np.zeros((batch, 4, height // 2, width // 2), np.float32)
+    still = np.zeros((batch, 4, height // 4, width // 4), np.float32)
     made = network(frame, frame, still, np.full((batch, 1, 1, 1), 0.5, np.float32))
     if not np.abs(made - GREY).max() < 0.1:
         raise DeviceError("it computes wrong pictures")

@@ -51,7 +51,7 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
         "duration": round(float(clip.duration), 6),
         "interlaced": clip.interlaced,
         "streams": [{"index": s.index, "kind": s.kind, "codec": s.codec} for s in clip.streams],
-        "chapters": clip.chapters,
+        "chapters": len(clip.chapters),
     }
 
 

@@ -22,7 +22,7 @@ from ifrplus_cli.engine_onnx import OnnxNetwork
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.media import Frame, Image, Pair
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
-from ifrplus_cli.prior import Neighbour, PairFlow, intermediate_flow, pair_flow
+from ifrplus_cli.prior import GRID, Neighbour, PairFlow, intermediate_flow, pair_flow
 from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
 from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
 
@@ -308,7 +308,9 @@ class Interpolator:
         for t in timesteps:
             inputs = {**shared, "t": np.full((tiles.count, 1, 1, 1), float(t), np.float32)}
             if prior_at:
-                inputs["prior"] = tiles.split(_cut_prior(prior_at(float(t)), box, tiles), channels_first=True, scale=2)
+                inputs["prior"] = tiles.split(
+                    _cut_prior(prior_at(float(t)), box, tiles), channels_first=True, scale=GRID
+                )
             part = tiles.merge(self._fill(inputs).transpose(0, 2, 3, 1))
             made.append(box.put(part, left))
         return made
@@ -359,9 +361,9 @@ def _split(tiles: TilePlan, image: Image) -> Batch:
 
 
 def _cut_prior(prior: Batch, box: Box, tiles: TilePlan) -> Batch:
-    """The part of a (4, H/2, W/2) prior of the padded picture that belongs to the padded box."""
-    height, width = (side // 2 for side in tiles.padded_size)
-    top, left = box.top // 2, box.left // 2
+    """The part of a (4, H/4, W/4) prior of the padded picture that belongs to the padded box."""
+    height, width = (side // GRID for side in tiles.padded_size)
+    top, left = box.top // GRID, box.left // GRID
     return prior[:, top : top + height, left : left + width]
 
 

@@ -200,6 +200,7 @@ class StreamInfo:
         kind: ``audio``, ``subtitle``, ``attachment``, ``data`` or ``video`` (cover art, a second picture).
         start: first presentation time in seconds, None if unknown.
         duration: in seconds, None if unknown.
+        dispositions: what it is meant for, in ffmpeg's words: ``default``, ``forced`` ...
     """
 
     index: int
@@ -208,6 +209,38 @@ class StreamInfo:
     start: Fraction | None
     duration: Fraction | None
     attached_picture: bool = False
+    dispositions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A named part of a film, from ``start`` to ``end`` seconds; ``tags`` are names and texts, such as a title."""
+
+    start: Fraction
+    end: Fraction
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """The part of a film that is used, in seconds of the film.
+
+    Attributes:
+        film_start: time of the film's first frame.
+        first: time of the first frame that is used, as the film stores it.
+        begin: from when on that one is used: its own time, or a later one where it is held for long.
+        end: when the last one ends.
+    """
+
+    film_start: Fraction
+    first: Fraction
+    begin: Fraction
+    end: Fraction
+
+    @property
+    def cuts_start(self) -> bool:
+        """Whether anything is left out before it."""
+        return self.begin > self.film_start
 
 
 @dataclass(frozen=True)
@@ -227,6 +260,7 @@ class ClipInfo:
         last_duration: seconds that the last frame is shown.
         pixel_format: the format frames are decoded to: the stream's own, or the nearest planar one.
         display_matrix: nine integers of the container's rotation and mirroring, None without one.
+        section: what the times, streams and chapters have been limited to, None for the whole film.
     """
 
     path: Path
@@ -249,8 +283,9 @@ class ClipInfo:
     variable_rate: bool
     decode_times_only: bool
     streams: tuple[StreamInfo, ...]
-    chapters: int
+    chapters: tuple[Chapter, ...]
     interlaced: bool
+    section: Section | None = None
 
     @property
     def times(self) -> tuple[Fraction, ...]:

@@ -6,9 +6,12 @@ import re
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ifrplus_cli.trim import FrameNumber
 
 
 class ModelChoice(str, Enum):
@@ -49,6 +52,14 @@ class FlowScale(str, Enum):
     half = "0.5"
     quarter = "0.25"
     eighth = "0.125"
+
+
+class SoundChoice(str, Enum):
+    """Values of --audio."""
+
+    stretch = "stretch"
+    drop = "drop"
+    keep = "keep"
 
 
 class CutFill(str, Enum):
@@ -95,6 +106,19 @@ def parse_rate(text: str) -> Fraction:
     places = len(text.partition(".")[2])
     ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
     return ntsc if places >= 2 and round(ntsc, places) == rate else rate
+
+
+def parse_moment(text: str) -> Fraction | FrameNumber:
+    """Seconds, h:mm:ss.ms, or a frame's number with the suffix f."""
+    from ifrplus_cli.trim import FrameNumber
+
+    if found := re.fullmatch(r"(\d{1,9})f", text):
+        return FrameNumber(int(found[1]))
+    if found := re.fullmatch(r"(?:(?:(\d{1,3}):)?([0-5]?\d):)?(\d{1,6}(?:\.\d{1,9})?)", text):
+        hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
+        if found[2] is None or seconds < 60:
+            return hours * 3600 + minutes * 60 + seconds
+    raise typer.BadParameter(f"{text} is no moment of a film; use seconds (12.5), 1:02:03.250, or a frame (120f).")
 
 
 def parse_tile(text: str) -> str | tuple[int, int]:
@@ -151,6 +175,21 @@ FpsOption = Annotated[
         metavar="RATE",
         help="In place of a factor: this many frames a second, evenly: 60, 59.94, 60000/1001, ntsc, pal ...",
         show_default=False,
+    ),
+]
+StartOption = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_moment,
+        metavar="TIME",
+        help="Begin here: seconds, 1:02:03.25, or a frame: 120f.",
+        show_default=False,
+    ),
+]
+EndOption = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_moment, metavar="TIME", help="End here; a frame given as 120f is not in it.", show_default=False
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

@@ -7,6 +7,7 @@ section 3.1).
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -16,15 +17,19 @@ import numpy.typing as npt
 from ifrplus_cli.media import Image
 
 Flow = npt.NDArray[np.float32]
+_Grey = npt.NDArray[np.uint8]
 
 GRID = 4  # the projection works on cells of GRID x GRID pixels, fine enough for flow
+ROUGH_SCALE = 2  # DIS's finest scale for a first look at the motion: a tenth of the time
+HINT_CELL, HINT_MEDIAN = 4, 5  # a hint is a median over 5 x 5 cells of 4 x 4 pixels of the matching picture
+HINT_FLOOR = 0.01  # weight of the reversed vector itself, relative to one vector that lands
 MATCH_MINIMUM = 32  # DIS needs room for its pyramid: smaller matching pictures are enlarged to this
 TRUST_SCALE = 10 / 255  # colour difference at which a flow vector has lost 63 % of its weight
 TRUST_FLOOR = 1e-3
-HOLE_WEIGHT = 0.05  # of the linear mixture, relative to one vector that lands
+HOLE_WEIGHT = 0.01  # of the linear mixture, relative to one vector that lands
 OTHER_WEIGHT = 0.1  # of a vector of the other direction
-BEND = 1.2  # times the acceleration that is found: a little more than it, since DIS smooths changes of motion away
-BEND_FLOOR = 0.05  # trust at which half of the acceleration counts
+BEND = 1.1  # times the acceleration that is found: a little more than it, since DIS smooths changes of motion away
+BEND_FLOOR = 0.01  # trust at which half of the acceleration counts
 BEND_LIMIT, BEND_SLACK = 3.0, 0.5  # greatest acceleration, in lengths of the shorter motion, and pixels besides
 LONGEST_NEIGHBOUR = 3.0  # a neighbouring pair of more lengths, or less than one over it, tells nothing of this one
 
@@ -59,15 +64,13 @@ def dis_flow(source: Image, target: Image, scale: float = 1 / 2) -> Flow:
     """
     height, width = source.shape[:2]
     size = _matching_size(width, height, scale)
-    matcher = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    matcher.setFinestScale(0)  # the preset stops at half of the matching picture: 0.17 dB worse
-    flow = matcher.calc(_grey(source, size), _grey(target, size), None)
-    to_full = np.array([width / size[0], height / size[1]], np.float32)
-    return cv2.resize(flow, (width // GRID, height // GRID), interpolation=cv2.INTER_AREA) * to_full
+    return _on_grid(_dis(_grey(source, size), _grey(target, size)), width, height)
 
 
 def pair_flow(left: Image, right: Image, scale: float = 1 / 2) -> PairFlow:
     """Flow of a pair in both directions; the part of the prior that does not depend on the timestep.
+
+    A rough flow of each direction, turned round, is a hint to the other: what one of them finds the other finds too.
 
     Args:
         left: (H, W, 3) float32 RGB, nominally 0..1; H and W are multiples of 4.
@@ -76,11 +79,19 @@ def pair_flow(left: Image, right: Image, scale: float = 1 / 2) -> PairFlow:
     """
     height, width = left.shape[:2]
     grid = (width // GRID, height // GRID)
+    size = _matching_size(width, height, scale)
     small_left, small_right = (cv2.resize(image, grid, interpolation=cv2.INTER_AREA) for image in (left, right))
-    forward, backward = dis_flow(left, right, scale), dis_flow(right, left, scale)
-    return PairFlow(
-        forward, backward, _trust(small_left, small_right, forward), _trust(small_right, small_left, backward)
-    )
+    grey_left, grey_right = _grey(left, size), _grey(right, size)
+
+    def one_way(source: _Grey, target: _Grey, small_source: Image, small_target: Image) -> tuple[Flow, Flow]:
+        hint = _turned_round(_dis(target, source, finest=ROUGH_SCALE))
+        flow = _on_grid(_dis(source, target, hint=hint), width, height)
+        return flow, _trust(small_source, small_target, flow)
+
+    with ThreadPoolExecutor(1) as other_way:  # one core a direction: DIS hardly uses a second one
+        backward = other_way.submit(one_way, grey_right, grey_left, small_right, small_left)
+        forward = one_way(grey_left, grey_right, small_left, small_right)
+        return PairFlow(forward[0], backward.result()[0], forward[1], backward.result()[1])
 
 
 @dataclass(frozen=True)
@@ -135,13 +146,11 @@ def intermediate_flow(
     """``flows_at`` as the network takes it.
 
     Returns:
-        (4, H/2, W/2) float32 in full-resolution pixels: x and y to the left frame, x and y to the right frame.
+        (4, H/4, W/4) float32 in full-resolution pixels: x and y to the left frame, x and y to the right frame.
         The frame at ``t`` is approximated by sampling the left frame at p + flow[:2] and the right one at
         p + flow[2:].
     """
     flows = np.concatenate(flows_at(flow, t, before, after), axis=2)
-    height, width = flows.shape[:2]
-    flows = cv2.resize(flows, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(flows.transpose(2, 0, 1), np.float32)
 
 
@@ -149,9 +158,33 @@ def _matching_size(width: int, height: int, scale: float) -> tuple[int, int]:
     return max(round(width * scale), MATCH_MINIMUM), max(round(height * scale), MATCH_MINIMUM)
 
 
-def _grey(image: Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def _grey(image: Image, size: tuple[int, int]) -> _Grey:
     small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     return np.clip(np.rint(small * 255), 0, 255).astype(np.uint8)
+
+
+def _dis(source: _Grey, target: _Grey, *, finest: int = 0, hint: Flow | None = None) -> Flow:
+    """DIS flow in pixels of the matching pictures, (h, w, 2); it looks at ``hint`` too, and keeps the better match."""
+    matcher = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    matcher.setFinestScale(finest)  # the preset stops at half of the matching picture: 0.17 dB worse
+    return np.asarray(matcher.calc(source, target, hint), np.float32)
+
+
+def _on_grid(flow: Flow, width: int, height: int) -> Flow:
+    """Flow of the matching pictures on the grid of a frame, in pixels of the frame."""
+    to_full = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    return cv2.resize(flow, (width // GRID, height // GRID), interpolation=cv2.INTER_AREA) * to_full
+
+
+def _turned_round(flow: Flow) -> Flow:
+    """A flow as its target tells it: every vector is carried to its end and reversed there; (h, w, 2) both."""
+    height, width = flow.shape[:2]
+    cells = (-(-width // HINT_CELL), -(-height // HINT_CELL))
+    rough = cv2.resize(flow, cells, interpolation=cv2.INTER_AREA)
+    rough = np.dstack([cv2.medianBlur(np.ascontiguousarray(rough[..., k]), HINT_MEDIAN) for k in range(2)])
+    landed = _splat(-rough, rough / HINT_CELL, np.ones(rough.shape[:2], np.float32))
+    turned = (landed[..., :2] - HINT_FLOOR * rough) / (landed[..., 2:] + HINT_FLOOR)
+    return cv2.resize(turned, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _trust(source: Image, target: Image, flow: Flow) -> Flow:
@@ -198,15 +231,15 @@ def _carried(flow: Flow, trust: Flow, share: float, beyond: _Beyond | None) -> F
     """Motion and acceleration carried along ``share`` of their path; weighted sums, then weights: (H, W, 5)."""
     acceleration = _acceleration(flow, trust, beyond)
     values = np.concatenate([flow, acceleration], axis=2)
-    return _splat(values, share * flow - _bend(share) * acceleration, trust)
+    return _splat(values, (share * flow - _bend(share) * acceleration) / GRID, trust)
 
 
 def _splat(values: Flow, path: Flow, weight: Flow) -> Flow:
-    """Moves each of (H, W, C) ``values`` by its ``path`` in pixels; weighted sums, then weights: (H, W, C + 1)."""
+    """Moves each of (H, W, C) ``values`` by its ``path`` in cells; weighted sums, then weights: (H, W, C + 1)."""
     height, width, channels = values.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    x += path[..., 0] / GRID
-    y += path[..., 1] / GRID
+    x += path[..., 0]
+    y += path[..., 1]
     left, top = np.floor(x), np.floor(y)
     right_part, lower_part = x - left, y - top
     landed = np.zeros((height * width, channels + 1))

@@ -15,7 +15,7 @@ import ffmpeg
 
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.hdr import is_hdr, read_light
-from ifrplus_cli.media import PIXEL_FORMATS, ClipInfo, ColourTags, LightInfo, PixelFormat, StreamInfo
+from ifrplus_cli.media import PIXEL_FORMATS, Chapter, ClipInfo, ColourTags, LightInfo, PixelFormat, StreamInfo
 
 INSTALL_HINT = "Install it with: apt-get install -y ffmpeg (or set {variable} to the program)."
 # Demuxers of films in one file. No others are ever tried: some read other files or addresses that the file names (hls,
@@ -30,6 +30,7 @@ SOURCE_LIMITS = {"protocol_whitelist": "file", "format_whitelist": FILM_DEMUXERS
 REFUSED = b"Format not on whitelist"
 # Demuxers that know when to decode a frame but not when to show it.
 DECODE_TIMES_ONLY = {"avi"}
+MICROSECOND = Fraction(1, 1_000_000)  # ffprobe rounds seconds to it
 # Formats whose samples ffmpeg repacks without loss into a planar format of ours.
 REPACKED = {
     "nv12": "yuv420p",
@@ -110,6 +111,14 @@ def packet_span(path: Path, stream_index: int, *, first_only: bool = False) -> t
         return None
     ends = (Fraction(p["pts_time"]) + Fraction(p.get("duration_time", "0")) for p in timed)
     return min(Fraction(p["pts_time"]) for p in timed), max(ends)
+
+
+def count_packets(path: Path, stream_index: int, begin: Fraction | None, end: Fraction) -> int:
+    """Packets of a stream from the first one at or after ``begin`` to the last one before ``end``, in seconds."""
+    shown = {"show_entries": "packet=pts_time", "read_intervals": f"%{float(end) + 1:.6f}"}
+    found = _ffprobe(path, select_streams=str(stream_index), **shown)
+    times = [Fraction(packet["pts_time"]) for packet in found.get("packets", []) if "pts_time" in packet]
+    return sum((begin is None or begin - MICROSECOND <= time) and time < end for time in times)
 
 
 def read_segment(path: Path) -> tuple[list[Fraction], str]:
@@ -227,7 +236,7 @@ def _clip_info(
         variable_rate=_is_variable(times),
         decode_times_only=container in DECODE_TIMES_ONLY or not any("pts" in p for p in shown[1:]),
         streams=tuple(_stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
-        chapters=len(header.get("chapters", [])),
+        chapters=tuple(_chapter(c) for c in header.get("chapters", [])),
         interlaced=video.get("field_order", "progressive") in {"tt", "bb", "tb", "bt"},
     )
 
@@ -323,6 +332,11 @@ def _last_duration(shown: list[dict[str, Any]], time_base: Fraction, rate: Fract
     return stated * time_base if stated > 0 else 1 / rate
 
 
+def _chapter(chapter: dict[str, Any]) -> Chapter:
+    unit = Fraction(chapter["time_base"])
+    return Chapter(chapter["start"] * unit, chapter["end"] * unit, tuple(chapter.get("tags", {}).items()))
+
+
 def _stream_info(stream: dict[str, Any]) -> StreamInfo:
     def seconds(key: str) -> Fraction | None:
         return Fraction(stream[key]) if stream.get(key, "N/A") != "N/A" else None
@@ -334,4 +348,5 @@ def _stream_info(stream: dict[str, Any]) -> StreamInfo:
         start=seconds("start_time"),
         duration=seconds("duration"),
         attached_picture=bool(stream.get("disposition", {}).get("attached_pic")),
+        dispositions=tuple(name for name, held in stream.get("disposition", {}).items() if held),
     )

@@ -29,6 +29,10 @@ class Timeline(Protocol):
         """Output frames that the first ``frames`` source frames make, the last of which is shown to ``end``."""
         ...
 
+    def shown(self, moment: Fraction) -> Fraction:
+        """When a moment of the source comes in the output, in seconds."""
+        ...
+
     def rate(self, source: Fraction) -> Fraction:
         """Nominal output rate of a clip with nominal rate ``source``, in frames a second."""
         ...
@@ -68,11 +72,45 @@ class FactorTimeline:
         """``frames * factor``, rounded up; ``end`` does not matter."""
         return ceil(frames * self.factor)
 
+    def shown(self, moment: Fraction) -> Fraction:
+        """The same."""
+        return moment
+
     def rate(self, source: Fraction) -> Fraction:
         return source * self.factor
 
     def time_base(self, source: Fraction) -> Fraction:
         return max(source / self.factor.numerator, FINEST)
+
+
+@dataclass(frozen=True)
+class SlowMotionTimeline:
+    """The frames of a ``FactorTimeline`` at the source's own rate: everything lasts ``factor`` times as long.
+
+    Attributes:
+        factor: output frames a source frame, above 1.
+        origin: the moment, in seconds, that stays where it is.
+    """
+
+    factor: Fraction
+    origin: Fraction
+
+    def ticks(self, index: int, start: Fraction, end: Fraction) -> tuple[Tick, ...]:
+        ticks = FactorTimeline(self.factor).ticks(index, start, end)
+        return tuple(Tick(self.shown(tick.pts), tick.t) for tick in ticks)
+
+    def count(self, frames: int, end: Fraction) -> int:
+        """``frames * factor``, rounded up; ``end`` does not matter."""
+        return FactorTimeline(self.factor).count(frames, end)
+
+    def shown(self, moment: Fraction) -> Fraction:
+        return self.origin + (moment - self.origin) * self.factor
+
+    def rate(self, source: Fraction) -> Fraction:
+        return source
+
+    def time_base(self, source: Fraction) -> Fraction:
+        return max(source / self.factor.denominator, FINEST)
 
 
 @dataclass(frozen=True)
@@ -99,6 +137,10 @@ class ConstantTimeline:
     def count(self, frames: int, end: Fraction) -> int:
         """Output frames before ``end``; ``frames`` does not matter."""
         return ceil((end - self.slack - self.origin) * self.frequency)
+
+    def shown(self, moment: Fraction) -> Fraction:
+        """The same."""
+        return moment
 
     def rate(self, source: Fraction) -> Fraction:
         """The same for every source."""

@@ -18,7 +18,7 @@ import numpy as np
 from ifrplus_cli.colour import Converter, RgbMemory
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, plan_encode
+from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, plan_encode
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, surroundings
 from ifrplus_cli.journal import Journal, Outcome
@@ -31,7 +31,8 @@ from ifrplus_cli.segments import SegmentEncoder
 from ifrplus_cli.source import SourceIdentity
 from ifrplus_cli.space import check_room, picture_bytes, watch_room
 from ifrplus_cli.stopping import StoppedError, StopRequest
-from ifrplus_cli.timeline import ConstantTimeline, FactorTimeline, Timeline, last_tick, rate_text
+from ifrplus_cli.timeline import ConstantTimeline, FactorTimeline, SlowMotionTimeline, Timeline, last_tick, rate_text
+from ifrplus_cli.trim import Moment, cut_section
 from ifrplus_cli.verify import Promise, verify
 
 PAIRS_AHEAD = 2  # decoded pairs waiting for the network
@@ -46,6 +47,8 @@ class UpsampleOptions:
     Attributes:
         factor: output frames a source frame, above 1.
         fps: output frames a second, at a constant rate; in place of the factor.
+        slow_motion: keep the source's rate, and let everything last ``factor`` times as long.
+        start, end: the part of the film that is used, None for its own start and end.
         cut_threshold: 0 to 1, None for no cut detection.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
         resume: go on with what a run that did not end has left.
@@ -53,6 +56,9 @@ class UpsampleOptions:
 
     factor: Fraction = Fraction(2)
     fps: Fraction | None = None
+    slow_motion: bool = False
+    start: Moment | None = None
+    end: Moment | None = None
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
     cut_fill: str = "hold"
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -140,6 +146,7 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
         IfrplusError: if the output can't be written or an option can't be met.
     """
     check_output(clip.path, output, overwrite=options.overwrite)
+    clip = cut_section(clip, options.start, options.end)
     timeline = _timeline(clip, options)
     encode = plan_encode(
         clip,
@@ -148,13 +155,20 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
         Timing(
             time_base=timeline.time_base(clip.time_base),
             rate=timeline.rate(clip.rate),
-            last_duration=clip.end - last_tick(timeline, clip.times, clip.end).pts,
+            last_duration=timeline.shown(clip.end) - last_tick(timeline, clip.times, clip.end).pts,
         ),
+        stretch=_stretch(options),
     )
     return Job(clip, output, options, timeline, encode)
 
 
+def _stretch(options: UpsampleOptions) -> Fraction:
+    return options.factor if options.slow_motion else Fraction(1)
+
+
 def _timeline(clip: ClipInfo, options: UpsampleOptions) -> Timeline:
+    if options.slow_motion:
+        return SlowMotionTimeline(options.factor, origin_of(clip, options.factor))
     if options.fps is None:
         return FactorTimeline(options.factor)
     _check_rate(clip, options.fps)

@@ -10,13 +10,15 @@ from pathlib import Path
 from ifrplus_cli.encode import MILLISECOND, Carried, EncodePlan, other_streams
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.hdr import light_faults
-from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, StreamInfo
+from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, Section, StreamInfo
 from ifrplus_cli.probe import packet_span, probe
 
 # An encoder of sound adds its delay and fills its last block: up to two blocks of 2048 samples at 44.1 kHz.
 CONVERTED_SOUND_SLACK = Fraction(1, 10)
 COPIED_START_SLACK = 3 * MILLISECOND
 COPIED_SOUND_SLACK = Fraction(1, 20)
+PACKET_SLACK = Fraction(1, 8)  # a packet of copied sound stays whole where a film is cut; few are longer
+NOTHING = (Fraction(0), Fraction(0))
 FAULT_HINT = "Try another container or codec; the source is untouched and no output was kept."
 
 
@@ -71,9 +73,15 @@ def _filled_streams(result: ClipInfo, promise: Promise) -> tuple[tuple[Carried, 
     if len(other_streams(result)) == len(carried):
         return carried, ()
     timed = [c.stream for c in carried if c.stream.kind != "attachment" and not c.stream.attached_picture]
-    empty = [stream for stream in timed if packet_span(source, stream.index) is None]
+    section = promise.plan.clip.section
+    empty = [stream for stream in timed if not _has_packets(source, stream, section)]
     filled = tuple(c for c in carried if c.stream not in empty)
     return filled, tuple(f"The {s.kind} stream {s.index} is empty and left out." for s in empty)
+
+
+def _has_packets(source: Path, stream: StreamInfo, section: Section | None) -> bool:
+    span = packet_span(source, stream.index)
+    return span is not None and (section is None or (span[0] < section.end and span[1] > section.begin))
 
 
 def _time_faults(result: ClipInfo, promise: Promise) -> list[str]:
@@ -143,35 +151,58 @@ def _stream_faults(result: ClipInfo, carried: tuple[Carried, ...], promise: Prom
             faults.append(f"stream {found.index} is {found.kind} instead of {wanted.stream.kind}")
         elif wanted.stream.kind == "audio":
             faults.extend(_sound_faults(wanted, found, result, promise))
-    if promise.plan.clip.chapters != result.chapters:
-        faults.append(f"it has {result.chapters} of {promise.plan.clip.chapters} chapters")
+    if len(result.chapters) != (chapters := len(promise.plan.clip.chapters)):
+        faults.append(f"it has {len(result.chapters)} of {chapters} chapters")
     return faults
 
 
 def _sound_faults(wanted: Carried, found: StreamInfo, result: ClipInfo, promise: Promise) -> Iterator[str]:
-    source, copied = promise.plan.clip, wanted.codec == "copy"
+    section = promise.plan.clip.section
+    slack = PACKET_SLACK if section is not None else Fraction(0)
     if wanted.stream.start is not None and found.start is not None:
-        slack = COPIED_START_SLACK if copied else CONVERTED_SOUND_SLACK
-        offset, now = wanted.stream.start - source.start, found.start - result.start
-        if abs(now - offset) > slack:
+        start_slack = max(slack, COPIED_START_SLACK if wanted.codec == "copy" else CONVERTED_SOUND_SLACK)
+        offset = _sound_start(wanted, wanted.stream.start, promise)
+        now = found.start - result.start
+        if abs(now - offset) > start_slack:
             # Containers differ in whether the header hides an encoder's delay; packets tell the truth.
-            offset = _first_sound(source.path, wanted.stream.index) - source.start
-            now = _first_sound(result.path, found.index) - result.start
-        if abs(now - offset) > slack:
+            offset = _sound_start(wanted, _source_sound(wanted, promise)[0], promise)
+            now = (packet_span(result.path, found.index, first_only=True) or NOTHING)[0] - result.start
+        if abs(now - offset) > start_slack:
             yield f"its sound starts {float(now):.3f} s from the picture instead of {float(offset):.3f} s"
     if wanted.stream.duration is not None and found.duration is not None:
-        slack = COPIED_SOUND_SLACK if copied else CONVERTED_SOUND_SLACK
-        if abs(found.duration - wanted.stream.duration) > slack:
-            before = _sound_length(source.path, wanted.stream.index)
-            after = _sound_length(result.path, found.index)
-            if abs(before - after) > slack:
-                yield f"its sound lasts {float(after):.3f} s instead of {float(before):.3f} s"
+        length_slack = 2 * slack + (COPIED_SOUND_SLACK if wanted.codec == "copy" else CONVERTED_SOUND_SLACK)
+        before, after = _sound_length(wanted, promise, wanted.stream.duration), found.duration
+        if abs(before - after) > length_slack:
+            start, end = _source_sound(wanted, promise)
+            before = _sound_length(wanted, promise, end - start)
+            start, end = packet_span(result.path, found.index) or NOTHING
+            after = end - start
+        if abs(before - after) > length_slack:
+            yield f"its sound lasts {float(after):.3f} s instead of {float(before):.3f} s"
 
 
-def _first_sound(path: Path, stream_index: int) -> Fraction:
-    return (packet_span(path, stream_index, first_only=True) or (Fraction(0),))[0]
+def _is_stretched(wanted: Carried, promise: Promise) -> bool:
+    return promise.plan.stretches_sound and wanted.codec != "copy"
 
 
-def _sound_length(path: Path, stream_index: int) -> Fraction:
-    start, end = packet_span(path, stream_index) or (Fraction(0), Fraction(0))
-    return end - start
+def _sound_start(wanted: Carried, start: Fraction, promise: Promise) -> Fraction:
+    """When sound that starts at ``start`` in the source must start, in seconds from the first frame."""
+    if _is_stretched(wanted, promise):  # it begins with silence where it was late
+        return -promise.start
+    return start - promise.plan.origin - promise.start
+
+
+def _sound_length(wanted: Carried, promise: Promise, length: Fraction) -> Fraction:
+    if not _is_stretched(wanted, promise):
+        return length
+    lead = (wanted.stream.start or promise.plan.origin) - promise.plan.origin
+    return (lead + length) * promise.plan.stretch
+
+
+def _source_sound(wanted: Carried, promise: Promise) -> tuple[Fraction, Fraction]:
+    """First and last moment of the sound in the part of the source that is used, from its packets."""
+    section = promise.plan.clip.section
+    start, end = packet_span(promise.plan.clip.path, wanted.stream.index) or NOTHING
+    if section is None:
+        return start, end
+    return max(start, section.begin) if section.cuts_start else start, min(end, section.end)

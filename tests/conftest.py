@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from clips import make_clip
+from sounds import make_talking
 
 LONGEST_TEST_S = 150.0  # to compile the full network takes most of a minute
 
@@ -37,6 +38,12 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clip(media: Path) -> Path:
     """Six frames of motion at 25 a second, lossless."""
     return make_clip(media / "clip.mkv")
+
+
+@pytest.fixture(scope="session")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds with sound, subtitles and chapters at known moments."""
+    return make_talking(tmp_path_factory.mktemp("talking"))
 
 
 @pytest.fixture(scope="session")

@@ -40,8 +40,8 @@ def test_help_names_every_command_and_no_option_that_is_not_there(tmp_path: Path
     told = run_program("upsample", "--help", folder=tmp_path, environment={"COLUMNS": "200"}).stdout
     shown = set(re.findall(r"--[a-z-]+", told))
     wanted = {"--factor", "--fps", "--model", "--weights", "--device", "--tile", "--no-cuts", "--codec"}
-    assert shown >= wanted | {"--overwrite"}
-    assert not shown & {"--resume", "--start", "--end", "--slow-motion", "--duplicates"}
+    assert shown >= wanted | {"--overwrite", "--start", "--end", "--slow-motion"}
+    assert not shown & {"--resume"}
 
 
 def test_the_version_is_data(tmp_path: Path) -> None:
@@ -100,6 +100,17 @@ def test_a_constant_rate_is_planned_and_reported(folder: Path) -> None:
     report = json_of(done.stdout)
     assert (report["rate"], report["frames_out"]) == ("59.940 (60000/1001)", 15)
     assert frame_times(folder / "film.mp4") == [n * Fraction(1001, 60000) for n in range(15)]
+
+
+def test_a_section_in_slow_motion_is_planned_and_reported(folder: Path) -> None:
+    options = ("--start", "1f", "--end", "0:00.2", "--slow-motion", "--factor", "3", "--json")
+    done = run_program("upsample", "clip.mkv", "film.mp4", *options, folder=folder, program=BLEND_PROGRAM)
+    report = json_of(done.stdout)
+    assert (report["factor"], report["rate"], report["frames_in"], report["frames_out"]) == ("3", "25", 4, 12)
+    assert frame_times(folder / "film.mp4") == [n * Fraction(1, 25) for n in range(12)]
+    refused = run_program("upsample", "clip.mkv", "film.mp4", "--slow-motion", "--fps", "60", folder=folder)
+    assert refused.returncode == 2
+    assert "give a --factor" in " ".join(refused.stderr.replace("│", " ").split())
 
 
 # The real network from here on: each start takes seconds.

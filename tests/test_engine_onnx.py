@@ -73,7 +73,7 @@ def random_inputs(seed: int = 0) -> list[np.ndarray]:
     draw = np.random.default_rng(seed)
     batch, height, width = SHAPE
     pictures = [draw.random((batch, 3, height, width), np.float32) for _ in range(2)]
-    prior = draw.normal(0, 2, (batch, 4, height // 2, width // 2)).astype(np.float32)
+    prior = draw.normal(0, 2, (batch, 4, height // 4, width // 4)).astype(np.float32)
     return [*pictures, prior, np.full((batch, 1, 1, 1), 0.5, np.float32)]
 
 

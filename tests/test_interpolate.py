@@ -204,7 +204,7 @@ def test_tiles_of_a_prior_fit_the_tiles_of_the_pictures() -> None:
     network = WatchedBlend(("left", "right", "prior", "t"))
     interpolator(200, 300, network, tile=(96, 96), inputs=network.inputs)(*pictures(200, 300), HALF)
     left, _, prior, _ = network.shapes[0]
-    assert prior == (left[0], 4, left[2] // 2, left[3] // 2)
+    assert prior == (left[0], 4, left[2] // 4, left[3] // 4)
 
 
 ONE_GAP, GAPS = range(2), range(9)

@@ -53,7 +53,7 @@ def random_values(seed: int) -> dict[str, Array]:
 def inputs(count: int, height: int, width: int, t: float, seed: int = 0) -> tuple[Array, Array, Array, Array]:
     draw = np.random.default_rng(seed)
     left, right = (draw.random((count, 3, height, width), np.float32) for _ in range(2))
-    prior = draw.normal(0, 4, (count, 4, height // 2, width // 2)).astype(np.float32)
+    prior = draw.normal(0, 4, (count, 4, height // 4, width // 4)).astype(np.float32)
     return left, right, prior, np.full((count, 1, 1, 1), t, np.float32)
 
 
@@ -102,7 +102,7 @@ def test_bundled_weights_fit_and_keep_a_still_picture_still() -> None:
     ramp = np.linspace(0.1, 0.9, 96, dtype=np.float32)
     picture = np.broadcast_to(ramp, (1, 3, 64, 96)).copy()
     picture[:, 1, 20:40, 30:60] = 0.2
-    still = np.zeros((1, 4, 32, 48), np.float32)
+    still = np.zeros((1, 4, 16, 24), np.float32)
     made = run(network(values), picture, picture, still, np.full((1, 1, 1, 1), 0.5, np.float32))
     assert np.abs(made - picture).mean() < 1 / 255
 

@@ -7,7 +7,8 @@ from fractions import Fraction
 import pytest
 import typer
 
-from ifrplus_cli.options import parse_rate
+from ifrplus_cli.options import parse_moment, parse_rate
+from ifrplus_cli.trim import FrameNumber
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,24 @@ def test_a_rate_is_exact(text: str, rate: Fraction) -> None:
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter):
         parse_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("12.5", Fraction(25, 2)),
+        ("90", Fraction(90)),
+        ("1:02.25", Fraction(249, 4)),
+        ("1:02:03.250", Fraction(14893, 4)),
+        ("00:00:01", Fraction(1)),
+        ("120f", FrameNumber(120)),
+    ],
+)
+def test_a_moment_is_seconds_a_clock_time_or_a_frame(text: str, moment: object) -> None:
+    assert parse_moment(text) == moment
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1:60", "1:2:3:4", "12.5f", "f", "1e3", "nan", "0:61:00"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="no moment of a film"):
+        parse_moment(text)

@@ -28,8 +28,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET, IR_VERSION = 17, 8
-RADIUS = 3  # of the matching cost, in cells of 8 pixels
-FLOW_SCALE = 16  # pixels of flow that the layers see as 1
+RADIUS = 3  # of the matching cost, in cells of 16 pixels
+FLOW_SCALE = 32  # pixels of flow that the layers see as 1
 DIFFERENCE_SCALE = 4  # between the two warped frames, as the layers see it
 CENTRE = 0.5  # taken off all samples
 TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
@@ -133,9 +133,9 @@ class Graph:
     def layer(self, name: str, x: str, stride: int = 1) -> str:
         return self.leaky(self.conv(name, x, stride))
 
-    def enlarge(self, x: str) -> str:
-        """Twice the size, bilinear, half-pixel centres."""
-        scales = self.constant([1, 1, 2, 2])
+    def enlarge(self, x: str, factor: int = 2) -> str:
+        """``factor`` times the size, bilinear, half-pixel centres."""
+        scales = self.constant([1, 1, factor, factor])
         return self.node("Resize", x, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
 
     def shrink(self, x: str, factor: int) -> str:
@@ -173,42 +173,42 @@ def _to_fours(channels: int) -> int:
 def lite(g: Graph) -> None:
     """The whole network: see ``Lite.construct``."""
     frames = g.channels(g.subtract(g.cat("left", "right"), g.constant(CENTRE)), 3)
-    quarter, eighth = encode(g, frames)
-    change, hidden = refine_eighth(g, eighth, g.shrink("prior", 4))
-    change, hidden = refine_quarter(g, quarter, g.shrink("prior", 2), change, hidden)
+    eighth, sixteenth = encode(g, g.shrink(frames, 2))
+    change, hidden = refine_sixteenth(g, sixteenth, g.shrink("prior", 4))
+    change, hidden = refine_eighth(g, eighth, g.shrink("prior", 2), change, hidden)
     merge(g, frames, g.add("prior", change), hidden)
 
 
 def encode(g: Graph, frames: str) -> tuple[str, str]:
-    quarter = g.layer("encode_quarter", g.layer("encode_half", frames, 2), 2)
-    quarter = g.layer("encode_quarter_more", quarter)
-    return quarter, g.layer("encode_eighth_more", g.layer("encode_eighth", quarter, 2))
+    eighth = g.layer("encode_eighth", g.layer("encode_quarter", frames, 2), 2)
+    eighth = g.layer("encode_eighth_more", eighth)
+    return eighth, g.layer("encode_sixteenth_more", g.layer("encode_sixteenth", eighth, 2))
 
 
-def refine_eighth(g: Graph, features: str, flow: str) -> tuple[str, str]:
-    channels, signature = g.shapes["encode_eighth_more.weight"][0], g.shapes["signature.weight"][0]
-    warped = warp(g, features, flow, cell=8)
+def refine_sixteenth(g: Graph, features: str, flow: str) -> tuple[str, str]:
+    channels, signature = g.shapes["encode_sixteenth_more.weight"][0], g.shapes["signature.weight"][0]
+    warped = warp(g, features, flow, cell=16)
     cost = matching_cost(g, *g.halves(g.channels(g.conv("signature", warped), 2 * signature)))
     both = g.channels(warped, 2 * channels)
     x = g.layer("match", g.cat(both, cost, g.scale(flow, 1 / FLOW_SCALE), g.time(flow, "match")))
     deep = g.layer("context_two", g.layer("context_one", g.layer("context_down", x, 2)))
     x = g.add(x, g.layer("context_up", g.enlarge(deep)))
-    x = g.layer("eighth", x)
-    return g.scale(g.shuffle(g.conv("eighth_flow", x)), 8), g.shuffle(g.layer("eighth_hidden", x))
+    x = g.layer("sixteenth", x)
+    return g.scale(g.shuffle(g.conv("sixteenth_flow", x)), 16), g.shuffle(g.layer("sixteenth_hidden", x))
 
 
-def refine_quarter(g: Graph, features: str, flow: str, change: str, hidden: str) -> tuple[str, str]:
+def refine_eighth(g: Graph, features: str, flow: str, change: str, hidden: str) -> tuple[str, str]:
     flow = g.add(flow, change)
-    both = g.channels(warp(g, features, flow, cell=4), 2 * g.shapes["encode_quarter_more.weight"][0])
-    x = g.layer("quarter_in", g.cat(both, hidden, g.scale(flow, 1 / FLOW_SCALE), g.time(flow, "quarter_in")))
-    x = g.add(x, g.layer("quarter_two", g.layer("quarter_one", x)))
-    change = g.add(g.enlarge(change), g.scale(g.shuffle(g.conv("quarter_flow", x)), 4))
-    return change, g.shuffle(g.layer("quarter_hidden", x))
+    both = g.channels(warp(g, features, flow, cell=8), 2 * g.shapes["encode_eighth_more.weight"][0])
+    x = g.layer("eighth_in", g.cat(both, hidden, g.scale(flow, 1 / FLOW_SCALE), g.time(flow, "eighth_in")))
+    x = g.add(x, g.layer("eighth_two", g.layer("eighth_one", x)))
+    change = g.add(g.enlarge(change), g.scale(g.shuffle(g.conv("eighth_flow", x)), 8))
+    return change, g.shuffle(g.layer("eighth_hidden", x))
 
 
 def merge(g: Graph, frames: str, flow: str, hidden: str) -> None:
-    warped = g.channels(warp(g, frames, flow, cell=1, flow_is_half=True), 6)
-    x = g.layer("half_one", half_in(g, warped, hidden))
+    warped = g.channels(warp(g, frames, flow, cell=1, enlarged=4), 6)
+    x = g.layer("half_one", half_in(g, warped, g.enlarge(hidden)))
     bias = g.add(g.parameter("half_out.bias"), g.constant([0] * 4 + [CENTRE] * 12))
     out = g.shuffle(g.convolve(x, g.parameter("half_out.weight"), bias, size=3))
     mask, residual = g.parts("Split", out, g.integers(1, 3), count=2, axis=1)
@@ -233,18 +233,18 @@ def half_in(g: Graph, warped: str, hidden: str) -> str:
     return g.leaky(g.add(g.convolve(hidden, rest, g.parameter("half_in.bias"), size=3), unfolded))
 
 
-def warp(g: Graph, image: str, flow: str, *, cell: int, flow_is_half: bool = False) -> str:
+def warp(g: Graph, image: str, flow: str, *, cell: int, enlarged: int = 1) -> str:
     """Backward warp of (2N, C, h, w) by (N, 4, h, w) flows to left and right, edges repeated.
 
     Args:
         cell: pixels of flow that are one pixel of ``image``.
-        flow_is_half: the flow has half the size of ``image``.
+        enlarged: times that the flow is smaller than ``image``.
     """
     height, width = g.size(image)
     x, y = g.halves(g.channels(flow, 2))
     rows = g.node("Unsqueeze", _centres(g, height), g.integers(1))
     places = [
-        g.node("Unsqueeze", _places(g, part, length, grid, cell, flow_is_half), g.integers(4))
+        g.node("Unsqueeze", _places(g, part, length, grid, cell, enlarged), g.integers(4))
         for part, length, grid in ((x, width, _centres(g, width)), (y, height, rows))
     ]
     grid = g.node("Squeeze", g.cat(*places, axis=4), g.integers(1))
@@ -253,7 +253,7 @@ def warp(g: Graph, image: str, flow: str, *, cell: int, flow_is_half: bool = Fal
         # Three times as fast as edges that are repeated, or corners that are aligned.
         return g.node("GridSample", image, part, mode="bilinear", padding_mode="zeros", align_corners=0)
 
-    if not flow_is_half:
+    if enlarged == 1:
         return sample(grid)
     return g.cat(*map(sample, g.parts("Split", grid, count=BANDS, axis=1)), axis=2)
 
@@ -265,10 +265,10 @@ def _centres(g: Graph, length: str) -> str:
     return g.subtract(g.divide(g.add(g.scale(index, 2), g.constant(1)), g.number(length)), g.constant(1))
 
 
-def _places(g: Graph, flow: str, length: str, centres: str, cell: int, flow_is_half: bool) -> str:
+def _places(g: Graph, flow: str, length: str, centres: str, cell: int, enlarged: int) -> str:
     """Where one component of a flow points, no farther than the outermost centres, so that edges are repeated."""
     flow = g.multiply(flow, g.divide(g.constant(2 / cell), g.number(length)))
-    flow = g.enlarge(flow) if flow_is_half else flow
+    flow = g.enlarge(flow, enlarged) if enlarged > 1 else flow
     last = g.subtract(g.constant(1), g.divide(g.constant(1), g.number(length)))
     return g.node("Clip", g.add(flow, centres), g.node("Neg", last), last)
 
@@ -294,8 +294,8 @@ def export(weights: Path, target: Path) -> None:
     """Writes the graph; it finds ``weights`` by their name, in its own folder."""
     g = Graph(weights)
     lite(g)
-    full, half = ("height", "width"), ("half_height", "half_width")
-    inputs = {"left": (3, *full), "right": (3, *full), "prior": (4, *half), "t": (1, 1, 1)}
+    full, quarter = ("height", "width"), ("quarter_height", "quarter_width")
+    inputs = {"left": (3, *full), "right": (3, *full), "prior": (4, *quarter), "t": (1, 1, 1)}
     graph = helper.make_graph(
         g.nodes,
         "lite",

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 RADIUS = 3
-EIGHTH, QUARTER, HALF = 96, 64, 32
-HIDDEN_QUARTER, HIDDEN_HALF = 32, 16
+SIXTEENTH, EIGHTH, HALF = 96, 64, 32
+HIDDEN_EIGHTH, HIDDEN_HALF = 32, 16
 SIGNATURE = 24
-FLOW_SCALE = 16
+FLOW_SCALE = 32
 DIFFERENCE_SCALE = 4
 
 
@@ -31,9 +31,9 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     return functional.grid_sample(image.float(), grid, "bilinear", "border", align_corners=True)
 
 
-def enlarge(x: Tensor) -> Tensor:
-    """Twice the size, bilinear, half-pixel centres."""
-    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+def enlarge(x: Tensor, factor: int = 2) -> Tensor:
+    """``factor`` times the size, bilinear, half-pixel centres."""
+    return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 def matching_cost(left: Tensor, right: Tensor) -> Tensor:
@@ -50,27 +50,27 @@ class Lite(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encode_half = conv(3, 16, 2)
-        self.encode_quarter = conv(16, 32, 2)
-        self.encode_quarter_more = conv(32, 32)
-        self.encode_eighth = conv(32, 64, 2)
-        self.encode_eighth_more = conv(64, 64)
+        self.encode_quarter = conv(3, 16, 2)
+        self.encode_eighth = conv(16, 32, 2)
+        self.encode_eighth_more = conv(32, 32)
+        self.encode_sixteenth = conv(32, 64, 2)
+        self.encode_sixteenth_more = conv(64, 64)
 
         self.signature = nn.Conv2d(64, SIGNATURE, 1)
-        self.match = conv(2 * 64 + (2 * RADIUS + 1) ** 2 + 5, EIGHTH)
-        self.context_down = conv(EIGHTH, 144, 2)
+        self.match = conv(2 * 64 + (2 * RADIUS + 1) ** 2 + 5, SIXTEENTH)
+        self.context_down = conv(SIXTEENTH, 144, 2)
         self.context_one = conv(144, 144)
         self.context_two = conv(144, 144)
-        self.context_up = conv(144, EIGHTH)
-        self.eighth = conv(EIGHTH, EIGHTH)
-        self.eighth_flow = conv(EIGHTH, 4 * 4)
-        self.eighth_hidden = nn.Conv2d(EIGHTH, 4 * HIDDEN_QUARTER, 1)
+        self.context_up = conv(144, SIXTEENTH)
+        self.sixteenth = conv(SIXTEENTH, SIXTEENTH)
+        self.sixteenth_flow = conv(SIXTEENTH, 4 * 4)
+        self.sixteenth_hidden = nn.Conv2d(SIXTEENTH, 4 * HIDDEN_EIGHTH, 1)
 
-        self.quarter_in = conv(2 * 32 + HIDDEN_QUARTER + 5, QUARTER)
-        self.quarter_one = conv(QUARTER, QUARTER)
-        self.quarter_two = conv(QUARTER, QUARTER)
-        self.quarter_flow = conv(QUARTER, 4 * 4)
-        self.quarter_hidden = nn.Conv2d(QUARTER, 4 * HIDDEN_HALF, 1)
+        self.eighth_in = conv(2 * 32 + HIDDEN_EIGHTH + 5, EIGHTH)
+        self.eighth_one = conv(EIGHTH, EIGHTH)
+        self.eighth_two = conv(EIGHTH, EIGHTH)
+        self.eighth_flow = conv(EIGHTH, 4 * 4)
+        self.eighth_hidden = nn.Conv2d(EIGHTH, 4 * HIDDEN_HALF, 1)
 
         self.half_in = conv(2 * 12 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
@@ -78,7 +78,7 @@ class Lite(nn.Module):
         for layer in self.children():
             nn.init.kaiming_normal_(layer.weight, a=0.1)  # PyTorch's own start loses 60 % of the signal in each layer
             nn.init.zeros_(layer.bias)
-        for head in (self.eighth_flow, self.quarter_flow, self.half_out):
+        for head in (self.sixteenth_flow, self.eighth_flow, self.half_out):
             nn.init.zeros_(head.weight)
 
     def forward(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
@@ -86,56 +86,56 @@ class Lite(nn.Module):
         return self.flows(left, right, prior, t)[0]
 
     def flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Made frames (N, 3, H, W) and the flows (N, 4, h, w), in pixels, at quarter and half resolution.
+        """Made frames (N, 3, H, W) and the flows (N, 4, h, w), in pixels, at 1/8 and 1/4 of the size.
 
         See ``estimate`` for the arguments.
         """
-        flow_quarter, flow_half, hidden = self.estimate(left, right, prior, t)
-        return self.merge(torch.cat([left, right]), flow_half, hidden, t), flow_quarter, flow_half
+        flow_eighth, flow_quarter, hidden = self.estimate(left, right, prior, t)
+        return self.merge(torch.cat([left, right]), flow_quarter, hidden, t), flow_eighth, flow_quarter
 
     def estimate(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Flows (N, 4, h, w), in pixels, at quarter and half resolution, and hidden features at half resolution.
+        """Flows (N, 4, h, w), in pixels, at 1/8 and 1/4 of the size, and hidden features at 1/4.
 
         Args:
             left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 32.
-            prior: (N, 4, H/2, W/2) float32 flows to left and to right in full-resolution pixels.
+            prior: (N, 4, H/4, W/4) float32 flows to left and to right in full-resolution pixels.
             t: (N, 1, 1, 1) float32 in (0, 1).
         """
         n = left.shape[0]
-        images = torch.cat([left, right])
-        quarter = leaky(self.encode_quarter(leaky(self.encode_half(images - 0.5))))
-        quarter = leaky(self.encode_quarter_more(quarter))
-        eighth = leaky(self.encode_eighth_more(leaky(self.encode_eighth(quarter))))
+        images = functional.avg_pool2d(torch.cat([left, right]), 2)
+        eighth = leaky(self.encode_eighth(leaky(self.encode_quarter(images - 0.5))))
+        eighth = leaky(self.encode_eighth_more(eighth))
+        sixteenth = leaky(self.encode_sixteenth_more(leaky(self.encode_sixteenth(eighth))))
 
         flow = functional.avg_pool2d(prior, 4)
-        warped = warp(eighth, both_sides(flow) / 8)
+        warped = warp(sixteenth, both_sides(flow) / 16)
         signature = self.signature(warped)
         cost = matching_cost(signature[:n], signature[n:])
         seen = torch.cat([warped[:n], warped[n:], cost, flow / FLOW_SCALE, t.expand(-1, -1, *flow.shape[2:])], dim=1)
         x = leaky(self.match(seen))
         deep = leaky(self.context_two(leaky(self.context_one(leaky(self.context_down(x))))))
         x = x + leaky(self.context_up(enlarge(deep)))
-        x = leaky(self.eighth(x))
-        change = functional.pixel_shuffle(self.eighth_flow(x), 2).float() * 8
+        x = leaky(self.sixteenth(x))
+        change = functional.pixel_shuffle(self.sixteenth_flow(x), 2).float() * 16
+        hidden = leaky(functional.pixel_shuffle(self.sixteenth_hidden(x), 2))
+
+        flow_eighth = flow = functional.avg_pool2d(prior, 2) + change
+        warped = warp(eighth, both_sides(flow) / 8)
+        seen = torch.cat([warped[:n], warped[n:], hidden, flow / FLOW_SCALE, t.expand(-1, -1, *flow.shape[2:])], dim=1)
+        x = leaky(self.eighth_in(seen))
+        x = x + leaky(self.eighth_two(leaky(self.eighth_one(x))))
+        change = enlarge(change) + functional.pixel_shuffle(self.eighth_flow(x), 2).float() * 8
         hidden = leaky(functional.pixel_shuffle(self.eighth_hidden(x), 2))
 
-        flow_quarter = flow = functional.avg_pool2d(prior, 2) + change
-        warped = warp(quarter, both_sides(flow) / 4)
-        seen = torch.cat([warped[:n], warped[n:], hidden, flow / FLOW_SCALE, t.expand(-1, -1, *flow.shape[2:])], dim=1)
-        x = leaky(self.quarter_in(seen))
-        x = x + leaky(self.quarter_two(leaky(self.quarter_one(x))))
-        change = enlarge(change) + functional.pixel_shuffle(self.quarter_flow(x), 2).float() * 4
-        hidden = leaky(functional.pixel_shuffle(self.quarter_hidden(x), 2))
+        return flow_eighth, prior + change, hidden
 
-        return flow_quarter, prior + change, hidden
-
-    def merge(self, images: Tensor, flow_half: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
+    def merge(self, images: Tensor, flow_quarter: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
         """Made frames (N, 3, H, W) of (2N, 3, H, W) left, then right frames."""
         n = t.shape[0]
-        warped = warp(images, both_sides(enlarge(flow_half)))
+        warped = warp(images, both_sides(enlarge(flow_quarter, 4)))
         left, right = warped[:n], warped[n:]
         seen = torch.cat([(left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)], dim=1)
-        seen = torch.cat([functional.pixel_unshuffle(seen, 2), hidden], dim=1)
+        seen = torch.cat([functional.pixel_unshuffle(seen, 2), enlarge(hidden)], dim=1)
         x = leaky(self.half_one(leaky(self.half_in(seen))))
         out = functional.pixel_shuffle(self.half_out(x), 2).float()
         share = torch.sigmoid(out[:, :1] + torch.log((1 - t) / t))

@@ -35,7 +35,7 @@ TUNE_SECONDS, TUNE_STEPS = 60, 3  # how often the number of threads is tried ane
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (N, 3, S, S) in 0..1; t (N, 1, 1, 1); prior (N, 4, S/2, S/2) and teacher (N, 4, S/4, S/4) in pixels."""
+    """Images (N, 3, S, S) in 0..1; t (N, 1, 1, 1); prior and teacher (N, 4, S/4, S/4) in pixels."""
 
     left: Tensor
     middle: Tensor
@@ -74,7 +74,7 @@ class Pack:
         channels = torch.from_numpy(self._draw.permutation(3)).to(left.device)
         images = torch.cat([left, middle, right]).permute(0, 3, 1, 2)[:, channels].float() / 255
         images, flows = self._turn(images, flows.float())
-        return Batch(*images.chunk(3), t, enlarge(flows[:, :4]), flows[:, 4:])
+        return Batch(*images.chunk(3), t, flows[:, :4], flows[:, 4:])
 
     def _crop(self, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
         while True:
@@ -160,8 +160,8 @@ def lower_precision(device: torch.device) -> torch.autocast:
 def loss_of(network: Lite, batch: Batch, logarithm_weight: float, flow_weight: float) -> tuple[Tensor, Tensor]:
     """Image loss and flow loss, weighted."""
     with lower_precision(batch.left.device):
-        made, flow_quarter, flow_half = network.flows(batch.left, batch.right, batch.prior, batch.t)
-    flow = flow_loss(flow_quarter, batch) + flow_loss(functional.avg_pool2d(flow_half, 2), batch)
+        made, flow_eighth, flow_quarter = network.flows(batch.left, batch.right, batch.prior, batch.t)
+    flow = flow_loss(enlarge(flow_eighth), batch) + flow_loss(flow_quarter, batch)
     image = laplacian_loss(made, batch.middle) + logarithm_weight * logarithmic_loss(made, batch.middle)
     return image, flow_weight * flow
 
@@ -169,13 +169,13 @@ def loss_of(network: Lite, batch: Batch, logarithm_weight: float, flow_weight: f
 def flow_loss_of(network: Lite, batch: Batch, flow_weight: float) -> tuple[Tensor, Tensor]:
     """What the flows alone are worth: at half size, the average of both frames warped by them; then the flow loss."""
     with lower_precision(batch.left.device):
-        flow_quarter, flow_half, _ = network.estimate(batch.left, batch.right, batch.prior, batch.t)
+        flow_eighth, flow_quarter, _ = network.estimate(batch.left, batch.right, batch.prior, batch.t)
     ends, middle = (
         functional.avg_pool2d(torch.cat([batch.left, batch.right]), 2),
         functional.avg_pool2d(batch.middle, 2),
     )
-    left, right = warp(ends, both_sides(flow_half) / 2).chunk(2)
-    flow = flow_loss(flow_quarter, batch) + flow_loss(functional.avg_pool2d(flow_half, 2), batch)
+    left, right = warp(ends, both_sides(enlarge(flow_quarter)) / 2).chunk(2)
+    flow = flow_loss(enlarge(flow_eighth), batch) + flow_loss(flow_quarter, batch)
     return laplacian_loss((left + right) / 2, middle), flow_weight * flow
 
 

@@ -46,7 +46,7 @@ class ModelSpec:
         name: what ``--model`` calls it.
         weights: name of its weights in the manifest of ``weights.py``.
         inputs: what its ``construct`` takes, in order, out of ``left`` and ``right``, float32 (N, 3, H, W) RGB in 0..1,
-            ``prior``, (N, 4, H/2, W/2) flow of ``prior.py``, and ``t``, (N, 1, 1, 1). It returns (N, 3, H, W).
+            ``prior``, (N, 4, H/4, W/4) flow of ``prior.py``, and ``t``, (N, 1, 1, 1). It returns (N, 3, H, W).
         presets: scales for pictures whose shorter side is at most so many pixels; the last are for all larger ones.
         multiple: heights and widths it takes are multiples of this.
         build: makes the network for some scales and a precision, parameters not yet loaded.
@@ -138,7 +138,7 @@ MODELS: dict[str, ModelSpec] = {
         build=_build_lite,
         precisions=("fp32",),
         bytes_per_pixel=1100,
-        multiplications=lambda _: 27_181,
+        multiplications=lambda _: 11_547.25,
         graph=OnnxGraph("lite.onnx", bytes_per_pixel=350),
     ),
     "ifrplus": ModelSpec(

@@ -205,10 +205,10 @@ def rescale(x: Tensor, scale: float) -> Tensor:
     return ops.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-def enlarge(x: Tensor) -> Tensor:
-    """(N, C, H, W) to (N, C, 2H, 2W), bilinear with half-pixel centres."""
+def enlarge(x: Tensor, factor: int = 2) -> Tensor:
+    """(N, C, H, W) to (N, C, factor H, factor W), bilinear with half-pixel centres."""
     height, width = x.shape[2:]
-    return ops.interpolate(x, size=(2 * height, 2 * width), mode="bilinear", align_corners=False)
+    return ops.interpolate(x, size=(factor * height, factor * width), mode="bilinear", align_corners=False)
 
 
 def shrink(x: Tensor, factor: int) -> Tensor:

@@ -1,0 +1,155 @@
+"""What cutting and slowing a film down means for the streams beside its picture, in ffmpeg's filters."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ifrplus_cli.media import Chapter, StreamInfo
+
+# Sound whose samples survive being decoded and encoded again: it is cut between samples.
+LOSSLESS_SOUND = {"flac", "alac", "tta", "wavpack"}
+EARLY = {"rubberband": 8, "atempo": 14}  # milliseconds of the source that the filters' sound is early by, as measured
+TAIL = 2  # seconds of silence behind sound that is stretched: the filters keep back what they hear last
+SRT_TIMES = re.compile(r"(\d+:\d\d:\d\d[,.]\d+) --> (\d+:\d\d:\d\d[,.]\d+)")
+ASS_EVENT = re.compile(r"(Dialogue: *[^,]*,)(\d+:\d\d:\d\d\.\d+),(\d+:\d\d:\d\d\.\d+)(,.*)")
+SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter
+
+
+@dataclass(frozen=True)
+class Retiming:
+    """Moments of the source to moments of the output.
+
+    Attributes:
+        origin: moment of the source that becomes zero, in seconds.
+        cuts_start: whether what lies before it is left out.
+        end: moment of the source from which on all is left out; None to keep all.
+        stretch: how much longer everything lasts.
+    """
+
+    origin: Fraction
+    cuts_start: bool = False
+    end: Fraction | None = None
+    stretch: Fraction = Fraction(1)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does more than to shift."""
+        return self.cuts_start or self.end is not None or self.stretch != 1
+
+    @property
+    def length(self) -> Fraction | None:
+        """From the origin to the end, in seconds of the source."""
+        return None if self.end is None else self.end - self.origin
+
+
+def is_lossless(codec: str) -> bool:
+    """Whether sound of this codec can be encoded again without loss, by an encoder of the same name."""
+    return codec.startswith("pcm_") or codec in LOSSLESS_SOUND
+
+
+def sound_filter(stream: StreamInfo, timing: Retiming, *, stretcher: str) -> str | None:
+    """The filter for sound that is encoded again; its times are counted from the origin.
+
+    Args:
+        stretcher: ``rubberband`` or ``atempo``.
+    """
+    cut = _span("atrim", timing)
+    if timing.stretch == 1:
+        return cut
+    known = None if stream.start is None or stream.duration is None else stream.start + stream.duration - timing.origin
+    lengths = [length for length in (timing.length, known) if length is not None]
+    # Silence in place of what is missing at the start and inside keeps all that follows at its time.
+    steps = [cut, "aresample=async=1:first_pts=0", f"adelay={EARLY[stretcher]}:all=1", f"apad=pad_dur={TAIL}"]
+    steps.append(_tempo(1 / timing.stretch, stretcher))
+    if lengths:
+        steps.append(f"atrim=end={_seconds(min(lengths) * timing.stretch)}")
+    return ",".join(step for step in steps if step)
+
+
+def retimed_text(text: str, timing: Retiming) -> str:
+    """Subtitles as SubRip or ASS text, at their times in the output; what lies outside the section is left out."""
+    if "[Events]" in text:
+        lines = (_retimed_event(line, timing) for line in text.splitlines())
+        return "\n".join(line for line in lines if line is not None) + "\n"
+    cues = (
+        _retimed_cue(cue, timing) for cue in re.split(r"\n\s*\n(?=\d+\s*\n\d+:)", text.replace("\r\n", "\n").strip())
+    )
+    return "\n\n".join(cue for cue in cues if cue is not None) + "\n"
+
+
+def _retimed_event(line: str, timing: Retiming) -> str | None:
+    found = ASS_EVENT.match(line)
+    span = found and _retimed_span(found[2], found[3], timing)
+    if not found:
+        return line
+    return span and f"{found[1]}{_clock(span[0], 2)},{_clock(span[1], 2)}{found[4]}"
+
+
+def _retimed_cue(cue: str, timing: Retiming) -> str | None:
+    found = SRT_TIMES.search(cue)
+    span = found and _retimed_span(found[1], found[2], timing)
+    if not found or not span:
+        return None
+    times = f"{_clock(span[0], 3)} --> {_clock(span[1], 3)}".replace(".", ",")
+    return cue[: found.start()] + times + cue[found.end() :]
+
+
+def _retimed_span(start: str, end: str, timing: Retiming) -> tuple[Fraction, Fraction] | None:
+    begin, finish = (_moment(told) - timing.origin for told in (start, end))
+    if timing.cuts_start:
+        begin, finish = max(begin, Fraction(0)), max(finish, Fraction(0))
+    if timing.length is not None:
+        begin, finish = min(begin, timing.length), min(finish, timing.length)
+    return (begin * timing.stretch, finish * timing.stretch) if begin < finish else None
+
+
+def _moment(clock: str) -> Fraction:
+    hours, minutes, seconds = clock.replace(",", ".").split(":")
+    return Fraction(seconds) + 60 * int(minutes) + 3600 * int(hours)
+
+
+def _clock(moment: Fraction, places: int) -> str:
+    whole, part = divmod(max(0, round(moment * 10**places)), 10**places)
+    minutes, seconds = divmod(whole, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}.{part:0{places}}"
+
+
+def chapter_list(chapters: tuple[Chapter, ...], timing: Retiming) -> str:
+    """Chapters as ffmpeg's metadata file, at their times in the output."""
+    lines = [";FFMETADATA1"]
+    for chapter in chapters:
+        start, end = (
+            round((moment - timing.origin) * timing.stretch * 1000) for moment in (chapter.start, chapter.end)
+        )
+        lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={max(start, 0)}", f"END={end}"]
+        lines += [f"{_escaped(name)}={_escaped(text)}" for name, text in chapter.tags]
+    return "\n".join([*lines, ""])
+
+
+def _span(name: str, timing: Retiming) -> str | None:
+    parts = []
+    if timing.cuts_start:
+        parts.append("start=0")
+    if timing.length is not None:
+        parts.append(f"end={_seconds(timing.length)}")
+    return f"{name}={':'.join(parts)}" if parts else None
+
+
+def _tempo(tempo: Fraction, stretcher: str) -> str:
+    if stretcher == "rubberband":
+        return f"rubberband=tempo={float(tempo):.9f}:pitchq=quality:channels=together"
+    steps = []
+    while tempo < SLOWEST_TEMPO:
+        steps.append(SLOWEST_TEMPO)
+        tempo /= SLOWEST_TEMPO
+    return ",".join(f"atempo={float(step):.9f}" for step in (*steps, tempo))
+
+
+def _seconds(moment: Fraction) -> str:
+    return f"{float(moment):.6f}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{letter}" if letter in "=;#\\\n" else letter for letter in text)

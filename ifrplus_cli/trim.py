@@ -1,0 +1,88 @@
+"""A film limited to the part between two moments."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
+
+from ifrplus_cli.errors import InputError
+from ifrplus_cli.media import Chapter, ClipInfo, Section, StreamInfo
+
+ROUNDING = Fraction(1, 2000)  # seconds that a time is off for being told, or stored, in milliseconds
+
+
+@dataclass(frozen=True)
+class FrameNumber:
+    """A moment told as the frame that begins there, counted from 0."""
+
+    number: int
+
+
+Moment = Fraction | FrameNumber  # a fraction is in seconds from the first frame
+
+
+def cut_section(clip: ClipInfo, start: Moment | None, end: Moment | None) -> ClipInfo:
+    """The clip as if it had only the frames that are shown from ``start`` on and before ``end``, with their times.
+
+    A moment between two frames means the later one, so that sections that meet share no frame and lack none. Only a
+    frame that is held for longer than usual is cut at the moment itself.
+
+    Raises:
+        InputError: if that leaves nothing.
+    """
+    begin = clip.start if start is None else _boundary(clip, start)
+    finish = clip.end if end is None else _boundary(clip, end)
+    if begin >= clip.end:
+        raise InputError(
+            f"{clip.path.name} has no frame at --start: it has {len(clip.packet_pts)} frames in "
+            f"{float(clip.duration):.3f} s.",
+            "Give an earlier --start.",
+        )
+    if finish <= begin:
+        raise InputError("There is no frame between --start and --end.", "Give a later --end.")
+    if (begin, finish) == (clip.start, clip.end):
+        return clip
+    times = clip.times
+    first, behind = bisect_right(times, begin) - 1, bisect_left(times, finish)
+    ticks = (round(begin / clip.time_base), *clip.packet_pts[first + 1 : behind])
+    section = Section(clip.start, times[first], begin, finish)
+    return replace(
+        clip,
+        packet_pts=ticks,
+        last_duration=finish - ticks[-1] * clip.time_base,
+        streams=tuple(_limited(stream, section) for stream in clip.streams),
+        chapters=tuple(_chapters(clip.chapters, section)),
+        section=section,
+    )
+
+
+def _boundary(clip: ClipInfo, moment: Moment) -> Fraction:
+    """Where a section begins or ends in seconds of the film, a whole number of its time base or its end."""
+    times = clip.times
+    if isinstance(moment, FrameNumber):
+        return times[moment.number] if moment.number < len(times) else clip.end
+    told = clip.start + moment
+    index = bisect_left(times, told - ROUNDING)
+    frame = times[index] if index < len(times) else clip.end
+    if frame - told <= 1 / clip.rate:
+        return frame
+    return ceil(told / clip.time_base) * clip.time_base
+
+
+def _limited(stream: StreamInfo, section: Section) -> StreamInfo:
+    """The stream's own span, as far as it is known, inside the section."""
+    if stream.start is None or stream.attached_picture:
+        return stream
+    begin = max(stream.start, section.begin) if section.cuts_start else stream.start
+    if stream.duration is None:
+        return replace(stream, start=begin)
+    end = min(stream.start + stream.duration, section.end)
+    return replace(stream, start=begin, duration=max(end - begin, Fraction(0)))
+
+
+def _chapters(chapters: tuple[Chapter, ...], section: Section) -> list[Chapter]:
+    begin = section.begin if section.cuts_start else min([section.begin, *(c.start for c in chapters)])
+    inside = (replace(c, start=max(c.start, begin), end=min(c.end, section.end)) for c in chapters)
+    return [chapter for chapter in inside if chapter.start < chapter.end]
