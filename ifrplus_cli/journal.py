@@ -141,7 +141,8 @@ class Journal:
 
     def next_part(self) -> Path:
         """Where the next segment is written before it counts."""
-        part = self.path_of(len(self.record.segments)).with_suffix(".part")
+        path = self.path_of(len(self.record.segments))
+        part = path.with_name(f"{path.name}.part")
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             part.unlink(missing_ok=True)  # an ffmpeg of a killed run may still be writing there
