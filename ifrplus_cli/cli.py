@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ifrplus_cli import __version__, console
-from ifrplus_cli.errors import IfrplusError
+from ifrplus_cli.errors import IfrplusError, out_of_memory
 from ifrplus_cli.options import (
     CutFill,
     DeinterlaceOption,
@@ -586,8 +586,11 @@ def main() -> None:
     """Run the command line and turn the outcome into an exit code; the parser itself exits on wrong usage."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    nowhere = Path(os.devnull).open("w")  # noqa: SIM115 - whoever started the program may have closed the streams
+    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     try:
         app()
+        sys.stdout.flush()
     except (Interrupted, StoppedError) as interruption:
         console.talk.print(f"[yellow]interrupted:[/] {str(interruption) or 'nothing was written.'}")
         sys.exit(INTERRUPTED)
@@ -595,6 +598,12 @@ def main() -> None:
         if os.environ.get("IFRPLUS_DEBUG"):
             raise
         console.print_error(error)
+        sys.exit(FAILED)
+    except MemoryError:
+        console.print_error(out_of_memory())
+        sys.exit(FAILED)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(FAILED)
 
 

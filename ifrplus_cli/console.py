@@ -36,8 +36,9 @@ talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """One JSON object on stdout."""
-    sys.stdout.write(json.dumps(data, default=str, ensure_ascii=False) + "\n")
+    """One JSON object on stdout, in letters that its reader can take."""
+    plain = sys.stdout.encoding.lower() not in ("utf-8", "utf8")
+    sys.stdout.write(json.dumps(data, default=str, ensure_ascii=plain) + "\n")
 
 
 def print_error(error: IfrplusError) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.media import ClipInfo, Frame
-from ifrplus_cli.probe import find_tool, source_url, upright_size
+from ifrplus_cli.probe import SOURCE_LIMITS, find_tool, source_url, upright_size
 
 # ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
 TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
@@ -188,7 +188,7 @@ def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str
             "seek_timestamp": 1,
             "ss": f"{float(clip.section.first - SEEK_MARGIN):.6f}",
         }
-    source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, protocol_whitelist="file,crypto", **options)
+    source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, **SOURCE_LIMITS, **options)
     # The scaler only acts when the size changes within the film: pictures keep one size.
     chain = [clip.deinterlace, "showinfo=checksum=0", f"scale={width}:{height}"]
     picture = source[str(clip.stream_index)]

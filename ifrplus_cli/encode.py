@@ -21,7 +21,7 @@ from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import MediaToolError, OutputError
 from ifrplus_cli.hdr import check_shown_alone, is_hdr, light_notes, light_options
 from ifrplus_cli.media import PIXEL_FORMATS, Chroma, ClipInfo, Frame, PixelFormat, Plane, StreamInfo, Timing
-from ifrplus_cli.probe import INSTALL_HINT, count_packets, find_tool, source_url, upright_size
+from ifrplus_cli.probe import INSTALL_HINT, SOURCE_LIMITS, count_packets, find_tool, source_url, upright_size
 from ifrplus_cli.rawvideo import frame_header, stream_header
 from ifrplus_cli.retime import Retiming, chapter_list, is_lossless, retimed_text, sound_filter
 
@@ -348,7 +348,7 @@ def _tells_no_room(reason: str) -> bool:
 
 def _extract(clip: ClipInfo, stream: StreamInfo) -> bytes:
     """The content of cover art as a file of its own."""
-    source = ffmpeg.input(source_url(clip.path), protocol_whitelist="file,crypto")
+    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS)
     output = ffmpeg.output(source[str(stream.index)], "pipe:1", format="image2pipe", c="copy")
     command = ffmpeg.compile(output.global_args("-nostdin", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout
@@ -356,7 +356,7 @@ def _extract(clip: ClipInfo, stream: StreamInfo) -> bytes:
 
 def _subtitle_text(clip: ClipInfo, stream: StreamInfo) -> str:
     """Text subtitles as a file of their own, at their times in the source."""
-    source = ffmpeg.input(source_url(clip.path), protocol_whitelist="file,crypto")
+    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS)
     output = ffmpeg.output(source[str(stream.index)], "pipe:1", format=TEXT_SUBTITLES[stream.codec])
     command = ffmpeg.compile(output.global_args("-nostdin", "-copyts", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
@@ -430,9 +430,7 @@ def _command(
     seek: dict[str, object] = {}
     if plan.retiming.cuts_start:
         seek = {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(plan.origin):.6f}"}
-    source = ffmpeg.input(
-        source_url(clip.path), protocol_whitelist="file,crypto", itsoffset=f"{float(-plan.origin):.6f}", **seek
-    )
+    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS, itsoffset=f"{float(-plan.origin):.6f}", **seek)
     texts = {
         index: ffmpeg.input(str(file), format=file.suffix[1:]) for index, file in retimed.items() if index != "chapters"
     }
@@ -764,7 +762,7 @@ def _muxer_takes(clip: ClipInfo, container: Container, carried: Sequence[Carried
     mapped = [c for c in carried if c.codec != ATTACHED]
     if not mapped:
         return True
-    source = ffmpeg.input(source_url(clip.path), protocol_whitelist="file,crypto")
+    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS)
     stream = ffmpeg.output(
         *(source[str(c.stream.index)] for c in mapped),
         "/dev/null",

@@ -37,8 +37,13 @@ def network_failure(error: Exception) -> ModelError:
     """What a person is told of an error that an engine raises while a network runs."""
     said = str(error).strip().splitlines()
     if isinstance(error, MemoryError) or "memory" in str(error).lower():
-        return ModelError("The network ran out of memory.", "Choose smaller tiles, such as --tile 640x384.")
+        return out_of_memory()
     return ModelError(f"The network failed: {said[0] if said else error!r}.", "Try --device CPU.")
+
+
+def out_of_memory() -> ModelError:
+    """What a person is told when memory is not enough, wherever it ran out."""
+    return ModelError("The network ran out of memory.", "Choose smaller tiles, such as --tile 640x384.")
 
 
 class DownloadError(IfrplusError):

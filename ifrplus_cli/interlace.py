@@ -12,7 +12,7 @@ import ffmpeg
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.media import ClipInfo
-from ifrplus_cli.probe import find_tool, source_url
+from ifrplus_cli.probe import SOURCE_LIMITS, find_tool, source_url
 
 WINDOWS, WINDOW = 5, 30  # places that are looked at, spread over the film, and frames at each
 # Shares of the frames that ffmpeg's idet filter decides on: progressive clips were below 0.33, the others above 0.78.
@@ -108,7 +108,7 @@ def _looks(clip: ClipInfo) -> Iterator[str]:
     begins = [None] if few else [times[len(times) * n // WINDOWS] for n in range(WINDOWS)]
     for begin in begins:
         seek = {} if begin is None else {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(begin):.6f}"}
-        source = ffmpeg.input(source_url(clip.path), protocol_whitelist="file,crypto", **seek)
+        source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS, **seek)
         picture = source[str(clip.stream_index)].filter("idet")
         frames = WINDOWS * WINDOW if begin is None else WINDOW
         stream = ffmpeg.output(picture, "-", format="null", **{"frames:v": frames, "fps_mode": "passthrough"})

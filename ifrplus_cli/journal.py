@@ -141,11 +141,14 @@ class Journal:
 
     def next_part(self) -> Path:
         """Where the next segment is written before it counts."""
+        path = self.path_of(len(self.record.segments))
+        part = path.with_name(f"{path.name}.part")
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
+            part.unlink(missing_ok=True)  # an ffmpeg of a killed run may still be writing there
         except OSError as error:
             raise unwritable(self.folder, error) from error
-        return self.path_of(len(self.record.segments)).with_suffix(".part")
+        return part
 
     def add(self, part: Path, frames: int, start: Fraction, last: Fraction, header: str) -> None:
         """Have a written and checked segment count; from here on it survives a power cut.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -43,7 +42,7 @@ class PartFile:
     """A file beside the output that is written in its place, readable by its owner alone.
 
     It is locked: nobody else writes this output in the meantime. It goes when the ``with`` block is left, unless it
-    was published before. What a killed run left is written over.
+    was published before.
     """
 
     def __init__(self, output: Path) -> None:
@@ -87,18 +86,31 @@ class PartFile:
             raise unwritable(self.output, error) from error
 
     def _locked(self) -> IO[bytes]:
-        """The file, made anew if the last run took it away between opening and locking."""
+        """A new file; what a killed run left is taken away, for an ffmpeg of it may still be writing there."""
         while True:
-            file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                with suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
-                        return file
-            except BaseException:
-                file.close()
-                raise
+            if (stale := self._lock(0)) is not None:
+                self.path.unlink()
+                stale.close()
+            if (file := self._lock(os.O_CREAT | os.O_EXCL)) is not None:
+                return file
+
+    def _lock(self, flags: int) -> IO[bytes] | None:
+        """The file under the name, locked; None if there is none, or one already, or it went in the meantime."""
+        try:
+            file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600), "r+b")
+        except (FileNotFoundError, FileExistsError):
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                return file
+        except FileNotFoundError:
+            pass
+        except BaseException:
             file.close()
+            raise
+        file.close()
+        return None
 
 
 def sync(path: Path) -> None:

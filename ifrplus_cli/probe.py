@@ -18,8 +18,16 @@ from ifrplus_cli.hdr import is_hdr, read_light
 from ifrplus_cli.media import PIXEL_FORMATS, Chapter, ClipInfo, ColourTags, LightInfo, PixelFormat, StreamInfo
 
 INSTALL_HINT = "Install it with: apt-get install -y ffmpeg (or set {variable} to the program)."
-# Demuxers that read anything at all (tty shows any text as a picture), or read other files than the one named.
-REFUSED_DEMUXERS = {"tty", "lavfi", "concat", "image2", "hls", "dash", "imf", "sdp", "avisynth", "vapoursynth"}
+# Demuxers of films in one file. No others are ever tried: some read other files or addresses that the file names (hls,
+# dash, concat, sdp, imf, image2), others take anything at all for a picture (tty).
+FILM_DEMUXERS = (
+    "4xm,apng,asf,asf_o,av1,avi,avs2,avs3,bink,cavsvideo,dhav,dirac,dnxhd,dv,ea,film_cpk,flic,flv,gif,gxf,h261,h263,h264,hevc,"
+    "idcin,ivf,ivr,kux,live_flv,lxf,m4v,matroska,mjpeg,mlv,mov,mpeg,mpegts,mpegvideo,mpjpeg,mtv,mvi,mxf,nsv,nut,nuv,obu,ogg,"
+    "pmp,pva,r3d,rm,roq,rpl,smjpeg,smk,swf,ty,vc1,vc1test,vivo,vividas,vmd,wc3movie,webm,wtv,xmv,yuv4mpegpipe"
+)
+# Options of every ffmpeg that reads a source: this one file, and nothing that it might lead to.
+SOURCE_LIMITS = {"protocol_whitelist": "file", "format_whitelist": FILM_DEMUXERS}
+REFUSED = b"Format not on whitelist"
 # Demuxers that know when to decode a frame but not when to show it.
 DECODE_TIMES_ONLY = {"avi"}
 MICROSECOND = Fraction(1, 1_000_000)  # ffprobe rounds seconds to it
@@ -85,8 +93,6 @@ def probe(path: Path) -> ClipInfo:
     _check_file(path)
     header = _ffprobe(path, show_chapters=None)
     container = header["format"]["format_name"]
-    if set(container.split(",")) & REFUSED_DEMUXERS:
-        raise InputError(f"{path.name} is not a film.", "Give a video file such as .mp4, .mov, .mkv or .webm.")
     video = _main_video(path, header["streams"])
     packets = _ffprobe(path, select_streams=str(video["index"]), show_entries="packet=pts,dts,duration,flags")
     return _clip_info(path, container, video, header, packets.get("packets", []))
@@ -151,15 +157,17 @@ def _check_file(path: Path) -> None:
 def _ffprobe(path: Path, **options: Any) -> dict[str, Any]:
     program = find_tool("ffprobe")
     try:
-        found: dict[str, Any] = ffmpeg.probe(
-            source_url(path), cmd=program, v="error", protocol_whitelist="file,crypto", **options
-        )
+        found: dict[str, Any] = ffmpeg.probe(source_url(path), cmd=program, v="error", **SOURCE_LIMITS, **options)
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else "its answer makes no sense"
         raise MediaToolError(
             f"The program {program} does not work: {said}.", INSTALL_HINT.format(variable="IFRPLUS_FFPROBE")
         ) from error
     except ffmpeg.Error as error:
+        if REFUSED in error.stderr:
+            raise InputError(
+                f"{path.name} is not a film.", "Give a video file such as .mp4, .mov, .mkv or .webm."
+            ) from error
         raise InputError(
             f"{path.name} can't be read as a film: {last_line(error.stderr, path)}.",
             "The file may be damaged, cut short, or not a video at all.",

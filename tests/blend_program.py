@@ -1,7 +1,7 @@
 """The real command line with a blend for its network: it starts at once, and needs neither MindSpore nor weights.
 
-With ``SLOW_MARK`` in the environment the network makes that file when it is first called, and is slow; with
-``SEGMENT_FRAMES`` that many frames are in a segment.
+With ``SLOW_MARK`` in the environment the network makes that file when it is first called, and is slow: it takes
+``SECONDS_A_FRAME``. With ``SEGMENT_FRAMES`` that many frames are in a segment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ifrplus_cli.engine import MINDSPORE, Choice
 from ifrplus_cli.interpolate import LoadedModel, NetworkPlan
 
 INPUTS = ("left", "right", "t")
-SECONDS_A_FRAME = 0.5
+SECONDS_A_FRAME = float(os.environ.get("SECONDS_A_FRAME", "0.5"))
 
 
 def slow_blend(*arrays: np.ndarray) -> np.ndarray:
@@ -30,7 +30,7 @@ def slow_blend(*arrays: np.ndarray) -> np.ndarray:
     return blend(*arrays)
 
 
-def load(plan: NetworkPlan, weights: Path | None) -> LoadedModel:
+def load(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
     """Stands in for loading the weights."""
     network = slow_blend if "SLOW_MARK" in os.environ else blend
     return LoadedModel(replace(plan, spec=replace(plan.spec, inputs=INPUTS)), network, Path("blend"), "0" * 64)

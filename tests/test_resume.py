@@ -1,0 +1,206 @@
+"""A long run that is cut short, and the one that goes on with it: the same frames at the same times."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from clips import BEEP, BLEND_PROGRAM, PACKAGE_FOLDER, frame_hashes, frame_times, make_clip, run_program
+
+from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.journal import Journal, folder_of
+from ifrplus_cli.output import PartFile
+
+SEGMENT_FRAMES = 20
+SEGMENTS = {"SEGMENT_FRAMES": str(SEGMENT_FRAMES)}
+IRREGULAR = [number * 40 + number % 7 * 3 for number in range(60)]
+LAST = ("-bsf:v", "setts=pts=PTS:dts=DTS:duration=40")
+CASES = {
+    "four times": ("film.mp4", ("--factor", "4")),
+    "FFV1": ("film.mkv", ("--codec", "ffv1", "--factor", "5/2")),
+    "VP9": ("film.webm", ("--encoder-arg", "cpu-used=8")),
+    "H.265": ("film.mov", ("--codec", "libx265", "--preset", "ultrafast")),
+}
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty frames at a variable rate, with sound."""
+    path = tmp_path_factory.mktemp("film") / "clip.mp4"
+    return make_clip(path, ticks=IRREGULAR, codec="libx264", inputs=BEEP, output=("-c:a", "aac", "-t", "2.4", *LAST))
+
+
+def upsample(source: Path, output: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = ("upsample", source, output, "-q", *arguments)
+    return run_program(*command, folder=output.parent, program=BLEND_PROGRAM, environment=SEGMENTS)
+
+
+def start(source: Path, output: Path, *arguments: object) -> subprocess.Popen[str]:
+    """A slow run that has finished a segment, and is writing the next one."""
+    slow = {"SLOW_MARK": str(output.parent.with_suffix(".mark")), "SECONDS_A_FRAME": "0.05"}
+    environment = {**os.environ, **SEGMENTS, **slow, "PYTHONPATH": str(PACKAGE_FOLDER)}
+    command = [*BLEND_PROGRAM, "upsample", str(source), str(output), "-q", *map(str, arguments)]
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=output.parent
+    )
+    while "000000.segment" not in (names := parts_of(output)) or not any(
+        name.endswith("segment.part") for name in names
+    ):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.01)
+    return process
+
+
+def parts_of(output: Path) -> list[str]:
+    """What is in the job folder; of a segment that is being written the name ends in ``segment.part``."""
+    folder = folder_of(output)
+    return [path.name for path in folder.iterdir()] if folder.exists() else []
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES.values(), ids=CASES)
+def test_what_was_killed_ends_as_if_nothing_had_been(
+    name: str, arguments: tuple[str, ...], film: Path, tmp_path: Path
+) -> None:
+    whole, resumed = tmp_path / f"whole-{name}", tmp_path / name
+    assert upsample(film, whole, *arguments).returncode == 0
+    process = start(film, resumed, *arguments)
+    process.kill()
+    process.communicate()
+    assert not resumed.exists()
+    done = upsample(film, resumed, "--resume", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "frames are there already" in done.stderr
+    assert frame_times(resumed) == frame_times(whole)
+    assert frame_hashes(resumed, "yuv420p") == frame_hashes(whole, "yuv420p")
+    assert {path.name for path in tmp_path.iterdir()} == {whole.name, resumed.name}
+
+
+def test_the_first_signal_finishes_the_segment_and_the_second_does_not(film: Path, tmp_path: Path) -> None:
+    output = tmp_path / "film.mkv"
+    process = start(film, output)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert (
+        told.splitlines()[-1] == "interrupted: 40 frames are kept: the same command with --resume goes on from there."
+    )
+    process = start(film, output, "--resume")
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "--resume goes on from there" in told
+    assert {path.name for path in tmp_path.iterdir()} == {"film.mkv.ifrplus"}
+    assert not list(folder_of(output).glob("*.part"))
+
+
+def test_another_run_is_not_gone_on_with(film: Path, tmp_path: Path) -> None:
+    output = tmp_path / "film.mkv"
+    process = start(film, output)
+    busy = upsample(film, output, "-y")
+    process.kill()
+    process.communicate()
+    assert (busy.returncode, busy.stderr.splitlines()[0]) == (1, "error: Another run is writing film.mkv.")
+    neither = upsample(film, output)
+    assert "holds what a run that did not end has made" in neither.stderr
+    other = upsample(film, output, "--resume", "--factor", "3", "--crf", "30")
+    assert other.returncode == 1
+    assert "factor was 2 and is 3; encoder options was crf=16 preset=medium and is crf=30" in other.stderr
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(film.read_bytes() + b"\0")
+    assert "size of the source was" in upsample(source, output, "--resume").stderr
+    segment = folder_of(output) / "000000.segment"
+    segment.write_bytes(segment.read_bytes()[:-9])
+    mended = upsample(film, output, "--resume")
+    assert "segments of the earlier run are damaged" in mended.stderr
+    assert len(frame_times(output)) == 120
+
+
+def test_a_short_run_needs_no_folder(clip: Path, tmp_path: Path) -> None:
+    done = upsample(clip, tmp_path / "film.mkv", "--resume")
+    assert (done.returncode, done.stderr) == (0, "note: There is nothing to resume: the run starts anew.\n")
+
+
+def test_a_source_that_changes_while_it_is_read_is_refused(film: Path, tmp_path: Path) -> None:
+    source, output = tmp_path / "clip.mp4", tmp_path / "film.mkv"
+    source.write_bytes(film.read_bytes())
+    process = start(source, output)
+    source.write_bytes(film.read_bytes() + b"\0")
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "clip.mp4 was changed while it was read" in told
+    assert not output.exists()
+
+
+def journal_with(folder: Path, *contents: bytes) -> Journal:
+    journal = Journal.of(folder / "film.mkv", {"factor": "2"})
+    for number, content in enumerate(contents):
+        part = journal.next_part()
+        part.write_bytes(content)
+        journal.add(part, 2, Fraction(2 * number, 25), Fraction(2 * number + 1, 25), "header")
+    return journal
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    written = journal_with(tmp_path, b"one", b"two")
+    read = Journal.read(written.folder)
+    assert read.record == written.record
+    assert read.frames == 4
+    assert written.folder.stat().st_mode & 0o777 == 0o700
+    assert "duration 0.080000" in read.list_segments().read_text()
+    read.discard()
+    assert not written.folder.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2}', '{"format": 1, "terms": 3}'])
+def test_a_damaged_record_is_said_to_be_damaged(text: str, tmp_path: Path) -> None:
+    journal = journal_with(tmp_path, b"one")
+    (journal.folder / "record.json").write_text(text)
+    with pytest.raises(OutputError, match="missing or damaged"):
+        Journal.read(journal.folder)
+
+
+def test_what_differs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="factor was 2 and is 3; codec was not stated and is ffv1"):
+        journal_with(tmp_path).check_terms({"factor": "3", "codec": "ffv1"})
+
+
+def test_all_behind_a_damaged_segment_is_forgotten(tmp_path: Path) -> None:
+    journal = journal_with(tmp_path, b"one", b"two", b"three")
+    journal.path_of(1).write_bytes(b"owt")
+    assert journal.drop_damaged() == 2
+    assert len(json.loads((journal.folder / "record.json").read_text())["segments"]) == 1
+
+
+def test_other_files_in_a_job_folder_are_left_alone(tmp_path: Path) -> None:
+    journal = journal_with(tmp_path, b"one")
+    (journal.folder / "mine.txt").write_text("precious")
+    journal.discard()
+    assert [path.name for path in journal.folder.iterdir()] == ["mine.txt"]
+
+
+def test_one_run_at_a_time_writes_an_output(tmp_path: Path) -> None:
+    output = tmp_path / "film.mkv"
+    with PartFile(output) as part, pytest.raises(OutputError, match="Another run is writing"), PartFile(output):
+        pass
+    assert not part.path.exists()
+
+
+def test_a_stale_part_is_replaced_rather_than_written_to(tmp_path: Path) -> None:
+    output = tmp_path / "film.mkv"
+    path = PartFile(output).path
+    with path.open("wb") as orphan, PartFile(output) as part:
+        orphan.write(b"old")
+        orphan.flush()
+        assert part.path.read_bytes() == b""
+        assert part.path.stat().st_mode & 0o777 == 0o600
+        part.publish()
+    assert output.read_bytes() == b""
+    assert output.stat().st_mode & 0o600 == 0o600
