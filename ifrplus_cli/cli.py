@@ -317,7 +317,7 @@ def _show_evaluation(result: Evaluation, model: str) -> None:
     from ifrplus_cli.eval_report import published_rows, result_rows
 
     console.print_table(f"{result.dataset.path}, {len(result.scores)} triplets", result_rows(result, model))
-    console.print_table("Published", published_rows(result.dataset))
+    console.print_table("Published means over whole benchmarks", published_rows(result.dataset))
 
 
 @app.command()

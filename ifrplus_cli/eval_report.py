@@ -121,7 +121,7 @@ def build_report(result: Evaluation, spec: ModelSpec, facts: Mapping[str, Mappin
         rows=[_pictures(sight) for sight in result.worst],
         facts={
             "Means": _cells(result_rows(result, spec.name)),
-            "Published": _cells(published_rows(dataset)),
+            "Published means over whole benchmarks": _cells(published_rows(dataset)),
             **facts,
         },
     )

@@ -20,7 +20,9 @@ from ifrplus_cli.probe import upright_size
 from ifrplus_cli.showing import Picture, as_codes
 
 HALF = Fraction(1, 2)
-JPEG_START, JPEG_END, JPEG_TAIL = b"\xff\xd8", b"\xff\xd9", 1024  # the end lies among so many last bytes
+# How JPEG and PNG begin and end; what is cut short OpenCV would fill with grey, or complain of by itself.
+BEGIN_AND_END = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))
+END_LIES_IN = 1024  # last bytes of a file
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def read_picture(file: Path) -> Picture:
         data = file.read_bytes()
     except OSError as error:
         raise InputError(f"The picture {file} can't be read: {error.strerror}.", "Check its permissions.") from error
-    cut_short = data.startswith(JPEG_START) and JPEG_END not in data[-JPEG_TAIL:]  # OpenCV would fill it with grey
+    cut_short = any(data.startswith(begin) and end not in data[-END_LIES_IN:] for begin, end in BEGIN_AND_END)
     coded = np.frombuffer(data, np.uint8)
     picture = None if cut_short or not data else cv2.imdecode(coded, cv2.IMREAD_COLOR)
     if picture is None:
