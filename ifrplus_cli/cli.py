@@ -28,6 +28,7 @@ from ifrplus_cli.options import (
     ModelChoice,
     ModelOption,
     Precision,
+    PrecisionOption,
     SoundChoice,
     Source,
     StartOption,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
     from ifrplus_cli.download import DownloadOptions, Outcome
+    from ifrplus_cli.evaluate import Evaluation
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
     from ifrplus_cli.upsample import Job, Progress, Summary
 
@@ -92,9 +94,7 @@ def upsample(
     weights: WeightsOption = None,
     engine: EngineOption = EngineChoice.auto,
     device: DeviceOption = "auto",
-    precision: Annotated[
-        Precision, typer.Option(help="Numbers that the network computes with: fp16 is faster on Ascend and GPU.")
-    ] = Precision.auto,
+    precision: PrecisionOption = Precision.auto,
     tile: Annotated[
         Any, typer.Option(parser=parse_tile, metavar="auto|off|WxH", help="Largest piece that is run at once.")
     ] = "auto",
@@ -260,6 +260,68 @@ def _show_check(result: CheckResult, report: Path | None) -> None:
     sys.stdout.write(f"- Worst moments: {worst}.\n")
     if report is not None:
         console.talk.print(f"[green]done:[/] {report}", markup=True)
+
+
+@app.command("eval")
+def evaluate(
+    dataset: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="The folder of a data set, or a clip.", show_default=False)
+    ],
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the figures of every triplet.", show_default=False)
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write an HTML report with pictures of the worst ten.", show_default=False),
+    ] = None,
+    model: ModelOption = ModelChoice.auto,
+    weights: WeightsOption = None,
+    engine: EngineOption = EngineChoice.auto,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = Precision.auto,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure quality on a data set of triplets: the middle picture is made again, and compared."""
+    from ifrplus_cli.eval_report import as_csv, build_report, describe_evaluation, remarks
+    from ifrplus_cli.evaluate import evaluate_dataset
+    from ifrplus_cli.info import describe_network
+    from ifrplus_cli.interpolate import NetworkOptions, load_model
+    from ifrplus_cli.layouts import LAYOUTS, find_dataset
+    from ifrplus_cli.report import write_report
+    from ifrplus_cli.triplets import HALF, read_triplets
+    from ifrplus_cli.whole_file import check_place, write_whole
+
+    wanted = [(path, option) for path, option in ((csv, "--csv"), (report, "--report")) if path is not None]
+    for path, option in wanted:
+        check_place(path, option)
+    found = find_dataset(dataset)
+    console.print_step(f"{found.path}: {LAYOUTS[found.layout]}, {found.count} triplets.")
+    size = next(read_triplets(found)).size
+    plan = _plan_network(size, [HALF], engine, device, model, NetworkOptions(precision=precision.value))
+    loaded = load_model(plan, weights)
+    with console.count_bar("triplets", shown=not as_json) as advance:
+        result = evaluate_dataset(found, loaded, advance)
+    network = {**describe_network(plan), "weights_sha256": loaded.weights_sha256}
+    if csv is not None:
+        write_whole(csv, as_csv(result), "--csv")
+    if report is not None:
+        facts = {"Network": _readable(network), "Versions": _versions(plan)}
+        write_report(build_report(result, plan.spec, facts), report)
+    if as_json:
+        told = {"versions": _versions(plan), "network": network, **describe_evaluation(result, plan.spec)}
+        console.print_json({**told, "csv": csv, "report": report})
+        return
+    _show_evaluation(result, plan.spec.name)
+    sys.stdout.write("".join(f"- {sentence}\n" for sentence in remarks(result, plan.spec)))
+    for path, _ in wanted:
+        console.talk.print(f"[green]done:[/] {path}", markup=True)
+
+
+def _show_evaluation(result: Evaluation, model: str) -> None:
+    from ifrplus_cli.eval_report import published_rows, result_rows
+
+    console.print_table(f"{result.dataset.path}, {len(result.scores)} triplets", result_rows(result, model))
+    console.print_table("Published means over whole benchmarks", published_rows(result.dataset))
 
 
 @app.command()

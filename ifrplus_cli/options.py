@@ -170,6 +170,9 @@ WeightsOption = Annotated[
 EngineOption = Annotated[
     EngineChoice, typer.Option(help="What computes it: ONNX Runtime, which is faster on a CPU, if it is installed.")
 ]
+PrecisionOption = Annotated[
+    Precision, typer.Option(help="Numbers that the network computes with: fp16 is faster on Ascend and GPU.")
+]
 FactorOption = Annotated[
     Fraction | None,
     typer.Option(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 
-from ifrplus_cli.errors import OutputError
-from ifrplus_cli.showing import Picture
+from ifrplus_cli.showing import Picture, fitted
+from ifrplus_cli.whole_file import write_whole
 
 TEMPLATE = Path(__file__).with_name("report.html")
-LARGEST_PICTURE = 640  # pixels a side
 JPEG_QUALITY = 85
 
 
@@ -76,14 +74,7 @@ def write_report(report: Report, path: Path) -> None:
     Raises:
         OutputError: if it can't be written.
     """
-    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")
-    try:
-        part.write_text(render(report), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"The report {path} can't be written: {error.strerror}.", "Give another --report.") from error
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, render(report), "--report")
 
 
 def render(report: Report) -> str:
@@ -101,9 +92,6 @@ def render(report: Report) -> str:
 
 def data_uri(picture: Picture) -> str:
     """An H x W x 3 RGB picture, made smaller if it is large, as a JPEG inside an address."""
-    height, width = picture.shape[:2]
-    scale = min(1.0, LARGEST_PICTURE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
-    _, coded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    shown = cv2.cvtColor(fitted(picture), cv2.COLOR_RGB2BGR)
+    _, coded = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return f"data:image/jpeg;base64,{base64.b64encode(coded.tobytes()).decode('ascii')}"

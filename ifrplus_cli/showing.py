@@ -11,6 +11,7 @@ from ifrplus_cli.media import Image
 Picture = npt.NDArray[np.uint8]  # H x W x 3, RGB
 
 DIFFERENCE_GAIN = 4
+LARGEST_SHOWN = 640  # pixels a side
 
 
 def as_codes(image: Image) -> Picture:
@@ -21,6 +22,14 @@ def as_codes(image: Image) -> Picture:
 def difference(made: Picture, true: Picture) -> Picture:
     """Where two pictures differ, enlarged: grey where they are equal."""
     return np.clip(128 + DIFFERENCE_GAIN * (made.astype(np.int16) - true), 0, 255).astype(np.uint8)
+
+
+def fitted(picture: Picture) -> Picture:
+    """A picture made smaller if it is large: what a person is shown."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, LARGEST_SHOWN / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
 
 
 def flow_colours(flow: npt.NDArray[np.float32], like: Picture) -> Picture:

@@ -136,4 +136,4 @@ def test_a_report_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.mkv")
     done = run_program("check", path, "--report", tmp_path / "no" / "r.html", "--device", "cpu", folder=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-2].startswith("error: The report ")
+    assert done.stderr.splitlines()[-2].startswith("error: ")

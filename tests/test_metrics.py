@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ifrplus_cli.metrics import psnr, ssim
+from ifrplus_cli.metrics import psnr, ssim, ssim_volume
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
@@ -88,3 +88,36 @@ def test_pictures_that_cannot_be_compared_are_refused() -> None:
         psnr(noise(4, 4), noise(4, 5))
     with pytest.raises(ValueError, match="11 x 11"):
         ssim(noise(10, 40), noise(10, 40))
+
+
+def mixed(picture: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Three parts of one and one of the other."""
+    return ((picture.astype(int) * 3 + other) // 4).astype(np.uint8)
+
+
+def test_both_kinds_of_ssim_are_those_of_others() -> None:
+    """Computed once by scikit-image 0.26, and by PyTorch's ``conv3d`` as IFRNet's ``metric.py`` does."""
+    truth = noise(40, 33, 3)
+    picture = mixed(truth, noise(40, 33, 3, seed=1))
+    assert ssim(picture, truth) == pytest.approx(0.9245322209340233, abs=1e-9)
+    assert ssim_volume(picture, truth) == pytest.approx(0.9257470262667757, abs=1e-9)
+
+
+def test_ssim_is_that_of_scikit_image() -> None:
+    metrics = pytest.importorskip("skimage.metrics")
+    truth = noise(40, 33, 3)
+    picture = mixed(truth, noise(40, 33, 3, seed=1))
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    same = metrics.structural_similarity(truth, picture, channel_axis=-1, **options)
+    assert ssim(picture, truth) == pytest.approx(same, abs=1e-4)
+    assert psnr(picture, truth) == pytest.approx(metrics.peak_signal_noise_ratio(truth, picture), abs=1e-4)
+
+
+def test_ssim_of_a_volume_looks_across_channels() -> None:
+    truth = noise(20, 20, 3)
+    picture = mixed(truth, noise(20, 20, 3, seed=1))
+    assert ssim_volume(truth, truth) == pytest.approx(1.0, abs=1e-12)
+    assert ssim_volume(picture[..., ::-1], truth[..., ::-1]) == pytest.approx(ssim_volume(picture, truth))
+    assert ssim_volume(picture[..., [1, 0, 2]], truth[..., [1, 0, 2]]) != pytest.approx(ssim_volume(picture, truth))
+    with pytest.raises(ValueError, match="11 x 11"):
+        ssim_volume(noise(40, 10, 3), noise(40, 10, 3))

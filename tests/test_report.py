@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.report import LARGEST_PICTURE, Chart, Line, PictureRow, Report, data_uri, render, write_report
+from ifrplus_cli.report import Chart, Line, PictureRow, Report, data_uri, render, write_report
+from ifrplus_cli.showing import LARGEST_SHOWN
 
 EVIL = "</script><script>alert('x')</script>\"&"
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -52,7 +53,7 @@ def test_pictures_are_made_smaller_and_keep_their_colours() -> None:
     large[:] = (200, 40, 10)
     coded = base64.b64decode(data_uri(large).removeprefix("data:image/jpeg;base64,"))
     seen = cv2.cvtColor(cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    assert seen.shape == (LARGEST_PICTURE * 9 // 16, LARGEST_PICTURE, 3)
+    assert seen.shape == (LARGEST_SHOWN * 9 // 16, LARGEST_SHOWN, 3)
     assert np.abs(seen.astype(int) - (200, 40, 10)).max() < 6
 
 

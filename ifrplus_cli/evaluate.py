@@ -1,0 +1,148 @@
+"""Quality on a data set of triplets: the middle picture is made again from the outer ones, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from statistics import fmean
+
+import numpy as np
+
+from ifrplus_cli.errors import InputError
+from ifrplus_cli.interpolate import Interpolator, LoadedModel, NetworkOptions, load_model, plan_network
+from ifrplus_cli.layouts import Dataset
+from ifrplus_cli.media import Image
+from ifrplus_cli.metrics import psnr, ssim, ssim_volume
+from ifrplus_cli.showing import Picture, as_codes, difference, fitted
+from ifrplus_cli.triplets import HALF, Shown, read_triplets
+
+WORST = 10  # triplets that are shown
+LARGEST_PSNR = 100.0  # dB; equal pictures have no finite one
+SIZES_AT_ONCE = 4  # sizes of pictures for which a network is kept ready
+FIGURES = ("psnr", "ssim_channels", "ssim_volume", "blend_psnr")
+
+
+@dataclass(frozen=True)
+class Score:
+    """What came out of a triplet; the made picture is rounded to 8 bits first.
+
+    Attributes:
+        name, group: as in the data set.
+        psnr: over all samples of R, G and B together, in dB, at most 100.
+        ssim_channels: ``metrics.ssim``, the mean over R, G and B.
+        ssim_volume: ``metrics.ssim_volume``.
+        blend_psnr: PSNR of a blend of the outer pictures.
+    """
+
+    name: str
+    group: str
+    psnr: float
+    ssim_channels: float
+    ssim_volume: float
+    blend_psnr: float
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Pictures of a triplet, each H x W x 3 uint8 RGB, large ones made smaller.
+
+    Attributes:
+        blend: of both outer pictures.
+    """
+
+    score: Score
+    blend: Picture = field(repr=False)
+    true: Picture = field(repr=False)
+    made: Picture = field(repr=False)
+    difference: Picture = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out of a data set.
+
+    Attributes:
+        scores: in the order of the data set.
+        worst: those with the lowest PSNR, worst first.
+    """
+
+    dataset: Dataset
+    scores: tuple[Score, ...]
+    worst: tuple[Sight, ...]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups in order; none if there is only one."""
+        names = tuple(dict.fromkeys(score.group for score in self.scores))
+        return names if len(names) > 1 else ()
+
+    def means(self, group: str | None = None) -> dict[str, float]:
+        """The mean of each of ``FIGURES`` over all triplets, or those of a group; each triplet counts once."""
+        scores = [score for score in self.scores if group in (None, score.group)]
+        return {figure: fmean(getattr(score, figure) for score in scores) for figure in FIGURES}
+
+
+def evaluate_dataset(
+    dataset: Dataset, model: LoadedModel, progress: Callable[[int, int], None] = lambda *_: None
+) -> Evaluation:
+    """Make the middle picture of every triplet again from the two outer ones alone, and compare.
+
+    Args:
+        model: loaded for pictures of the first triplet's size; for others it is loaded again.
+        progress: is told how many triplets are done, of how many.
+
+    Raises:
+        InputError: names a triplet that can't be used.
+    """
+    interpolator = _interpolators(model)
+    scores: list[Score] = []
+    worst: list[Sight] = []
+    for shown in read_triplets(dataset):
+        left, right = _image(shown.left), _image(shown.right)
+        made = as_codes(interpolator(shown.size)(left, right, [shown.t])[0])
+        t = float(shown.t)
+        blend = as_codes((1 - t) * left + t * right)
+        score = _score(shown, made, blend)
+        scores.append(score)
+        if len(worst) < WORST or score.psnr < worst[-1].score.psnr:
+            worst.append(_sight(score, blend, shown.true, made))
+            worst = sorted(worst, key=lambda sight: sight.score.psnr)[:WORST]
+        progress(len(scores), dataset.count)
+    if not scores:
+        raise InputError(f"There is nothing to compare in {dataset.path}.", "Give clips of three frames or more.")
+    return Evaluation(dataset, tuple(scores), tuple(worst))
+
+
+def _interpolators(model: LoadedModel) -> Callable[[tuple[int, int]], Interpolator]:
+    """The network for pictures of (height, width)."""
+    plan = model.plan
+
+    @lru_cache(SIZES_AT_ONCE)
+    def ready_for(size: tuple[int, int]) -> Interpolator:
+        if size == (plan.tiles.height, plan.tiles.width):
+            return Interpolator(model)
+        options = NetworkOptions(precision=plan.precision)
+        planned = plan_network(plan.spec, plan.engine, plan.device, size, [HALF], options)
+        return Interpolator(load_model(planned, model.weights_path))
+
+    return ready_for
+
+
+def _score(shown: Shown, made: Picture, blend: Picture) -> Score:
+    return Score(
+        name=shown.name,
+        group=shown.group,
+        psnr=min(psnr(made, shown.true), LARGEST_PSNR),
+        ssim_channels=ssim(made, shown.true),
+        ssim_volume=ssim_volume(made, shown.true),
+        blend_psnr=min(psnr(blend, shown.true), LARGEST_PSNR),
+    )
+
+
+def _sight(score: Score, blend: Picture, true: Picture, made: Picture) -> Sight:
+    return Sight(score, *(fitted(picture) for picture in (blend, true, made, difference(made, true))))
+
+
+def _image(picture: Picture) -> Image:
+    return picture.astype(np.float32) / 255

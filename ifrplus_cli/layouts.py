@@ -1,0 +1,255 @@
+"""Data sets of triplets, two pictures and the true one between them, in the layouts that the field uses."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ifrplus_cli.errors import InputError
+from ifrplus_cli.media import ClipInfo
+from ifrplus_cli.probe import probe
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".webp"})
+CLIPS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m"})
+VIMEO_LIST = "tri_testlist.txt"
+SNU_FILM_LISTS = {f"test-{group}.txt": group for group in ("easy", "medium", "hard", "extreme")}
+TRIPLET = 3  # pictures
+
+LAYOUTS = {
+    "vimeo-triplet": "Vimeo-90K triplets",
+    "ucf101": "UCF101",
+    "snu-film": "SNU-FILM",
+    "middlebury": "Middlebury",
+    "triplets": "folders of three pictures",
+    "sequences": "numbered frames, every second one dropped",
+    "clips": "clips, every second frame dropped",
+}
+
+
+@dataclass(frozen=True)
+class Triplet:
+    """Three pictures on a disk; the true one lies half-way between the others.
+
+    Attributes:
+        name: in its group.
+        group: of which a mean of its own is told; empty where there are none.
+    """
+
+    name: str
+    group: str
+    left: Path
+    true: Path
+    right: Path
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What there is to be made again.
+
+    Attributes:
+        layout: one of ``LAYOUTS``.
+        triplets: empty for clips.
+        clips: whose frames are triplets, every second one dropped.
+    """
+
+    path: Path
+    layout: str
+    triplets: tuple[Triplet, ...] = ()
+    clips: tuple[ClipInfo, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Triplets in all, as far as the clips' packets tell."""
+        return len(self.triplets) + sum((len(clip.packet_pts) - 1) // 2 for clip in self.clips)
+
+
+def find_dataset(path: Path) -> Dataset:
+    """Recognise the layout of a data set, and find its triplets; pictures are not opened.
+
+    Raises:
+        InputError: if there is none, or a picture that must be there is missing.
+    """
+    try:
+        dataset = _recognise(path)
+    except OSError as error:
+        raise InputError(f"{error.filename} can't be read: {error.strerror}.", "Check the path.") from error
+    _check_complete(dataset)
+    return dataset
+
+
+def _recognise(path: Path) -> Dataset:
+    if path.is_file() and path.suffix.lower() in CLIPS:
+        return _clips(path, [path])
+    if not path.is_dir():
+        raise InputError(f"{path} is no folder.", "Give the folder of a data set.")
+    makers: tuple[Callable[[Path], Dataset | None], ...] = (_vimeo, _snu_film, _middlebury, _ucf101, _folders)
+    if found := next((dataset for maker in makers if (dataset := maker(path))), None):
+        return found
+    if clips := [file for file in _sorted(path.iterdir()) if file.suffix.lower() in CLIPS]:
+        return _clips(path, clips)
+    raise InputError(
+        f"There are no triplets, frames or clips in {path}.",
+        "Give the folder of Vimeo-90K, UCF101, SNU-FILM or Middlebury, one with three pictures or numbered frames in "
+        "each sub-folder, or one of clips.",
+    )
+
+
+def _vimeo(path: Path) -> Dataset | None:
+    if not (path / VIMEO_LIST).is_file():
+        return None
+    names = [line.strip() for line in _lines(path / VIMEO_LIST)]
+    pictures = ("im1.png", "im2.png", "im3.png")
+    return Dataset(path, "vimeo-triplet", tuple(_named(name, path / "sequences" / name, pictures) for name in names))
+
+
+def _named(name: str, folder: Path, pictures: Iterable[str]) -> Triplet:
+    """A triplet whose pictures have known names in a folder of their own."""
+    left, true, right = (folder / picture for picture in pictures)
+    return Triplet(name, "", left, true, right)
+
+
+def _snu_film(path: Path) -> Dataset | None:
+    """Lists of three paths a line, which begin above the folder that they are found from."""
+    homes = [path, path / "eval_modes"]
+    lists = {group: home / name for home in homes for name, group in SNU_FILM_LISTS.items() if (home / name).is_file()}
+    if not lists:
+        return None
+    triplets = tuple(triplet for group, file in lists.items() for triplet in _snu_film_list(path, group, file))
+    return Dataset(path, "snu-film", triplets)
+
+
+def _snu_film_list(path: Path, group: str, file: Path) -> Iterator[Triplet]:
+    for number, line in enumerate(_lines(file), 1):
+        words = line.split()
+        if len(words) != TRIPLET:
+            raise InputError(f"Line {number} of {file} does not name three pictures.", "Mend the list.")
+        left, true, right = (_below(path, Path(word)) for word in words)
+        yield Triplet("/".join(true.with_suffix("").parts[-2:]), group, left, true, right)
+
+
+def _below(path: Path, named: Path) -> Path:
+    """A file by the longest end of its name that is there; by its whole name if none is."""
+    parts = named.parts
+    ends = (path.joinpath(*parts[start:]) for start in range(len(parts)))
+    return next((end for end in ends if end.is_file()), path / named)
+
+
+def _middlebury(path: Path) -> Dataset | None:
+    truths, frames = path / "other-gt-interp", path / "other-data"
+    if not truths.is_dir():
+        return None
+    files = [folder / "frame10i11.png" for folder in _sorted(truths.iterdir())]
+    found = [(true, frames / true.parent.name) for true in files if true.is_file()]
+    triplets = (Triplet(outer.name, "", outer / "frame10.png", true, outer / "frame11.png") for true, outer in found)
+    return Dataset(path, "middlebury", tuple(triplets))
+
+
+def _ucf101(path: Path) -> Dataset | None:
+    pictures = ("frame_00.png", "frame_01_gt.png", "frame_02.png")
+    folders = [folder for folder in _sorted(path.iterdir()) if (folder / pictures[1]).is_file()]
+    if not folders:
+        return None
+    return Dataset(path, "ucf101", tuple(_named(folder.name, folder, pictures) for folder in folders))
+
+
+def _folders(path: Path) -> Dataset | None:
+    """Folders of three pictures, or of frames in their order."""
+    folders = {folder: pictures for folder, pictures in _walk(path) if pictures}
+    if not folders:
+        return None
+    for folder, pictures in folders.items():
+        if len(pictures) < TRIPLET:
+            raise InputError(
+                f"There are only {len(pictures)} pictures in {folder}, and three are needed.", "Take the folder out."
+            )
+    cut = _every_second if any(len(pictures) > TRIPLET for pictures in folders.values()) else _one_each
+    triplets = (triplet for folder, pictures in folders.items() for triplet in cut(_name(folder, path), pictures))
+    return Dataset(path, "sequences" if cut is _every_second else "triplets", tuple(triplets))
+
+
+def _one_each(name: str, pictures: list[Path]) -> Iterator[Triplet]:
+    left, true, right = pictures
+    yield Triplet(name, "", left, true, right)
+
+
+def _every_second(name: str, pictures: list[Path]) -> Iterator[Triplet]:
+    _check_numbers(pictures)
+    for left, true, right in zip(pictures[::2], pictures[1::2], pictures[2::2], strict=False):
+        yield Triplet(true.stem, name, left, true, right)
+
+
+def _check_numbers(pictures: list[Path]) -> None:
+    """A gap in the numbers would make pictures neighbours that are none.
+
+    Raises:
+        InputError: if there is one.
+    """
+    found = [re.fullmatch(r"(.*?)(\d+)(\D*)", picture.name) for picture in pictures]
+    numbers = [int(name[2]) for name in found if name]
+    if len(numbers) < len(pictures) or len({(name[1], name[3]) for name in found if name}) > 1:
+        return
+    step = numbers[1] - numbers[0]
+    for before, after, picture in zip(numbers[:-1], numbers[1:], pictures, strict=False):
+        if after - before != step:
+            raise InputError(
+                f"The frames of {picture.parent} have a gap after {picture.name}.", "Complete them, or divide them."
+            )
+
+
+def _clips(path: Path, files: list[Path]) -> Dataset:
+    clips = tuple(probe(file) for file in files)
+    for clip in clips:
+        if len(clip.packet_pts) < TRIPLET:
+            raise InputError(f"{clip.path} has no three frames.", "Take it out.")
+    return Dataset(path, "clips", clips=clips)
+
+
+def _check_complete(dataset: Dataset) -> None:
+    if not dataset.count:
+        raise InputError(f"No triplet is named in {dataset.path}.", "Get a whole copy of the data set.")
+    needed = [(triplet, file) for triplet in dataset.triplets for file in (triplet.left, triplet.true, triplet.right)]
+    missing = [(triplet, file) for triplet, file in needed if not file.is_file()]
+    if missing:
+        triplet, file = missing[0]
+        others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise InputError(
+            f"The picture {file} of the triplet {triplet.name} is missing{others}.", "Get a whole copy of the data set."
+        )
+
+
+def _lines(file: Path) -> list[str]:
+    """Lines of a list that say anything; bytes that are no text become names that no file has."""
+    return [line for line in file.read_text("utf-8", errors="replace").splitlines() if line.strip()]
+
+
+def _walk(path: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """All folders with the pictures that lie in them, in natural order; hidden ones are left out."""
+    found = [
+        (Path(folder), _sorted(Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES))
+        for folder, _, names in os.walk(path, onerror=_give_up)
+        if not any(part.startswith((".", "__")) for part in Path(folder).relative_to(path).parts)
+    ]
+    yield from sorted(found, key=lambda entry: _natural(entry[0]))
+
+
+def _give_up(error: OSError) -> None:
+    """A folder that can't be read is not left out in silence."""
+    raise error
+
+
+def _sorted(files: Iterable[Path]) -> list[Path]:
+    return sorted((file for file in files if not file.name.startswith(".")), key=_natural)
+
+
+def _natural(path: Path) -> list[list[str | int]]:
+    """A key by which 2 comes before 10."""
+    return [
+        [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))] for name in path.parts
+    ]
+
+
+def _name(folder: Path, path: Path) -> str:
+    return folder.name if folder == path else folder.relative_to(path).as_posix()

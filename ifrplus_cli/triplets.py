@@ -1,0 +1,117 @@
+"""The pictures of a data set's triplets, one triplet after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ifrplus_cli.colour import Converter
+from ifrplus_cli.decode import Decoder
+from ifrplus_cli.errors import InputError
+from ifrplus_cli.layouts import Dataset, Triplet
+from ifrplus_cli.media import ClipInfo, Frame
+from ifrplus_cli.metrics import SSIM_WINDOW
+from ifrplus_cli.probe import upright_size
+from ifrplus_cli.showing import Picture, as_codes
+
+HALF = Fraction(1, 2)
+# How JPEG and PNG begin and end; what is cut short OpenCV would fill with grey, or complain of by itself.
+BEGIN_AND_END = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))
+END_LIES_IN = 1024  # last bytes of a file
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The pictures of a triplet, all H x W x 3 uint8 RGB of one size.
+
+    Attributes:
+        name, group: as in the data set; a clip's group is its name, and a frame's name its number from 0.
+        true: at timestep ``t`` between the others.
+    """
+
+    name: str
+    group: str
+    left: Picture = field(repr=False)
+    true: Picture = field(repr=False)
+    right: Picture = field(repr=False)
+    t: Fraction = HALF
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        height, width = self.true.shape[:2]
+        return height, width
+
+
+def read_triplets(dataset: Dataset) -> Iterator[Shown]:
+    """All triplets of a data set with their pictures, in 8 bits.
+
+    Raises:
+        InputError: names a picture that can't be read, is too small, or is of another size than its neighbours.
+    """
+    for triplet in dataset.triplets:
+        yield _checked(_read(triplet))
+    for clip in dataset.clips:
+        yield from map(_checked, _of_clip(clip))
+
+
+def _read(triplet: Triplet) -> Shown:
+    left, true, right = (read_picture(file) for file in (triplet.left, triplet.true, triplet.right))
+    return Shown(triplet.name, triplet.group, left, true, right)
+
+
+def read_picture(file: Path) -> Picture:
+    """A picture file as H x W x 3 uint8 RGB; 16 bits are reduced, grey becomes three equal channels.
+
+    Raises:
+        InputError: if it can't be read whole.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"The picture {file} can't be read: {error.strerror}.", "Check its permissions.") from error
+    cut_short = any(data.startswith(begin) and end not in data[-END_LIES_IN:] for begin, end in BEGIN_AND_END)
+    coded = np.frombuffer(data, np.uint8)
+    picture = None if cut_short or not data else cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f"The picture {file} is damaged, or of no known format.", "Get a sound copy.")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def _of_clip(clip: ClipInfo) -> Iterator[Shown]:
+    width, height = upright_size(clip)
+    convert = Converter(clip.pixel_format, clip.colour, width, height)
+
+    def codes(frame: Frame) -> Picture:
+        return as_codes(convert.to_rgb(frame.planes))
+
+    with Decoder(clip, upright=True) as decoder:
+        frames = iter(decoder)
+        left = next(frames)
+        shown = codes(left)
+        for number, (true, right) in enumerate(zip(frames, frames, strict=False)):
+            before, shown = shown, codes(right)
+            t = (true.pts - left.pts) / (right.pts - left.pts)
+            yield Shown(str(2 * number + 1), clip.path.name, before, codes(true), shown, t)
+            left = right
+
+
+def _checked(shown: Shown) -> Shown:
+    name = f"{shown.group}, {shown.name}" if shown.group else shown.name
+    sizes = {f"{picture.shape[1]}x{picture.shape[0]}" for picture in (shown.left, shown.true, shown.right)}
+    if len(sizes) > 1:
+        raise InputError(
+            f"The pictures of the triplet {name} differ in size: {', '.join(sorted(sizes))}.",
+            "Get a whole copy of the data set.",
+        )
+    if min(shown.size) < SSIM_WINDOW:
+        raise InputError(
+            f"The pictures of the triplet {name} are too small: {sizes.pop()}.",
+            f"SSIM needs {SSIM_WINDOW}x{SSIM_WINDOW} at least.",
+        )
+    return shown
