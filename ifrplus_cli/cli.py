@@ -18,6 +18,7 @@ from ifrplus_cli.options import (
     CutFill,
     DeinterlaceOption,
     DeviceOption,
+    Duplicates,
     EndOption,
     EngineChoice,
     EngineOption,
@@ -100,6 +101,9 @@ def upsample(
     flow_scale: Annotated[
         FlowScale, typer.Option(help="Size at which motion is sought: smaller finds larger motion, and is faster.")
     ] = FlowScale.auto,
+    duplicates: Annotated[
+        Duplicates, typer.Option(help="Repeated frames: keep them, or interpolate across them.")
+    ] = Duplicates.keep,
     cuts: Annotated[bool, typer.Option("--cuts/--no-cuts", help="Hold frames across cuts.")] = True,
     cut_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="How unlike two frames of a cut are.", show_default=False)
@@ -137,6 +141,7 @@ def upsample(
         slow_motion=slow_motion,
         start=start,
         end=end,
+        smooth_duplicates=duplicates is Duplicates.smooth,
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
         cut_fill=cut_fill.value,
         encode=EncodeOptions(codec, crf, preset, pix_fmt, parse_encoder_args(encoder_arg or []), audio.value),
@@ -177,7 +182,7 @@ def info(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
-    from ifrplus_cli.info import describe_clip, describe_job, describe_network, measure_cost
+    from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_pictures, measure_cost
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
     from ifrplus_cli.upsample import UpsampleOptions, plan_job
@@ -186,12 +191,13 @@ def info(
     options = UpsampleOptions(factor=_factor(factor, fps), fps=fps, overwrite=True)
     job = plan_job(clip, source.with_name(f"{source.stem}-upsampled.mp4"), options)
     if not as_json:
-        console.print_facts(_readable(describe_clip(clip)), to_stdout=True)
+        console.print_facts(_readable({**describe_clip(clip), **describe_pictures(clip)}), to_stdout=True)
     plan = _plan_network(*_pictures(job), engine, device, model, NetworkOptions())
     cost = measure_cost(job, load_model(plan))
     planned = {**describe_job(job), **describe_network(plan)}
     if as_json:
-        console.print_json({"source": describe_clip(clip), "plan": planned, "cost": cost and asdict(cost)})
+        source_facts = {**describe_clip(clip), **describe_pictures(clip)}
+        console.print_json({"source": source_facts, "plan": planned, "cost": cost and asdict(cost)})
         return
     sys.stdout.write("\nifrplus upsample would write\n")
     sys.stdout.flush()

@@ -9,11 +9,16 @@ from itertools import islice
 
 from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
+from ifrplus_cli.duplicates import thin
 from ifrplus_cli.interlace import detect_fields
 from ifrplus_cli.interpolate import Interpolator, LoadedModel, NetworkPlan
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.timeline import rate_text
+from ifrplus_cli.trim import FrameNumber, cut_section
 from ifrplus_cli.upsample import Job
+
+REPEATS_SEEN = 120  # frames that are looked at
+REPEATS_WORTH_A_WORD = 0.1  # of them
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,32 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
         "variable_rate": clip.variable_rate,
         "start": round(float(clip.start), 6),
         "duration": round(float(clip.duration), 6),
-        "fields": detect_fields(clip).kind,
+        "marked_as_interlaced": clip.interlaced,
         "streams": [{"index": s.index, "kind": s.kind, "codec": s.codec} for s in clip.streams],
         "chapters": len(clip.chapters),
     }
+
+
+def describe_pictures(clip: ClipInfo) -> dict[str, object]:
+    """What some of a clip's frames look like, as plain data."""
+    return {"fields": detect_fields(clip).kind, "repeats": repeats_advice(clip)}
+
+
+def count_repeats(clip: ClipInfo) -> tuple[int, int]:
+    """Of some frames from the middle of a clip: how many repeat the one before, and how many were looked at."""
+    middle = max(0, (len(clip.packet_pts) - REPEATS_SEEN) // 2)
+    part = cut_section(clip, FrameNumber(middle), FrameNumber(middle + REPEATS_SEEN))
+    with Decoder(part) as decoder:
+        repeats = sum(len(frame.repeats) for frame in thin(decoder, part.pixel_format))
+        return repeats, decoder.frames
+
+
+def repeats_advice(clip: ClipInfo) -> str | None:
+    """A sentence for a clip that looks as if its repeated frames should be smoothed over."""
+    repeats, seen = count_repeats(clip)
+    if repeats < REPEATS_WORTH_A_WORD * seen:
+        return None
+    return f"{repeats} of {seen} frames repeat the one before: --duplicates smooth interpolates across them"
 
 
 def describe_job(job: Job) -> dict[str, object]:

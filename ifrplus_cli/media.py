@@ -140,10 +140,12 @@ class Frame:
     Attributes:
         pts: presentation time in seconds, exact.
         planes: arrays of ``PixelFormat.plane_shapes``, read-only by convention: they are passed on, never changed.
+        repeats: when the source shows it again, where that is to be smoothed over.
     """
 
     pts: Fraction
     planes: tuple[Plane, ...] = field(repr=False)
+    repeats: tuple[Fraction, ...] = ()
 
 
 class PairKind(Enum):
@@ -156,7 +158,7 @@ class PairKind(Enum):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two neighbouring source frames; ``index`` counts pairs from 0."""
+    """Two neighbouring source frames; ``index`` counts source frames, from 0 on, to the left one."""
 
     index: int
     left: Frame

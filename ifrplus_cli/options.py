@@ -70,6 +70,13 @@ class Deinterlace(str, Enum):
     off = "off"
 
 
+class Duplicates(str, Enum):
+    """Values of --duplicates."""
+
+    keep = "keep"
+    smooth = "smooth"
+
+
 class CutFill(str, Enum):
     """Values of --cut-fill."""
 

@@ -43,7 +43,8 @@ def pair_frames(
         pixel_format: of their planes. Cuts are sought in luma, or in green for RGB.
         cut_threshold: a pair is a cut where ``cut_score`` is above it, 0 to 1; None finds no cuts.
     """
-    for index, (left, right) in enumerate(pairwise(frames)):
+    index = 0
+    for left, right in pairwise(frames):
         if _equal(left, right):
             kind = PairKind.DUPLICATE
         elif cut_threshold is not None and _score(left, right, pixel_format) > cut_threshold:
@@ -51,6 +52,7 @@ def pair_frames(
         else:
             kind = PairKind.MOTION
         yield Pair(index, left, right, kind)
+        index += 1 + len(left.repeats)
 
 
 def with_neighbours(pairs: Iterable[Pair]) -> Iterator[tuple[Pair | None, Pair, Pair | None]]:

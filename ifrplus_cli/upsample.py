@@ -19,6 +19,7 @@ import numpy as np
 from ifrplus_cli.colour import Converter, RgbMemory
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
+from ifrplus_cli.duplicates import thin
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, plan_encode
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, surroundings
@@ -26,7 +27,15 @@ from ifrplus_cli.media import ClipInfo, Frame, Pair, PairKind, Plane, Tick, Timi
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch
 from ifrplus_cli.probe import is_text
-from ifrplus_cli.timeline import ConstantTimeline, FactorTimeline, SlowMotionTimeline, Timeline, last_tick, rate_text
+from ifrplus_cli.timeline import (
+    ConstantTimeline,
+    FactorTimeline,
+    SlowMotionTimeline,
+    Timeline,
+    last_tick,
+    rate_text,
+    span_ticks,
+)
 from ifrplus_cli.trim import Moment, cut_section
 from ifrplus_cli.verify import Promise, verify
 
@@ -44,6 +53,7 @@ class UpsampleOptions:
         fps: output frames a second, at a constant rate; in place of the factor.
         slow_motion: keep the source's rate, and let everything last ``factor`` times as long.
         start, end: the part of the film that is used, None for its own start and end.
+        smooth_duplicates: interpolate across frames that repeat the one before them.
         cut_threshold: 0 to 1, None for no cut detection.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
     """
@@ -53,6 +63,7 @@ class UpsampleOptions:
     slow_motion: bool = False
     start: Moment | None = None
     end: Moment | None = None
+    smooth_duplicates: bool = False
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
     cut_fill: str = "hold"
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -213,6 +224,7 @@ class _Run:
         self.clock = StageClock()
         self.pairs: Counter[PairKind] = Counter()
         self.made = 0
+        self.smoothed = 0
         self.written = 0
         self.interpolate = Interpolator(model)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
@@ -270,6 +282,8 @@ class _Run:
             yield f"The source has {packets} packets of video, of which {frames} gave a frame."
         if self.job.clip.interlaced and self.job.clip.deinterlace is None:
             yield "The source is marked as interlaced: add --deinterlace bwdif if the result looks combed."
+        if self.smoothed:
+            yield f"{self.smoothed} repeated frames of the source were made anew."
         if repaired := self.decoder.repaired_times:
             yield f"The source gives {repaired} of its frames no usable time; they follow at the nominal rate."
 
@@ -284,6 +298,8 @@ class _Run:
 
     def _paired(self, frames: Iterator[Frame]) -> Iterator[Pair]:
         options = self.job.options
+        if options.smooth_duplicates:
+            frames = thin(frames, self.job.clip.pixel_format)
         return pair_frames(frames, pixel_format=self.job.clip.pixel_format, cut_threshold=options.cut_threshold)
 
     def _output(self, first: Frame, pairs: Prefetch[Pair]) -> Iterator[Frame]:
@@ -292,12 +308,13 @@ class _Run:
         for before, pair, after in with_neighbours(pairs):
             self.pairs[pair.kind] += 1
             yield from self._slot(before, pair, after)
-            last, index = pair.right, pair.index + 1
+            last, index = pair.right, pair.index + 1 + len(pair.left.repeats)
         for tick in self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration):
             yield Frame(tick.pts, last.planes)
 
     def _slot(self, before: Pair | None, pair: Pair, after: Pair | None) -> Iterator[Frame]:
-        ticks = self.job.timeline.ticks(pair.index, pair.left.pts, pair.right.pts)
+        ticks = span_ticks(self.job.timeline, pair.index, (pair.left.pts, *pair.left.repeats, pair.right.pts))
+        self.smoothed += len(pair.left.repeats)
         between = [tick for tick in ticks if tick.t > 0]
         if len(between) < len(ticks):
             yield Frame(ticks[0].pts, pair.left.planes)

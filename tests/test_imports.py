@@ -31,6 +31,7 @@ ROWS = (
         "archive",
         "bisection",
         "checkpoint",
+        "duplicates",
         "hdr",
         "interlace",
         "machine",
