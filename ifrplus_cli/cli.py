@@ -108,6 +108,12 @@ def upsample(
     cut_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="How unlike two frames of a cut are.", show_default=False)
     ] = None,
+    cuts_in: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take the cuts from this list.", show_default=False)
+    ] = None,
+    cuts_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the cuts as JSON.", show_default=False)
+    ] = None,
     cut_fill: Annotated[CutFill, typer.Option(help="What fills the gap at a cut.")] = CutFill.hold,
     codec: Annotated[str | None, typer.Option(metavar="ENCODER", help="ffmpeg's encoder.", show_default=False)] = None,
     crf: Annotated[
@@ -127,6 +133,7 @@ def upsample(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is chosen, and why.")] = False,
 ) -> None:
     """Make a film of a higher frame rate: same length, same sound, source frames untouched."""
+    from ifrplus_cli.cutlist import read_cuts, write_cuts
     from ifrplus_cli.encode import EncodeOptions
     from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import NetworkOptions, load_model
@@ -135,6 +142,9 @@ def upsample(
 
     if slow_motion and fps is not None:
         raise typer.BadParameter("--slow-motion keeps the rate: give a --factor, not --fps.", param_hint="--fps")
+    if cuts_in is not None and not cuts:
+        raise typer.BadParameter("--cuts-in and --no-cuts can't both be given.", param_hint="--cuts-in")
+    clip = untangle(probe(source), deinterlace.value if deinterlace else None)
     options = UpsampleOptions(
         factor=_factor(factor, fps),
         fps=fps,
@@ -143,13 +153,13 @@ def upsample(
         end=end,
         smooth_duplicates=duplicates is Duplicates.smooth,
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
+        cuts=None if cuts_in is None else read_cuts(cuts_in, clip),
         cut_fill=cut_fill.value,
         encode=EncodeOptions(codec, crf, preset, pix_fmt, parse_encoder_args(encoder_arg or []), audio.value),
         overwrite=overwrite or dry_run or _agreed(source, output),
     )
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
-    clip = untangle(probe(source), deinterlace.value if deinterlace else None)
     job = plan_job(clip, output, options)
     plan = _plan_network(*_pictures(job), engine, device, model, network_options)
     if dry_run or verbose:
@@ -163,6 +173,8 @@ def upsample(
         console.print_note(note)
     with console.progress_bar(shown=not quiet and not as_json) as advance:
         summary = run_job(job, loaded, advance)
+    if cuts_out is not None:
+        write_cuts(cuts_out, summary.cuts)
     for note in summary.notes[len(job.encode.notes) :]:
         console.print_note(note)
     if as_json:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ifrplus_cli.colour import Converter, RgbMemory
 from ifrplus_cli.containers import write_display_matrix
+from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.duplicates import thin
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, plan_encode
@@ -55,6 +56,7 @@ class UpsampleOptions:
         start, end: the part of the film that is used, None for its own start and end.
         smooth_duplicates: interpolate across frames that repeat the one before them.
         cut_threshold: 0 to 1, None for no cut detection.
+        cuts: numbers of the source's frames that begin a scene, in place of seeking them.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
     """
 
@@ -65,6 +67,7 @@ class UpsampleOptions:
     end: Moment | None = None
     smooth_duplicates: bool = False
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
+    cuts: frozenset[int] | None = None
     cut_fill: str = "hold"
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     overwrite: bool = False
@@ -125,6 +128,7 @@ class Summary:
     peak_memory_mb: float
     result: ClipInfo = field(repr=False)
     notes: tuple[str, ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
 
 class StageClock:
@@ -225,6 +229,7 @@ class _Run:
         self.pairs: Counter[PairKind] = Counter()
         self.made = 0
         self.smoothed = 0
+        self.cuts: list[Cut] = []
         self.written = 0
         self.interpolate = Interpolator(model)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
@@ -269,6 +274,7 @@ class _Run:
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobyte,
             result=result,
             notes=(*self.job.encode.notes, *self._source_notes(), *lacks),
+            cuts=tuple(self.cuts),
         )
 
     def _source_notes(self) -> Iterator[str]:
@@ -300,15 +306,32 @@ class _Run:
         options = self.job.options
         if options.smooth_duplicates:
             frames = thin(frames, self.job.clip.pixel_format)
-        return pair_frames(frames, pixel_format=self.job.clip.pixel_format, cut_threshold=options.cut_threshold)
+        return pair_frames(
+            frames,
+            pixel_format=self.job.clip.pixel_format,
+            cut_threshold=options.cut_threshold,
+            cuts=self._known_cuts(),
+        )
+
+    def _known_cuts(self) -> frozenset[int] | None:
+        """The cuts that were given, counted from the first frame that is used."""
+        cuts, section = self.job.options.cuts, self.job.clip.section
+        return cuts if cuts is None or section is None else frozenset(cut - section.number for cut in cuts)
+
+    def _cut(self, pair: Pair) -> Cut:
+        section = self.job.clip.section
+        first, start = (0, self.job.clip.start) if section is None else (section.number, section.film_start)
+        return Cut(first + pair.right_index, pair.right.pts - start, pair.score)
 
     def _output(self, first: Frame, pairs: Prefetch[Pair]) -> Iterator[Frame]:
         """All output frames: the slot of every pair, then the slot of the last frame, which is held."""
         last, index = first, 0
         for before, pair, after in with_neighbours(pairs):
             self.pairs[pair.kind] += 1
+            if pair.kind is PairKind.CUT:
+                self.cuts.append(self._cut(pair))
             yield from self._slot(before, pair, after)
-            last, index = pair.right, pair.index + 1 + len(pair.left.repeats)
+            last, index = pair.right, pair.right_index
         for tick in self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration):
             yield Frame(tick.pts, last.planes)
 

@@ -31,6 +31,7 @@ ROWS = (
         "archive",
         "bisection",
         "checkpoint",
+        "cutlist",
         "duplicates",
         "hdr",
         "interlace",
