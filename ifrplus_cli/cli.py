@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ifrplus_cli import __version__, console
+from ifrplus_cli.batch import DEFAULT_NAME, is_folder, name_outputs
 from ifrplus_cli.errors import IfrplusError
 from ifrplus_cli.options import (
     CutFill,
@@ -40,7 +41,7 @@ from ifrplus_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
@@ -76,8 +77,15 @@ def _common(
 
 @app.command()
 def upsample(
-    source: Source,
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write.", show_default=False)],
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="IN...", help="The video to read, or several.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The video to write; a folder for several.", show_default=False)
+    ],
+    name: Annotated[
+        str, typer.Option(metavar="PATTERN", help="Names of files in a folder: {stem}, {suffix}, {number}.")
+    ] = DEFAULT_NAME,
     factor: FactorOption = None,
     fps: FpsOption = None,
     slow_motion: Annotated[
@@ -133,6 +141,11 @@ def upsample(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is chosen, and why.")] = False,
 ) -> None:
     """Make a film of a higher frame rate: same length, same sound, source frames untouched."""
+    given = dict(locals())
+    if len(sources) > 1 or is_folder(output):
+        _upsample_each(name_outputs(sources, output, name), given)
+        return
+    source = sources[0]
     from ifrplus_cli.cutlist import read_cuts, write_cuts
     from ifrplus_cli.encode import EncodeOptions
     from ifrplus_cli.interlace import untangle
@@ -181,6 +194,22 @@ def upsample(
         console.print_json(_report(job, loaded, summary))
     elif not quiet:
         console.talk.print(_summary_line(job, summary))
+
+
+def _upsample_each(films: Sequence[tuple[Path, Path]], given: Mapping[str, Any]) -> None:
+    """Upsample films one after the other, whatever becomes of each; the exit code tells if one failed."""
+    failed = 0
+    for source, output in films:
+        try:
+            upsample(**{**given, "sources": [source], "output": output})
+        except IfrplusError as error:
+            failed += 1
+            console.print_error(error)
+            if given["as_json"]:
+                console.print_json({"input": str(source), "error": error.message, "hint": error.hint})
+    if failed:
+        console.talk.print(f"[bold red]{failed} of {len(films)} films failed.[/]")
+        raise typer.Exit(FAILED)
 
 
 @app.command()

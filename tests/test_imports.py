@@ -29,6 +29,7 @@ ROWS = (
     | {
         "activity",
         "archive",
+        "batch",
         "bisection",
         "checkpoint",
         "cutlist",
