@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -146,6 +146,7 @@ def upsample(
         _upsample_each(name_outputs(sources, output, name), given)
         return
     source = sources[0]
+    from ifrplus_cli.api import pictures
     from ifrplus_cli.cutlist import read_cuts, write_cuts
     from ifrplus_cli.encode import EncodeOptions
     from ifrplus_cli.interlace import untangle
@@ -174,7 +175,7 @@ def upsample(
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
     job = plan_job(clip, output, options)
-    plan = _plan_network(*_pictures(job), engine, device, model, network_options)
+    plan = _plan_network(*pictures(job), engine, device, model, network_options)
     if dry_run or verbose:
         _show_plans(job, plan, as_json=as_json and dry_run)
     if dry_run:
@@ -223,6 +224,7 @@ def info(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
+    from ifrplus_cli.api import pictures
     from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_pictures, measure_cost
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
@@ -233,7 +235,7 @@ def info(
     job = plan_job(clip, source.with_name(f"{source.stem}-upsampled.mp4"), options)
     if not as_json:
         console.print_facts(_readable({**describe_clip(clip), **describe_pictures(clip)}), to_stdout=True)
-    plan = _plan_network(*_pictures(job), engine, device, model, NetworkOptions())
+    plan = _plan_network(*pictures(job), engine, device, model, NetworkOptions())
     cost = measure_cost(job, load_model(plan))
     planned = {**describe_job(job), **describe_network(plan)}
     if as_json:
@@ -457,21 +459,9 @@ def _plan_network(
     options: NetworkOptions,
 ) -> NetworkPlan:
     """Choose engine, device and network, and how it is run on pictures of (height, width)."""
-    from ifrplus_cli.engine import choose_engine
-    from ifrplus_cli.interpolate import choose_model, plan_network
+    from ifrplus_cli.api import plan_model
 
-    computing, chosen, why_engine = choose_engine(engine.value, device, model.value, console.print_note)
-    spec, why = choose_model(model.value, computing, chosen)
-    plan = plan_network(spec, computing, chosen, size, timesteps, options)
-    reasons = (f"The network is {spec.name}: {why}.", f"The engine is {computing}: {why_engine}.")
-    return replace(plan, reasons=(*reasons, *plan.reasons))
-
-
-def _pictures(job: Job) -> tuple[tuple[int, int], Iterable[Fraction]]:
-    """Size of the pictures that the network sees, (height, width), and the timesteps that are wanted."""
-    from ifrplus_cli.timeline import timesteps
-
-    return (job.encode.height, job.encode.width), timesteps(job.timeline, job.clip.times)
+    return plan_model(size, timesteps, model.value, engine.value, device, options, console.print_note)
 
 
 def _versions(plan: NetworkPlan) -> dict[str, str]:

@@ -18,7 +18,7 @@ PACKAGE = Path(ifrplus_cli.__file__).parent
 ROWS = (
     {"cli", "__main__"},
     {"console", "options"},
-    {"check_report"},
+    {"check_report", "api"},
     {"report", "verdict"},
     {"upsample", "bench", "check", "download", "info", "devices", "verify", "install"},
     {"interpolate"},
