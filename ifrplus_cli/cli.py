@@ -30,6 +30,7 @@ from ifrplus_cli.options import (
     ModelChoice,
     ModelOption,
     Precision,
+    Purpose,
     SoundChoice,
     Source,
     StartOption,
@@ -54,7 +55,7 @@ FAILED, INTERRUPTED = 1, 130
 app = typer.Typer(
     help="Raise the frame rate of real video files with the IFR+ neural network.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -123,6 +124,10 @@ def upsample(
         Path | None, typer.Option(metavar="FILE", help="Write the cuts as JSON.", show_default=False)
     ] = None,
     cut_fill: Annotated[CutFill, typer.Option(help="What fills the gap at a cut.")] = CutFill.hold,
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option("--for", help="Settings by use: H.264, FFV1, ProRes, or a small H.264.", show_default=False),
+    ] = None,
     codec: Annotated[str | None, typer.Option(metavar="ENCODER", help="ffmpeg's encoder.", show_default=False)] = None,
     crf: Annotated[
         float | None, typer.Option(min=0, max=63, help="Encoder quality, lower is better.", show_default=False)
@@ -169,7 +174,15 @@ def upsample(
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
         cuts=None if cuts_in is None else read_cuts(cuts_in, clip),
         cut_fill=cut_fill.value,
-        encode=EncodeOptions(codec, crf, preset, pix_fmt, parse_encoder_args(encoder_arg or []), audio.value),
+        encode=EncodeOptions(
+            codec,
+            crf,
+            preset,
+            pix_fmt,
+            parse_encoder_args(encoder_arg or []),
+            audio.value,
+            purpose.value if purpose else None,
+        ),
         overwrite=overwrite or dry_run or _agreed(source, output),
     )
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)

@@ -77,6 +77,15 @@ class Duplicates(str, Enum):
     smooth = "smooth"
 
 
+class Purpose(str, Enum):
+    """Values of --for."""
+
+    web = "web"
+    archive = "archive"
+    edit = "edit"
+    social = "social"
+
+
 class CutFill(str, Enum):
     """Values of --cut-fill."""
 

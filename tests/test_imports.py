@@ -38,6 +38,7 @@ ROWS = (
         "interlace",
         "machine",
         "ncnn",
+        "purpose",
         "rawvideo",
         "retime",
         "scene",
