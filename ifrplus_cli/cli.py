@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ifrplus_cli.check import CheckResult
     from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
+    from ifrplus_cli.trial import Cost
     from ifrplus_cli.upsample import Job, Summary
 
 FAILED, INTERRUPTED = 1, 130
@@ -157,6 +158,7 @@ def upsample(
     from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
+    from ifrplus_cli.trial import measure_cost
     from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
 
     if slow_motion and fps is not None:
@@ -189,10 +191,12 @@ def upsample(
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
     job = plan_job(clip, output, options)
     plan = _plan_network(*pictures(job), engine, device, model, network_options)
-    if dry_run or verbose:
-        _show_plans(job, plan, as_json=as_json and dry_run)
     if dry_run:
+        cost = measure_cost(clip, job, load_model(plan, weights))
+        _show_plans(job, plan, cost, as_json=as_json)
         return
+    if verbose:
+        _show_plans(job, plan, None, as_json=False)
     loaded = load_model(plan, weights)
     if verbose:
         console.print_note(f"The weights are those of {loaded.weights_path}.")
@@ -238,9 +242,10 @@ def info(
 ) -> None:
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
     from ifrplus_cli.api import pictures
-    from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_pictures, measure_cost
+    from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_pictures
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
+    from ifrplus_cli.trial import measure_cost
     from ifrplus_cli.upsample import UpsampleOptions, plan_job
 
     clip = probe(source)
@@ -249,7 +254,7 @@ def info(
     if not as_json:
         console.print_facts(_readable({**describe_clip(clip), **describe_pictures(clip)}), to_stdout=True)
     plan = _plan_network(*pictures(job), engine, device, model, NetworkOptions())
-    cost = measure_cost(job, load_model(plan))
+    cost = measure_cost(clip, job, load_model(plan))
     planned = {**describe_job(job), **describe_network(plan)}
     if as_json:
         source_facts = {**describe_clip(clip), **describe_pictures(clip)}
@@ -259,9 +264,7 @@ def info(
     sys.stdout.flush()
     console.print_facts(_readable(planned), to_stdout=True)
     if cost is not None:
-        whole = console.clock_time(cost.seconds)
-        told = f"{cost.seconds_per_frame:.2f} s a made frame on {plan.device}, about {whole} in all"
-        console.print_facts({"cost": told}, to_stdout=True)
+        console.print_facts(_told_cost(cost), to_stdout=True)
 
 
 @app.command()
@@ -484,15 +487,26 @@ def _versions(plan: NetworkPlan) -> dict[str, str]:
     return {"ifrplus": __version__, **engine_version(plan.engine), "ffmpeg": tool_version("ffmpeg")}
 
 
-def _show_plans(job: Job, plan: NetworkPlan, *, as_json: bool) -> None:
+def _show_plans(job: Job, plan: NetworkPlan, cost: Cost | None, *, as_json: bool) -> None:
     from ifrplus_cli.info import describe_clip, describe_job, describe_network
 
     source, planned = describe_clip(job.clip), {**describe_job(job), **describe_network(plan)}
     if as_json:
-        console.print_json({"source": source, "plan": planned})
+        console.print_json({"source": source, "plan": planned, "cost": cost and asdict(cost)})
         return
     console.print_facts(_readable(source))
     console.print_facts(_readable(planned))
+    if cost is not None:
+        console.print_facts(_told_cost(cost))
+
+
+def _told_cost(cost: Cost) -> dict[str, str]:
+    each, whole = cost.seconds_per_frame, console.clock_time(cost.seconds)
+    return {
+        "time": f"about {whole}: {each:.2f} s a made frame",
+        "disk": f"about {cost.picture_mb:.1f} MB for the picture",
+        "memory": f"{cost.memory_mb:.0f} MB, and what ffmpeg takes",
+    }
 
 
 def _readable(facts: Mapping[str, object]) -> dict[str, str]:

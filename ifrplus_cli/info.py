@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import islice
-
-from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.duplicates import thin
 from ifrplus_cli.interlace import detect_fields
-from ifrplus_cli.interpolate import Interpolator, LoadedModel, NetworkPlan
+from ifrplus_cli.interpolate import NetworkPlan
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.timeline import rate_text
 from ifrplus_cli.trim import FrameNumber, cut_section
@@ -19,19 +13,6 @@ from ifrplus_cli.upsample import Job
 
 REPEATS_SEEN = 120  # frames that are looked at
 REPEATS_WORTH_A_WORD = 0.1  # of them
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a run would take on this machine.
-
-    Attributes:
-        seconds_per_frame: for one made frame, measured on the clip's first two frames.
-        seconds: for the whole run, if every gap has motion.
-    """
-
-    seconds_per_frame: float
-    seconds: float
 
 
 def describe_clip(clip: ClipInfo) -> dict[str, object]:
@@ -111,18 +92,3 @@ def describe_network(plan: NetworkPlan) -> dict[str, object]:
         "tiles": f"{plan.tiles.count} of {tile_width}x{tile_height}",
         "reasons": [*plan.reasons, *plan.notes],
     }
-
-
-def measure_cost(job: Job, model: LoadedModel) -> Cost | None:
-    """Run the network on the clip's first two frames; None if it has only one."""
-    convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
-    with Decoder(job.clip, upright=job.encode.upright) as decoder:
-        images = [convert.to_rgb(frame.planes) for frame in islice(decoder, 2)]
-    if len(images) < 2:
-        return None
-    Interpolator(model)(images[0], images[1], [Fraction(1, 2)])  # compiles
-    started = time.perf_counter()
-    convert.to_planes(Interpolator(model)(images[0], images[1], [Fraction(1, 2)])[0])
-    seconds = time.perf_counter() - started
-    made = job.expected_frames - len(job.clip.packet_pts)
-    return Cost(seconds, seconds * made)

@@ -95,6 +95,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(folder: Path) -> Non
     done = run_program("upsample", "clip.mkv", "film.mp4", *options, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
     plan = json_of(done.stdout)
+    assert all(plan["cost"][name] > 0 for name in ("seconds_per_frame", "seconds", "picture_mb", "memory_mb"))
     assert plan["source"]["frames"] == 6
     assert (plan["plan"]["frames"], plan["plan"]["codec"]) == (15, "libx264")
     assert [path.name for path in folder.iterdir()] == ["clip.mkv"]

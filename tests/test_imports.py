@@ -19,7 +19,7 @@ ROWS = (
     {"cli", "__main__"},
     {"console", "options"},
     {"check_report", "api"},
-    {"report", "verdict"},
+    {"report", "verdict", "trial"},
     {"upsample", "bench", "check", "download", "info", "devices", "verify", "install"},
     {"interpolate"},
     {"engine"},
