@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ifrplus_cli import __version__, console
+from ifrplus_cli.batch import DEFAULT_NAME, is_folder, name_outputs
 from ifrplus_cli.errors import IfrplusError, out_of_memory
 from ifrplus_cli.options import (
     CutFill,
     DeinterlaceOption,
     DeviceOption,
+    Duplicates,
     EndOption,
     EngineChoice,
     EngineOption,
@@ -29,6 +31,7 @@ from ifrplus_cli.options import (
     ModelOption,
     Precision,
     PrecisionOption,
+    Purpose,
     SoundChoice,
     Source,
     StartOption,
@@ -41,13 +44,14 @@ from ifrplus_cli.options import (
 from ifrplus_cli.stopping import StoppedError, StopRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
     from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.evaluate import Evaluation
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
+    from ifrplus_cli.trial import Cost
     from ifrplus_cli.upsample import Job, Progress, Summary
 
 FAILED, INTERRUPTED = 1, 130
@@ -56,7 +60,7 @@ _stop = StopRequest()
 app = typer.Typer(
     help="Raise the frame rate of real video files with the IFR+ neural network.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -79,8 +83,15 @@ def _common(
 
 @app.command()
 def upsample(
-    source: Source,
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="The video to write.", show_default=False)],
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="IN...", help="The video to read, or several.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The video to write; a folder for several.", show_default=False)
+    ],
+    name: Annotated[
+        str, typer.Option(metavar="PATTERN", help="Names of files in a folder: {stem}, {suffix}, {number}.")
+    ] = DEFAULT_NAME,
     factor: FactorOption = None,
     fps: FpsOption = None,
     slow_motion: Annotated[
@@ -102,11 +113,24 @@ def upsample(
     flow_scale: Annotated[
         FlowScale, typer.Option(help="Size at which motion is sought: smaller finds larger motion, and is faster.")
     ] = FlowScale.auto,
+    duplicates: Annotated[
+        Duplicates, typer.Option(help="Repeated frames: keep them, or interpolate across them.")
+    ] = Duplicates.keep,
     cuts: Annotated[bool, typer.Option("--cuts/--no-cuts", help="Hold frames across cuts.")] = True,
     cut_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="How unlike two frames of a cut are.", show_default=False)
     ] = None,
+    cuts_in: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take the cuts from this list.", show_default=False)
+    ] = None,
+    cuts_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the cuts as JSON.", show_default=False)
+    ] = None,
     cut_fill: Annotated[CutFill, typer.Option(help="What fills the gap at a cut.")] = CutFill.hold,
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option("--for", help="Settings by use: H.264, FFV1, ProRes, or a small H.264.", show_default=False),
+    ] = None,
     codec: Annotated[str | None, typer.Option(metavar="ENCODER", help="ffmpeg's encoder.", show_default=False)] = None,
     crf: Annotated[
         float | None, typer.Option(min=0, max=63, help="Encoder quality, lower is better.", show_default=False)
@@ -128,36 +152,58 @@ def upsample(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say what is chosen, and why.")] = False,
 ) -> None:
     """Make a film of a higher frame rate: same length, same sound, source frames untouched."""
+    given = dict(locals())
+    if len(sources) > 1 or is_folder(output):
+        _upsample_each(name_outputs(sources, output, name), given)
+        return
+    source = sources[0]
+    from ifrplus_cli.api import pictures
+    from ifrplus_cli.cutlist import read_cuts, write_cuts
     from ifrplus_cli.encode import EncodeOptions
     from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
     from ifrplus_cli.resume import kept_for
+    from ifrplus_cli.trial import measure_cost
     from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
 
     if slow_motion and fps is not None:
         raise typer.BadParameter("--slow-motion keeps the rate: give a --factor, not --fps.", param_hint="--fps")
+    if cuts_in is not None and not cuts:
+        raise typer.BadParameter("--cuts-in and --no-cuts can't both be given.", param_hint="--cuts-in")
+    clip = untangle(probe(source), deinterlace.value if deinterlace else None)
     options = UpsampleOptions(
         factor=_factor(factor, fps),
         fps=fps,
         slow_motion=slow_motion,
         start=start,
         end=end,
+        smooth_duplicates=duplicates is Duplicates.smooth,
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
+        cuts=None if cuts_in is None else read_cuts(cuts_in, clip),
         cut_fill=cut_fill.value,
-        encode=EncodeOptions(codec, crf, preset, pix_fmt, parse_encoder_args(encoder_arg or []), audio.value),
+        encode=EncodeOptions(
+            codec,
+            crf,
+            preset,
+            pix_fmt,
+            parse_encoder_args(encoder_arg or []),
+            audio.value,
+            purpose.value if purpose else None,
+        ),
         overwrite=overwrite or dry_run or _agreed(source, output),
         resume=resume,
     )
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
-    clip = untangle(probe(source), deinterlace.value if deinterlace else None)
     job = plan_job(clip, output, options)
-    plan = _plan_network(*_pictures(job), engine, device, model, network_options)
-    if dry_run or verbose:
-        _show_plans(job, plan, as_json=as_json and dry_run)
+    plan = _plan_network(*pictures(job), engine, device, model, network_options)
     if dry_run:
+        cost = measure_cost(clip, job, load_model(plan, weights))
+        _show_plans(job, plan, cost, as_json=as_json)
         return
+    if verbose:
+        _show_plans(job, plan, None, as_json=False)
     loaded = load_model(plan, weights)
     if verbose:
         console.print_note(f"The weights are those of {loaded.weights_path}.")
@@ -168,12 +214,30 @@ def upsample(
             summary = run_job(job, loaded, _told_of_stopping(advance), console.print_note, _stop)
     except Interrupted:
         raise Interrupted(kept_for(output)) from None
+    if cuts_out is not None:
+        write_cuts(cuts_out, summary.cuts)
     for note in summary.notes[len(job.encode.notes) :]:
         console.print_note(note)
     if as_json:
         console.print_json(_report(job, loaded, summary))
     elif not quiet:
         console.talk.print(_summary_line(job, summary))
+
+
+def _upsample_each(films: Sequence[tuple[Path, Path]], given: Mapping[str, Any]) -> None:
+    """Upsample films one after the other, whatever becomes of each; the exit code tells if one failed."""
+    failed = 0
+    for source, output in films:
+        try:
+            upsample(**{**given, "sources": [source], "output": output})
+        except IfrplusError as error:
+            failed += 1
+            console.print_error(error)
+            if given["as_json"]:
+                console.print_json({"input": str(source), "error": error.message, "hint": error.hint})
+    if failed:
+        console.talk.print(f"[bold red]{failed} of {len(films)} films failed.[/]")
+        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -187,29 +251,30 @@ def info(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
-    from ifrplus_cli.info import describe_clip, describe_job, describe_network, measure_cost
+    from ifrplus_cli.api import pictures
+    from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_pictures
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
+    from ifrplus_cli.trial import measure_cost
     from ifrplus_cli.upsample import UpsampleOptions, plan_job
 
     clip = probe(source)
     options = UpsampleOptions(factor=_factor(factor, fps), fps=fps, overwrite=True)
     job = plan_job(clip, source.with_name(f"{source.stem}-upsampled.mp4"), options)
     if not as_json:
-        console.print_facts(_readable(describe_clip(clip)), to_stdout=True)
-    plan = _plan_network(*_pictures(job), engine, device, model, NetworkOptions())
-    cost = measure_cost(job, load_model(plan))
+        console.print_facts(_readable({**describe_clip(clip), **describe_pictures(clip)}), to_stdout=True)
+    plan = _plan_network(*pictures(job), engine, device, model, NetworkOptions())
+    cost = measure_cost(clip, job, load_model(plan))
     planned = {**describe_job(job), **describe_network(plan)}
     if as_json:
-        console.print_json({"source": describe_clip(clip), "plan": planned, "cost": cost and asdict(cost)})
+        source_facts = {**describe_clip(clip), **describe_pictures(clip)}
+        console.print_json({"source": source_facts, "plan": planned, "cost": cost and asdict(cost)})
         return
     sys.stdout.write("\nifrplus upsample would write\n")
     sys.stdout.flush()
     console.print_facts(_readable(planned), to_stdout=True)
     if cost is not None:
-        whole = console.clock_time(cost.seconds)
-        told = f"{cost.seconds_per_frame:.2f} s a made frame on {plan.device}, about {whole} in all"
-        console.print_facts({"cost": told}, to_stdout=True)
+        console.print_facts(_told_cost(cost), to_stdout=True)
 
 
 @app.command()
@@ -482,21 +547,9 @@ def _plan_network(
     options: NetworkOptions,
 ) -> NetworkPlan:
     """Choose engine, device and network, and how it is run on pictures of (height, width)."""
-    from ifrplus_cli.engine import choose_engine
-    from ifrplus_cli.interpolate import choose_model, plan_network
+    from ifrplus_cli.api import plan_model
 
-    computing, chosen, why_engine = choose_engine(engine.value, device, model.value, console.print_note)
-    spec, why = choose_model(model.value, computing, chosen)
-    plan = plan_network(spec, computing, chosen, size, timesteps, options)
-    reasons = (f"The network is {spec.name}: {why}.", f"The engine is {computing}: {why_engine}.")
-    return replace(plan, reasons=(*reasons, *plan.reasons))
-
-
-def _pictures(job: Job) -> tuple[tuple[int, int], Iterable[Fraction]]:
-    """Size of the pictures that the network sees, (height, width), and the timesteps that are wanted."""
-    from ifrplus_cli.timeline import timesteps
-
-    return (job.encode.height, job.encode.width), timesteps(job.timeline, job.clip.times)
+    return plan_model(size, timesteps, model.value, engine.value, device, options, console.print_note)
 
 
 def _versions(plan: NetworkPlan) -> dict[str, str]:
@@ -506,15 +559,26 @@ def _versions(plan: NetworkPlan) -> dict[str, str]:
     return {"ifrplus": __version__, **engine_version(plan.engine), "ffmpeg": tool_version("ffmpeg")}
 
 
-def _show_plans(job: Job, plan: NetworkPlan, *, as_json: bool) -> None:
+def _show_plans(job: Job, plan: NetworkPlan, cost: Cost | None, *, as_json: bool) -> None:
     from ifrplus_cli.info import describe_clip, describe_job, describe_network
 
     source, planned = describe_clip(job.clip), {**describe_job(job), **describe_network(plan)}
     if as_json:
-        console.print_json({"source": source, "plan": planned})
+        console.print_json({"source": source, "plan": planned, "cost": cost and asdict(cost)})
         return
     console.print_facts(_readable(source))
     console.print_facts(_readable(planned))
+    if cost is not None:
+        console.print_facts(_told_cost(cost))
+
+
+def _told_cost(cost: Cost) -> dict[str, str]:
+    each, whole = cost.seconds_per_frame, console.clock_time(cost.seconds)
+    return {
+        "time": f"about {whole}: {each:.2f} s a made frame",
+        "disk": f"about {cost.picture_mb:.1f} MB for the picture",
+        "memory": f"{cost.memory_mb:.0f} MB, and what ffmpeg takes",
+    }
 
 
 def _readable(facts: Mapping[str, object]) -> dict[str, str]:

@@ -22,11 +22,15 @@ from ifrplus_cli.errors import MediaToolError, OutputError
 from ifrplus_cli.hdr import check_shown_alone, is_hdr, light_notes, light_options
 from ifrplus_cli.media import PIXEL_FORMATS, Chroma, ClipInfo, Frame, PixelFormat, Plane, StreamInfo, Timing
 from ifrplus_cli.probe import INSTALL_HINT, SOURCE_LIMITS, count_packets, find_tool, source_url, upright_size
+from ifrplus_cli.purpose import settings_for
 from ifrplus_cli.rawvideo import frame_header, stream_header
 from ifrplus_cli.retime import Retiming, chapter_list, is_lossless, retimed_text, sound_filter
 
 # Constant quality that hides no detail, for encoders that have it.
 DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}
+# Encoders that need hardware, by the ends of their names, and quality of about the same kind.
+HARDWARE_QUALITY = {"_nvenc": (("cq", "19"), ("b", "0")), "_qsv": (("global_quality", "20"),)}
+HARDWARE = (*HARDWARE_QUALITY, "_vaapi", "_v4l2m2m", "_omx", "_amf", "_videotoolbox")
 DEFAULT_PRESET = {"libx264": "medium", "libx264rgb": "medium", "libx265": "medium", "libsvtav1": "8"}
 # Encoders that take odd widths and heights with subsampled chroma.
 TAKES_ODD_SIZES = {"ffv1", "ffvhuff", "huffyuv", "libvpx", "libvpx-vp9", "libaom-av1", "mjpeg", "png", "rawvideo"}
@@ -60,6 +64,7 @@ class EncodeOptions:
 
     Attributes:
         sound: what becomes of it in a film that is slowed down: ``stretch``, ``keep`` or ``drop``.
+        purpose: one of ``PURPOSES``, whose settings fill what is left open.
     """
 
     codec: str | None = None
@@ -68,6 +73,7 @@ class EncodeOptions:
     pix_fmt: str | None = None
     encoder_args: tuple[tuple[str, str], ...] = ()
     sound: str = "stretch"
+    purpose: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,10 +139,13 @@ def plan_encode(
     """
     container = container_for(output)
     check_shown_alone(clip)
+    options = _with_purpose(options, clip, output, clip.duration * stretch)
     _check_pace(container, 1 / timing.rate)
     codec = options.codec or _default_codec(container, clip)
     facts = _encoder_facts(codec)
     pix_fmt, notes = _choose_pix_fmt(clip, codec, facts, options.pix_fmt)
+    if codec.endswith(HARDWARE):
+        _try_encoder(codec, pix_fmt, clip)
     upright = clip.display_matrix is not None and not container.holds_display_matrix
     width, height = upright_size(clip) if upright else (clip.width, clip.height)
     stored_width, stored_height = _stored_size(width, height, codec, pix_fmt)
@@ -170,6 +179,38 @@ def plan_encode(
         carried=carried,
         notes=(*notes, *light_notes(clip.light), *left_out),
     )
+
+
+def _with_purpose(options: EncodeOptions, clip: ClipInfo, output: Path, duration: Fraction) -> EncodeOptions:
+    """The options with what their purpose means for those that were left open."""
+    if options.purpose is None:
+        return options
+    wanted = settings_for(options.purpose, clip, output, duration, options.codec)
+    if options.codec not in (None, wanted.codec):
+        raise OutputError(f"--for {options.purpose} is stored by {wanted.codec}.", "Leave out --codec, or --for.")
+    return replace(
+        options,
+        codec=wanted.codec,
+        crf=wanted.crf if options.crf is None else options.crf,
+        pix_fmt=options.pix_fmt or wanted.pix_fmt,
+        encoder_args=(*wanted.encoder_args, *options.encoder_args),
+    )
+
+
+def _try_encoder(codec: str, pix_fmt: str, clip: ClipInfo) -> None:
+    """Encode a grey frame, for a built-in encoder says nothing of the hardware that it needs.
+
+    Raises:
+        OutputError: if that fails.
+    """
+    grey = f"color=gray:size={max(clip.width, 256)}x{max(clip.height, 256)}:rate=25"
+    command = [find_tool("ffmpeg"), "-hide_banner", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", grey]
+    command += ["-frames:v", "2", "-c:v", codec, "-pix_fmt", pix_fmt, "-f", "null", "-"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode != 0:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason was given"]
+        said = lines[0].split("] ", 1)[-1].rstrip(".")
+        raise OutputError(f"{codec} does not work on this machine: {said}.", "Leave out --codec to encode by the CPU.")
 
 
 @dataclass(frozen=True)
@@ -679,6 +720,8 @@ def _encoder_options(
         # x264 reads crf 0 as lossless in 8 bit only; qp 0 means it in every depth.
         lossless = codec.startswith("libx264") and crf == 0
         chosen["qp" if lossless else "crf"] = f"{crf:g}"
+    for ending, quality in HARDWARE_QUALITY.items():
+        chosen.update(quality if codec.endswith(ending) else ())
     if codec.startswith("libvpx"):
         chosen["b"] = "0"
         chosen["row-mt"] = "1"

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from fractions import Fraction
-from itertools import islice
-
-from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
+from ifrplus_cli.duplicates import thin
 from ifrplus_cli.interlace import detect_fields
-from ifrplus_cli.interpolate import Interpolator, LoadedModel, NetworkPlan
+from ifrplus_cli.interpolate import NetworkPlan
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.timeline import rate_text
+from ifrplus_cli.trim import FrameNumber, cut_section
 from ifrplus_cli.upsample import Job
 
-
-@dataclass(frozen=True)
-class Cost:
-    """What a run would take on this machine.
-
-    Attributes:
-        seconds_per_frame: for one made frame, measured on the clip's first two frames.
-        seconds: for the whole run, if every gap has motion.
-    """
-
-    seconds_per_frame: float
-    seconds: float
+REPEATS_SEEN = 120  # frames that are looked at
+REPEATS_WORTH_A_WORD = 0.1  # of them
 
 
 def describe_clip(clip: ClipInfo) -> dict[str, object]:
@@ -50,10 +36,32 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
         "variable_rate": clip.variable_rate,
         "start": round(float(clip.start), 6),
         "duration": round(float(clip.duration), 6),
-        "fields": detect_fields(clip).kind,
+        "marked_as_interlaced": clip.interlaced,
         "streams": [{"index": s.index, "kind": s.kind, "codec": s.codec} for s in clip.streams],
         "chapters": len(clip.chapters),
     }
+
+
+def describe_pictures(clip: ClipInfo) -> dict[str, object]:
+    """What some of a clip's frames look like, as plain data."""
+    return {"fields": detect_fields(clip).kind, "repeats": repeats_advice(clip)}
+
+
+def count_repeats(clip: ClipInfo) -> tuple[int, int]:
+    """Of some frames from the middle of a clip: how many repeat the one before, and how many were looked at."""
+    middle = max(0, (len(clip.packet_pts) - REPEATS_SEEN) // 2)
+    part = cut_section(clip, FrameNumber(middle), FrameNumber(middle + REPEATS_SEEN))
+    with Decoder(part) as decoder:
+        repeats = sum(len(frame.repeats) for frame in thin(decoder, part.pixel_format))
+        return repeats, decoder.frames
+
+
+def repeats_advice(clip: ClipInfo) -> str | None:
+    """A sentence for a clip that looks as if its repeated frames should be smoothed over."""
+    repeats, seen = count_repeats(clip)
+    if repeats < REPEATS_WORTH_A_WORD * seen:
+        return None
+    return f"{repeats} of {seen} frames repeat the one before: --duplicates smooth interpolates across them"
 
 
 def describe_job(job: Job) -> dict[str, object]:
@@ -84,18 +92,3 @@ def describe_network(plan: NetworkPlan) -> dict[str, object]:
         "tiles": f"{plan.tiles.count} of {tile_width}x{tile_height}",
         "reasons": [*plan.reasons, *plan.notes],
     }
-
-
-def measure_cost(job: Job, model: LoadedModel) -> Cost | None:
-    """Run the network on the clip's first two frames; None if it has only one."""
-    convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
-    with Decoder(job.clip, upright=job.encode.upright) as decoder:
-        images = [convert.to_rgb(frame.planes) for frame in islice(decoder, 2)]
-    if len(images) < 2:
-        return None
-    Interpolator(model)(images[0], images[1], [Fraction(1, 2)])  # compiles
-    started = time.perf_counter()
-    convert.to_planes(Interpolator(model)(images[0], images[1], [Fraction(1, 2)])[0])
-    seconds = time.perf_counter() - started
-    made = job.expected_frames - len(job.clip.packet_pts)
-    return Cost(seconds, seconds * made)

@@ -7,12 +7,17 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 import ffmpeg
+import numpy as np
+import numpy.typing as npt
 
+from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.media import ClipInfo
+from ifrplus_cli.media import ClipInfo, Frame, Image, PixelFormat
 from ifrplus_cli.probe import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.trim import FrameNumber, cut_section
 
 WINDOWS, WINDOW = 5, 30  # places that are looked at, spread over the film, and frames at each
 # Shares of the frames that ffmpeg's idet filter decides on: progressive clips were below 0.33, the others above 0.78.
@@ -21,6 +26,11 @@ DOUBTFUL = 0.1  # for a film that is marked as interlaced
 ENOUGH = 10  # frames that must have been decided on
 TELECINED = 0.15  # of all frames, those that repeat a field: 2 of 5 in film on NTSC
 IVTC_PACE = Fraction(4, 5)  # frames that are left
+COMB = 15  # codes by which a line must differ from both its neighbours
+MOVES = 12  # codes by which a sample must change to be in motion
+COMBED_SEEN = 25  # frames that are looked at for combs
+COMBED_FRAME = 0.5  # combs of a frame against those of fields of two frames: progressive ones have few
+COMBED = 0.2  # of the frames in motion: two of five are in film on NTSC
 ORDERS = {"tt": "tff", "tb": "tff", "bb": "bff", "bt": "bff"}
 
 
@@ -38,7 +48,7 @@ class Fields:
 
 
 def detect_fields(clip: ClipInfo) -> Fields:
-    """Look at a sample of frames with ffmpeg's idet filter."""
+    """Look at a sample of frames with ffmpeg's idet filter, which small patterns mislead, and for combs."""
     top = bottom = progressive = repeated = frames = 0
     for told in _looks(clip):
         singles = _numbers(told, "Single frame detection")
@@ -49,11 +59,41 @@ def detect_fields(clip: ClipInfo) -> Fields:
     most, least, decided = max(top, bottom), min(top, bottom), top + bottom + progressive
     share = most / decided if decided else 0.0
     order = ("tff" if top >= bottom else "bff") if most else ORDERS.get(clip.field_order, "auto")
-    if decided >= ENOUGH and share >= INTERLACED and least <= DOUBTFUL * most:
+    if decided >= ENOUGH and share >= INTERLACED and least <= DOUBTFUL * most and _is_combed(clip):
         return Fields("telecined" if repeated >= TELECINED * frames else "interlaced", order)
     if clip.interlaced and (decided < ENOUGH or share >= DOUBTFUL):
         return Fields("interlaced", order)
     return Fields("progressive", "auto")
+
+
+def _is_combed(clip: ClipInfo) -> bool:
+    """Whether enough frames have combs where something moves: about as many as fields of two frames make together."""
+    middle = max(0, (len(clip.packet_pts) - COMBED_SEEN) // 2)
+    part = cut_section(clip, FrameNumber(middle), FrameNumber(middle + COMBED_SEEN))
+    with Decoder(part) as decoder:
+        ratios = [_comb_ratio(left, right, part.pixel_format) for left, right in pairwise(decoder)]
+    seen = [ratio for ratio in ratios if ratio is not None]
+    return sum(ratio >= COMBED_FRAME for ratio in seen) >= COMBED * max(1, len(seen))
+
+
+def _comb_ratio(left: Frame, right: Frame, pixel_format: PixelFormat) -> float | None:
+    """Combs of the left frame against those of its one field beside the right frame's other; None without motion."""
+    scale = 255 / (2**pixel_format.depth - 1)
+    one, other = (frame.planes[0].astype(np.float32) * scale for frame in (left, right))
+    moving = np.abs(one - other) > MOVES
+    woven = []
+    for first in (0, 1):
+        fields = one.copy()
+        fields[first::2] = other[first::2]
+        woven.append(_combs(fields, moving))
+    fewest = min(woven)
+    return _combs(one, moving) / fewest if fewest >= MOVES * MOVES else None
+
+
+def _combs(luma: Image, where: npt.NDArray[np.bool_]) -> int:
+    """Samples that stick out from both lines around them."""
+    above, line, below = luma[:-2], luma[1:-1], luma[2:]
+    return int(np.count_nonzero(((above - line) * (below - line) > COMB * COMB) & where[1:-1]))
 
 
 def untangle(clip: ClipInfo, choice: str | None) -> ClipInfo:

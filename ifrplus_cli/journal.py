@@ -11,6 +11,7 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
+from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.output import sync, unwritable
 from ifrplus_cli.weights import sha256_of
@@ -48,6 +49,7 @@ class Outcome:
         pairs: number of pairs of each kind.
         start, last: times of the first and the last output frame in seconds.
         notes: on the source, for a person to read.
+        cuts: that were found or given.
     """
 
     frames_in: int
@@ -57,6 +59,7 @@ class Outcome:
     start: Fraction
     last: Fraction
     notes: tuple[str, ...]
+    cuts: tuple[Cut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -225,8 +228,13 @@ def _record(found: dict[str, Any]) -> Record:
     return Record(
         terms={str(name): str(told) for name, told in found["terms"].items()},
         segments=tuple(Segment(**_with_times(segment)) for segment in found["segments"]),
-        outcome=outcome and Outcome(**_with_times(outcome) | {"notes": tuple(outcome["notes"])}),
+        outcome=outcome and _outcome(outcome),
     )
+
+
+def _outcome(found: dict[str, Any]) -> Outcome:
+    cuts = tuple(Cut(cut["frame"], Fraction(cut["time"]), cut["score"]) for cut in found["cuts"])
+    return Outcome(**_with_times(found) | {"notes": tuple(found["notes"]), "cuts": cuts})
 
 
 def _with_times(found: dict[str, Any]) -> dict[str, Any]:

@@ -140,10 +140,12 @@ class Frame:
     Attributes:
         pts: presentation time in seconds, exact.
         planes: arrays of ``PixelFormat.plane_shapes``, read-only by convention: they are passed on, never changed.
+        repeats: when the source shows it again, where that is to be smoothed over.
     """
 
     pts: Fraction
     planes: tuple[Plane, ...] = field(repr=False)
+    repeats: tuple[Fraction, ...] = ()
 
 
 class PairKind(Enum):
@@ -156,12 +158,23 @@ class PairKind(Enum):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two neighbouring source frames; ``index`` counts pairs from 0."""
+    """Two neighbouring source frames.
+
+    Attributes:
+        index: source frames before the left one.
+        score: how unlike both are, 0 to 1, where that was looked at.
+    """
 
     index: int
     left: Frame
     right: Frame
     kind: PairKind
+    score: float | None = None
+
+    @property
+    def right_index(self) -> int:
+        """Source frames before the right one."""
+        return self.index + 1 + len(self.left.repeats)
 
     @property
     def length(self) -> Fraction:
@@ -227,12 +240,14 @@ class Section:
 
     Attributes:
         film_start: time of the film's first frame.
+        number: of the first frame that is used, counted from 0.
         first: time of the first frame that is used, as the film stores it.
         begin: from when on that one is used: its own time, or a later one where it is held for long.
         end: when the last one ends.
     """
 
     film_start: Fraction
+    number: int
     first: Fraction
     begin: Fraction
     end: Fraction

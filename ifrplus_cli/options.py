@@ -70,6 +70,22 @@ class Deinterlace(str, Enum):
     off = "off"
 
 
+class Duplicates(str, Enum):
+    """Values of --duplicates."""
+
+    keep = "keep"
+    smooth = "smooth"
+
+
+class Purpose(str, Enum):
+    """Values of --for."""
+
+    web = "web"
+    archive = "archive"
+    edit = "edit"
+    social = "social"
+
+
 class CutFill(str, Enum):
     """Values of --cut-fill."""
 

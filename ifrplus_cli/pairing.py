@@ -7,7 +7,8 @@ that flashes and fades are no cuts; compensation keeps it under pans and large m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, pairwise
 
 import cv2
@@ -31,7 +32,11 @@ _FLAT_CONTRAST = 4.0  # frames of a lower standard deviation are not stretched f
 
 
 def pair_frames(
-    frames: Iterable[Frame], *, pixel_format: PixelFormat, cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
+    frames: Iterable[Frame],
+    *,
+    pixel_format: PixelFormat,
+    cut_threshold: float | None = DEFAULT_CUT_THRESHOLD,
+    cuts: Container[int] | None = None,
 ) -> Iterator[Pair]:
     """Yield a pair for each two neighbours, holding no more than two frames.
 
@@ -42,15 +47,22 @@ def pair_frames(
         frames: in order of presentation.
         pixel_format: of their planes. Cuts are sought in luma, or in green for RGB.
         cut_threshold: a pair is a cut where ``cut_score`` is above it, 0 to 1; None finds no cuts.
+        cuts: numbers of the frames that begin a scene, where they are known; nothing is sought then.
     """
-    for index, (left, right) in enumerate(pairwise(frames)):
+    index = 0
+    for left, right in pairwise(frames):
+        score = None
+        pair = Pair(index, left, right, PairKind.MOTION)
         if _equal(left, right):
             kind = PairKind.DUPLICATE
-        elif cut_threshold is not None and _score(left, right, pixel_format) > cut_threshold:
+        elif cuts is not None:
+            kind = PairKind.CUT if pair.right_index in cuts else PairKind.MOTION
+        elif cut_threshold is not None and (score := _score(left, right, pixel_format)) > cut_threshold:
             kind = PairKind.CUT
         else:
             kind = PairKind.MOTION
-        yield Pair(index, left, right, kind)
+        yield replace(pair, kind=kind, score=score)
+        index = pair.right_index
 
 
 def with_neighbours(pairs: Iterable[Pair]) -> Iterator[tuple[Pair | None, Pair, Pair | None]]:

@@ -113,6 +113,12 @@ def packet_span(path: Path, stream_index: int, *, first_only: bool = False) -> t
     return min(Fraction(p["pts_time"]) for p in timed), max(ends)
 
 
+def packet_sizes(path: Path, stream_index: int) -> list[int]:
+    """Bytes of each packet of a stream, in the order of the file."""
+    found = _ffprobe(path, select_streams=str(stream_index), show_entries="packet=size")
+    return [int(packet["size"]) for packet in found.get("packets", [])]
+
+
 def count_packets(path: Path, stream_index: int, begin: Fraction | None, end: Fraction) -> int:
     """Packets of a stream from the first one at or after ``begin`` to the last one before ``end``, in seconds."""
     shown = {"show_entries": "packet=pts_time", "read_intervals": f"%{float(end) + 1:.6f}"}

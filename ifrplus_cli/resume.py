@@ -105,6 +105,8 @@ def _terms(job: Job, model: LoadedModel, source: SourceIdentity) -> dict[str, st
         "ffmpeg": tool_version("ffmpeg").partition(" (")[0],
         **engine_version(plan.engine),
         **said,
+        "cuts": options.cuts and sorted(options.cuts),
+        "deinterlacing": job.clip.deinterlace,
         "codec": encode.codec,
         "encoder options": " ".join(f"{name}={value}" for name, value in encode.encoder_options),
         "pixel format": encode.pix_fmt,

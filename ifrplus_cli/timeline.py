@@ -150,6 +150,17 @@ class ConstantTimeline:
         return max(_common_divisor(1 / self.frequency, source), FINEST)
 
 
+def span_ticks(timeline: Timeline, index: int, times: Sequence[Fraction]) -> list[Tick]:
+    """Output frames from source frame ``index`` on, with their places between the first and the last of some times.
+
+    Args:
+        times: of this frame, of those after it that repeat it, and of the next new one.
+    """
+    start, whole = times[0], times[-1] - times[0]
+    slots = [(a, b, timeline.ticks(index + n, a, b)) for n, (a, b) in enumerate(pairwise(times))]
+    return [Tick(tick.pts, (a + tick.t * (b - a) - start) / whole) for a, b, ticks in slots for tick in ticks]
+
+
 def timesteps(timeline: Timeline, times: Sequence[Fraction]) -> Iterator[Fraction]:
     """The places between source frames shown at ``times``, in (0, 1), at which output frames come to lie, each once."""
     seen = {Fraction(0)}

@@ -47,7 +47,7 @@ def cut_section(clip: ClipInfo, start: Moment | None, end: Moment | None) -> Cli
     times = clip.times
     first, behind = bisect_right(times, begin) - 1, bisect_left(times, finish)
     ticks = (round(begin / clip.time_base), *clip.packet_pts[first + 1 : behind])
-    section = Section(clip.start, times[first], begin, finish)
+    section = Section(clip.start, first, times[first], begin, finish)
     return replace(
         clip,
         packet_pts=ticks,

@@ -17,7 +17,9 @@ import numpy as np
 
 from ifrplus_cli.colour import Converter, RgbMemory
 from ifrplus_cli.containers import write_display_matrix
+from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.decode import Decoder
+from ifrplus_cli.duplicates import thin
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, plan_encode
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, surroundings
@@ -31,7 +33,15 @@ from ifrplus_cli.segments import SegmentEncoder
 from ifrplus_cli.source import SourceIdentity
 from ifrplus_cli.space import check_room, picture_bytes, watch_room
 from ifrplus_cli.stopping import StoppedError, StopRequest
-from ifrplus_cli.timeline import ConstantTimeline, FactorTimeline, SlowMotionTimeline, Timeline, last_tick, rate_text
+from ifrplus_cli.timeline import (
+    ConstantTimeline,
+    FactorTimeline,
+    SlowMotionTimeline,
+    Timeline,
+    last_tick,
+    rate_text,
+    span_ticks,
+)
 from ifrplus_cli.trim import Moment, cut_section
 from ifrplus_cli.verify import Promise, verify
 
@@ -49,7 +59,9 @@ class UpsampleOptions:
         fps: output frames a second, at a constant rate; in place of the factor.
         slow_motion: keep the source's rate, and let everything last ``factor`` times as long.
         start, end: the part of the film that is used, None for its own start and end.
+        smooth_duplicates: interpolate across frames that repeat the one before them.
         cut_threshold: 0 to 1, None for no cut detection.
+        cuts: numbers of the source's frames that begin a scene, in place of seeking them.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
         resume: go on with what a run that did not end has left.
     """
@@ -59,7 +71,9 @@ class UpsampleOptions:
     slow_motion: bool = False
     start: Moment | None = None
     end: Moment | None = None
+    smooth_duplicates: bool = False
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
+    cuts: frozenset[int] | None = None
     cut_fill: str = "hold"
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     overwrite: bool = False
@@ -123,6 +137,7 @@ class Summary:
     peak_memory_mb: float
     result: ClipInfo = field(repr=False)
     notes: tuple[str, ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
 
 class StageClock:
@@ -265,6 +280,8 @@ class _Run:
         self.made = 0
         self.kept = 0  # output frames of an earlier run, of which it made ...
         self.made_before = 0
+        self.smoothed = 0
+        self.cuts: list[Cut] = []
         self.interpolate = Interpolator(model)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
         self.rgb = RgbMemory(self.convert, FRAMES_SEEN)
@@ -311,7 +328,9 @@ class _Run:
                 encoder.finish()
         pairs_counted = {kind.value: self.pairs[kind] for kind in PairKind}
         notes = tuple(self._source_notes(decoder))
-        return Outcome(decoder.frames, written, self.made_before + self.made, pairs_counted, start, last, notes)
+        return Outcome(
+            decoder.frames, written, self.made_before + self.made, pairs_counted, start, last, notes, tuple(self.cuts)
+        )
 
     def summary(self, outcome: Outcome, result: ClipInfo, lacks: tuple[str, ...], seconds: float) -> Summary:
         """What the run did, with all that a person should know."""
@@ -326,6 +345,7 @@ class _Run:
             peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobyte,
             result=result,
             notes=(*self.job.encode.notes, *outcome.notes, *lacks),
+            cuts=outcome.cuts,
         )
 
     def _source_notes(self, decoder: Decoder) -> Iterator[str]:
@@ -339,6 +359,8 @@ class _Run:
             yield f"The source has {packets} packets of video, of which {frames} gave a frame."
         if self.job.clip.interlaced and self.job.clip.deinterlace is None:
             yield "The source is marked as interlaced: add --deinterlace bwdif if the result looks combed."
+        if self.smoothed:
+            yield f"{self.smoothed} repeated frames of the source were made anew."
         if repaired := decoder.repaired_times:
             yield f"The source gives {repaired} of its frames no usable time; they follow at the nominal rate."
 
@@ -353,7 +375,24 @@ class _Run:
 
     def _paired(self, frames: Iterator[Frame]) -> Iterator[Pair]:
         options = self.job.options
-        return pair_frames(frames, pixel_format=self.job.clip.pixel_format, cut_threshold=options.cut_threshold)
+        if options.smooth_duplicates:
+            frames = thin(frames, self.job.clip.pixel_format)
+        return pair_frames(
+            frames,
+            pixel_format=self.job.clip.pixel_format,
+            cut_threshold=options.cut_threshold,
+            cuts=self._known_cuts(),
+        )
+
+    def _known_cuts(self) -> frozenset[int] | None:
+        """The cuts that were given, counted from the first frame that is used."""
+        cuts, section = self.job.options.cuts, self.job.clip.section
+        return cuts if cuts is None or section is None else frozenset(cut - section.number for cut in cuts)
+
+    def _cut(self, pair: Pair) -> Cut:
+        section = self.job.clip.section
+        first, start = (0, self.job.clip.start) if section is None else (section.number, section.film_start)
+        return Cut(first + pair.right_index, pair.right.pts - start, pair.score)
 
     def _output(self, first: Frame, pairs: Prefetch[Pair]) -> Iterator[Frame]:
         """All output frames: the slot of every pair, then the slot of the last frame, which is held.
@@ -363,18 +402,24 @@ class _Run:
         last, index, passed = first, 0, 0
         for before, pair, after in with_neighbours(pairs):
             self.pairs[pair.kind] += 1
-            ticks = self.job.timeline.ticks(pair.index, pair.left.pts, pair.right.pts)
+            if pair.kind is PairKind.CUT:
+                self.cuts.append(self._cut(pair))
+            self.smoothed += len(pair.left.repeats)
+            ticks = self._ticks(pair)
             known, passed = max(0, self.kept - passed), passed + len(ticks)
             if known < len(ticks):
                 yield from islice(self._slot(before, pair, after, ticks), known, None)
             elif pair.kind is PairKind.MOTION:
                 self.made_before += sum(tick.t > 0 for tick in ticks)
-            last, index = pair.right, pair.index + 1
-        ticks = self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration)
-        for tick in ticks[max(0, self.kept - passed) :]:
+            last, index = pair.right, pair.right_index
+        held = self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration)
+        for tick in held[max(0, self.kept - passed) :]:
             yield Frame(tick.pts, last.planes)
 
-    def _slot(self, before: Pair | None, pair: Pair, after: Pair | None, ticks: tuple[Tick, ...]) -> Iterator[Frame]:
+    def _ticks(self, pair: Pair) -> list[Tick]:
+        return span_ticks(self.job.timeline, pair.index, (pair.left.pts, *pair.left.repeats, pair.right.pts))
+
+    def _slot(self, before: Pair | None, pair: Pair, after: Pair | None, ticks: list[Tick]) -> Iterator[Frame]:
         between = [tick for tick in ticks if tick.t > 0]
         if len(between) < len(ticks):
             yield Frame(ticks[0].pts, pair.left.planes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ def test_help_names_every_command_and_no_option_that_is_not_there(tmp_path: Path
     wanted = {"--factor", "--fps", "--model", "--weights", "--device", "--tile", "--no-cuts", "--codec"}
     assert shown >= wanted | {"--overwrite", "--start", "--end", "--slow-motion"}
     assert not shown & {"--resume"}
+
+
+def test_options_and_their_values_are_completed(tmp_path: Path) -> None:
+    for words, wanted in (("ifrplus upsample --dupl", "--duplicates"), ("ifrplus upsample --for ar", "archive")):
+        asked = {"_IFRPLUS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+        script = "import sys; from ifrplus_cli import cli; sys.argv[0] = 'ifrplus'; cli.main()"
+        done = run_program("-c", script, folder=tmp_path, program=(sys.executable,), environment=asked)
+        assert done.stdout.split() == [wanted]
 
 
 def test_the_version_is_data(tmp_path: Path) -> None:
@@ -86,6 +95,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(folder: Path) -> Non
     done = run_program("upsample", "clip.mkv", "film.mp4", *options, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
     plan = json_of(done.stdout)
+    assert all(plan["cost"][name] > 0 for name in ("seconds_per_frame", "seconds", "picture_mb", "memory_mb"))
     assert plan["source"]["frames"] == 6
     assert (plan["plan"]["frames"], plan["plan"]["codec"]) == (15, "libx264")
     assert [path.name for path in folder.iterdir()] == ["clip.mkv"]

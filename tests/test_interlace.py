@@ -57,6 +57,12 @@ def test_a_progressive_film_that_is_marked_as_interlaced_is_taken(bikes: Path, t
     assert untangle(clip, None) is clip
 
 
+def test_small_patterns_that_move_up_and_down_are_not_taken_for_fields(tmp_path: Path) -> None:
+    pattern = ("-f", "lavfi", "-i", "testsrc2=size=320x192:rate=24", "-frames:v", 40)
+    ffmpeg(*pattern, "-c:v", "libx264", "-crf", 20, tmp_path / "pattern.mp4")
+    assert detect_fields(probe(tmp_path / "pattern.mp4")).kind == "progressive"
+
+
 def test_a_marked_film_that_shows_nothing_is_refused(tmp_path: Path) -> None:
     still = ("-f", "lavfi", "-i", "color=gray:64x48:r=25", "-frames:v", 5, "-x264opts", "interlaced=1")
     ffmpeg(*still, "-vf", "setfield=bff", "-c:v", "libx264", tmp_path / "still.mp4")

@@ -1,0 +1,108 @@
+"""What a Python program may call; ``ifrplus_cli`` hands these functions on when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ifrplus_cli import interpolate
+from ifrplus_cli.interlace import untangle
+from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan, choose_model, plan_network
+from ifrplus_cli.media import ClipInfo
+from ifrplus_cli.probe import probe as probe_clip
+from ifrplus_cli.timeline import timesteps
+from ifrplus_cli.upsample import Job, Progress, Summary, UpsampleOptions, plan_job, run_job
+
+
+def probe(path: str | Path) -> ClipInfo:
+    """What a film is; nothing is decoded.
+
+    Raises:
+        InputError: if it can't be read as a film.
+    """
+    return probe_clip(Path(path))
+
+
+def load_model(
+    size: tuple[int, int],
+    model: str = "auto",
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    weights: str | Path | None = None,
+) -> LoadedModel:
+    """A network for pictures of one size, ready for any number of films of it.
+
+    Args:
+        size: (height, width) in pixels.
+        model, engine, device, weights: as on the command line.
+
+    Raises:
+        IfrplusError: if there is no such network, device or file.
+    """
+    plan = plan_model(size, [Fraction(1, 2)], model, engine, device)
+    return interpolate.load_model(plan, None if weights is None else Path(weights))
+
+
+def upsample(
+    source: str | Path,
+    output: str | Path,
+    *,
+    model: str | LoadedModel = "auto",
+    progress: Callable[[Progress], None] = lambda _: None,
+    deinterlace: str | None = None,
+    **options: Any,
+) -> Summary:
+    """Write a film at a higher frame rate; it appears under its name when it is finished and verified.
+
+    Args:
+        model: the name of a network, or one from ``load_model`` for pictures of this size.
+        progress: is called after every written frame.
+        deinterlace: ``bwdif``, ``ivtc`` or ``off`` for an interlaced film.
+        options: fields of ``UpsampleOptions``, such as ``factor=2``, ``fps=60`` or ``overwrite=True``; numbers may be
+            of any kind.
+
+    Raises:
+        IfrplusError: with ``message`` and ``hint``, whatever goes wrong; no partial output is left.
+        TypeError: for an option that there is not.
+    """
+    for name in ("factor", "fps", "start", "end"):
+        if isinstance(options.get(name), int | float | str):
+            options[name] = Fraction(str(options[name]))
+    job = plan_job(untangle(probe(source), deinterlace), Path(output), UpsampleOptions(**options))
+    if isinstance(model, str):
+        size, wanted = pictures(job)
+        model = interpolate.load_model(plan_model(size, wanted, model, "auto", "auto"))
+    return run_job(job, model, progress)
+
+
+def pictures(job: Job) -> tuple[tuple[int, int], Iterable[Fraction]]:
+    """Size of the pictures that the network sees, (height, width), and the timesteps that are wanted."""
+    return (job.encode.height, job.encode.width), timesteps(job.timeline, job.clip.times)
+
+
+def plan_model(
+    size: tuple[int, int],
+    wanted: Iterable[Fraction],
+    model: str,
+    engine: str,
+    device: str,
+    options: NetworkOptions | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> NetworkPlan:
+    """Choose engine, device and network, and how it is run on pictures of (height, width).
+
+    Args:
+        wanted: all timesteps that will be asked for.
+        note: is told of an accelerator that is there but that has to be passed over.
+    """
+    from ifrplus_cli.engine import choose_engine
+
+    computing, chosen, why_engine = choose_engine(engine, device, model, note)
+    spec, why = choose_model(model, computing, chosen)
+    plan = plan_network(spec, computing, chosen, size, wanted, options)
+    reasons = (f"The network is {spec.name}: {why}.", f"The engine is {computing}: {why_engine}.")
+    return replace(plan, reasons=(*reasons, *plan.reasons))

@@ -1,0 +1,86 @@
+"""The list of a film's cuts as a JSON file that a person may edit."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.media import ClipInfo
+
+HINT = 'It must look like {"cuts": [{"time": 1.24, "frame": 31}]}, as --cuts-out writes it.'
+NEAR = Fraction(1, 2)  # of a nominal frame that a time may be off
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A change of scene.
+
+    Attributes:
+        frame: number of its first frame in the source, from 0 on.
+        time: of that frame, in seconds from the film's first one.
+        score: how unlike the frame before it is, 0 to 1; None if it was given in a list.
+    """
+
+    frame: int
+    time: Fraction
+    score: float | None
+
+
+def write_cuts(path: Path, cuts: Sequence[Cut]) -> None:
+    """Write the list; the file appears when it is whole.
+
+    Raises:
+        OutputError: if it can't be written.
+    """
+    listed = [
+        {"time": round(float(cut.time), 6), "frame": cut.frame, "score": cut.score and round(cut.score, 3)}
+        for cut in cuts
+    ]
+    lines = ",\n".join(f"  {json.dumps(entry)}" for entry in listed)
+    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")
+    try:
+        part.write_text(f'{{"cuts": [\n{lines}\n]}}\n' if listed else '{"cuts": []}\n', encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror}.", "Give another --cuts-out.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_cuts(path: Path, clip: ClipInfo) -> frozenset[int]:
+    """The numbers of the frames that begin a scene; where an entry has no frame, its time tells.
+
+    Args:
+        clip: the whole film.
+
+    Raises:
+        InputError: if the file can't be read, or names what the film has not.
+    """
+    try:
+        entries = json.loads(path.read_text("utf-8"))["cuts"]
+        return frozenset(_frame(entry, path, clip) for entry in entries)
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no list of cuts.", HINT) from error
+
+
+def _frame(entry: dict[str, float], path: Path, clip: ClipInfo) -> int:
+    count = len(clip.packet_pts)
+    if "frame" in entry:
+        frame = entry["frame"]
+        if not isinstance(frame, int) or isinstance(frame, bool):
+            raise TypeError
+        if not 0 < frame < count:
+            raise InputError(f"{path} has a cut at frame {frame}, and the film has {count}.", "Frames count from 0.")
+        return frame
+    told = clip.start + Fraction(str(entry["time"]))
+    nearest = min(range(count), key=lambda n: abs(clip.packet_pts[n] * clip.time_base - told))
+    if abs(clip.times[nearest] - told) > NEAR / clip.rate:
+        raise InputError(f"{path} has a cut at {entry['time']} s, where the film has no frame.", HINT)
+    return nearest

@@ -1,0 +1,61 @@
+"""What a run would cost on this machine, from a trial of three pairs."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ifrplus_cli.interpolate import LoadedModel
+from ifrplus_cli.media import ClipInfo
+from ifrplus_cli.probe import packet_sizes
+from ifrplus_cli.trim import FrameNumber
+from ifrplus_cli.upsample import Job, Summary, UpsampleOptions, plan_job, run_job
+
+PAIRS = 3
+KEY_FRAMES = 250  # frames from one key frame to the next, as encoders place them
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run would take on this machine.
+
+    Attributes:
+        seconds_per_frame: for one made frame, with its conversion of colours.
+        seconds: for the whole run, if every gap has motion.
+        picture_mb: megabytes that the picture would take on disk; sound comes on top.
+        memory_mb: megabytes that this program took, without ffmpeg's.
+    """
+
+    seconds_per_frame: float
+    seconds: float
+    picture_mb: float
+    memory_mb: float
+
+
+def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
+    """Run the job on four frames of its middle, twice, for the first time compiles; None if nothing is made there.
+
+    Args:
+        clip: the whole film, of which the job may use a part.
+    """
+    section = job.clip.section
+    middle = max(0, (len(job.clip.packet_pts) - PAIRS - 1) // 2) + (section.number if section else 0)
+    options = replace(
+        job.options, start=FrameNumber(middle), end=FrameNumber(middle + PAIRS + 1), cut_threshold=None, cuts=None
+    )
+    with tempfile.TemporaryDirectory(prefix="ifrplus-") as folder:
+        output = Path(folder) / f"trial{job.output.suffix}"
+        if not _try(clip, output, options, model).frames_made:
+            return None
+        done = _try(clip, output, replace(options, overwrite=True), model)
+        sizes = packet_sizes(output, done.result.stream_index)
+    each = (done.stage_seconds["network"] + done.stage_seconds["colour"]) / done.frames_made
+    others = sum(sizes[1:]) / max(1, len(sizes) - 1)
+    size = job.expected_frames * (others + (sizes[0] - others) / KEY_FRAMES)
+    made = job.expected_frames - len(job.clip.packet_pts)
+    return Cost(each, each * made, size / 1e6, done.peak_memory_mb)
+
+
+def _try(clip: ClipInfo, output: Path, options: UpsampleOptions, model: LoadedModel) -> Summary:
+    return run_job(plan_job(clip, output, options), model)
