@@ -75,7 +75,7 @@ def choose_engine(
         found = choose_device("auto", note, machine)
         if found.kind != "CPU":
             return MINDSPORE, found, f"it can use the device {found}"
-    engine, found = _onnx_on(asked, graph_model(model)) if asked else _onnx_on_best(graph_model(model), note, machine)
+    engine, found = _onnx_on(asked) if asked else _onnx_on_best(note, machine)
     return engine, found, why
 
 
@@ -118,12 +118,17 @@ def convolution(engine: Engine, device: Device, weight: Batch) -> Callable[[Batc
 
 def _obstacle(asked: Device | None, model: str) -> IfrplusError | None:
     """Why ONNX Runtime can't do what is asked for; None if nothing is known against it."""
-    if graph_model(model).graph is None:
+    graph = graph_model(model).graph
+    if graph is None:
         return ModelError(f"There is no ONNX graph of the network {model}.", "Leave --engine out.")
     if asked and asked.kind == "Ascend":
         return DeviceError("ONNX Runtime does not run on an Ascend NPU.", "Leave --engine out.")
     if not engine_onnx.is_installed():
         return DeviceError("ONNX Runtime is not installed.", engine_onnx.INSTALL)
+    if graph.build and not engine_onnx.makes_graphs():
+        return DeviceError(
+            f"The package onnx, which makes the graph of {model}, is not installed.", engine_onnx.INSTALL
+        )
     if asked and asked.kind == "GPU" and not engine_onnx.gpu_providers():
         return DeviceError(f"The device {asked} can't be used: {NO_PROVIDER}.", GPU_PACKAGE)
     return None
@@ -136,19 +141,19 @@ def _may_be_mindspores(machine: Machine) -> bool:
     return machine.shows("GPU") and not machine.lacks("GPU") and not engine_onnx.gpu_providers()
 
 
-def _onnx_on(device: Device, spec: ModelSpec) -> tuple[Engine, Device]:
+def _onnx_on(device: Device) -> tuple[Engine, Device]:
     if device.kind == "CPU":
         return Engine("onnx", engine_onnx.CPU_PROVIDER), device
-    return Engine("onnx", engine_onnx.choose_gpu_provider(spec, device.number)), device
+    return Engine("onnx", engine_onnx.choose_gpu_provider(device.number)), device
 
 
-def _onnx_on_best(spec: ModelSpec, note: Note, machine: Machine) -> tuple[Engine, Device]:
+def _onnx_on_best(note: Note, machine: Machine) -> tuple[Engine, Device]:
     """On a GPU if that works, else on the CPU."""
     if engine_onnx.gpu_providers():
         try:
-            return _onnx_on(Device("GPU"), spec)
+            return _onnx_on(Device("GPU"))
         except DeviceError as error:
             note(f"{error.message} {error.hint}")
     elif machine.shows("GPU"):
         note(f"The device GPU:0 is there but is not used: {NO_PROVIDER}. {GPU_PACKAGE}")
-    return _onnx_on(Device("CPU"), spec)
+    return _onnx_on(Device("CPU"))

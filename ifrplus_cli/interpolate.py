@@ -223,7 +223,7 @@ def _run_by(plan: NetworkPlan, weights: Path) -> Network:
     if plan.engine == MINDSPORE:
         return MindSporeNetwork(plan.spec.build(plan.scales, plan.precision), weights)
     shape = (plan.batch, *plan.tiles.tile_size)
-    return OnnxNetwork(plan.spec, shape, plan.engine.provider, plan.device.number, weights)
+    return OnnxNetwork(plan.spec, shape, plan.engine.provider, plan.device.number, weights, plan.scales)
 
 
 @dataclass(frozen=True)

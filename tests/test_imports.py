@@ -24,6 +24,7 @@ ROWS = (
     {"interpolate"},
     {"engine"},
     {"engine_mindspore", "engine_onnx"},
+    {"graphs"},
     {"device", "models"},
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
     | {
@@ -50,7 +51,7 @@ HOMES = {
     "ffmpeg": {"probe", "decode", "encode"},
     "subprocess": {"probe", "decode", "encode", "devices"},
     "mindspore": {"models", "device", "engine_mindspore"},
-    "onnx": {"engine_onnx"},
+    "onnx": {"engine_onnx", "graphs", "models"},
     "onnxruntime": {"engine_onnx"},
     "safetensors": {"weights"},
     "jinja2": {"report"},
