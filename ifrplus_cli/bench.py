@@ -19,20 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
+from ifrplus_cli.choice import Work, choose_model, operations
 from ifrplus_cli.colour import Converter
-from ifrplus_cli.device import Device, this_machine
+from ifrplus_cli.device import this_machine
 from ifrplus_cli.encode import EncodeOptions, Encoder, plan_encode
-from ifrplus_cli.engine import Engine, choose_engine, convolution, engine_version, peak_device_memory_mb, thread_count
+from ifrplus_cli.engine import choose_engine, engine_version, measure_convolution, peak_device_memory_mb, thread_count
 from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.interpolate import (
     Batch,
     Interpolator,
     LoadedModel,
     Network,
-    NetworkPlan,
-    choose_model,
     load_model,
     plan_network,
 )
@@ -56,8 +54,6 @@ FEWEST_FRAMES, MOST_FRAMES, RUN_SECONDS = 13, 121, 15.0  # of a generated clip; 
 PRESET = "veryfast"  # of the encoder in a whole run
 CLIP_COLOUR = ColourTags("bt709", "bt709", "bt709", "tv")
 FRAMES_A_WORD = 6  # output frames of a whole run between two words on how far it is
-CONVOLUTION = (64, 256, 256)  # channels, height and width of the convolution that tells what the machine can do
-CONVOLUTION_RUNS = 9
 GIGA = 1e9
 
 
@@ -223,23 +219,6 @@ def measure_frame(
     return FrameTimes(first, Spread.of(network), Spread.of(prior) if prior else None, Spread.of(whole))
 
 
-def measure_convolution(engine: Engine, device: Device, clock: Clock = time.perf_counter) -> float:
-    """Billions of multiplications and additions a second in a large 3x3 convolution."""
-    channels, height, width = CONVOLUTION
-    draw = np.random.default_rng(0)
-    picture = draw.standard_normal((1, *CONVOLUTION), np.float32)
-    convolve = convolution(engine, device, draw.standard_normal((channels, channels, 3, 3), np.float32))
-    convolve(picture)
-    seconds = statistics.median(_seconds(lambda: convolve(picture), clock) for _ in range(CONVOLUTION_RUNS))
-    return 2 * channels * channels * 9 * height * width / seconds / GIGA
-
-
-def _operations(plan: NetworkPlan) -> float:
-    """Multiplications and additions of the network's convolutions for one picture."""
-    height, width = plan.tiles.tile_size
-    return 2 * plan.spec.multiplications(plan.scales) * plan.tiles.count * height * width
-
-
 def measure_pipeline(model: LoadedModel, size: Size, alone: float, folder: Path, say: Say) -> PipelineTimes:
     """Upsample a generated H.264 clip to twice its rate, with a network that is compiled already.
 
@@ -383,7 +362,7 @@ def _tell(there: Connection, size: Size, engine: str, options: BenchOptions, fol
 def _measure_size(size: Size, wanted: str, options: BenchOptions, folder: Path, say: Say, note: Say) -> Measured:
     width, height = size
     engine, chosen, _ = choose_engine(wanted, options.device, options.model, note)
-    spec, _ = choose_model(options.model, engine, chosen)
+    spec, _ = choose_model(options.model, engine, chosen, Work((height, width), (MIDDLE,), 1 + options.runs))
     plan = plan_network(spec, engine, chosen, (height, width), [MIDDLE])
     model = load_model(plan)
     left, right = moving_scene(width, height, 2)
@@ -398,7 +377,7 @@ def _measure_size(size: Size, wanted: str, options: BenchOptions, folder: Path, 
         tiles=f"{plan.tiles.count} of {tile_width}x{tile_height}",
         times=times,
         convolution_gflops=rate,
-        share_of_convolution=_operations(plan) / GIGA / times.network.median / rate,
+        share_of_convolution=operations(plan) / GIGA / times.network.median / rate,
         peak_memory_mb=memory,
         device_memory_mb=peak_device_memory_mb(engine),
         published_seconds=PUBLISHED_SECONDS.get(size),

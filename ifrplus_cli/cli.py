@@ -35,10 +35,11 @@ from ifrplus_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
+    from ifrplus_cli.choice import Work
     from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
     from ifrplus_cli.upsample import Job, Summary
@@ -128,7 +129,7 @@ def upsample(
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
     job = plan_job(probe(source), output, options)
-    plan = _plan_network(*_pictures(job), engine, device, model, network_options)
+    plan = _plan_network(_work(job), engine, device, _named(model, weights), network_options)
     if dry_run or verbose:
         _show_plans(job, plan, as_json=as_json and dry_run)
     if dry_run:
@@ -169,7 +170,7 @@ def info(
     job = plan_job(clip, source.with_name(f"{source.stem}-upsampled.mp4"), options)
     if not as_json:
         console.print_facts(_readable(describe_clip(clip)), to_stdout=True)
-    plan = _plan_network(*_pictures(job), engine, device, model, NetworkOptions())
+    plan = _plan_network(_work(job), engine, device, model, NetworkOptions())
     cost = measure_cost(job, load_model(plan))
     planned = {**describe_job(job), **describe_network(plan)}
     if as_json:
@@ -198,8 +199,9 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Measure quality on a clip: drop every second frame, make it again, and compare."""
-    from ifrplus_cli.check import check_clip
+    from ifrplus_cli.check import check_clip, dropped_frames
     from ifrplus_cli.check_report import build_report, describe_check
+    from ifrplus_cli.choice import Work
     from ifrplus_cli.info import describe_clip, describe_network
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe, upright_size
@@ -207,7 +209,8 @@ def check(
 
     clip = probe(source)
     width, height = upright_size(clip)
-    plan = _plan_network((height, width), [Fraction(1, 2)], engine, device, model, NetworkOptions())
+    work = Work((height, width), (Fraction(1, 2),), dropped_frames(clip, full=full))
+    plan = _plan_network(work, engine, device, _named(model, weights), NetworkOptions())
     loaded = load_model(plan, weights)
     with console.count_bar("frames", shown=not as_json) as advance:
         result = check_clip(clip, loaded, full=full, progress=advance)
@@ -384,29 +387,31 @@ def _agreed(source: Path, output: Path) -> bool:
 
 
 def _plan_network(
-    size: tuple[int, int],
-    timesteps: Iterable[Fraction],
-    engine: EngineChoice,
-    device: str,
-    model: ModelChoice,
-    options: NetworkOptions,
+    work: Work, engine: EngineChoice, device: str, model: ModelChoice, options: NetworkOptions
 ) -> NetworkPlan:
-    """Choose engine, device and network, and how it is run on pictures of (height, width)."""
+    """Choose engine, device and network, and how it is run on the pictures."""
+    from ifrplus_cli.choice import choose_model
     from ifrplus_cli.engine import choose_engine
-    from ifrplus_cli.interpolate import choose_model, plan_network
+    from ifrplus_cli.interpolate import plan_network
 
     computing, chosen, why_engine = choose_engine(engine.value, device, model.value, console.print_note)
-    spec, why = choose_model(model.value, computing, chosen)
-    plan = plan_network(spec, computing, chosen, size, timesteps, options)
+    spec, why = choose_model(model.value, computing, chosen, work, options)
+    plan = plan_network(spec, computing, chosen, work.size, work.timesteps, options)
     reasons = (f"The network is {spec.name}: {why}.", f"The engine is {computing}: {why_engine}.")
     return replace(plan, reasons=(*reasons, *plan.reasons))
 
 
-def _pictures(job: Job) -> tuple[tuple[int, int], Iterable[Fraction]]:
-    """Size of the pictures that the network sees, (height, width), and the timesteps that are wanted."""
+def _named(model: ModelChoice, weights: Path | None) -> ModelChoice:
+    """The network that was asked for; weights that a person gives without one are lite's."""
+    return ModelChoice.lite if weights and model is ModelChoice.auto else model
+
+
+def _work(job: Job) -> Work:
+    from ifrplus_cli.choice import Work
     from ifrplus_cli.timeline import timesteps
 
-    return (job.encode.height, job.encode.width), timesteps(job.timeline, job.clip.times)
+    made = job.expected_frames - len(job.clip.packet_pts)
+    return Work((job.encode.height, job.encode.width), tuple(timesteps(job.timeline, job.clip.times)), made)
 
 
 def _versions(plan: NetworkPlan) -> dict[str, str]:

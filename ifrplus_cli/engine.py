@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from ifrplus_cli import device as mindspore_device
 from ifrplus_cli import engine_mindspore, engine_onnx
@@ -15,6 +19,9 @@ from ifrplus_cli.models import MODELS, ModelSpec
 
 Note = Callable[[str], None]
 
+CONVOLUTION = (64, 256, 256)  # channels, height and width of the convolution that tells what the machine can do
+CONVOLUTION_RUNS = 9
+GIGA = 1e9
 NO_PROVIDER = "the installed ONNX Runtime has no provider for GPUs"
 GPU_PACKAGE = "Install one that has, such as onnxruntime-gpu in place of onnxruntime."
 
@@ -114,6 +121,32 @@ def convolution(engine: Engine, device: Device, weight: Batch) -> Callable[[Batc
     if engine == MINDSPORE:
         return engine_mindspore.convolution(weight)
     return engine_onnx.convolution(weight, engine.provider, device.number)
+
+
+def measure_convolution(engine: Engine, device: Device, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Billions of multiplications and additions a second in a large 3x3 convolution.
+
+    Args:
+        clock: tells seconds.
+    """
+    channels, height, width = CONVOLUTION
+    draw = np.random.default_rng(0)
+    picture = draw.standard_normal((1, *CONVOLUTION), np.float32)
+    convolve = convolution(engine, device, draw.standard_normal((channels, channels, 3, 3), np.float32))
+    convolve(picture)
+    seconds = []
+    for _ in range(CONVOLUTION_RUNS):
+        started = clock()
+        convolve(picture)
+        seconds.append(clock() - started)
+    return 2 * channels * channels * 9 * height * width / statistics.median(seconds) / GIGA
+
+
+def can_run(engine: Engine, spec: ModelSpec) -> bool:
+    """Whether an engine has a form of a network."""
+    if engine == MINDSPORE:
+        return True
+    return spec.graph is not None and (spec.graph.build is None or engine_onnx.makes_graphs())
 
 
 def _obstacle(asked: Device | None, model: str) -> IfrplusError | None:

@@ -21,6 +21,7 @@ ROWS = (
     {"check_report"},
     {"report", "verdict"},
     {"upsample", "bench", "check", "download", "info", "devices", "verify", "install"},
+    {"choice"},
     {"interpolate"},
     {"engine"},
     {"engine_mindspore", "engine_onnx"},
