@@ -255,7 +255,9 @@ def devices(as_json: JsonOption = False) -> None:
 @app.command()
 def bench(
     device: DeviceOption = "auto",
-    model: ModelOption = ModelChoice.auto,
+    model: Annotated[
+        list[ModelChoice] | None, typer.Option(help="The network, again for more.", show_default="auto")
+    ] = None,
     size: Annotated[
         list[Any] | None,
         typer.Option(
@@ -273,7 +275,8 @@ def bench(
     from ifrplus_cli.bench import DEFAULT_SIZES, BenchOptions, describe_bench, run_bench
 
     engines = tuple(choice.value for choice in engine or [EngineChoice.auto])
-    options = BenchOptions(device, model.value, engines, tuple(size or DEFAULT_SIZES), runs, pipeline)
+    models = tuple(choice.value for choice in model or [ModelChoice.auto])
+    options = BenchOptions(device, models, engines, tuple(size or DEFAULT_SIZES), runs, pipeline)
     result = run_bench(options, say=console.print_step, note=console.print_note)
     if as_json:
         console.print_json(describe_bench(result))
@@ -485,11 +488,11 @@ def _summary_line(job: Job, summary: Summary) -> str:
 def _show_bench(result: BenchResult) -> None:
     from ifrplus_cli.bench import PUBLISHED_SETTING
 
-    setting = {name: told for name, told in result.setting.items() if name != "weights_sha256"}
-    console.print_facts(_readable(setting), to_stdout=True)
+    console.print_facts(_readable(result.setting), to_stdout=True)
     rows = [
         {
             "size": f"{size.width}x{size.height}",
+            "model": size.network,
             "engine": size.engine,
             "network": _spread(size.times.network),
             "flow": _spread(size.times.prior) if size.times.prior else "none",
@@ -503,10 +506,10 @@ def _show_bench(result: BenchResult) -> None:
     ]
     console.print_table("Seconds a made frame, batch 1: median (least-most)", rows)
     notes = [f"published: {PUBLISHED_SETTING}, as its authors measured it."]
-    if result.setting["network"] != "ifrplus":
-        notes.append(
-            f"{result.setting['network']} is another, smaller network: the columns do not compare like with like."
-        )
+    notes.extend(
+        f"{network} is another, smaller network: the columns do not compare like with like."
+        for network in dict.fromkeys(size.network for size in result.sizes if size.network != "ifrplus")
+    )
     notes.append("whole frame: flow, network, padding and tiles. first: the network's first frame, with compiling.")
     notes.append("peak memory: of a process that does only this, with its engine.")
     notes.append("of the machine: the network's convolutions, against one large 3x3 convolution in the same process.")
@@ -514,7 +517,10 @@ def _show_bench(result: BenchResult) -> None:
     if runs := [(size, size.pipeline) for size in result.sizes if size.pipeline]:
         console.print_table(
             "Seconds of a whole run by stage (share); stages work at the same time",
-            [{"size": f"{size.width}x{size.height}", "engine": size.engine, **_stages(run)} for size, run in runs],
+            [
+                {"size": f"{size.width}x{size.height}", "model": size.network, "engine": size.engine, **_stages(run)}
+                for size, run in runs
+            ],
         )
 
 
