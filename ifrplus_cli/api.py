@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from ifrplus_cli import interpolate
+from ifrplus_cli.choice import SMALLEST, Work, choose_model
 from ifrplus_cli.interlace import untangle
-from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan, choose_model, plan_network
+from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan, plan_network
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.probe import probe as probe_clip
 from ifrplus_cli.timeline import timesteps
@@ -33,17 +34,20 @@ def load_model(
     engine: str = "auto",
     device: str = "auto",
     weights: str | Path | None = None,
+    frames: int = 1000,
 ) -> LoadedModel:
     """A network for pictures of one size, ready for any number of films of it.
 
     Args:
         size: (height, width) in pixels.
         model, engine, device, weights: as on the command line.
+        frames: that will be made by it: ``auto`` takes a network that is fast enough for so many.
 
     Raises:
         IfrplusError: if there is no such network, device or file.
     """
-    plan = plan_model(size, [Fraction(1, 2)], model, engine, device)
+    named = SMALLEST if weights is not None and model == "auto" else model
+    plan = plan_model(Work(size, (Fraction(1, 2),), frames), named, engine, device)
     return interpolate.load_model(plan, None if weights is None else Path(weights))
 
 
@@ -74,35 +78,33 @@ def upsample(
             options[name] = Fraction(str(options[name]))
     job = plan_job(untangle(probe(source), deinterlace), Path(output), UpsampleOptions(**options))
     if isinstance(model, str):
-        size, wanted = pictures(job)
-        model = interpolate.load_model(plan_model(size, wanted, model, "auto", "auto"))
+        model = interpolate.load_model(plan_model(work_of(job), model, "auto", "auto"))
     return run_job(job, model, progress)
 
 
-def pictures(job: Job) -> tuple[tuple[int, int], Iterable[Fraction]]:
-    """Size of the pictures that the network sees, (height, width), and the timesteps that are wanted."""
-    return (job.encode.height, job.encode.width), timesteps(job.timeline, job.clip.times)
+def work_of(job: Job) -> Work:
+    """What a run asks of its network."""
+    made = job.expected_frames - len(job.clip.packet_pts)
+    return Work((job.encode.height, job.encode.width), tuple(timesteps(job.timeline, job.clip.times)), made)
 
 
 def plan_model(
-    size: tuple[int, int],
-    wanted: Iterable[Fraction],
+    work: Work,
     model: str,
     engine: str,
     device: str,
     options: NetworkOptions | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> NetworkPlan:
-    """Choose engine, device and network, and how it is run on pictures of (height, width).
+    """Choose engine, device and network for some work, and how it is run.
 
     Args:
-        wanted: all timesteps that will be asked for.
         note: is told of an accelerator that is there but that has to be passed over.
     """
     from ifrplus_cli.engine import choose_engine
 
     computing, chosen, why_engine = choose_engine(engine, device, model, note)
-    spec, why = choose_model(model, computing, chosen)
-    plan = plan_network(spec, computing, chosen, size, wanted, options)
+    spec, why = choose_model(model, computing, chosen, work, options)
+    plan = plan_network(spec, computing, chosen, work.size, work.timesteps, options)
     reasons = (f"The network is {spec.name}: {why}.", f"The engine is {computing}: {why_engine}.")
     return replace(plan, reasons=(*reasons, *plan.reasons))

@@ -19,20 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
+from ifrplus_cli.choice import Work, choose_model, operations
 from ifrplus_cli.colour import Converter
-from ifrplus_cli.device import Device, this_machine
+from ifrplus_cli.device import this_machine
 from ifrplus_cli.encode import EncodeOptions, Encoder, plan_encode
-from ifrplus_cli.engine import Engine, choose_engine, convolution, engine_version, peak_device_memory_mb, thread_count
+from ifrplus_cli.engine import choose_engine, engine_version, measure_convolution, peak_device_memory_mb, thread_count
 from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.interpolate import (
     Batch,
     Interpolator,
     LoadedModel,
     Network,
-    NetworkPlan,
-    choose_model,
     load_model,
     plan_network,
 )
@@ -56,8 +54,6 @@ FEWEST_FRAMES, MOST_FRAMES, RUN_SECONDS = 13, 121, 15.0  # of a generated clip; 
 PRESET = "veryfast"  # of the encoder in a whole run
 CLIP_COLOUR = ColourTags("bt709", "bt709", "bt709", "tv")
 FRAMES_A_WORD = 6  # output frames of a whole run between two words on how far it is
-CONVOLUTION = (64, 256, 256)  # channels, height and width of the convolution that tells what the machine can do
-CONVOLUTION_RUNS = 9
 GIGA = 1e9
 
 
@@ -66,13 +62,14 @@ class BenchOptions:
     """What a person may say about a measurement.
 
     Attributes:
+        models: networks, each of which is measured.
         engines: each is measured, as ``choose_engine`` reads it.
         runs: made frames that are timed for each size, after the first one, which compiles.
         pipeline: also upsample a generated clip of each size.
     """
 
     device: str = "auto"
-    model: str = "auto"
+    models: tuple[str, ...] = ("auto",)
     engines: tuple[str, ...] = ("auto",)
     sizes: tuple[Size, ...] = DEFAULT_SIZES
     runs: int = 5
@@ -132,6 +129,8 @@ class SizeResult:
     """What was measured at one size, in a process of its own.
 
     Attributes:
+        network: its name.
+        weights_sha256: of its weights.
         engine: what computed it, ``mindspore`` or ``onnx``.
         tiles: how the picture goes through the network.
         convolution_gflops: billions of operations a second in a large 3x3 convolution, by the same engine.
@@ -143,6 +142,8 @@ class SizeResult:
 
     width: int
     height: int
+    network: str
+    weights_sha256: str
     engine: str
     tiles: str
     times: FrameTimes
@@ -156,7 +157,7 @@ class SizeResult:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """All measurements, and what they were made with: device, versions, threads, processor, network."""
+    """All measurements, and what they were made with: device, versions, threads, processor."""
 
     setting: dict[str, str]
     sizes: tuple[SizeResult, ...]
@@ -166,7 +167,7 @@ Measured = tuple[dict[str, str], SizeResult]  # what it was measured with, and w
 
 
 def run_bench(options: BenchOptions, say: Say, note: Say) -> BenchResult:
-    """Measure every size and engine in a process of its own, so that each has its own peak of memory.
+    """Measure every size, network and engine in a process of its own, so that each has its own peak of memory.
 
     Args:
         say: is told how far it is.
@@ -177,9 +178,9 @@ def run_bench(options: BenchOptions, say: Say, note: Say) -> BenchResult:
     """
     setting: dict[str, str] = {}
     results: list[SizeResult] = []
-    for size, engine in product(options.sizes, options.engines):
+    for size, model, engine in product(options.sizes, options.models, options.engines):
         is_first = not results
-        told, result = _in_own_process(size, engine, options, say, note if is_first else lambda _: None)
+        told, result = _in_own_process(size, model, engine, options, say, note if is_first else lambda _: None)
         setting |= told
         results.append(result)
     return BenchResult(setting, tuple(results))
@@ -221,23 +222,6 @@ def measure_frame(
             prior.append(_seconds(lambda: fresh().prior(*pair)(float(MIDDLE)), clock))
         say(f"frame {run} of {runs}: {whole[-1]:.3g} s")
     return FrameTimes(first, Spread.of(network), Spread.of(prior) if prior else None, Spread.of(whole))
-
-
-def measure_convolution(engine: Engine, device: Device, clock: Clock = time.perf_counter) -> float:
-    """Billions of multiplications and additions a second in a large 3x3 convolution."""
-    channels, height, width = CONVOLUTION
-    draw = np.random.default_rng(0)
-    picture = draw.standard_normal((1, *CONVOLUTION), np.float32)
-    convolve = convolution(engine, device, draw.standard_normal((channels, channels, 3, 3), np.float32))
-    convolve(picture)
-    seconds = statistics.median(_seconds(lambda: convolve(picture), clock) for _ in range(CONVOLUTION_RUNS))
-    return 2 * channels * channels * 9 * height * width / seconds / GIGA
-
-
-def _operations(plan: NetworkPlan) -> float:
-    """Multiplications and additions of the network's convolutions for one picture."""
-    height, width = plan.tiles.tile_size
-    return 2 * plan.spec.multiplications(plan.scales) * plan.tiles.count * height * width
 
 
 def measure_pipeline(model: LoadedModel, size: Size, alone: float, folder: Path, say: Say) -> PipelineTimes:
@@ -319,12 +303,12 @@ def _seconds(work: Callable[[], object], clock: Clock) -> float:
     return clock() - started
 
 
-def _in_own_process(size: Size, engine: str, options: BenchOptions, say: Say, note: Say) -> Measured:
+def _in_own_process(size: Size, model: str, engine: str, options: BenchOptions, say: Say, note: Say) -> Measured:
     """Run ``_measure_size`` in a new process, and pass on what it tells."""
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="ifrplus-", ignore_cleanup_errors=True) as folder:
-        process = spawn.Process(target=_tell, args=(there, size, engine, options, Path(folder)))
+        process = spawn.Process(target=_tell, args=(there, size, model, engine, options, Path(folder)))
         try:
             _start_without_interrupts(process)
             there.close()
@@ -360,11 +344,12 @@ def _listen(here: Connection, size: Size, say: Say, note: Say) -> Measured:
         (note if kind == "note" else say)(told if kind == "note" else f"{_text(size)}: {told}")
 
 
-def _tell(there: Connection, size: Size, engine: str, options: BenchOptions, folder: Path) -> None:
+def _tell(there: Connection, size: Size, model: str, engine: str, options: BenchOptions, folder: Path) -> None:
     """Measure, and send what comes up: words, notes, and at last what was measured or an error."""
     try:
         measured = _measure_size(
             size,
+            model,
             engine,
             options,
             folder,
@@ -380,10 +365,12 @@ def _tell(there: Connection, size: Size, engine: str, options: BenchOptions, fol
         there.send(("failed", ModelError(f"Memory ran out at {_text(size)}.", "Choose a smaller --size.")))
 
 
-def _measure_size(size: Size, wanted: str, options: BenchOptions, folder: Path, say: Say, note: Say) -> Measured:
+def _measure_size(
+    size: Size, name: str, wanted: str, options: BenchOptions, folder: Path, say: Say, note: Say
+) -> Measured:
     width, height = size
-    engine, chosen, _ = choose_engine(wanted, options.device, options.model, note)
-    spec, _ = choose_model(options.model, engine, chosen)
+    engine, chosen, _ = choose_engine(wanted, options.device, name, note)
+    spec, _ = choose_model(name, engine, chosen, Work((height, width), (MIDDLE,), 1 + options.runs))
     plan = plan_network(spec, engine, chosen, (height, width), [MIDDLE])
     model = load_model(plan)
     left, right = moving_scene(width, height, 2)
@@ -394,20 +381,20 @@ def _measure_size(size: Size, wanted: str, options: BenchOptions, folder: Path, 
     result = SizeResult(
         width=width,
         height=height,
+        network=spec.name,
+        weights_sha256=model.weights_sha256,
         engine=engine.name,
         tiles=f"{plan.tiles.count} of {tile_width}x{tile_height}",
         times=times,
         convolution_gflops=rate,
-        share_of_convolution=_operations(plan) / GIGA / times.network.median / rate,
+        share_of_convolution=operations(plan) / GIGA / times.network.median / rate,
         peak_memory_mb=memory,
         device_memory_mb=peak_device_memory_mb(engine),
         published_seconds=PUBLISHED_SECONDS.get(size),
         pipeline=measure_pipeline(model, size, times.whole.median, folder, say) if options.pipeline else None,
     )
     setting = {
-        "network": spec.name,
         "precision": plan.precision,
-        "weights_sha256": model.weights_sha256,
         "device": str(chosen),
         **engine_version(engine),
         "threads": str(thread_count(engine)),

@@ -119,6 +119,12 @@ def check_clip(
     return run.result()
 
 
+def dropped_frames(clip: ClipInfo, *, full: bool) -> int:
+    """About how many frames are made again, at most."""
+    seconds = clip.duration if full else min(float(clip.duration), SAMPLE_SECONDS)
+    return math.ceil(seconds * clip.rate / 2)
+
+
 def sample(clip: ClipInfo) -> list[int]:
     """Numbers of the frames to look at, all of a short clip.
 

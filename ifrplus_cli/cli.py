@@ -44,10 +44,11 @@ from ifrplus_cli.options import (
 from ifrplus_cli.stopping import StoppedError, StopRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
+    from ifrplus_cli.choice import Work
     from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.evaluate import Evaluation
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
@@ -157,7 +158,7 @@ def upsample(
         _upsample_each(name_outputs(sources, output, name), given)
         return
     source = sources[0]
-    from ifrplus_cli.api import pictures
+    from ifrplus_cli.api import work_of
     from ifrplus_cli.cutlist import read_cuts, write_cuts
     from ifrplus_cli.encode import EncodeOptions
     from ifrplus_cli.interlace import untangle
@@ -197,7 +198,7 @@ def upsample(
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
     job = plan_job(clip, output, options)
-    plan = _plan_network(*pictures(job), engine, device, model, network_options)
+    plan = _plan_network(work_of(job), engine, device, _named(model, weights), network_options)
     if dry_run:
         cost = measure_cost(clip, job, load_model(plan, weights))
         _show_plans(job, plan, cost, as_json=as_json)
@@ -251,7 +252,7 @@ def info(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
-    from ifrplus_cli.api import pictures
+    from ifrplus_cli.api import work_of
     from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_pictures
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
@@ -263,7 +264,7 @@ def info(
     job = plan_job(clip, source.with_name(f"{source.stem}-upsampled.mp4"), options)
     if not as_json:
         console.print_facts(_readable({**describe_clip(clip), **describe_pictures(clip)}), to_stdout=True)
-    plan = _plan_network(*pictures(job), engine, device, model, NetworkOptions())
+    plan = _plan_network(work_of(job), engine, device, model, NetworkOptions())
     cost = measure_cost(clip, job, load_model(plan))
     planned = {**describe_job(job), **describe_network(plan)}
     if as_json:
@@ -291,8 +292,9 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Measure quality on a clip: drop every second frame, make it again, and compare."""
-    from ifrplus_cli.check import check_clip
+    from ifrplus_cli.check import check_clip, dropped_frames
     from ifrplus_cli.check_report import build_report, describe_check
+    from ifrplus_cli.choice import Work
     from ifrplus_cli.info import describe_clip, describe_network
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe, upright_size
@@ -300,7 +302,8 @@ def check(
 
     clip = probe(source)
     width, height = upright_size(clip)
-    plan = _plan_network((height, width), [Fraction(1, 2)], engine, device, model, NetworkOptions())
+    work = Work((height, width), (Fraction(1, 2),), dropped_frames(clip, full=full))
+    plan = _plan_network(work, engine, device, _named(model, weights), NetworkOptions())
     loaded = load_model(plan, weights)
     with console.count_bar("frames", shown=not as_json) as advance:
         result = check_clip(clip, loaded, full=full, progress=advance)
@@ -347,6 +350,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure quality on a data set of triplets: the middle picture is made again, and compared."""
+    from ifrplus_cli.choice import Work
     from ifrplus_cli.eval_report import as_csv, build_report, describe_evaluation, remarks
     from ifrplus_cli.evaluate import evaluate_dataset
     from ifrplus_cli.info import describe_network
@@ -361,8 +365,8 @@ def evaluate(
         check_place(path, option)
     found = find_dataset(dataset)
     console.print_step(f"{found.path}: {LAYOUTS[found.layout]}, {found.count} triplets.")
-    size = next(read_triplets(found)).size
-    plan = _plan_network(size, [HALF], engine, device, model, NetworkOptions(precision=precision.value))
+    work = Work(next(read_triplets(found)).size, (HALF,), found.count)
+    plan = _plan_network(work, engine, device, _named(model, weights), NetworkOptions(precision=precision.value))
     loaded = load_model(plan, weights)
     with console.count_bar("triplets", shown=not as_json) as advance:
         result = evaluate_dataset(found, loaded, advance)
@@ -407,7 +411,9 @@ def devices(as_json: JsonOption = False) -> None:
 @app.command()
 def bench(
     device: DeviceOption = "auto",
-    model: ModelOption = ModelChoice.auto,
+    model: Annotated[
+        list[ModelChoice] | None, typer.Option(help="The network, again for more.", show_default="auto")
+    ] = None,
     size: Annotated[
         list[Any] | None,
         typer.Option(
@@ -425,7 +431,8 @@ def bench(
     from ifrplus_cli.bench import DEFAULT_SIZES, BenchOptions, describe_bench, run_bench
 
     engines = tuple(choice.value for choice in engine or [EngineChoice.auto])
-    options = BenchOptions(device, model.value, engines, tuple(size or DEFAULT_SIZES), runs, pipeline)
+    models = tuple(choice.value for choice in model or [ModelChoice.auto])
+    options = BenchOptions(device, models, engines, tuple(size or DEFAULT_SIZES), runs, pipeline)
     result = run_bench(options, say=console.print_step, note=console.print_note)
     if as_json:
         console.print_json(describe_bench(result))
@@ -539,17 +546,17 @@ def _agreed(source: Path, output: Path) -> bool:
 
 
 def _plan_network(
-    size: tuple[int, int],
-    timesteps: Iterable[Fraction],
-    engine: EngineChoice,
-    device: str,
-    model: ModelChoice,
-    options: NetworkOptions,
+    work: Work, engine: EngineChoice, device: str, model: ModelChoice, options: NetworkOptions
 ) -> NetworkPlan:
-    """Choose engine, device and network, and how it is run on pictures of (height, width)."""
+    """Choose engine, device and network, and how it is run on the pictures."""
     from ifrplus_cli.api import plan_model
 
-    return plan_model(size, timesteps, model.value, engine.value, device, options, console.print_note)
+    return plan_model(work, model.value, engine.value, device, options, console.print_note)
+
+
+def _named(model: ModelChoice, weights: Path | None) -> ModelChoice:
+    """The network that was asked for; weights that a person gives without one are lite's."""
+    return ModelChoice.lite if weights and model is ModelChoice.auto else model
 
 
 def _versions(plan: NetworkPlan) -> dict[str, str]:
@@ -634,11 +641,11 @@ def _summary_line(job: Job, summary: Summary) -> str:
 def _show_bench(result: BenchResult) -> None:
     from ifrplus_cli.bench import PUBLISHED_SETTING
 
-    setting = {name: told for name, told in result.setting.items() if name != "weights_sha256"}
-    console.print_facts(_readable(setting), to_stdout=True)
+    console.print_facts(_readable(result.setting), to_stdout=True)
     rows = [
         {
             "size": f"{size.width}x{size.height}",
+            "model": size.network,
             "engine": size.engine,
             "network": _spread(size.times.network),
             "flow": _spread(size.times.prior) if size.times.prior else "none",
@@ -652,10 +659,10 @@ def _show_bench(result: BenchResult) -> None:
     ]
     console.print_table("Seconds a made frame, batch 1: median (least-most)", rows)
     notes = [f"published: {PUBLISHED_SETTING}, as its authors measured it."]
-    if result.setting["network"] != "ifrplus":
-        notes.append(
-            f"{result.setting['network']} is another, smaller network: the columns do not compare like with like."
-        )
+    notes.extend(
+        f"{network} is another, smaller network: the columns do not compare like with like."
+        for network in dict.fromkeys(size.network for size in result.sizes if size.network != "ifrplus")
+    )
     notes.append("whole frame: flow, network, padding and tiles. first: the network's first frame, with compiling.")
     notes.append("peak memory: of a process that does only this, with its engine.")
     notes.append("of the machine: the network's convolutions, against one large 3x3 convolution in the same process.")
@@ -663,7 +670,10 @@ def _show_bench(result: BenchResult) -> None:
     if runs := [(size, size.pipeline) for size in result.sizes if size.pipeline]:
         console.print_table(
             "Seconds of a whole run by stage (share); stages work at the same time",
-            [{"size": f"{size.width}x{size.height}", "engine": size.engine, **_stages(run)} for size, run in runs],
+            [
+                {"size": f"{size.width}x{size.height}", "model": size.network, "engine": size.engine, **_stages(run)}
+                for size, run in runs
+            ],
         )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from ifrplus_cli import device as mindspore_device
 from ifrplus_cli import engine_mindspore, engine_onnx
@@ -15,6 +19,9 @@ from ifrplus_cli.models import MODELS, ModelSpec
 
 Note = Callable[[str], None]
 
+CONVOLUTION = (64, 256, 256)  # channels, height and width of the convolution that tells what the machine can do
+CONVOLUTION_RUNS = 9
+GIGA = 1e9
 NO_PROVIDER = "the installed ONNX Runtime has no provider for GPUs"
 GPU_PACKAGE = "Install one that has, such as onnxruntime-gpu in place of onnxruntime."
 
@@ -75,7 +82,7 @@ def choose_engine(
         found = choose_device("auto", note, machine)
         if found.kind != "CPU":
             return MINDSPORE, found, f"it can use the device {found}"
-    engine, found = _onnx_on(asked, graph_model(model)) if asked else _onnx_on_best(graph_model(model), note, machine)
+    engine, found = _onnx_on(asked) if asked else _onnx_on_best(note, machine)
     return engine, found, why
 
 
@@ -116,14 +123,45 @@ def convolution(engine: Engine, device: Device, weight: Batch) -> Callable[[Batc
     return engine_onnx.convolution(weight, engine.provider, device.number)
 
 
+def measure_convolution(engine: Engine, device: Device, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Billions of multiplications and additions a second in a large 3x3 convolution.
+
+    Args:
+        clock: tells seconds.
+    """
+    channels, height, width = CONVOLUTION
+    draw = np.random.default_rng(0)
+    picture = draw.standard_normal((1, *CONVOLUTION), np.float32)
+    convolve = convolution(engine, device, draw.standard_normal((channels, channels, 3, 3), np.float32))
+    convolve(picture)
+    seconds = []
+    for _ in range(CONVOLUTION_RUNS):
+        started = clock()
+        convolve(picture)
+        seconds.append(clock() - started)
+    return 2 * channels * channels * 9 * height * width / statistics.median(seconds) / GIGA
+
+
+def can_run(engine: Engine, spec: ModelSpec) -> bool:
+    """Whether an engine has a form of a network."""
+    if engine == MINDSPORE:
+        return True
+    return spec.graph is not None and (spec.graph.build is None or engine_onnx.makes_graphs())
+
+
 def _obstacle(asked: Device | None, model: str) -> IfrplusError | None:
     """Why ONNX Runtime can't do what is asked for; None if nothing is known against it."""
-    if graph_model(model).graph is None:
+    graph = graph_model(model).graph
+    if graph is None:
         return ModelError(f"There is no ONNX graph of the network {model}.", "Leave --engine out.")
     if asked and asked.kind == "Ascend":
         return DeviceError("ONNX Runtime does not run on an Ascend NPU.", "Leave --engine out.")
     if not engine_onnx.is_installed():
         return DeviceError("ONNX Runtime is not installed.", engine_onnx.INSTALL)
+    if graph.build and not engine_onnx.makes_graphs():
+        return DeviceError(
+            f"The package onnx, which makes the graph of {model}, is not installed.", engine_onnx.INSTALL
+        )
     if asked and asked.kind == "GPU" and not engine_onnx.gpu_providers():
         return DeviceError(f"The device {asked} can't be used: {NO_PROVIDER}.", GPU_PACKAGE)
     return None
@@ -136,19 +174,19 @@ def _may_be_mindspores(machine: Machine) -> bool:
     return machine.shows("GPU") and not machine.lacks("GPU") and not engine_onnx.gpu_providers()
 
 
-def _onnx_on(device: Device, spec: ModelSpec) -> tuple[Engine, Device]:
+def _onnx_on(device: Device) -> tuple[Engine, Device]:
     if device.kind == "CPU":
         return Engine("onnx", engine_onnx.CPU_PROVIDER), device
-    return Engine("onnx", engine_onnx.choose_gpu_provider(spec, device.number)), device
+    return Engine("onnx", engine_onnx.choose_gpu_provider(device.number)), device
 
 
-def _onnx_on_best(spec: ModelSpec, note: Note, machine: Machine) -> tuple[Engine, Device]:
+def _onnx_on_best(note: Note, machine: Machine) -> tuple[Engine, Device]:
     """On a GPU if that works, else on the CPU."""
     if engine_onnx.gpu_providers():
         try:
-            return _onnx_on(Device("GPU"), spec)
+            return _onnx_on(Device("GPU"))
         except DeviceError as error:
             note(f"{error.message} {error.hint}")
     elif machine.shows("GPU"):
         note(f"The device GPU:0 is there but is not used: {NO_PROVIDER}. {GPU_PACKAGE}")
-    return _onnx_on(Device("CPU"), spec)
+    return _onnx_on(Device("CPU"))

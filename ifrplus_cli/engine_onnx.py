@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from ifrplus_cli.device import Device, this_machine
 from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError, network_failure
-from ifrplus_cli.models import ModelSpec
-from ifrplus_cli.weights import find_file, find_weights, load_weights, read_weights
+from ifrplus_cli.graphs import REMEDY, find_graph
+from ifrplus_cli.models import MODELS, ModelSpec, Scales
+from ifrplus_cli.weights import find_weights, load_weights, read_weights
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
@@ -33,7 +34,6 @@ GPU_PROVIDERS = (
     "DmlExecutionProvider",
     "CoreMLExecutionProvider",
 )
-REMEDY = "Install the program again, or add --engine mindspore."
 INSTALL = "Install it: pip install onnxruntime onnx 'numpy<2'."
 PICTURES = ("picture", "made")  # into a convolution, and out of it
 OPSET, IR_VERSION = 17, 8
@@ -58,7 +58,12 @@ def gpu_providers() -> tuple[str, ...]:
     return tuple(provider for provider in GPU_PROVIDERS if provider in built_in)
 
 
-def choose_gpu_provider(spec: ModelSpec, number: int) -> str:
+def makes_graphs() -> bool:
+    """Whether graphs that do not come with the package can be made."""
+    return find_spec("onnx") is not None
+
+
+def choose_gpu_provider(number: int) -> str:
     """The first execution provider that really makes a picture on a GPU.
 
     Raises:
@@ -67,7 +72,7 @@ def choose_gpu_provider(spec: ModelSpec, number: int) -> str:
     said = []
     for provider in gpu_providers():
         try:
-            _try(OnnxNetwork(spec, TRIAL, provider, number))
+            _try(OnnxNetwork(MODELS["lite"], TRIAL, provider, number))
         except IfrplusError as error:
             said.append(error.message.rstrip("."))
         else:
@@ -86,6 +91,7 @@ class OnnxNetwork:
         provider: ONNX Runtime's execution provider.
         number: of the GPU.
         weights: a file of the network's parameters; by default the one that is found for it.
+        scales: that its graph is for; by default the preset for this shape.
 
     Raises:
         DeviceError: if ONNX Runtime is missing, or takes another provider than this one.
@@ -93,14 +99,20 @@ class OnnxNetwork:
     """
 
     def __init__(
-        self, spec: ModelSpec, shape: Shape, provider: str, number: int = 0, weights: Path | None = None
+        self,
+        spec: ModelSpec,
+        shape: Shape,
+        provider: str,
+        number: int = 0,
+        weights: Path | None = None,
+        scales: Scales | None = None,
     ) -> None:
-        graph, own = _files(spec)
-        shapes = {name: value.shape for name, value in read_weights(own).items()}
+        weights = weights or find_weights(spec.weights)
+        graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights)
+        self._parameters = _parameters(spec, weights)  # ONNX Runtime reads them where they are
         options = _options()
         if provider != CPU_PROVIDER:
             _fix_sizes(options, shape)
-        self._parameters = _halves(load_weights(weights or own, shapes))  # ONNX Runtime reads them where they are
         wrap = _onnxruntime().OrtValue.ortvalue_from_numpy
         options.add_external_initializers(list(self._parameters), [*map(wrap, self._parameters.values())])
         self._session = _open(graph, options, provider, number)
@@ -133,13 +145,16 @@ def convolution(weight: Batch, provider: str, number: int) -> Callable[[Batch], 
     return run
 
 
-def _files(spec: ModelSpec) -> tuple[Path, Path]:
-    """A network's graph, and the weights that it was made with."""
+def _parameters(spec: ModelSpec, weights: Path | None) -> Mapping[str, npt.NDArray[np.floating]]:
+    """A network's parameters of the type that its graph takes; a graph that comes with the package takes halves."""
     assert spec.graph is not None
-    graph, weights = find_file(spec.graph.file_name), find_weights(spec.weights)
-    if graph is None or weights is None:
-        raise ModelError(f"The ONNX graph {spec.graph.file_name} or its weights are not here.", REMEDY)
-    return graph, weights
+    own = find_weights(spec.weights)
+    if weights is None or (spec.graph.file_name and own is None):
+        raise ModelError(f"The weights {spec.weights} are not here.", REMEDY)
+    if own is not None and spec.graph.file_name:
+        shapes = {name: value.shape for name, value in read_weights(own).items()}
+        return _halves(load_weights(weights, shapes))
+    return load_weights(weights, spec.graph.shapes)
 
 
 def _onnxruntime() -> Any:

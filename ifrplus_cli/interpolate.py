@@ -16,12 +16,12 @@ import numpy.typing as npt
 from ifrplus_cli.activity import Box, moves, moving_box
 from ifrplus_cli.bisection import HALF, largest_error, make_by_halving
 from ifrplus_cli.device import Device, free_memory
-from ifrplus_cli.engine import MINDSPORE, Engine, graph_model
+from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.engine_mindspore import MindSporeNetwork
 from ifrplus_cli.engine_onnx import OnnxNetwork
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.media import Frame, Image, Pair
-from ifrplus_cli.models import MODELS, ModelSpec, Scales
+from ifrplus_cli.models import ModelSpec, Scales
 from ifrplus_cli.prior import GRID, Neighbour, PairFlow, intermediate_flow, pair_flow
 from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
 from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
@@ -95,22 +95,6 @@ class LoadedModel:
     network: Network
     weights_path: Path
     weights_sha256: str
-
-
-def choose_model(name: str, engine: Engine, device: Device) -> tuple[ModelSpec, str]:
-    """The network that ``name`` means to an engine on a device, and why.
-
-    ``auto`` is the full network where its weights are found and the device is fast enough for it, else lite.
-    """
-    if name != "auto":
-        return MODELS[name], "it was asked for"
-    if engine != MINDSPORE:
-        return graph_model(name), "there is an ONNX graph of it"
-    if device.kind == "CPU":
-        return MODELS["lite"], "the full network is too slow for a CPU"
-    if find_weights(MODELS["ifrplus"].weights) is None:
-        return MODELS["lite"], "the weights of the full network are not here; ifrplus download-weights fetches them"
-    return MODELS["ifrplus"], f"its weights are here and the device is {device}"
 
 
 def plan_network(
@@ -223,7 +207,7 @@ def _run_by(plan: NetworkPlan, weights: Path) -> Network:
     if plan.engine == MINDSPORE:
         return MindSporeNetwork(plan.spec.build(plan.scales, plan.precision), weights)
     shape = (plan.batch, *plan.tiles.tile_size)
-    return OnnxNetwork(plan.spec, shape, plan.engine.provider, plan.device.number, weights)
+    return OnnxNetwork(plan.spec, shape, plan.engine.provider, plan.device.number, weights, plan.scales)
 
 
 @dataclass(frozen=True)

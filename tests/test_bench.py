@@ -91,10 +91,12 @@ def test_a_whole_run_is_told_by_stages(tmp_path: Path) -> None:
 def result(network: str, pipeline: PipelineTimes | None) -> BenchResult:
     times = FrameTimes(4.5, Spread(0.25, 0.2, 12.5), Spread(0.05, 0.05, 0.05), Spread(0.3, 0.3, 0.4))
     sizes = (
-        SizeResult(448, 256, "mindspore", "1 of 448x256", times, 100.0, 0.25, 812.25, 0.0, 0.15, pipeline),
-        SizeResult(64, 32, "mindspore", "1 of 64x32", times, 90.0, 0.5, 700.0, 99.0, None, None),
+        SizeResult(
+            448, 256, network, "00", "mindspore", "1 of 448x256", times, 100.0, 0.25, 812.25, 0.0, 0.15, pipeline
+        ),
+        SizeResult(64, 32, network, "00", "mindspore", "1 of 64x32", times, 90.0, 0.5, 700.0, 99.0, None, None),
     )
-    return BenchResult({"network": network, "weights_sha256": "00", "device": "CPU", "nvidia_driver": "535"}, sizes)
+    return BenchResult({"device": "CPU", "nvidia_driver": "535"}, sizes)
 
 
 RUN = PipelineTimes(13, 12, 3.0, 1.25, {"decode": 0.5, "colour": 0.5, "network": 2.0, "encode": 1.0})
@@ -141,11 +143,12 @@ def test_options_reach_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[BenchOptions] = []
     monkeypatch.setattr(bench, "run_bench", lambda options, say, note: given.append(options) or result("lite", None))
     sizes, engines = ("--size", "64x32", "--size", "32x64"), ("--engine", "onnx", "--engine", "mindspore")
-    for arguments in ((), (*sizes, *engines, "--runs", "2", "--device", "gpu", "--pipeline")):
+    models = ("--model", "ifrnet-s", "--model", "lite")
+    for arguments in ((), (*sizes, *engines, "--runs", "2", "--device", "gpu", "--pipeline", *models)):
         assert CliRunner().invoke(cli.app, ["bench", *arguments]).exit_code == 0
     assert given == [
-        BenchOptions("auto", "auto", ("auto",), ((448, 256), (1920, 1024)), 5, False),
-        BenchOptions("gpu", "auto", ("onnx", "mindspore"), ((64, 32), (32, 64)), 2, True),
+        BenchOptions("auto", ("auto",), ("auto",), ((448, 256), (1920, 1024)), 5, False),
+        BenchOptions("gpu", ("ifrnet-s", "lite"), ("onnx", "mindspore"), ((64, 32), (32, 64)), 2, True),
     ]
 
 
@@ -159,7 +162,8 @@ def test_the_real_network_is_measured_at_each_size(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
     told = json.loads(done.stdout)
-    assert {"network": "lite", "device": "CPU"}.items() <= told["setting"].items()
+    assert told["setting"]["device"] == "CPU"
+    assert {size["network"] for size in told["sizes"]} == {"lite"}
     assert {"mindspore", "threads", "processor", "cores", "memory"} <= told["setting"].keys()
     small, large = told["sizes"]
     assert (small["size"], small["tiles"], large["size"]) == ("33x21", "1 of 64x32", "448x256")

@@ -11,7 +11,7 @@ from ifrplus_cli.device import Device
 from ifrplus_cli.engine import MINDSPORE, Engine, choose_engine, engine_states, thread_count
 from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError
 from ifrplus_cli.machine import Machine
-from ifrplus_cli.models import MODELS, ModelSpec
+from ifrplus_cli.models import MODELS
 
 ON_CPU = Engine("onnx", "CPUExecutionProvider")
 CUDA = "CUDAExecutionProvider"
@@ -46,7 +46,7 @@ class Here:
     def _choose_device(self, text: str, note: object, machine: Machine) -> Device:
         return self.mindspores
 
-    def _choose_gpu_provider(self, spec: ModelSpec, number: int) -> str:
+    def _choose_gpu_provider(self, number: int) -> str:
         if not self.works:
             raise DeviceError("ONNX Runtime can't use the device GPU:0: no driver.", "Install the driver.")
         return self.providers[0]
@@ -146,5 +146,17 @@ def test_threads_are_at_least_one() -> None:
     assert thread_count(MINDSPORE) >= 1
 
 
-def test_only_networks_that_take_a_timestep_and_a_prior_have_this_graph() -> None:
-    assert [name for name, spec in MODELS.items() if spec.graph] == ["lite"]
+def test_every_network_but_the_full_one_has_a_graph(here: Here) -> None:
+    assert [name for name, spec in MODELS.items() if not spec.graph] == ["ifrplus"]
+    assert here.choose(model="ifrnet-s")[:2] == (ON_CPU, Device("CPU"))
+
+
+def test_a_graph_that_can_not_be_made_is_no_reason_to_fail(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_onnx, "makes_graphs", lambda: False)
+    assert here.choose(model="lite")[0] == ON_CPU
+    chosen, _, why = here.choose(model="ifrnet-s")
+    assert chosen == MINDSPORE
+    assert "package onnx" in why
+    with pytest.raises(DeviceError) as refused:
+        here.choose("onnx", model="ifrnet-s")
+    assert "pip install" in refused.value.hint

@@ -16,7 +16,7 @@ import pytest
 from clips import PROGRAM, frame_times
 from safetensors.numpy import load_file, save_file
 
-from ifrplus_cli import engine_onnx
+from ifrplus_cli import engine_onnx, graphs
 from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.device import Device, choose_device
@@ -123,10 +123,10 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_a_broken_graph_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "lite.onnx"
     broken.write_bytes(Path(str(find_file("lite.onnx"))).read_bytes()[:5000])
-    monkeypatch.setattr(engine_onnx, "find_file", lambda name: broken)
+    monkeypatch.setattr(graphs, "find_file", lambda name: broken)
     with pytest.raises(ModelError, match="can't be used"):
         OnnxNetwork(LITE, SHAPE, CPU_PROVIDER)
-    monkeypatch.setattr(engine_onnx, "find_file", lambda name: None)
+    monkeypatch.setattr(graphs, "find_file", lambda name: None)
     with pytest.raises(ModelError, match=r"lite\.onnx"):
         OnnxNetwork(LITE, SHAPE, CPU_PROVIDER)
 
@@ -140,7 +140,7 @@ def test_pictures_that_do_not_fit_are_an_error_in_a_sentence() -> None:
 def test_a_gpu_provider_that_is_not_usable_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_onnx, "gpu_providers", lambda: ("CUDAExecutionProvider",))
     with pytest.raises(DeviceError, match="CUDAExecutionProvider") as refused:
-        choose_gpu_provider(LITE, 0)
+        choose_gpu_provider(0)
     assert refused.value.hint
 
 

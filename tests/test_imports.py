@@ -21,9 +21,11 @@ ROWS = (
     {"check_report", "eval_report", "api"},
     {"report", "verdict", "trial"},
     {"upsample", "bench", "check", "evaluate", "download", "info", "devices", "verify", "install", "resume"},
+    {"choice"},
     {"interpolate"},
     {"engine"},
     {"engine_mindspore", "engine_onnx"},
+    {"graphs"},
     {"device", "models"},
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
     | {
@@ -67,7 +69,7 @@ HOMES = {
     "ffmpeg": {"probe", "decode", "encode", "interlace"},
     "subprocess": {"probe", "decode", "encode", "interlace", "devices"},
     "mindspore": {"models", "device", "engine_mindspore"},
-    "onnx": {"engine_onnx"},
+    "onnx": {"engine_onnx", "graphs", "models"},
     "onnxruntime": {"engine_onnx"},
     "safetensors": {"weights"},
     "jinja2": {"report"},

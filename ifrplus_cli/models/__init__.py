@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ifrplus_cli.models.ifrnet_family import GOPRO, multiplications, widths_of
+from ifrplus_cli.models.ifrnet_family import GOPRO, multiplications, shapes, widths_of
 
 if TYPE_CHECKING:
+    import onnx
     from mindspore import nn
+
+    from ifrplus_cli.models.onnx_graph import Parameter
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,16 @@ class OnnxGraph:
     """A network as an ONNX graph, which takes the same weights.
 
     Attributes:
-        file_name: its name, in the folders for weights.
         bytes_per_pixel: memory that it needs for each pixel of a picture, measured on CPU.
+        file_name: of one that comes with the package, with parameters in half precision, in the folders for weights.
+        build: makes another one for some scales, from the places of its parameters and what it tells of itself.
+        shapes: of the parameters of one that is made, by their names.
     """
 
-    file_name: str
     bytes_per_pixel: int
+    file_name: str | None = None
+    build: Callable[[Scales, Sequence[Parameter], Mapping[str, str]], onnx.ModelProto] | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,16 @@ def _build_ifrnet(name: str) -> Callable[[Scales, str], nn.Cell]:
     return build
 
 
-def _ifrnet(name: str, bytes_per_pixel: int) -> ModelSpec:
+def _build_ifrnet_graph(name: str) -> Callable[[Scales, Sequence[Parameter], Mapping[str, str]], onnx.ModelProto]:
+    def build(scales: Scales, parameters: Sequence[Parameter], card: Mapping[str, str]) -> onnx.ModelProto:
+        from ifrplus_cli.models.ifrnet_onnx import build
+
+        return build(name, widths_of(name), scales.flow, name.endswith(GOPRO), parameters, card)
+
+    return build
+
+
+def _ifrnet(name: str, bytes_per_pixel: int, onnx_bytes_per_pixel: int) -> ModelSpec:
     """A network of the IFRNet family; those whose names end in ``-gopro`` take any timestep."""
     pair = ("left", "right")
     return ModelSpec(
@@ -125,6 +141,7 @@ def _ifrnet(name: str, bytes_per_pixel: int) -> ModelSpec:
         precisions=("fp32",),
         bytes_per_pixel=bytes_per_pixel,
         multiplications=lambda scales: multiplications(widths_of(name)) * scales.flow**2,
+        graph=OnnxGraph(onnx_bytes_per_pixel, build=_build_ifrnet_graph(name), shapes=shapes(widths_of(name))),
     )
 
 
@@ -139,7 +156,7 @@ MODELS: dict[str, ModelSpec] = {
         precisions=("fp32",),
         bytes_per_pixel=1100,
         multiplications=lambda _: 11_547.25,
-        graph=OnnxGraph("lite.onnx", bytes_per_pixel=350),
+        graph=OnnxGraph(bytes_per_pixel=350, file_name="lite.onnx"),
     ),
     "ifrplus": ModelSpec(
         name="ifrplus",
@@ -153,7 +170,11 @@ MODELS: dict[str, ModelSpec] = {
         multiplications=lambda scales: 26_500 + 948_100 * scales.flow**2 + 1_055_500 * scales.refiner**2,
     ),
 } | {
-    name: _ifrnet(name, bytes_per_pixel)
-    for member, bytes_per_pixel in (("ifrnet-s", 1300), ("ifrnet", 1450), ("ifrnet-l", 2300))
+    name: _ifrnet(name, bytes_per_pixel, onnx_bytes_per_pixel)
+    for member, bytes_per_pixel, onnx_bytes_per_pixel in (
+        ("ifrnet-s", 1300, 700),
+        ("ifrnet", 1450, 900),
+        ("ifrnet-l", 2300, 1700),
+    )
     for name in (member, f"{member}{GOPRO}")
 }

@@ -1,0 +1,105 @@
+"""A network's ONNX graph: it comes with the package, or is made here and kept beside the weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ifrplus_cli.errors import ModelError
+from ifrplus_cli.models import ModelSpec, Scales
+from ifrplus_cli.weights import find_file, find_weights, sha256_of
+
+if TYPE_CHECKING:
+    from ifrplus_cli.models.onnx_graph import Parameter
+
+VERSION = "1"  # of the graphs that are made here; kept ones of another version are made anew
+REMEDY = "Install the program again, or add --engine mindspore."
+
+
+def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None) -> Path | bytes:
+    """The graph of a network for some scales, as a file or as what would be in one.
+
+    One that was made is kept beside the weights that were found for the network, as long as these are the same and hold
+    the parameters as the graph takes them. Nothing is written beside a file that a person names, and a folder that
+    takes no file is no obstacle.
+
+    Args:
+        weights: what it will be run with; a graph takes any that fit the network.
+
+    Raises:
+        ModelError: if there is none.
+    """
+    assert spec.graph is not None
+    if spec.graph.file_name is not None:
+        bundled = find_file(spec.graph.file_name)
+        if bundled is None:
+            raise ModelError(f"The ONNX graph {spec.graph.file_name} is not here.", REMEDY)
+        return bundled
+    parameters = _stored(spec, weights) if weights and weights == find_weights(spec.weights) else None
+    if weights is None or parameters is None:
+        return _made(spec, scales, _elsewhere(spec), {})
+    card = {
+        "name": spec.name,
+        "weights": weights.name,
+        "weights_sha256": sha256_of(weights),
+        "flow_scale": f"{scales.flow:g}",
+        "version": VERSION,
+    }
+    kept = weights.with_name(f"{spec.name}-flow-{scales.flow:g}.onnx")
+    if _card(kept) == card:
+        return kept
+    made = _made(spec, scales, parameters, card)
+    return kept if _keep(made, kept) else made
+
+
+def _stored(spec: ModelSpec, weights: Path) -> Sequence[Parameter] | None:
+    """The places of the parameters in a file; None where it is of another kind, or holds something else."""
+    from ifrplus_cli.models.onnx_graph import stored_parameters
+
+    assert spec.graph is not None
+    try:
+        found = stored_parameters(weights)
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    wanted = {name: ("F32", shape) for name, shape in spec.graph.shapes.items()}
+    return found if {each.name: (each.kind, each.shape) for each in found} == wanted else None
+
+
+def _elsewhere(spec: ModelSpec) -> Sequence[Parameter]:
+    """Parameters that are given when the graph is opened."""
+    from ifrplus_cli.models.onnx_graph import Parameter
+
+    assert spec.graph is not None
+    return [Parameter(name, "F32", shape, "given") for name, shape in spec.graph.shapes.items()]
+
+
+def _made(spec: ModelSpec, scales: Scales, parameters: Sequence[Parameter], card: Mapping[str, str]) -> bytes:
+    assert spec.graph is not None and spec.graph.build is not None
+    made: bytes = spec.graph.build(scales, parameters, card).SerializeToString(deterministic=True)
+    return made
+
+
+def _card(graph: Path) -> dict[str, str] | None:
+    """What a graph tells of itself; None if there is none that can be read."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(graph, load_external_data=False)
+    except (OSError, DecodeError):
+        return None
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def _keep(graph: bytes, path: Path) -> bool:
+    """Whether it could be put there, whole."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        part.write_bytes(graph)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        return False
+    return True

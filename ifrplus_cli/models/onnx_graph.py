@@ -1,0 +1,243 @@
+"""Building blocks of networks as ONNX graphs, in the forms that ONNX Runtime is fastest with on a CPU."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET, IR_VERSION = 17, 8
+TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
+BANDS = 8  # that pictures are warped in: sampling needs 56 bytes a pixel, which should be found in the cache
+
+Shape = tuple[int | str, ...]  # of a value, without the number of pictures
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a network, as a safetensors file holds it.
+
+    Attributes:
+        kind: ``F16`` or ``F32``.
+        file_name: of that file, in the folder of the graph.
+        begin, end: where its bytes are in there.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    file_name: str
+    begin: int = 0
+    end: int = 0
+
+
+def stored_parameters(weights: Path) -> list[Parameter]:
+    """The parameters of a safetensors file, by their names."""
+    with weights.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    first = 8 + length
+    return [
+        Parameter(name, told["dtype"], tuple(told["shape"]), weights.name, *(first + at for at in told["data_offsets"]))
+        for name, told in sorted(header.items())
+    ]
+
+
+class Graph:
+    """Nodes and constants of a graph in the making; what a method returns is the name of a value.
+
+    Args:
+        parameters: values of the graph, by their names.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.values = [self._parameter(parameter) for parameter in parameters]
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+
+    def _parameter(self, told: Parameter) -> TensorProto:
+        self.shapes[told.name] = told.shape
+        external = TensorProto.EXTERNAL
+        tensor = TensorProto(name=told.name, data_type=TYPES[told.kind], dims=told.shape, data_location=external)
+        for key, value in (("location", told.file_name), ("offset", told.begin), ("length", told.end - told.begin)):
+            tensor.external_data.add(key=key, value=str(value))
+        return tensor
+
+    def model(self, name: str, doc: str, inputs: Mapping[str, Shape], card: Mapping[str, str]) -> onnx.ModelProto:
+        """The finished graph, whose output is the value ``made``, a picture of the size of ``left``.
+
+        Args:
+            inputs: names and shapes.
+            card: what the file tells of itself.
+        """
+        graph = helper.make_graph(
+            self.nodes,
+            name,
+            [_value(name, shape) for name, shape in inputs.items()],
+            [_value("made", inputs["left"])],
+            self.values,
+            doc_string=doc,
+        )
+        model = helper.make_model(
+            graph, producer_name="ifrplus", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
+        helper.set_model_props(model, dict(card))
+        return model
+
+    def constant(self, value: object, dtype: type = np.float32) -> str:
+        array = np.asarray(value, dtype)
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._constants:
+            self._constants[key] = f"constant_{len(self._constants)}"
+            self.values.append(numpy_helper.from_array(array, self._constants[key]))
+        return self._constants[key]
+
+    def integers(self, *values: int) -> str:
+        return self.constant(values, np.int64)
+
+    def parts(self, kind: str, *inputs: str, count: int, **attributes: object) -> list[str]:
+        """Adds a node with several outputs."""
+        name = f"{kind}_{len(self.nodes)}"
+        outputs = [f"{name}:{number}" for number in range(count)]
+        self.nodes.append(helper.make_node(kind, inputs, outputs, name, **attributes))
+        return outputs
+
+    def node(self, kind: str, *inputs: str, **attributes: object) -> str:
+        """Adds a node with one output."""
+        return self.parts(kind, *inputs, count=1, **attributes)[0]
+
+    def finish(self, kind: str, *inputs: str) -> None:
+        """Adds the last node, whose output is the graph's."""
+        self.nodes.append(helper.make_node(kind, inputs, ["made"], "made"))
+
+    def add(self, a: str, b: str) -> str:
+        return self.node("Add", a, b)
+
+    def subtract(self, a: str, b: str) -> str:
+        return self.node("Sub", a, b)
+
+    def multiply(self, a: str, b: str) -> str:
+        return self.node("Mul", a, b)
+
+    def divide(self, a: str, b: str) -> str:
+        return self.node("Div", a, b)
+
+    def scale(self, x: str, factor: float) -> str:
+        return self.multiply(x, self.constant(factor))
+
+    def cat(self, *parts: str, axis: int = 1) -> str:
+        return self.node("Concat", *parts, axis=axis)
+
+    def halves(self, x: str, axis: int = 1) -> list[str]:
+        return self.parts("Split", x, count=2, axis=axis)
+
+    def channels(self, x: str, count: int) -> str:
+        """(N, C, H, W) as (N C / count, count, H, W)."""
+        return self.node("Reshape", x, self.integers(-1, count, 0, 0))
+
+    def size(self, x: str) -> list[str]:
+        """Height and width, each as (1,) int64."""
+        return self.halves(self.node("Shape", x, start=2), axis=0)
+
+    def number(self, length: str) -> str:
+        """(1,) int64 as a float."""
+        return self.node("Cast", self.node("Squeeze", length), to=TensorProto.FLOAT)
+
+    def parameter(self, name: str) -> str:
+        return self.node("Cast", name, to=TensorProto.FLOAT)
+
+    def convolve(self, x: str, weight: str, *bias: str, size: int, stride: int = 1) -> str:
+        around = [(size - 1) // 2] * 4
+        return self.node("Conv", x, weight, *bias, kernel_shape=[size, size], pads=around, strides=[stride, stride])
+
+    def conv(self, name: str, x: str, stride: int = 1) -> str:
+        """A layer by its name; channels of ``x`` beyond its own, which make them a multiple of four, weigh nothing."""
+        _, inside, size, _ = self.shapes[f"{name}.weight"]
+        weight = self.parameter(f"{name}.weight")
+        if extra := to_fours(inside):
+            weight = self.node("Pad", weight, self.integers(0, 0, 0, 0, 0, extra, 0, 0))
+        return self.convolve(x, weight, self.parameter(f"{name}.bias"), size=size, stride=stride)
+
+    def leaky(self, x: str) -> str:
+        return self.node("LeakyRelu", x, alpha=0.1)
+
+    def layer(self, name: str, x: str, stride: int = 1) -> str:
+        return self.leaky(self.conv(name, x, stride))
+
+    def resize(self, x: str, factor: float = 2) -> str:
+        """``factor`` times the size, bilinear, half-pixel centres."""
+        if factor == 1:
+            return x
+        scales = self.constant([1, 1, factor, factor])
+        return self.node("Resize", x, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
+
+    def shrink(self, x: str, factor: int) -> str:
+        """The mean of each cell."""
+        return self.node("AveragePool", x, kernel_shape=[factor, factor], strides=[factor, factor])
+
+    def shuffle(self, x: str) -> str:
+        """Pixel shuffle by 2."""
+        return self.node("DepthToSpace", x, blocksize=2, mode="CRD")
+
+    def time(self, like: str, name: str) -> str:
+        """``t`` as planes of the size of ``like``: the last channel of layer ``name``, and what fills up the fours."""
+        count = 1 + to_fours(self.shapes[f"{name}.weight"][1])
+        return self.node("Expand", "t", self.cat(self.integers(1, count), self.node("Shape", like, start=2), axis=0))
+
+
+def to_fours(channels: int) -> int:
+    """Channels that are missing to a multiple of four; none for pictures, which have a form of their own."""
+    return 0 if channels == 3 else -channels % 4
+
+
+def warp(g: Graph, image: str, flow: str, *, cell: float = 1, enlarged: float = 1, bands: int = 1) -> str:
+    """Backward warp of (2N, C, h, w) by (N, 4, h, w) flows to left and right, edges repeated.
+
+    Args:
+        cell: pixels of flow that are one pixel of ``image``.
+        enlarged: times that the flow is smaller than ``image``.
+        bands: that ``image`` is warped in, one after the other; its height is a multiple of them.
+    """
+    height, width = g.size(image)
+    x, y = g.halves(g.channels(flow, 2))
+    rows = g.node("Unsqueeze", _centres(g, height), g.integers(1))
+    places = [
+        g.node("Unsqueeze", _places(g, part, length, grid, cell, enlarged), g.integers(4))
+        for part, length, grid in ((x, width, _centres(g, width)), (y, height, rows))
+    ]
+    grid = g.node("Squeeze", g.cat(*places, axis=4), g.integers(1))
+
+    def sample(part: str) -> str:
+        # Three times as fast as edges that are repeated, or corners that are aligned.
+        return g.node("GridSample", image, part, mode="bilinear", padding_mode="zeros", align_corners=0)
+
+    if bands == 1:
+        return sample(grid)
+    return g.cat(*map(sample, g.parts("Split", grid, count=bands, axis=1)), axis=2)
+
+
+def _centres(g: Graph, length: str) -> str:
+    """Centres of pixels along an axis whose ends are at -1 and 1: (length,)."""
+    zero, one = g.constant(0, np.int64), g.constant(1, np.int64)
+    index = g.node("Cast", g.node("Range", zero, g.node("Squeeze", length), one), to=TensorProto.FLOAT)
+    return g.subtract(g.divide(g.add(g.scale(index, 2), g.constant(1)), g.number(length)), g.constant(1))
+
+
+def _places(g: Graph, flow: str, length: str, centres: str, cell: float, enlarged: float) -> str:
+    """Where one component of a flow points, no farther than the outermost centres, so that edges are repeated."""
+    flow = g.multiply(flow, g.divide(g.constant(2 / cell), g.number(length)))
+    flow = g.resize(flow, enlarged)
+    last = g.subtract(g.constant(1), g.divide(g.constant(1), g.number(length)))
+    return g.node("Clip", g.add(flow, centres), g.node("Neg", last), last)
+
+
+def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ("batch", *shape))

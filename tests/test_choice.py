@@ -1,0 +1,110 @@
+"""Which network ``auto`` takes: the best that is here, fits the wanted times, and is quick enough by estimate."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from ifrplus_cli import choice
+from ifrplus_cli.choice import ACCEPTED_SECONDS, BEST_FIRST, Work, choose_model, estimate
+from ifrplus_cli.device import Device
+from ifrplus_cli.engine import MINDSPORE, Engine, measure_convolution
+from ifrplus_cli.interpolate import plan_network
+from ifrplus_cli.models import MODELS
+
+CPU, ONNX = Device("CPU"), Engine("onnx", "CPUExecutionProvider")
+HALF, THIRD = (Fraction(1, 2),), (Fraction(1, 3), Fraction(2, 3))
+RATE = 100.0  # GFLOP/s
+FAST = 1e9
+
+
+class Here:
+    """A machine with the weights of some networks, and a rate."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: set[str] = set()
+        self.rate, self.measured = RATE, 0
+        monkeypatch.setattr(choice, "find_weights", lambda name: Path(name) if name in self.names else None)
+
+    def choose(
+        self, *names: str, frames: int = 100, timesteps: tuple[Fraction, ...] = HALF, engine: Engine = ONNX
+    ) -> tuple[str, str]:
+        self.names = {"lite", *names}
+        spec, why = choose_model("auto", engine, CPU, Work((256, 448), timesteps, frames), rate=self._measure)
+        return spec.name, why
+
+    def _measure(self, engine: Engine, device: Device) -> float:
+        self.measured += 1
+        return self.rate
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Here:
+    return Here(monkeypatch)
+
+
+def test_where_only_lite_is_here_nothing_is_measured(here: Here) -> None:
+    name, why = here.choose()
+    assert (name, here.measured) == ("lite", 0)
+    assert "download-weights" in why
+
+
+def test_the_best_that_is_quick_enough_is_taken(here: Here) -> None:
+    # 100 frames by the small one take 50 s, by the large one 351 s
+    assert here.choose("ifrnet-s", "ifrnet-l")[0] == "ifrnet-l"
+    name, why = here.choose("ifrnet-s", "ifrnet-l", frames=1000)
+    assert name == "ifrnet-s"
+    assert why == (
+        "ifrnet-l would take about 59 min for 1000 frames at 100 GFLOP/s by estimate; it takes about 8 min for 1000 "
+        "frames at 100 GFLOP/s by estimate, and up to 10 min are accepted"
+    )
+    name, why = here.choose("ifrnet-s", "ifrnet-l", frames=10_000)
+    assert name == "lite"
+    assert why.endswith("up to 10 min are accepted")
+    assert here.measured == 3
+
+
+def test_a_faster_machine_takes_a_better_network(here: Here) -> None:
+    here.rate = 10 * RATE
+    assert here.choose("ifrnet-s", "ifrnet-l", frames=1000)[0] == "ifrnet-l"
+
+
+@pytest.mark.parametrize("name", BEST_FIRST)
+def test_weights_that_are_not_here_are_never_taken(name: str, here: Here) -> None:
+    here.rate = FAST
+    assert here.choose(*(set(BEST_FIRST) - {name}), engine=MINDSPORE)[0] != name
+    assert here.choose(name, engine=MINDSPORE)[0] == name
+
+
+def test_other_times_than_halves_need_a_network_for_any(here: Here) -> None:
+    here.rate = FAST
+    assert here.choose("ifrplus", "ifrnet-l", "ifrnet-s-gopro", timesteps=THIRD)[0] == "ifrnet-s-gopro"
+    assert here.choose("ifrplus", "ifrnet-l", timesteps=THIRD)[0] == "lite"
+    assert here.choose("ifrnet-l", "ifrnet-s-gopro", timesteps=(Fraction(1, 4), *HALF))[0] == "ifrnet-l"
+
+
+def test_the_engine_must_have_it(here: Here) -> None:
+    here.rate = FAST
+    assert here.choose("ifrplus", "ifrnet-s")[0] == "ifrnet-s"
+    assert here.choose("ifrplus", "ifrnet-s", engine=MINDSPORE)[0] == "ifrplus"
+
+
+def test_what_is_asked_for_is_taken_unmeasured(here: Here) -> None:
+    spec, why = choose_model("ifrnet", ONNX, CPU, Work((256, 448), HALF, 10**9), rate=here._measure)
+    assert (spec.name, why, here.measured) == ("ifrnet", "it was asked for", 0)
+
+
+def test_the_estimate_is_of_all_that_is_computed() -> None:
+    plan = plan_network(MODELS["ifrnet-s"], ONNX, CPU, (256, 448), HALF)
+    expected = 10 * 2 * MODELS["ifrnet-s"].multiplications(plan.scales) * 256 * 448 / (RATE * 1e9 * choice.SHARE)
+    assert estimate(plan, 10, RATE) == pytest.approx(expected)
+    assert 0 < expected < ACCEPTED_SECONDS
+
+
+def test_the_rate_is_of_one_large_convolution() -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    times = iter(range(100))
+    assert measure_convolution(ONNX, CPU, lambda: float(next(times))) == pytest.approx(2 * 64 * 64 * 9 * 256**2 / 1e9)
