@@ -422,10 +422,19 @@ def _encoded(plan: EncodePlan, lead: int) -> _Picture:
 
 def _joined(plan: EncodePlan, script: Path, start: Fraction) -> _Picture:
     """The segments of the folder that ffmpeg runs in, one behind the other, the first frame at ``start``."""
-    # Its path would be no plain text to ffmpeg, which takes it for an address.
-    segments = ffmpeg.input(f"file:{script.name}", format="concat", auto_convert=0, protocol_whitelist="file")
-    late = round((start - plan.origin) * plan.timing.time_base.denominator)
-    length = round(plan.timing.last_duration * plan.timing.time_base.denominator)
+    # Filters of packets count in the units of the file that is written: finer ones are added before, by itsoffset.
+    exact, late = plan.container.holds_time_base, start - plan.origin
+    unit = Fraction(1, plan.timing.time_base.denominator) if exact else MILLISECOND
+    ticks = round(late / unit) if exact else 0
+    # The script's whole path would be no plain text to ffmpeg, which takes it for an address.
+    segments = ffmpeg.input(
+        f"file:{script.name}",
+        format="concat",
+        auto_convert=0,
+        protocol_whitelist="file",
+        itsoffset=f"{0 if exact else float(late):.6f}",
+    )
+    length = round(plan.timing.last_duration / unit)
     colour = plan.clip.colour
     described = {
         "color_range": colour.range,
@@ -437,7 +446,7 @@ def _joined(plan: EncodePlan, script: Path, start: Fraction) -> _Picture:
     options = {
         "c:v:0": "copy",
         # Only the last frame's length counts; that of any other follows from the next one's time.
-        "bsf:v:0": f"setts=pts=PTS+{late}:dts=DTS+{late}:duration={max(1, length)}",
+        "bsf:v:0": f"setts=pts=PTS+{ticks}:dts=DTS+{ticks}:duration={max(1, length)}",
         **{f"{name}:v:0": value for name, value in described.items() if value},
         **{f"{name}:v:0": value for name, value in plan.encoder_options if name == "tag"},
     }

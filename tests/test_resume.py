@@ -11,11 +11,24 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from clips import BEEP, BLEND_PROGRAM, PACKAGE_FOLDER, frame_hashes, frame_times, make_clip, run_program
+from clips import (
+    BEEP,
+    BLEND_PROGRAM,
+    PACKAGE_FOLDER,
+    blend_model,
+    frame_hashes,
+    frame_times,
+    look_at,
+    make_clip,
+    run_program,
+)
 
+from ifrplus_cli import segments
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.journal import Journal, folder_of
 from ifrplus_cli.output import PartFile
+from ifrplus_cli.probe import probe
+from ifrplus_cli.upsample import UpsampleOptions, plan_job, run_job
 
 SEGMENT_FRAMES = 20
 SEGMENTS = {"SEGMENT_FRAMES": str(SEGMENT_FRAMES)}
@@ -121,6 +134,22 @@ def test_another_run_is_not_gone_on_with(film: Path, tmp_path: Path) -> None:
     mended = upsample(film, output, "--resume")
     assert "segments of the earlier run are damaged" in mended.stderr
     assert len(frame_times(output)) == 120
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_a_film_that_begins_late_is_joined_at_its_times(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = make_clip(tmp_path / "late.mkv", filters="setpts=PTS+1/TB", inputs=BEEP, output=("-c:a", "flac", "-t", "2"))
+    times, hashes = [], []
+    for frames in (250, 4):
+        monkeypatch.setattr(segments, "FRAMES", frames)
+        job = plan_job(probe(late), tmp_path / f"{frames}-{name}", UpsampleOptions())
+        run_job(job, blend_model())
+        times.append((frame_times(job.output), Fraction(look_at(job.output)["format"]["duration"])))
+        hashes.append(frame_hashes(job.output, "yuv420p"))
+    assert times[0] == times[1]
+    assert len(hashes[0]) == len(hashes[1]) == 12
 
 
 def test_a_short_run_needs_no_folder(clip: Path, tmp_path: Path) -> None:
