@@ -98,7 +98,11 @@ class PartFile:
         """The file under the name, locked; None if there is none, or one already, or it went in the meantime."""
         try:
             file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600), "r+b")
-        except (FileNotFoundError, FileExistsError):
+        except FileExistsError:
+            return None
+        except FileNotFoundError:
+            if flags & os.O_CREAT:  # then it is the folder that is missing, or that takes no files
+                raise
             return None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -202,7 +202,7 @@ def write_case(folder: Path, case: str, clip: Path) -> Path:
         ("cut short", "can't be read as a film"),
         ("no frames", "no frames"),
         ("playlist", "is not a film"),
-        ("web playlist", "can't be read as a film"),
+        ("web playlist", "is not a film"),
         ("script", "is not a film"),
         ("x" * 300, "can't be read: File name too long"),
     ],
