@@ -155,6 +155,7 @@ def upsample(
     """Make a film of a higher frame rate: same length, same sound, source frames untouched."""
     given = dict(locals())
     if len(sources) > 1 or is_folder(output):
+        _refuse(cuts_in or cuts_out, "--cuts-in, --cuts-out", "a list of cuts is of one film.")
         _upsample_each(name_outputs(sources, output, name), given)
         return
     source = sources[0]
@@ -167,11 +168,12 @@ def upsample(
     from ifrplus_cli.resume import kept_for
     from ifrplus_cli.trial import measure_cost
     from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
+    from ifrplus_cli.whole_file import check_place
 
-    if slow_motion and fps is not None:
-        raise typer.BadParameter("--slow-motion keeps the rate: give a --factor, not --fps.", param_hint="--fps")
-    if cuts_in is not None and not cuts:
-        raise typer.BadParameter("--cuts-in and --no-cuts can't both be given.", param_hint="--cuts-in")
+    _refuse(slow_motion and fps, "--fps", "--slow-motion keeps the rate: give a --factor, not --fps.")
+    _refuse(cuts_in and not cuts, "--cuts-in", "--cuts-in and --no-cuts can't both be given.")
+    if cuts_out is not None:
+        check_place(cuts_out, "--cuts-out")
     clip = untangle(probe(source), deinterlace.value if deinterlace else None)
     options = UpsampleOptions(
         factor=_factor(factor, fps),
@@ -225,12 +227,24 @@ def upsample(
         console.talk.print(_summary_line(job, summary))
 
 
+def _refuse(contradiction: object, options: str, why: str) -> None:
+    """Wrong usage, where options contradict each other."""
+    if contradiction:
+        raise typer.BadParameter(why, param_hint=options)
+
+
 def _upsample_each(films: Sequence[tuple[Path, Path]], given: Mapping[str, Any]) -> None:
-    """Upsample films one after the other, whatever becomes of each; the exit code tells if one failed."""
+    """Upsample films one after the other, whatever becomes of each; the exit code tells if one failed.
+
+    Raises:
+        StoppedError: if a person wants no more.
+    """
     failed = 0
     for source, output in films:
         try:
             upsample(**{**given, "sources": [source], "output": output})
+        except StoppedError:
+            raise
         except IfrplusError as error:
             failed += 1
             console.print_error(error)
@@ -350,6 +364,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure quality on a data set of triplets: the middle picture is made again, and compared."""
+    from ifrplus_cli.bisection import HALF
     from ifrplus_cli.choice import Work
     from ifrplus_cli.eval_report import as_csv, build_report, describe_evaluation, remarks
     from ifrplus_cli.evaluate import evaluate_dataset
@@ -357,7 +372,7 @@ def evaluate(
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.layouts import LAYOUTS, find_dataset
     from ifrplus_cli.report import write_report
-    from ifrplus_cli.triplets import HALF, read_triplets
+    from ifrplus_cli.triplets import read_triplets
     from ifrplus_cli.whole_file import check_place, write_whole
 
     wanted = [(path, option) for path, option in ((csv, "--csv"), (report, "--report")) if path is not None]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.errors import InputError
 from ifrplus_cli.media import ClipInfo
+from ifrplus_cli.whole_file import write_whole
 
 HINT = 'It must look like {"cuts": [{"time": 1.24, "frame": 31}]}, as --cuts-out writes it.'
 NEAR = Fraction(1, 2)  # of a nominal frame that a time may be off
@@ -42,14 +42,7 @@ def write_cuts(path: Path, cuts: Sequence[Cut]) -> None:
         for cut in cuts
     ]
     lines = ",\n".join(f"  {json.dumps(entry)}" for entry in listed)
-    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")
-    try:
-        part.write_text(f'{{"cuts": [\n{lines}\n]}}\n' if listed else '{"cuts": []}\n', encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}.", "Give another --cuts-out.") from error
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, f'{{"cuts": [\n{lines}\n]}}\n' if listed else '{"cuts": []}\n', "--cuts-out")
 
 
 def read_cuts(path: Path, clip: ClipInfo) -> frozenset[int]:

@@ -36,7 +36,6 @@ GPU_PROVIDERS = (
 )
 INSTALL = "Install it: pip install onnxruntime onnx 'numpy<2'."
 PICTURES = ("picture", "made")  # into a convolution, and out of it
-OPSET, IR_VERSION = 17, 8
 SILENT = 4  # only what ends the process is logged; all else comes as an exception
 TRIAL: Shape = (1, 32, 32)
 GREY = 0.5
@@ -130,6 +129,8 @@ class OnnxNetwork:
 def convolution(weight: Batch, provider: str, number: int) -> Callable[[Batch], Batch]:
     """A convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel."""
     from onnx import TensorProto, helper, numpy_helper
+
+    from ifrplus_cli.models.onnx_graph import IR_VERSION, OPSET
 
     around = [1, 1, 1, 1]
     node = helper.make_node("Conv", ["picture", "weight"], ["made"], kernel_shape=[3, 3], pads=around)

@@ -9,13 +9,14 @@ from statistics import fmean
 
 import numpy as np
 
+from ifrplus_cli.bisection import HALF
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.interpolate import Interpolator, LoadedModel, NetworkOptions, load_model, plan_network
 from ifrplus_cli.layouts import Dataset
 from ifrplus_cli.media import Image
 from ifrplus_cli.metrics import psnr, ssim, ssim_volume
 from ifrplus_cli.showing import Picture, as_codes, difference, fitted
-from ifrplus_cli.triplets import HALF, Shown, read_triplets
+from ifrplus_cli.triplets import Shown, read_triplets
 
 WORST = 10  # triplets that are shown
 LARGEST_PSNR = 100.0  # dB; equal pictures have no finite one

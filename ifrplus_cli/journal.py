@@ -11,12 +11,12 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
+from ifrplus_cli.bisection import HALF
 from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.output import sync, unwritable
 from ifrplus_cli.weights import sha256_of
 
-HALF = Fraction(1, 2)
 FORMAT = 1  # of the record
 RECORD, SEGMENT_LIST = "record.json", "segments.txt"
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ifrplus_cli.encode import EncodePlan
+from ifrplus_cli.encode import DEFAULT_CRF, EncodePlan
 from ifrplus_cli.errors import OutputError
 
 MEGABYTE = 10**6
@@ -14,7 +14,6 @@ LEAST_FREE = 50 * MEGABYTE  # below this nothing more is begun: other programs n
 CERTAIN_SHARE = 10  # an estimate that is this many times too high is still no reason to refuse
 # Bits a pixel of real footage at the default quality of each encoder; a step of 6 in crf halves them.
 BITS_A_PIXEL = {"libx264": 0.15, "libx265": 0.08, "libvpx-vp9": 0.06, "libsvtav1": 0.05}
-USUAL_CRF = {"libx264": 16, "libx265": 18, "libvpx-vp9": 24, "libsvtav1": 24}
 LOSSLESS_SHARE = 0.5  # of the raw picture, for encoders that are not in the table
 
 
@@ -25,7 +24,7 @@ def picture_bytes(plan: EncodePlan, frames: int) -> int:
         return round(
             frames * LOSSLESS_SHARE * plan.clip.pixel_format.frame_bytes(plan.stored_width, plan.stored_height)
         )
-    usual = USUAL_CRF[plan.codec]
+    usual = DEFAULT_CRF[plan.codec]
     crf = float(dict(plan.encoder_options).get("crf", usual))
     return round(frames * pixels * BITS_A_PIXEL[plan.codec] * 2 ** ((usual - crf) / 6) / 8)
 

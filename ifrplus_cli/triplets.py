@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ifrplus_cli.bisection import HALF
 from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError
@@ -19,7 +20,6 @@ from ifrplus_cli.metrics import SSIM_WINDOW
 from ifrplus_cli.probe import upright_size
 from ifrplus_cli.showing import Picture, as_codes
 
-HALF = Fraction(1, 2)
 # How JPEG and PNG begin and end; what is cut short OpenCV would fill with grey, or complain of by itself.
 BEGIN_AND_END = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))
 END_LIES_IN = 1024  # last bytes of a file

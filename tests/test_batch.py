@@ -50,6 +50,14 @@ def test_one_failure_does_not_stop_the_rest(tmp_path: Path) -> None:
     assert len(frame_times(tmp_path / "out" / "c-x.mp4")) == 8
 
 
+@pytest.mark.parametrize("option", ["--cuts-in", "--cuts-out"])
+def test_a_list_of_cuts_is_of_one_film(option: str, tmp_path: Path) -> None:
+    done = run_program("upsample", "a.mkv", "b.mkv", "out", option, "cuts.json", folder=tmp_path)
+    assert done.returncode == 2
+    assert "a list of cuts is of one film" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_one_film_may_go_into_a_folder_too(clip: Path, tmp_path: Path) -> None:
     done = run_program("upsample", clip, tmp_path, "--codec", "ffv1", "-q", folder=tmp_path, program=BLEND_PROGRAM)
     assert (done.returncode, done.stderr) == (0, "")

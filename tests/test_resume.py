@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -54,11 +55,15 @@ def upsample(source: Path, output: Path, *arguments: object) -> subprocess.Compl
     return run_program(*command, folder=output.parent, program=BLEND_PROGRAM, environment=SEGMENTS)
 
 
-def start(source: Path, output: Path, *arguments: object) -> subprocess.Popen[str]:
-    """A slow run that has finished a segment, and is writing the next one."""
+def start(source: Path, output: Path, *arguments: object, places: Sequence[Path] = ()) -> subprocess.Popen[str]:
+    """A slow run that has finished a segment, and is writing the next one.
+
+    Args:
+        places: what is given in place of source and output, where these are the first of several films.
+    """
     slow = {"SLOW_MARK": str(output.parent.with_suffix(".mark")), "SECONDS_A_FRAME": "0.05"}
     environment = {**os.environ, **SEGMENTS, **slow, "PYTHONPATH": str(PACKAGE_FOLDER)}
-    command = [*BLEND_PROGRAM, "upsample", str(source), str(output), "-q", *map(str, arguments)]
+    command = [*BLEND_PROGRAM, "upsample", *map(str, places or (source, output)), "-q", *map(str, arguments)]
     process = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=output.parent
     )
@@ -112,6 +117,19 @@ def test_the_first_signal_finishes_the_segment_and_the_second_does_not(film: Pat
     assert "--resume goes on from there" in told
     assert {path.name for path in tmp_path.iterdir()} == {"film.mkv.ifrplus"}
     assert not list(folder_of(output).glob("*.part"))
+
+
+def test_a_signal_ends_a_run_of_several_films(film: Path, tmp_path: Path) -> None:
+    second, folder = tmp_path / "second.mkv", tmp_path / "films"
+    folder.mkdir()
+    make_clip(second, frames=3)
+    process = start(film, folder / film.name, places=(film, second, folder))
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "40 frames are kept" in told
+    assert "failed" not in told
+    assert {path.name for path in folder.iterdir()} == {f"{film.name}.ifrplus"}
 
 
 def test_another_run_is_not_gone_on_with(film: Path, tmp_path: Path) -> None:
