@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import running_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from web import checkpoint, entry, protobuf_field
@@ -71,17 +72,20 @@ def test_a_checkpoint_of_a_training_run_gives_the_same_pictures(name: str, minds
     values = {
         "left": rng.random((1, 3, 64, 64), np.float32),
         "right": rng.random((1, 3, 64, 64), np.float32),
-        "prior": rng.random((1, 4, 32, 32), np.float32),
+        "prior": rng.random((1, 4, 16, 16), np.float32),
         "t": np.full((1, 1, 1, 1), 0.5, np.float32),
     }
     inputs = [values[name] for name in spec.inputs]
-    expected = network(*map(mindspore.Tensor, inputs)).asnumpy()
+    with running_in("pynative"):  # nothing to compile
+        expected = network(*map(mindspore.Tensor, inputs)).asnumpy()
+    assert expected.shape == values["left"].shape
     cell = training_cell(mindspore, network)
     mindspore.save_checkpoint(cell, str(tmp_path / "w.ckpt"), append_dict={"epoch_num": 3, "note": "text"})
     stored = read_weights(tmp_path / "w.ckpt")
     assert len(stored) > 3 * len(own)
     assert not own & stored.keys()
-    made = load_model(plan, tmp_path / "w.ckpt").network(*inputs)
+    with running_in("pynative"):
+        made = load_model(plan, tmp_path / "w.ckpt").network(*inputs)
     np.testing.assert_array_equal(made, expected)
 
 

@@ -1,0 +1,55 @@
+"""Room on the disk: what a film will take, and what is done where there is too little."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from clips import make_clip
+
+from ifrplus_cli.encode import EncodeOptions
+from ifrplus_cli.errors import OutputError
+from ifrplus_cli.probe import probe
+from ifrplus_cli.space import LEAST_FREE, check_room, picture_bytes, watch_room
+from ifrplus_cli.upsample import UpsampleOptions, plan_job
+
+
+def planned_bytes(clip: Path, **options: object) -> int:
+    """The estimate for 100 frames."""
+    encode = EncodeOptions(**options)  # type: ignore[arg-type]
+    job = plan_job(probe(clip), clip.with_name("film.mkv"), UpsampleOptions(encode=encode))
+    return picture_bytes(job.encode, 100)
+
+
+def free(monkeypatch: pytest.MonkeyPatch, count: float) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=count))
+
+
+def test_six_steps_of_crf_halve_the_estimate_and_raw_frames_bound_it(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", frames=3)
+    coarse, fine = planned_bytes(clip, crf=22.0), planned_bytes(clip, crf=16.0)
+    assert fine == planned_bytes(clip)
+    assert fine == pytest.approx(2 * coarse, abs=1)
+    width, height = probe(clip).width, probe(clip).height
+    assert fine < planned_bytes(clip, codec="ffv1") < 100 * width * height * 3 // 2
+
+
+def test_too_little_room_is_told_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    free(monkeypatch, 10e9)
+    check_room(tmp_path, 9 * 10**9, said.append)
+    assert not said
+    check_room(tmp_path, 20 * 10**9, said.append)
+    assert said == [f"{tmp_path} has 10.0 GB free; the film may need 20.0 GB."]
+    with pytest.raises(OutputError, match=r"has 10.0 GB free, and the film needs about 101.0 GB"):
+        check_room(tmp_path, 101 * 10**9, said.append)
+
+
+def test_a_run_stops_before_the_last_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free(monkeypatch, LEAST_FREE)
+    watch_room(tmp_path)
+    free(monkeypatch, LEAST_FREE - 1)
+    with pytest.raises(OutputError, match="The disk is full"):
+        watch_room(tmp_path)
