@@ -34,21 +34,20 @@ class Cost:
 
 
 def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
-    """Run the job on four frames of its middle, twice, for the first time compiles; None if nothing is made there.
+    """Run the job on four frames of its middle, after two of them, which compile; None if nothing is made there.
 
     Args:
         clip: the whole film, of which the job may use a part.
     """
     section = job.clip.section
     middle = max(0, (len(job.clip.packet_pts) - PAIRS - 1) // 2) + (section.number if section else 0)
-    options = replace(
-        job.options, start=FrameNumber(middle), end=FrameNumber(middle + PAIRS + 1), cut_threshold=None, cuts=None
-    )
+    uncut = replace(job.options, start=FrameNumber(middle), overwrite=True, cut_threshold=None, cuts=None)
     with tempfile.TemporaryDirectory(prefix="ifrplus-") as folder:
         output = Path(folder) / f"trial{job.output.suffix}"
-        if not _try(clip, output, options, model).frames_made:
+        _try(clip, output, replace(uncut, end=FrameNumber(middle + 2)), model)
+        done = _try(clip, output, replace(uncut, end=FrameNumber(middle + PAIRS + 1)), model)
+        if not done.frames_made:
             return None
-        done = _try(clip, output, replace(options, overwrite=True), model)
         sizes = packet_sizes(output, done.result.stream_index)
     each = (done.stage_seconds["network"] + done.stage_seconds["colour"]) / done.frames_made
     others = sum(sizes[1:]) / max(1, len(sizes) - 1)
