@@ -177,7 +177,7 @@ class _Run:
         self.clip = clip
         width, height = upright_size(clip)
         self.convert = Converter(clip.pixel_format, clip.colour, width, height)
-        self.rgb = RgbMemory(self.convert, FRAMES_SEEN)
+        self.rgb = RgbMemory(self.convert.to_rgb, FRAMES_SEEN)
         self.interpolate = Interpolator(model)
         self.moments: list[Moment] = []
         self.worst: list[tuple[float, int, Sight]] = []  # a heap: the best of them first
