@@ -863,11 +863,13 @@ def _stored_as(form: PixelFormat, clip: ClipInfo, codec: str, supported: Sequenc
 
 def _image_notes(own: PixelFormat, codec: str, chosen: str) -> Iterator[str]:
     if codec == "gif":
-        yield "GIF holds 256 colours, pixels that are clear or not, and times in hundredths of a second."
+        yield "GIF holds 256 colours, and times in hundredths of a second: up to 50 frames a second."
     elif own.depth > 8 and not any(word in chosen for word in ("16", "48", "64")):
         yield f"The picture is stored in 8 of its {own.depth} bits."
+    if codec == "mjpeg":
+        yield "JPEG is lossy; PNG and TIFF are not."
     if codec.startswith("libwebp") and chosen != "bgra":
-        yield "WebP is lossy here, of quality 90: --encoder-arg quality=100 is the best it can; images can be PNG."
+        yield "WebP is lossy here, of quality 90; --encoder-arg quality=100 is the best it can."
 
 
 def _nearest(own: PixelFormat, supported: Sequence[str]) -> str:

@@ -147,6 +147,8 @@ def _image_clip(path: Path, files: tuple[Path, ...], rate: Fraction) -> ClipInfo
     headers = read_headers(files)
     demuxer, decoder = IMAGE_TOOLS[KINDS[files[0].suffix.lower()]]
     samples = {header.samples: file for header, file in zip(headers, files, strict=True)}
+    if unclear := next((file for file in samples.values() if not is_text(file)), None):
+        raise InputError(f"The name of {unclear} is not valid text.", "Rename it.")
     limits = {"f": demuxer, "protocol_whitelist": "file", "format_whitelist": demuxer}
     streams = [_main_video(file, _ffprobe(file, limits)["streams"]) for file in samples.values()]
     formats = list(dict.fromkeys(stream["pix_fmt"] for stream in streams))

@@ -108,12 +108,10 @@ def target_of(output: Path, source_suffix: str | None) -> Target:
             whose images need a pattern.
 
     Raises:
-        OutputError: for a pattern without a folder of its own, or a name that would be one image.
+        OutputError: for a name that would be one image.
     """
     suffix = output.suffix.lower()
-    if NUMBER.search(output.name):
-        if suffix not in KINDS:
-            raise OutputError(f"{output.name} is no name of an image.", f"Name the images {', '.join(KINDS)}.")
+    if NUMBER.search(output.name) and suffix in KINDS:
         return Target(output.parent, output.name)
     if not suffix and source_suffix is not None:
         return Target(output, f"%0{DEFAULT_DIGITS}d{source_suffix}")
