@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from math import floor
 
+from ifrplus_cli.bisection import HALF
 from ifrplus_cli.containers import APNG, CENTISECOND, GIF, WEBP, Container
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, PixelFormat, Timing
+from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, PixelFormat, Timing, named
 
 JPEG = ColourTags(matrix="bt470bg", range="pc")  # as JFIF has it
 LOSSY_WEBP = ColourTags(matrix="bt470bg", range="tv")
@@ -21,6 +24,16 @@ SCALER_MATRICES = {
     "smpte240m": "smpte240m",
     "bt2020nc": "bt2020",
     "bt2020c": "bt2020",
+}
+# For more than 8 bits zimg, since ffmpeg's own scaler drops what is beyond 8 on the way to RGB.
+ZIMG_MATRICES = {
+    "bt709": "709",
+    "fcc": "fcc",
+    "bt470bg": "470bg",
+    "smpte170m": "170m",
+    "smpte240m": "240m",
+    "bt2020nc": "2020_ncl",
+    "bt2020c": "2020_cl",
 }
 HD_HEIGHT = 720
 MJPEG_CHROMA = {"yuv420p", "yuv422p", "yuv444p"}
@@ -68,12 +81,17 @@ def muxer_options(container: Container, clip: ClipInfo, timing: Timing, last: Fr
     """
     plays = clip.plays or 0
     if container is GIF:  # it counts how often it begins again
-        delay = round((last + timing.last_duration) / CENTISECOND) - round(last / CENTISECOND)
+        delay = _centiseconds(last + timing.last_duration) - _centiseconds(last)
         return {"loop": {0: 0, 1: -1}.get(plays, plays - 1), "final_delay": max(2, delay)}
     if container is APNG:
         rest = timing.last_duration.limit_denominator(10_000)
         return {"plays": plays, "final_delay": f"{rest.numerator}/{rest.denominator}"}
     return {"loop": plays} if container is WEBP else {}
+
+
+def _centiseconds(time: Fraction) -> int:
+    """Rounded as ffmpeg does, halves up."""
+    return floor(time / CENTISECOND + HALF)
 
 
 def is_rgb(pix_fmt: str) -> bool:
@@ -92,7 +110,9 @@ def stored_colour(clip: ClipInfo, container: Container, codec: str, pix_fmt: str
     if not container.is_film:
         yuv = pix_fmt.startswith("yuv")
         return (JPEG if codec == "mjpeg" else LOSSY_WEBP) if yuv else ColourTags(range="pc")
-    if converts(clip, pix_fmt) and not is_rgb(pix_fmt):
+    if converts(clip, pix_fmt) and is_rgb(pix_fmt):
+        return replace(own, matrix="gbr", range="pc")
+    if converts(clip, pix_fmt):
         full = "pc" if pix_fmt.startswith("yuvj") else "tv"
         return ColourTags(own.primaries or "bt709", own.transfer or "iec61966-2-1", "bt709", full)
     return own
@@ -117,17 +137,38 @@ def conversion(clip: ClipInfo, colour: ColourTags, pix_fmt: str) -> list[str]:
     if form.chroma is Chroma.GRAY and not full and colour.range == "pc":
         step = 2 ** (form.depth - 8)
         whole = 2**form.depth - 1
-        stretched = rf"lut=c0=clip((val-{16 * step})*{whole}/{219 * step}\,0\,{whole})"
+        stretched = rf"lut=c0=round(clip((val-{16 * step})*{whole}/{219 * step}\,0\,{whole}))"
         return [stretched, *([] if pix_fmt.startswith("gray") else [f"scale={SCALER}", f"format={pix_fmt}"])]
     same = (own.matrix, full) == (colour.matrix, colour.range == "pc")
     if not converts(clip, pix_fmt) and (same or form.chroma in (Chroma.RGB, Chroma.GRAY)):
         return []
-    scaled = [SCALER, f"in_range={'pc' if full else 'tv'}", f"out_range={colour.range or 'tv'}"]
-    if form.chroma not in (Chroma.RGB, Chroma.GRAY):
-        scaled.append(f"in_color_matrix={_scaler_matrix(own.matrix, clip.height)}")
-    if not is_rgb(pix_fmt):
-        scaled.append(f"out_color_matrix={_scaler_matrix(colour.matrix, clip.height)}")
-    return [f"scale={':'.join(scaled)}", f"format={pix_fmt}", _described(colour, pix_fmt)]
+    grey_or_rgb = form.chroma in (Chroma.RGB, Chroma.GRAY)
+    source = "gbr" if grey_or_rgb else _known_matrix(own.matrix, clip.height)
+    target = "gbr" if is_rgb(pix_fmt) else _known_matrix(colour.matrix, clip.height)
+    ranges = "pc" if full else "tv", colour.range or "tv"
+    scaled = _by_scaler if form.depth == 8 or form.chroma is Chroma.GRAY else _by_zimg
+    return [*scaled(source, target, ranges, form), f"format={pix_fmt}", _described(colour, pix_fmt)]
+
+
+def _by_scaler(source: str, target: str, ranges: tuple[str, str], _: PixelFormat) -> list[str]:
+    options = [SCALER, f"in_range={ranges[0]}", f"out_range={ranges[1]}"]
+    for name, matrix in (("in_color_matrix", source), ("out_color_matrix", target)):
+        if matrix != "gbr":
+            options.append(f"{name}={SCALER_MATRICES[matrix]}")
+    return [f"scale={':'.join(options)}"]
+
+
+def _by_zimg(source: str, target: str, ranges: tuple[str, str], form: PixelFormat) -> list[str]:
+    names = {**ZIMG_MATRICES, "gbr": "gbr"}
+    told = [{"pc": "full", "tv": "limited"}[name] for name in ranges]
+    # It takes no odd sizes with chroma that is shared.
+    whole = [] if form.chroma is Chroma.RGB else [f"format={named(Chroma.C444, form.depth, alpha=form.alpha).name}"]
+    between = named(Chroma.RGB if target == "gbr" else Chroma.C444, 16, alpha=form.alpha)
+    return [
+        *whole,
+        f"zscale=matrixin={names[source]}:matrix={names[target]}:rangein={told[0]}:range={told[1]}",
+        f"format={between.name}",
+    ]
 
 
 def _described(colour: ColourTags, pix_fmt: str) -> str:
@@ -140,9 +181,10 @@ def _described(colour: ColourTags, pix_fmt: str) -> str:
     return f"setparams={':'.join(f'{name}={value}' for name, value in tags.items() if value)}"
 
 
-def _scaler_matrix(name: str | None, height: int) -> str:
+def _known_matrix(name: str | None, height: int) -> str:
+    """A matrix by its name, as players take it where none is stated."""
     if name in (None, "gbr"):
-        return "bt709" if height >= HD_HEIGHT else "bt601"
+        return "bt709" if height >= HD_HEIGHT else "smpte170m"
     if name not in SCALER_MATRICES:
         raise OutputError(f"The colour matrix {name} can't be converted.", "Write a film in .mkv with --codec ffv1.")
-    return SCALER_MATRICES[name]
+    return name

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import ffmpeg
 import numpy as np
 
-from ifrplus_cli.animation import set_duration
+from ifrplus_cli.animation import is_webp_animation, set_duration
 from ifrplus_cli.containers import GIF, MILLISECOND, MKV, WEBP, Container, container_for
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.drawn import (
@@ -356,7 +356,11 @@ class Encoder:
             OutputError: if ffmpeg fails.
         """
         picture = _joined(self.plan, script, start)
-        self._launch(_command(self.plan, self._path, picture, self._covers(), self._retimed()), folder=script.parent)
+        if self.plan.is_alone:
+            command = _alone_command(self.plan, f"file:{self._path.absolute()}", picture)
+        else:
+            command = _command(self.plan, self._path, picture, self._covers(), self._retimed())
+        self._launch(command, folder=script.parent)
         self.finish()
 
     def finish(self) -> None:
@@ -369,6 +373,8 @@ class Encoder:
         if self._drawn is not None:
             self._draw_gif(self._drawn)
         if self.plan.container is WEBP:
+            if not is_webp_animation(self._path):
+                raise OutputError("All frames are alike: as WebP they would be one image.", "Write to .gif or .apng.")
             assert self._last is not None
             end = self._last - self._zero + self.plan.timing.last_duration
             set_duration(self._path, round(end / MILLISECOND))

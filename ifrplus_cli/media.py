@@ -60,7 +60,7 @@ class PixelFormat:
     @property
     def opaque(self) -> PixelFormat:
         """The same without alpha."""
-        return _named(self.chroma, self.depth, alpha=False) if self.alpha else self
+        return named(self.chroma, self.depth, alpha=False) if self.alpha else self
 
     def frame_bytes(self, width: int, height: int) -> int:
         """Bytes of one raw picture."""
@@ -79,7 +79,7 @@ RICHNESS = (Chroma.GRAY, Chroma.C420, Chroma.C422, Chroma.C444, Chroma.RGB)  # t
 DEPTHS = (8, 10, 12, 16)
 
 
-def _named(chroma: Chroma, depth: int, *, alpha: bool) -> PixelFormat:
+def named(chroma: Chroma, depth: int, *, alpha: bool) -> PixelFormat:
     """The format as ffmpeg names it: ``gbrap``, ``yuva444p10le`` ..."""
     stem = STEMS[chroma]
     if alpha:
@@ -88,9 +88,9 @@ def _named(chroma: Chroma, depth: int, *, alpha: bool) -> PixelFormat:
 
 
 def _formats() -> dict[str, PixelFormat]:
-    plain = [_named(chroma, depth, alpha=False) for chroma in STEMS for depth in DEPTHS]
+    plain = [named(chroma, depth, alpha=False) for chroma in STEMS for depth in DEPTHS]
     with_alpha = [
-        _named(chroma, depth, alpha=True)
+        named(chroma, depth, alpha=True)
         for chroma in STEMS
         for depth in DEPTHS
         if chroma is not Chroma.GRAY and (chroma, depth) != (Chroma.C420, 12)  # ffmpeg has none of these
