@@ -18,13 +18,16 @@ from ifrplus_cli.timeline import timesteps
 from ifrplus_cli.upsample import Job, Progress, Summary, UpsampleOptions, plan_job, run_job
 
 
-def probe(path: str | Path) -> ClipInfo:
+def probe(path: str | Path, input_fps: Fraction | float | None = None) -> ClipInfo:
     """What a film is; nothing is decoded.
+
+    Args:
+        input_fps: images a second, where the path is a folder of images or a pattern of their names.
 
     Raises:
         InputError: if it can't be read as a film.
     """
-    return probe_clip(Path(path))
+    return probe_clip(Path(path), None if input_fps is None else Fraction(str(input_fps)))
 
 
 def load_model(
@@ -58,6 +61,7 @@ def upsample(
     model: str | LoadedModel = "auto",
     progress: Callable[[Progress], None] = lambda _: None,
     deinterlace: str | None = None,
+    input_fps: Fraction | float | None = None,
     **options: Any,
 ) -> Summary:
     """Write a film at a higher frame rate; it appears under its name when it is finished and verified.
@@ -66,6 +70,7 @@ def upsample(
         model: the name of a network, or one from ``load_model`` for pictures of this size.
         progress: is called after every written frame.
         deinterlace: ``bwdif``, ``ivtc`` or ``off`` for an interlaced film.
+        input_fps: images a second, for a source of images.
         options: fields of ``UpsampleOptions``, such as ``factor=2``, ``fps=60`` or ``overwrite=True``; numbers may be
             of any kind.
 
@@ -76,7 +81,7 @@ def upsample(
     for name in ("factor", "fps", "start", "end"):
         if isinstance(options.get(name), int | float | str):
             options[name] = Fraction(str(options[name]))
-    job = plan_job(untangle(probe(source), deinterlace), Path(output), UpsampleOptions(**options))
+    job = plan_job(untangle(probe(source, input_fps), deinterlace), Path(output), UpsampleOptions(**options))
     if isinstance(model, str):
         model = interpolate.load_model(plan_model(work_of(job), model, "auto", "auto"))
     return run_job(job, model, progress)

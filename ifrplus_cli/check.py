@@ -6,7 +6,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import groupby
 from statistics import fmean
@@ -107,6 +107,7 @@ def check_clip(
     Raises:
         InputError: if the clip has no three frames, or nothing in it can be compared.
     """
+    clip = _opaque(clip)
     run = _Run(clip, model)
     wanted = range(len(clip.packet_pts)) if full else sample(clip)
     with Decoder(clip, upright=True) as decoder:
@@ -117,6 +118,12 @@ def check_clip(
             f"There is nothing to compare in {clip.path}.", "Give a clip with motion, of three frames or more."
         )
     return run.result()
+
+
+def _opaque(clip: ClipInfo) -> ClipInfo:
+    """The clip without its alpha: colours are compared, also those of what is clear."""
+    opaque = clip.pixel_format.opaque
+    return replace(clip, pixel_format=opaque, decode_format=opaque.name) if clip.pixel_format.alpha else clip
 
 
 def dropped_frames(clip: ClipInfo, *, full: bool) -> int:
@@ -177,7 +184,7 @@ class _Run:
         self.clip = clip
         width, height = upright_size(clip)
         self.convert = Converter(clip.pixel_format, clip.colour, width, height)
-        self.rgb = RgbMemory(self.convert, FRAMES_SEEN)
+        self.rgb = RgbMemory(self.convert.to_rgb, FRAMES_SEEN)
         self.interpolate = Interpolator(model)
         self.moments: list[Moment] = []
         self.worst: list[tuple[float, int, Sight]] = []  # a heap: the best of them first

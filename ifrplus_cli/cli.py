@@ -27,6 +27,7 @@ from ifrplus_cli.options import (
     FactorOption,
     FlowScale,
     FpsOption,
+    InputFpsOption,
     JsonOption,
     ModelChoice,
     ModelOption,
@@ -42,6 +43,7 @@ from ifrplus_cli.options import (
     parse_size,
     parse_tile,
 )
+from ifrplus_cli.sequence import is_sequence
 from ifrplus_cli.stopping import StoppedError, StopRequest
 
 if TYPE_CHECKING:
@@ -86,16 +88,25 @@ def _common(
 @app.command()
 def upsample(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="IN...", help="The video to read, or several.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="IN...", help="The video to read, or several; a folder or a pattern for images.", show_default=False
+        ),
     ],
     output: Annotated[
-        Path, typer.Argument(metavar="OUT", help="The video to write; a folder for several.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="The video to write; a folder for several; frames/%06d.png for images.",
+            show_default=False,
+        ),
     ],
     name: Annotated[
         str, typer.Option(metavar="PATTERN", help="Names of files in a folder: {stem}, {suffix}, {number}.")
     ] = DEFAULT_NAME,
     factor: FactorOption = None,
     fps: FpsOption = None,
+    input_fps: InputFpsOption = None,
     slow_motion: Annotated[
         bool, typer.Option("--slow-motion", help="Keep the rate: the film lasts RATIO times as long.")
     ] = False,
@@ -155,7 +166,7 @@ def upsample(
 ) -> None:
     """Make a film of a higher frame rate: same length, same sound, source frames untouched."""
     given = dict(locals())
-    if len(sources) > 1 or is_folder(output):
+    if len(sources) > 1 or (is_folder(output) and not is_sequence(sources[0])):
         _refuse(cuts_in or cuts_out, "--cuts-in, --cuts-out", "a list of cuts is of one film.")
         _upsample_each(name_outputs(sources, output, name), given)
         return
@@ -175,7 +186,7 @@ def upsample(
     _refuse(cuts_in and not cuts, "--cuts-in", "--cuts-in and --no-cuts can't both be given.")
     if cuts_out is not None:
         check_place(cuts_out, "--cuts-out")
-    clip = untangle(probe(source), deinterlace.value if deinterlace else None)
+    clip = untangle(probe(source, input_fps), deinterlace.value if deinterlace else None)
     options = UpsampleOptions(
         factor=_factor(factor, fps),
         fps=fps,
@@ -217,7 +228,7 @@ def upsample(
         with console.progress_bar(shown=not quiet and not as_json) as advance:
             summary = run_job(job, loaded, _told_of_stopping(advance), console.print_note, _stop)
     except Interrupted:
-        raise Interrupted(kept_for(output)) from None
+        raise Interrupted(kept_for(job.output)) from None
     if cuts_out is not None:
         write_cuts(cuts_out, summary.cuts)
     for note in summary.notes[len(job.encode.notes) :]:
@@ -261,6 +272,7 @@ def info(
     source: Source,
     factor: FactorOption = None,
     fps: FpsOption = None,
+    input_fps: InputFpsOption = None,
     model: ModelOption = ModelChoice.auto,
     engine: EngineOption = EngineChoice.auto,
     device: DeviceOption = "auto",
@@ -274,9 +286,10 @@ def info(
     from ifrplus_cli.trial import measure_cost
     from ifrplus_cli.upsample import UpsampleOptions, plan_job
 
-    clip = probe(source)
+    clip = probe(source, input_fps)
     options = UpsampleOptions(factor=_factor(factor, fps), fps=fps, overwrite=True)
-    job = plan_job(clip, source.with_name(f"{source.stem}-upsampled.mp4"), options)
+    stem = "images" if is_sequence(source) else source.stem
+    job = plan_job(clip, source.parent / f"{stem}-upsampled.mp4", options)
     if not as_json:
         console.print_facts(_readable({**describe_clip(clip), **describe_pictures(clip)}), to_stdout=True)
     plan = _plan_network(work_of(job), engine, device, model, NetworkOptions())
@@ -300,6 +313,7 @@ def check(
         Path | None, typer.Option(metavar="FILE", help="Write an HTML report with pictures.", show_default=False)
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Compare all of it, not only 20 seconds.")] = False,
+    input_fps: InputFpsOption = None,
     model: ModelOption = ModelChoice.auto,
     weights: WeightsOption = None,
     engine: EngineOption = EngineChoice.auto,
@@ -315,7 +329,7 @@ def check(
     from ifrplus_cli.probe import probe, upright_size
     from ifrplus_cli.report import write_report
 
-    clip = probe(source)
+    clip = probe(source, input_fps)
     width, height = upright_size(clip)
     work = Work((height, width), (Fraction(1, 2),), dropped_frames(clip, full=full))
     plan = _plan_network(work, engine, device, _named(model, weights), NetworkOptions())

@@ -7,6 +7,7 @@ samples it went in with, whether or not its colours lie inside the RGB cube.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,7 +53,23 @@ class Converter:
     height: int
 
     def to_rgb(self, planes: tuple[Plane, ...]) -> Image:
-        """Convert planes of ``pixel_format.plane_shapes`` to float32 H x W x 3 RGB, nominally 0..1, not clipped."""
+        """Convert planes of ``pixel_format.plane_shapes`` to float32 H x W x 3 RGB, nominally 0..1, not clipped.
+
+        Where there is alpha, colours are multiplied by it: what is clear has none.
+        """
+        if self.pixel_format.alpha:
+            return self._colours(planes[:3]) * self._alpha(planes)[:, :, np.newaxis]
+        return self._colours(planes)
+
+    def alpha_as_rgb(self, planes: tuple[Plane, ...]) -> Image:
+        """Alpha, the last of the planes, as float32 H x W x 3 grey, 0 (clear) to 1."""
+        alpha = self._alpha(planes)
+        return cv2.merge([alpha, alpha, alpha])
+
+    def _alpha(self, planes: tuple[Plane, ...]) -> npt.NDArray[np.float32]:
+        return planes[3].astype(np.float32) / np.float32(self._largest)
+
+    def _colours(self, planes: tuple[Plane, ...]) -> Image:
         black, span = self._luma_code
         if self.pixel_format.chroma is Chroma.GRAY:
             luma = (planes[0].astype(np.float32) - np.float32(black)) / np.float32(span)
@@ -63,8 +80,20 @@ class Converter:
         full = [planes[0], *(self._enlarge_chroma(plane) for plane in planes[1:])]
         return cv2.transform(cv2.merge(full).astype(np.float32), self._to_rgb)
 
-    def to_planes(self, image: Image) -> tuple[Plane, ...]:
-        """Convert float32 H x W x 3 RGB to planes, rounded and clipped to the codes that the depth can hold."""
+    def to_planes(self, image: Image, alpha_as_rgb: Image | None = None) -> tuple[Plane, ...]:
+        """Convert float32 H x W x 3 RGB to planes, rounded and clipped to the codes that the depth can hold.
+
+        Args:
+            alpha_as_rgb: by which the colours have been multiplied; H x W x 3, for formats that have alpha.
+        """
+        if not self.pixel_format.alpha:
+            return self._planes(image)
+        assert alpha_as_rgb is not None
+        alpha = self._quantise(cv2.extractChannel(alpha_as_rgb, 1) * np.float32(self._largest))
+        straight = image / np.maximum(alpha_as_rgb, np.float32(0.5 / self._largest))
+        return (*self._planes(straight), alpha)
+
+    def _planes(self, image: Image) -> tuple[Plane, ...]:
         if self.pixel_format.chroma is Chroma.GRAY:
             return (self._quantise(cv2.transform(image, self._to_codes[:1])),)
         if self.pixel_format.chroma is Chroma.RGB:
@@ -78,9 +107,14 @@ class Converter:
     def _luma_code(self) -> tuple[float, float]:
         """(code of black, codes from black to white); ITU-T H.273, 8.3, equations for limited and full range."""
         if self._full_range:
-            return 0.0, float(2**self.pixel_format.depth - 1)
+            return 0.0, self._largest
         step = 2 ** (self.pixel_format.depth - 8)
         return 16.0 * step, 219.0 * step
+
+    @property
+    def _largest(self) -> float:
+        """The largest code."""
+        return float(2**self.pixel_format.depth - 1)
 
     @property
     def _full_range(self) -> bool:
@@ -153,17 +187,44 @@ def _matrix(name: str | None, height: int) -> _Matrix:
     return np.array([luma, blue_difference, red_difference])
 
 
-class RgbMemory:
-    """RGB of frames, each converted once and the same object as long as it is among the last few."""
+def over_white(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, full_range: bool) -> tuple[Plane, ...]:
+    """Planes with alpha laid over white, without it.
 
-    def __init__(self, convert: Converter, frames: int) -> None:
+    Args:
+        full_range: of the codes of YUV.
+    """
+    alpha = planes[3].astype(np.float32) / np.float32(2**pixel_format.depth - 1)
+    return tuple(
+        np.rint(plane * (share := _shrunk(alpha, plane)) + (1 - share) * white).astype(plane.dtype)
+        for plane, white in zip(planes[:3], _white(pixel_format, full_range=full_range), strict=True)
+    )
+
+
+def _shrunk(alpha: npt.NDArray[np.float32], plane: Plane) -> npt.NDArray[np.float32]:
+    """Alpha in the size of a plane of chroma."""
+    height, width = plane.shape
+    return alpha if alpha.shape == plane.shape else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _white(pixel_format: PixelFormat, *, full_range: bool) -> tuple[float, float, float]:
+    """Codes of white in each plane."""
+    largest, step = 2.0**pixel_format.depth - 1, 2.0 ** (pixel_format.depth - 8)
+    if pixel_format.chroma is Chroma.RGB:
+        return largest, largest, largest
+    return (largest if full_range else 235 * step), 128 * step, 128 * step
+
+
+class RgbMemory:
+    """Images of frames, each converted once and the same object as long as it is among the last few."""
+
+    def __init__(self, convert: Callable[[tuple[Plane, ...]], Image], frames: int) -> None:
         self._convert = convert
         self._images: deque[tuple[Frame, Image]] = deque(maxlen=frames)
 
     def __call__(self, frame: Frame) -> Image:
-        """See ``Converter.to_rgb``."""
+        """The frame's planes, converted."""
         for seen, image in self._images:
             if seen is frame:
                 return image
-        self._images.append((frame, self._convert.to_rgb(frame.planes)))
+        self._images.append((frame, self._convert(frame.planes)))
         return self._images[-1][1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,40 +22,75 @@ class Container:
         audio_codec: encoder for sound that the container can't hold as it is.
         subtitle_codec: encoder for text subtitles that it can't hold as they are.
         holds_display_matrix: whether rotation can be stored; the picture is turned upright otherwise.
-        holds_time_base: whether times keep any time base; they are rounded to milliseconds otherwise.
+        unit: seconds that times are whole numbers of; None keeps any time base.
+        shortest: seconds that a frame is shown at least.
         holds_attachments: whether other files can be attached; cover art is one of them then.
+        joins_repeats: whether frames that are alike become one that is shown for longer.
+        is_film: whether it holds sound and the like, and describes its colours; images and animations don't.
         muxer_options: further options for a file that plays well.
     """
 
     muxer: str
     video_codec: str
-    audio_codec: str
-    subtitle_codec: str
-    holds_display_matrix: bool
-    holds_time_base: bool
-    holds_attachments: bool
+    audio_codec: str = ""
+    subtitle_codec: str = ""
+    holds_display_matrix: bool = False
+    unit: Fraction | None = None
+    shortest: Fraction = Fraction(0)
+    holds_attachments: bool = False
+    joins_repeats: bool = False
+    is_film: bool = True
     muxer_options: tuple[tuple[str, str], ...] = ()
 
 
+MILLISECOND, CENTISECOND = Fraction(1, 1000), Fraction(1, 100)
 FASTSTART = (("movflags", "+faststart"),)
-MP4 = Container("mp4", "libx264", "aac", "mov_text", True, True, False, FASTSTART)
-MOV = Container("mov", "libx264", "aac", "mov_text", True, True, False, FASTSTART)
-MKV = Container("matroska", "libx264", "flac", "srt", False, False, True)
-WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, False, False)
-CONTAINERS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
+MP4 = Container("mp4", "libx264", "aac", "mov_text", True, muxer_options=FASTSTART)
+MOV = Container("mov", "libx264", "aac", "mov_text", True, muxer_options=FASTSTART)
+MKV = Container("matroska", "libx264", "flac", "srt", False, MILLISECOND, MILLISECOND, True)
+WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, MILLISECOND, MILLISECOND)
+# Browsers show frames that are meant to be shorter for a tenth of a second.
+GIF = Container("gif", "gif", unit=CENTISECOND, shortest=2 * CENTISECOND, is_film=False)
+APNG = Container("apng", "apng", shortest=11 * MILLISECOND, is_film=False)
+WEBP = Container("webp", "libwebp_anim", unit=MILLISECOND, shortest=11 * MILLISECOND, joins_repeats=True, is_film=False)
+CONTAINERS = {
+    ".mp4": MP4,
+    ".m4v": MP4,
+    ".mov": MOV,
+    ".mkv": MKV,
+    ".webm": WEBM,
+    ".gif": GIF,
+    ".apng": APNG,
+    ".webp": WEBP,
+}
+IMAGE_ENCODERS = {
+    ".png": "png",
+    ".jpg": "mjpeg",
+    ".jpeg": "mjpeg",
+    ".webp": "libwebp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+}
+IMAGES = {
+    suffix: Container("image2", encoder, is_film=False, muxer_options=(("start_number", "1"),))
+    for suffix, encoder in IMAGE_ENCODERS.items()
+}
 
 
-def container_for(path: Path) -> Container:
-    """The container that the file name asks for.
+def container_for(path: Path, *, images: bool = False) -> Container:
+    """The container that a file name asks for.
+
+    Args:
+        images: the name is that of each of many images.
 
     Raises:
         OutputError: for an extension that is not in the table.
     """
-    found = CONTAINERS.get(path.suffix.lower())
+    found = (IMAGES if images else CONTAINERS).get(path.suffix.lower())
     if found is None:
         raise OutputError(
             f"{path.name} has no extension of a video file that can be written.",
-            f"Name the output {', '.join(CONTAINERS)}.",
+            f"Name the output {', '.join(CONTAINERS)}, or %06d.png and the like for images.",
         )
     return found
 

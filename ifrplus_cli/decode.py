@@ -13,8 +13,9 @@ import ffmpeg
 import numpy as np
 
 from ifrplus_cli.drain import StderrDrain
-from ifrplus_cli.errors import InputError, MediaToolError
-from ifrplus_cli.media import ClipInfo, Frame
+from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError
+from ifrplus_cli.feed import UNIT, Feeder, numbers
+from ifrplus_cli.media import ClipInfo, Frame, Stills
 from ifrplus_cli.probe import SOURCE_LIMITS, find_tool, source_url, upright_size
 
 # ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
@@ -22,6 +23,7 @@ TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
 FRAME_TIME = re.compile(r"showinfo.* n: *\d+ pts: *(-?\d+|NOPTS) ")
 # A frame's bytes always come after its line on stderr; the wait only bounds a broken ffmpeg.
 LINE_WAIT_S = 30.0
+PACKED = "rgba"  # the one format that is not planar
 SEEK_MARGIN = 5  # seconds before a section at which decoding begins, at the latest: the first frames may be broken
 
 
@@ -79,7 +81,7 @@ class Decoder:
         self.frames = 0
         self._process = subprocess.Popen(
             _command(clip, self.width, self.height, upright),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if clip.stills is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
@@ -88,6 +90,7 @@ class Decoder:
         assert self._process.stdout and self._process.stderr
         self._stdout = self._process.stdout
         self._times = _FrameTimes(self._process.stderr)
+        self._feeder = None if clip.stills is None else Feeder(clip, clip.stills, self._process)
 
     def __enter__(self) -> Decoder:
         return self
@@ -99,6 +102,8 @@ class Decoder:
         """Stop ffmpeg, whatever it is doing."""
         self._process.kill()
         self._process.wait()
+        if self._feeder is not None:
+            self._feeder.join()
         self._times.join()
         self._stdout.close()
 
@@ -111,9 +116,12 @@ class Decoder:
         """All frames in order of presentation.
 
         Raises:
-            InputError: if not a single frame can be decoded.
+            InputError: if not a single frame can be decoded, or any of some images can't.
             MediaToolError: if ffmpeg fails or dies on the way.
         """
+        if self.clip.stills is not None:
+            yield from self._pictures(self.clip.stills)
+            return
         last: Fraction | None = None
         shift, section, position = Fraction(0), self.clip.section, 0
         while (data := self._read_picture()) is not None:
@@ -141,6 +149,30 @@ class Decoder:
             raise InputError(
                 f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Get a sound copy."
             )
+
+    def _pictures(self, stills: Stills) -> Iterator[Frame]:
+        """All pictures of those that are fed, none of which may be missing."""
+        section = self.clip.section
+        for number in numbers(self.clip, stills):
+            data = self._read_picture()
+            at = None if data is None else self._times.next()
+            if data is None or at != number * UNIT:
+                raise self._lacking(stills, number)
+            self.frames += 1
+            pts = stills.times[number]
+            shown = pts if section is None else max(pts, section.begin)
+            yield Frame(shown, _planes(data, self.clip, self.width, self.height))
+        if self._read_picture() is not None:
+            raise MediaToolError("ffmpeg gave more pictures than it got.", "Try another version of ffmpeg.")
+        self._check_exit()
+
+    def _lacking(self, stills: Stills, number: int) -> IfrplusError:
+        """Why a picture is missing."""
+        self.close()
+        if self._feeder is not None and self._feeder.error is not None:
+            return self._feeder.error
+        name = f"The image {stills.files[number]}" if stills.decoder else f"Frame {number} of {self.clip.path}"
+        return InputError(f"{name} can't be decoded: {self._times.reason()}.", "Get a sound copy, or take it out.")
 
     @property
     def _film_start(self) -> Fraction:
@@ -182,15 +214,20 @@ def is_decimated(clip: ClipInfo) -> bool:
 def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str]:
     options: dict[str, object] = {} if upright else {"noautorotate": None}
     from_start = clip.decode_times_only or is_decimated(clip)
-    if clip.section is not None and not from_start and clip.section.first > SEEK_MARGIN:
+    if clip.section is not None and clip.stills is None and not from_start and clip.section.first > SEEK_MARGIN:
         options |= {
             "noaccurate_seek": None,
             "seek_timestamp": 1,
             "ss": f"{float(clip.section.first - SEEK_MARGIN):.6f}",
         }
-    source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, **SOURCE_LIMITS, **options)
+    if clip.stills is None:
+        source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, **SOURCE_LIMITS, **options)
+    else:
+        decoder = {"c:v": clip.stills.decoder} if clip.stills.decoder else {}
+        source = ffmpeg.input("pipe:0", copyts=None, format="matroska", protocol_whitelist="pipe", **decoder)
+    turn = clip.stills.turn if clip.stills else None
     # The scaler only acts when the size changes within the film: pictures keep one size.
-    chain = [clip.deinterlace, "showinfo=checksum=0", f"scale={width}:{height}"]
+    chain = [clip.deinterlace, "showinfo=checksum=0", turn, f"scale={width}:{height}"]
     picture = source[str(clip.stream_index)]
     stream = ffmpeg.output(
         picture,
@@ -206,6 +243,9 @@ def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str
 
 def _planes(data: bytearray, clip: ClipInfo, width: int, height: int) -> tuple[np.ndarray, ...]:
     samples = np.frombuffer(data, clip.pixel_format.dtype)
+    if clip.decode_format == PACKED:
+        red, green, blue, alpha = np.ascontiguousarray(samples.reshape(-1, 4).T).reshape(4, height, width)
+        return green, blue, red, alpha
     planes, start = [], 0
     for rows, columns in clip.pixel_format.plane_shapes(width, height):
         planes.append(samples[start : start + rows * columns].reshape(rows, columns))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,14 +16,38 @@ from typing import Any, NoReturn
 import ffmpeg
 import numpy as np
 
-from ifrplus_cli.containers import MKV, Container, container_for
+from ifrplus_cli.animation import is_webp_animation, set_duration
+from ifrplus_cli.containers import GIF, MILLISECOND, MKV, WEBP, Container, container_for
 from ifrplus_cli.drain import StderrDrain
+from ifrplus_cli.drawn import (
+    conversion,
+    converts,
+    film_format,
+    has_alpha,
+    image_format,
+    image_options,
+    is_rgb,
+    muxer_options,
+    stored_colour,
+)
 from ifrplus_cli.errors import MediaToolError, OutputError
 from ifrplus_cli.hdr import check_shown_alone, is_hdr, light_notes, light_options
-from ifrplus_cli.media import PIXEL_FORMATS, Chroma, ClipInfo, Frame, PixelFormat, Plane, StreamInfo, Timing
+from ifrplus_cli.media import (
+    PIXEL_FORMATS,
+    RICHNESS,
+    Chroma,
+    ClipInfo,
+    ColourTags,
+    Frame,
+    LightInfo,
+    PixelFormat,
+    Plane,
+    StreamInfo,
+    Timing,
+)
 from ifrplus_cli.probe import INSTALL_HINT, SOURCE_LIMITS, count_packets, find_tool, source_url, upright_size
 from ifrplus_cli.purpose import settings_for
-from ifrplus_cli.rawvideo import frame_header, stream_header
+from ifrplus_cli.rawvideo import frame_header, raw_planes, stream_header
 from ifrplus_cli.retime import Retiming, chapter_list, is_lossless, retimed_text, sound_filter
 
 # Constant quality that hides no detail, for encoders that have it.
@@ -40,8 +64,13 @@ NOT_IN_VP9 = {"fcc", "ycgco", "bt2020c"}
 CONVERTED_MATRIX = {"fcc": "smpte170m"}
 # Transport streams count from wherever the transmitter's clock stood; their times say nothing about the film.
 ARBITRARY_ORIGIN = {"mpegts", "mpeg"}
-MILLISECOND = Fraction(1, 1000)
-PACKED_RGB = ("bgr0", "bgr24", "rgb24", "0rgb")
+# Formats of ffmpeg's that hold the samples of a planar one.
+PACKED = {
+    "gbrp": ("bgr0", "bgr24", "rgb24", "0rgb"),
+    "gbrap": ("bgra", "rgba", "argb"),
+    "gbrp16le": ("rgb48le", "rgb48be"),
+    "gbrap16le": ("rgba64le", "rgba64be"),
+}
 # Maps nothing, but keeps the source among ffmpeg's inputs: titles and chapters come from it.
 NO_STREAM = "v:999?"
 # What the system says of a disk, a quota or a file that can grow no further.
@@ -92,7 +121,8 @@ class EncodePlan:
         width, height: of the frames that will be written.
         stored_width, stored_height: of the picture in the file: one more where the encoder needs even sizes.
         upright: frames come turned as the display matrix says, since the container can't hold one.
-        matrix: colour matrix of the picture in the file, None if the source states none.
+        colour: of the picture in the file.
+        image_names: pattern of the images' names in the folder that is written, None for a file.
         origin: seconds taken off every time.
         stretch: how much longer everything lasts than in the source.
         notes: sentences a person should read.
@@ -108,13 +138,25 @@ class EncodePlan:
     stored_width: int
     stored_height: int
     upright: bool
-    matrix: str | None
+    colour: ColourTags
+    image_names: str | None
     timing: Timing
     origin: Fraction
     stretch: Fraction
     stretches_sound: bool
     carried: tuple[Carried, ...]
     notes: tuple[str, ...]
+
+    @property
+    def raw_format(self) -> PixelFormat:
+        """Of the frames that are written: the clip's, without alpha where it can't be stored."""
+        own = self.clip.pixel_format
+        return own if has_alpha(self.pix_fmt) else own.opaque
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the picture is all there is."""
+        return self.clip.stills is not None or not self.container.is_film
 
     @property
     def retiming(self) -> Retiming:
@@ -126,24 +168,39 @@ class EncodePlan:
 
 
 def plan_encode(
-    clip: ClipInfo, output: Path, options: EncodeOptions, timing: Timing, stretch: Fraction = Fraction(1)
+    clip: ClipInfo,
+    output: Path,
+    options: EncodeOptions,
+    timing: Timing,
+    stretch: Fraction = Fraction(1),
+    image_names: str | None = None,
 ) -> EncodePlan:
     """Choose encoder, pixel format and what becomes of every other stream.
 
     Args:
         stretch: how much longer the output lasts than the clip.
+        image_names: pattern of the images' names where the output is a folder of them.
 
     Raises:
         OutputError: for an unknown extension, encoder or pixel format.
         MediaToolError: if ffmpeg is missing.
     """
-    container = container_for(output)
+    name = output if image_names is None else Path(image_names)
+    container = container_for(name, images=image_names is not None)
     check_shown_alone(clip)
-    options = _with_purpose(options, clip, output, clip.duration * stretch)
+    options = _with_purpose(options, clip, name, clip.duration * stretch)
     _check_pace(container, 1 / timing.rate)
-    codec = options.codec or _default_codec(container, clip)
+    origin = origin_of(clip, stretch)
+    notes: list[str] = []
+    if not container.is_film:
+        origin += (clip.start - origin) * stretch  # there is no sound that may come first
+        timing = replace(timing, time_base=container.unit or timing.time_base)
+        notes += _lost_notes(clip, container)
+        clip = replace(clip, streams=(), chapters=(), light=LightInfo(), sample_aspect=None)
+    codec = _choose_codec(container, clip, options)
     facts = _encoder_facts(codec)
-    pix_fmt, notes = _choose_pix_fmt(clip, codec, facts, options.pix_fmt)
+    pix_fmt, said = _choose_pix_fmt(clip, container, codec, facts, options)
+    notes += said
     if codec.endswith(HARDWARE):
         _try_encoder(codec, pix_fmt, clip)
     upright = clip.display_matrix is not None and not container.holds_display_matrix
@@ -155,30 +212,47 @@ def plan_encode(
             "or row is repeated once."
         )
     if upright:
-        notes.append(f"The picture is turned upright, since {output.suffix} can't store a rotation.")
-    matrix = _stored_matrix(clip.colour.matrix, codec)
-    if matrix != clip.colour.matrix:
+        notes.append(f"The picture is turned upright, since {name.suffix} can't store a rotation.")
+    colour = stored_colour(clip, container, codec, pix_fmt)
+    if (matrix := _stored_matrix(colour.matrix, codec)) != colour.matrix:
         notes.append(f"The colour matrix is converted from {clip.colour.matrix} to {matrix}: VP9 can't store it.")
+        colour = replace(colour, matrix=matrix)
     carried, left_out = _carry_streams(clip, container, stretch=stretch, sound=options.sound)
     return EncodePlan(
         clip=clip,
         container=container,
         codec=codec,
-        encoder_options=_encoder_options(codec, facts, options, clip, container),
+        encoder_options=_encoder_options(codec, pix_fmt, facts, options, clip, container),
         pix_fmt=pix_fmt,
         width=width,
         height=height,
         stored_width=stored_width,
         stored_height=stored_height,
         upright=upright,
-        matrix=matrix,
+        colour=colour,
+        image_names=image_names,
         timing=timing,
-        origin=origin_of(clip, stretch),
+        origin=origin,
         stretch=stretch,
         stretches_sound=stretch != 1 and options.sound == "stretch",
         carried=carried,
         notes=(*notes, *light_notes(clip.light), *left_out),
     )
+
+
+def _lost_notes(clip: ClipInfo, container: Container) -> list[str]:
+    """What of a film images or an animation can't hold."""
+    what = "Images hold" if container.muxer == "image2" else f"{container.muxer.upper()} holds"
+    kinds = dict.fromkeys("sound" if s.kind == "audio" else f"{s.kind}s" for s in other_streams(clip))
+    lost = [*kinds, *(["chapters"] if clip.chapters else [])]
+    notes = [f"{what} the picture alone; what is left out: {', '.join(lost)}."] if lost else []
+    if is_hdr(clip.colour):
+        notes.append(f"{what} no word on {clip.colour.transfer} light: the samples are kept as they are.")
+    if clip.sample_aspect not in (None, 1):
+        notes.append(f"{what} square pixels; those of the source are {clip.sample_aspect} as wide as high.")
+    if container.muxer == "image2" and clip.variable_rate:
+        notes.append("The frame rate of the source varies, which images don't tell: --fps makes them even.")
+    return notes
 
 
 def _with_purpose(options: EncodeOptions, clip: ClipInfo, output: Path, duration: Fraction) -> EncodeOptions:
@@ -238,6 +312,7 @@ class Encoder:
         self._path = path
         self._process: subprocess.Popen[bytes] | None = None
         self._folders = ExitStack()
+        self._drawn: Path | None = None  # the picture of a GIF before it has its palette
 
     def __enter__(self) -> Encoder:
         return self
@@ -261,7 +336,7 @@ class Encoder:
         if self._last is not None:
             _check_pace(self.plan.container, frame.pts - self._last)
         self._last = frame.pts
-        planes = [self._stored(plane) for plane in frame.planes]
+        planes = raw_planes([self._stored(plane) for plane in frame.planes], self.plan.raw_format)
         pts = frame.pts - self._zero + self._lead
         try:
             self._process.stdin.write(frame_header(pts, sum(plane.nbytes for plane in planes)))
@@ -281,7 +356,11 @@ class Encoder:
             OutputError: if ffmpeg fails.
         """
         picture = _joined(self.plan, script, start)
-        self._launch(_command(self.plan, self._path, picture, self._covers(), self._retimed()), folder=script.parent)
+        if self.plan.is_alone:
+            command = _alone_command(self.plan, f"file:{self._path.absolute()}", picture)
+        else:
+            command = _command(self.plan, self._path, picture, self._covers(), self._retimed())
+        self._launch(command, folder=script.parent)
         self.finish()
 
     def finish(self) -> None:
@@ -290,6 +369,26 @@ class Encoder:
         Raises:
             OutputError: if ffmpeg fails.
         """
+        self._wait()
+        if self._drawn is not None:
+            self._draw_gif(self._drawn)
+        if self.plan.container is WEBP:
+            if not is_webp_animation(self._path):
+                raise OutputError("All frames are alike: as WebP they would be one image.", "Write to .gif or .apng.")
+            assert self._last is not None
+            end = self._last - self._zero + self.plan.timing.last_duration
+            set_duration(self._path, round(end / MILLISECOND))
+
+    def _draw_gif(self, drawn: Path) -> None:
+        """Choose the colours that suit all frames, and draw them with these."""
+        palette = drawn.with_name("palette.png")
+        assert self._last is not None
+        options = muxer_options(GIF, self.plan.clip, self.plan.timing, self._last - self._zero)
+        for command in (_palette_command(drawn, palette), _gif_command(drawn, palette, self._path, options)):
+            self._launch(command)
+            self._wait()
+
+    def _wait(self) -> None:
         assert self._process is not None
         self._close_input()
         # ffmpeg calls it a success when the disk fills up while it writes the end of the file.
@@ -301,16 +400,28 @@ class Encoder:
         # Matroska has no negative times: whole seconds are added here and taken off again by ffmpeg.
         self._lead = max(0, -(start.numerator // start.denominator))
         picture = _encoded(self.plan, self._lead)
-        if self._segment_of is None:
-            process = self._launch(_command(self.plan, self._path, picture, self._covers(), self._retimed()))
-        else:
+        if self._segment_of is not None:
             process = self._launch(_segment_command(self.plan, self._path, picture))
+        elif self.plan.is_alone:
+            process = self._start_alone(picture)
+        else:
+            process = self._launch(_command(self.plan, self._path, picture, self._covers(), self._retimed()))
         plan = self.plan
         size = plan.stored_width, plan.stored_height
-        header = stream_header(plan.clip.pixel_format, *size, plan.timing.rate, plan.clip.light)
+        header = stream_header(plan.raw_format, *size, plan.timing.rate, plan.clip.light)
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # the first frame finds out why
             process.stdin.write(header)
+
+    def _start_alone(self, picture: _Picture) -> subprocess.Popen[bytes]:
+        """A file, or a folder of images, that the picture has for itself."""
+        if self.plan.image_names is not None:
+            return self._launch(_alone_command(self.plan, f"./{self.plan.image_names}", picture), folder=self._path)
+        if self.plan.container is not GIF:
+            return self._launch(_alone_command(self.plan, f"file:{self._path.absolute()}", picture))
+        folder = tempfile.TemporaryDirectory(prefix=".ifrplus-", dir=self._path.parent)
+        self._drawn = Path(self._folders.enter_context(folder)) / "drawn.mkv"
+        return self._launch(_alone_command(self.plan, f"file:{self._drawn.absolute()}", picture))
 
     def _launch(self, command: list[str], folder: Path | None = None) -> subprocess.Popen[bytes]:
         self._process = subprocess.Popen(
@@ -356,11 +467,9 @@ class Encoder:
 
     def _stored(self, plane: Plane) -> Plane:
         """The plane with its last column and row repeated where the stored picture is larger."""
-        if (self.plan.stored_width, self.plan.stored_height) == (self.plan.width, self.plan.height):
-            return np.ascontiguousarray(plane)
-        if plane.shape != (self.plan.height, self.plan.width):
-            return np.ascontiguousarray(plane)
         below, right = self.plan.stored_height - self.plan.height, self.plan.stored_width - self.plan.width
+        if (below, right) == (0, 0) or plane.shape != (self.plan.height, self.plan.width):
+            return plane
         return np.pad(plane, ((0, below), (0, right)), mode="edge")
 
     def _close_input(self) -> None:
@@ -407,15 +516,15 @@ def _subtitle_text(clip: ClipInfo, stream: StreamInfo) -> str:
 def _encoded(plan: EncodePlan, lead: int) -> _Picture:
     """The frames that come through the pipe, ``lead`` seconds late."""
     frames = ffmpeg.input("pipe:0", format="matroska", itsoffset=-lead, protocol_whitelist="pipe")
-    options = {
-        "c:v:0": plan.codec,
+    options: dict[str, object] = {
+        "c:v:0": "ffv1" if plan.container is GIF else plan.codec,
         "filter:v:0": ",".join(_filters(plan)),
         "pix_fmt:v:0": plan.pix_fmt,
         "fps_mode": "passthrough",
         "enc_time_base": f"{plan.timing.time_base.numerator}:{plan.timing.time_base.denominator}",
         **{f"{name}:v:0": value for name, value in plan.encoder_options},
     }
-    if plan.clip.colour.chroma_location:
+    if plan.clip.colour.chroma_location and not converts(plan.clip, plan.pix_fmt):
         options["chroma_sample_location:v:0"] = plan.clip.colour.chroma_location
     return _Picture(frames["v:0"], options)
 
@@ -423,7 +532,7 @@ def _encoded(plan: EncodePlan, lead: int) -> _Picture:
 def _joined(plan: EncodePlan, script: Path, start: Fraction) -> _Picture:
     """The segments of the folder that ffmpeg runs in, one behind the other, the first frame at ``start``."""
     # Filters of packets count in the units of the file that is written: finer ones are added before, by itsoffset.
-    exact, late = plan.container.holds_time_base, start - plan.origin
+    exact, late = plan.container.unit is None, start - plan.origin
     unit = Fraction(1, plan.timing.time_base.denominator) if exact else MILLISECOND
     ticks = round(late / unit) if exact else 0
     # The script's whole path would be no plain text to ffmpeg, which takes it for an address.
@@ -435,12 +544,12 @@ def _joined(plan: EncodePlan, script: Path, start: Fraction) -> _Picture:
         itsoffset=f"{0 if exact else float(late):.6f}",
     )
     length = round(plan.timing.last_duration / unit)
-    colour = plan.clip.colour
+    colour = plan.colour
     described = {
         "color_range": colour.range,
         "color_primaries": colour.primaries,
         "color_trc": colour.transfer,
-        "colorspace": plan.matrix,
+        "colorspace": plan.colour.matrix,
         "chroma_sample_location": colour.chroma_location,
     }
     options = {
@@ -465,6 +574,43 @@ def _segment_command(plan: EncodePlan, path: Path, picture: _Picture) -> list[st
         **picture.options,
     ).global_args(*_QUIETLY)
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    return command
+
+
+def _alone_command(plan: EncodePlan, target: str, picture: _Picture) -> list[str]:
+    options: dict[str, object] = {
+        "format": "matroska" if plan.container is GIF else plan.container.muxer,
+        "map_metadata": -1,
+        **(_last_frame_options(plan) if plan.container.is_film else {}),
+        **picture.options,
+        **dict(plan.container.muxer_options),
+    }
+    if plan.container.is_film and plan.container.unit is None:
+        options["video_track_timescale"] = options["movie_timescale"] = plan.timing.time_base.denominator
+    if plan.container is not GIF:
+        options |= muxer_options(plan.container, plan.clip, plan.timing, Fraction(0))
+    stream = ffmpeg.output(picture.stream, target, **options).global_args(*_QUIETLY)
+    command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    return command
+
+
+def _palette_command(drawn: Path, palette: Path) -> list[str]:
+    frames = ffmpeg.input(f"file:{drawn}", format="matroska", protocol_whitelist="file")
+    chosen = ffmpeg.output(
+        frames["v:0"], f"file:{palette}", vf="palettegen", format="image2", update=1, **{"frames:v": 1}
+    )
+    command: list[str] = ffmpeg.compile(chosen.global_args(*_QUIETLY), cmd=find_tool("ffmpeg"))
+    return command
+
+
+def _gif_command(drawn: Path, palette: Path, path: Path, options: Mapping[str, object]) -> list[str]:
+    frames = ffmpeg.input(f"file:{drawn}", format="matroska", protocol_whitelist="file")
+    colours = ffmpeg.input(f"file:{palette}", format="png_pipe", protocol_whitelist="file")
+    pictures = ffmpeg.filter([frames["v:0"], colours["v:0"]], "paletteuse", diff_mode="rectangle")
+    stream = ffmpeg.output(
+        pictures, f"file:{path.absolute()}", format="gif", fps_mode="passthrough", enc_time_base="1:100", **options
+    )
+    command: list[str] = ffmpeg.compile(stream.global_args(*_QUIETLY), cmd=find_tool("ffmpeg"))
     return command
 
 
@@ -498,7 +644,7 @@ def _command(
         **_metadata_options(clip, mapped),
         **dict(plan.container.muxer_options),
     }
-    if plan.container.holds_time_base:
+    if plan.container.unit is None:
         options["video_track_timescale"] = plan.timing.time_base.denominator
         if (clip.start - plan.origin) % MILLISECOND:  # the start of a track is stored in units of its own
             options["movie_timescale"] = plan.timing.time_base.denominator
@@ -565,7 +711,7 @@ def _last_frame_options(plan: EncodePlan) -> dict[str, object]:
     if abs(length - 1 / plan.timing.rate) < MILLISECOND:
         return {}
     # Only the last frame's length counts; that of any other follows from the next one's time.
-    unit = plan.timing.time_base if plan.container.holds_time_base else MILLISECOND
+    unit = plan.container.unit or plan.timing.time_base
     return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration={max(1, round(length / unit))}"}
 
 
@@ -603,7 +749,9 @@ def _filters(plan: EncodePlan) -> list[str]:
     }
     known = [f"{name}={value}" for name, value in described.items() if value]
     filters = [f"setparams={':'.join(known)}"] if known else []
-    if plan.matrix != colour.matrix:
+    if changed := conversion(plan.clip, plan.colour, plan.pix_fmt):
+        filters += changed
+    elif plan.colour.matrix != colour.matrix and plan.container.is_film:
         filters.append("zscale=matrix=170m")
     if aspect := plan.clip.sample_aspect:
         aspect = 1 / aspect if plan.upright and plan.width != plan.clip.width else aspect
@@ -612,12 +760,19 @@ def _filters(plan: EncodePlan) -> list[str]:
 
 
 def _check_pace(container: Container, gap: Fraction) -> None:
-    """Refuse frames that would be closer together than a container without fine times can tell apart."""
-    if gap < MILLISECOND and not container.holds_time_base:
+    """Refuse frames that would be closer together than a container can tell apart, or than they would be shown."""
+    if gap >= container.shortest:
+        return
+    if container.is_film:
         raise OutputError(
             f"{container.muxer} can't hold frames less than a millisecond apart, as these would be.",
             "Write to .mp4 or .mov instead, or choose a smaller --factor.",
         )
+    most = 1 / container.shortest
+    raise OutputError(
+        f"{container.muxer.upper()} can't show more than {int(most)} frames a second: browsers slow them down.",
+        f"Give --fps {int(most)} or less, a smaller --factor, or --slow-motion.",
+    )
 
 
 def origin_of(clip: ClipInfo, stretch: Fraction = Fraction(1)) -> Fraction:
@@ -630,12 +785,17 @@ def origin_of(clip: ClipInfo, stretch: Fraction = Fraction(1)) -> Fraction:
     return min([clip.start, *(s.start for s in clip.streams if s.start is not None and s.kind in kinds)])
 
 
-def _default_codec(container: Container, clip: ClipInfo) -> str:
-    """The container's own, but H.265 for what players don't expect, or H.264's encoder can't store, in H.264."""
+def _choose_codec(container: Container, clip: ClipInfo, options: EncodeOptions) -> str:
+    """What was asked for, or the container's own; H.265 for what players don't expect, or can't be, in H.264."""
+    if not container.is_film and options.codec not in (None, container.video_codec):
+        raise OutputError(f"{options.codec} does not go into this kind of file.", "Leave out --codec.")
+    if options.codec is not None:
+        return options.codec
     if container.video_codec != "libx264":
         return container.video_codec
-    rgb, depth = clip.pixel_format.chroma is Chroma.RGB, clip.pixel_format.depth
-    if is_hdr(clip.colour) or depth > (8 if rgb else 10):
+    wanted = film_format(clip)
+    rgb = wanted.chroma is Chroma.RGB
+    if is_hdr(clip.colour) or wanted.depth > (8 if rgb or clip.is_drawn else 10):
         return "libx265"
     return "libx264rgb" if rgb else "libx264"
 
@@ -671,36 +831,61 @@ def _encoder_help(program: str, codec: str) -> str:
         ) from error
 
 
-def _choose_pix_fmt(clip: ClipInfo, codec: str, facts: str, wanted: str | None) -> tuple[str, list[str]]:
+def _choose_pix_fmt(
+    clip: ClipInfo, container: Container, codec: str, facts: str, options: EncodeOptions
+) -> tuple[str, list[str]]:
     listed = re.search(r"Supported pixel formats: (.*)", facts)
     supported = listed[1].split() if listed else []
-    if wanted is not None:
-        if supported and wanted not in supported:
-            raise OutputError(f"{codec} can't store {wanted}.", f"It takes: {' '.join(supported)}.")
-        return wanted, []
+    if options.pix_fmt is not None:
+        if supported and options.pix_fmt not in supported:
+            raise OutputError(f"{codec} can't store {options.pix_fmt}.", f"It takes: {' '.join(supported)}.")
+        return options.pix_fmt, []
     own = clip.pixel_format
-    if codec == "mjpeg" and own.name.replace("yuv", "yuvj") in supported and clip.colour.range != "pc":
-        return own.name.replace("yuv", "yuvj"), ["The picture is stored in full range: mjpeg has no other."]
-    if own.name in supported or not supported:
-        return own.name, []
-    full_range = own.name.replace("yuv", "yuvj")
-    if full_range in supported and clip.colour.range == "pc":
-        return full_range, []
-    packed = [name for name in PACKED_RGB if name in supported]
-    if own.chroma is Chroma.RGB and own.depth == 8 and packed:
-        return packed[0], []
-    chosen = _nearest(own, supported)
+    if not container.is_film:
+        chosen = image_format(own, codec)
+        return chosen, list(_image_notes(own, codec, chosen))
+    keeps_rgb = options.codec is not None and any(is_rgb(name) for name in supported)
+    wanted = own if keeps_rgb else film_format(clip)
+    for form in dict.fromkeys((wanted, wanted.opaque)):
+        if found := _stored_as(form, clip, codec, supported):
+            notes = (
+                [] if wanted is own else [f"{own.name} is stored as {found}, as players expect; --codec ffv1 keeps it."]
+            )
+            full = codec == "mjpeg" and clip.colour.range != "pc"
+            return found, [*notes, *(["The picture is stored in full range: mjpeg has no other."] if full else [])]
+    chosen = _nearest(wanted, supported)
     return chosen, [f"The picture is stored as {chosen}: {codec} can't store {own.name}."]
 
 
+def _stored_as(form: PixelFormat, clip: ClipInfo, codec: str, supported: Sequence[str]) -> str | None:
+    """The name under which an encoder stores samples of a format, None if it can't."""
+    full_range = form.name.replace("yuv", "yuvj")
+    if full_range in supported and (codec == "mjpeg" or (clip.colour.range == "pc" and form.name not in supported)):
+        return full_range
+    if form.name in supported or not supported:
+        return form.name
+    return next((name for name in PACKED.get(form.name, ()) if name in supported), None)
+
+
+def _image_notes(own: PixelFormat, codec: str, chosen: str) -> Iterator[str]:
+    if codec == "gif":
+        yield "GIF holds 256 colours, and times in hundredths of a second: up to 50 frames a second."
+    elif own.depth > 8 and not any(word in chosen for word in ("16", "48", "64")):
+        yield f"The picture is stored in 8 of its {own.depth} bits."
+    if codec == "mjpeg":
+        yield "JPEG is lossy; PNG and TIFF are not."
+    if codec.startswith("libwebp") and chosen != "bgra":
+        yield "WebP is lossy here, of quality 90; --encoder-arg quality=100 is the best it can."
+
+
 def _nearest(own: PixelFormat, supported: Sequence[str]) -> str:
-    """The supported format that loses least: the same chroma in the next depth, else the most chroma."""
+    """The supported format that loses least: alpha, then the same chroma in the next depth, else the most chroma."""
     known = [PIXEL_FORMATS[name] for name in supported if name in PIXEL_FORMATS]
+    known = [f for f in known if f.alpha and own.alpha] or [f for f in known if not f.alpha]
     same = [f for f in known if f.chroma is own.chroma]
     richest = [f for f in known if f.chroma is not Chroma.GRAY or own.chroma is Chroma.GRAY]
-    order = (Chroma.GRAY, Chroma.C420, Chroma.C422, Chroma.C444, Chroma.RGB)
     most_first = 1 if own.chroma is Chroma.GRAY else -1
-    for candidates in (same, sorted(richest, key=lambda f: most_first * order.index(f.chroma))):
+    for candidates in (same, sorted(richest, key=lambda f: most_first * RICHNESS.index(f.chroma))):
         if candidates:
             return min(candidates, key=lambda f: (abs(f.depth - own.depth), -f.depth)).name
     return supported[0]
@@ -716,9 +901,9 @@ def _stored_size(width: int, height: int, codec: str, pix_fmt: str) -> tuple[int
 
 
 def _encoder_options(
-    codec: str, facts: str, options: EncodeOptions, clip: ClipInfo, container: Container
+    codec: str, pix_fmt: str, facts: str, options: EncodeOptions, clip: ClipInfo, container: Container
 ) -> tuple[tuple[str, str], ...]:
-    chosen: dict[str, str] = {}
+    chosen = dict(() if container.is_film else image_options(codec, pix_fmt))
     crf = options.crf if options.crf is not None else DEFAULT_CRF.get(codec)
     preset = options.preset or DEFAULT_PRESET.get(codec)
     if options.crf is not None and not re.search(r"^ *-crf ", facts, re.MULTILINE):

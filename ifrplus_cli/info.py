@@ -36,6 +36,7 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
         "variable_rate": clip.variable_rate,
         "start": round(float(clip.start), 6),
         "duration": round(float(clip.duration), 6),
+        "plays": clip.plays,
         "marked_as_interlaced": clip.interlaced,
         "streams": [{"index": s.index, "kind": s.kind, "codec": s.codec} for s in clip.streams],
         "chapters": len(clip.chapters),
@@ -44,7 +45,8 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
 
 def describe_pictures(clip: ClipInfo) -> dict[str, object]:
     """What some of a clip's frames look like, as plain data."""
-    return {"fields": detect_fields(clip).kind, "repeats": repeats_advice(clip)}
+    fields = "progressive" if clip.is_drawn else detect_fields(clip).kind
+    return {"fields": fields, "repeats": repeats_advice(clip)}
 
 
 def count_repeats(clip: ClipInfo) -> tuple[int, int]:
@@ -68,7 +70,7 @@ def describe_job(job: Job) -> dict[str, object]:
     """What would be done, as plain data."""
     encode = job.encode
     return {
-        "file": str(job.output),
+        "file": str(job.output if encode.image_names is None else job.output / encode.image_names),
         "frames": job.expected_frames,
         "rate": rate_text(encode.timing.rate),
         "codec": encode.codec,

@@ -106,7 +106,9 @@ def untangle(clip: ClipInfo, choice: str | None) -> ClipInfo:
     Raises:
         InputError: if a choice has to be made, or can't be met.
     """
-    if choice == "off":
+    if clip.is_drawn and choice not in (None, "off"):
+        raise InputError(f"{clip.path.name} is made of images, which have no fields.", "Leave out --deinterlace.")
+    if choice == "off" or clip.is_drawn:
         return clip
     found = detect_fields(clip)
     if choice is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.probe import probe
+from ifrplus_cli.sequence import check_numbers, in_order, natural
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".webp"})
 CLIPS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m"})
@@ -88,7 +88,7 @@ def _recognise(path: Path) -> Dataset:
     makers: tuple[Callable[[Path], Dataset | None], ...] = (_vimeo, _snu_film, _middlebury, _ucf101, _folders)
     if found := next((dataset for maker in makers if (dataset := maker(path))), None):
         return found
-    if clips := [file for file in _sorted(path.iterdir()) if file.suffix.lower() in CLIPS]:
+    if clips := [file for file in in_order(path.iterdir()) if file.suffix.lower() in CLIPS]:
         return _clips(path, clips)
     raise InputError(
         f"There are no triplets, frames or clips in {path}.",
@@ -141,7 +141,7 @@ def _middlebury(path: Path) -> Dataset | None:
     truths, frames = path / "other-gt-interp", path / "other-data"
     if not truths.is_dir():
         return None
-    files = [folder / "frame10i11.png" for folder in _sorted(truths.iterdir())]
+    files = [folder / "frame10i11.png" for folder in in_order(truths.iterdir())]
     found = [(true, frames / true.parent.name) for true in files if true.is_file()]
     triplets = (Triplet(outer.name, "", outer / "frame10.png", true, outer / "frame11.png") for true, outer in found)
     return Dataset(path, "middlebury", tuple(triplets))
@@ -149,7 +149,7 @@ def _middlebury(path: Path) -> Dataset | None:
 
 def _ucf101(path: Path) -> Dataset | None:
     pictures = ("frame_00.png", "frame_01_gt.png", "frame_02.png")
-    folders = [folder for folder in _sorted(path.iterdir()) if (folder / pictures[1]).is_file()]
+    folders = [folder for folder in in_order(path.iterdir()) if (folder / pictures[1]).is_file()]
     if not folders:
         return None
     return Dataset(path, "ucf101", tuple(_named(folder.name, folder, pictures) for folder in folders))
@@ -176,27 +176,9 @@ def _one_each(name: str, pictures: list[Path]) -> Iterator[Triplet]:
 
 
 def _every_second(name: str, pictures: list[Path]) -> Iterator[Triplet]:
-    _check_numbers(pictures)
+    check_numbers(pictures, "Complete them, or divide them.")
     for left, true, right in zip(pictures[::2], pictures[1::2], pictures[2::2], strict=False):
         yield Triplet(true.stem, name, left, true, right)
-
-
-def _check_numbers(pictures: list[Path]) -> None:
-    """A gap in the numbers would make pictures neighbours that are none.
-
-    Raises:
-        InputError: if there is one.
-    """
-    found = [re.fullmatch(r"(.*?)(\d+)(\D*)", picture.name) for picture in pictures]
-    numbers = [int(name[2]) for name in found if name]
-    if len(numbers) < len(pictures) or len({(name[1], name[3]) for name in found if name}) > 1:
-        return
-    step = numbers[1] - numbers[0]
-    for before, after, picture in zip(numbers[:-1], numbers[1:], pictures, strict=False):
-        if after - before != step:
-            raise InputError(
-                f"The frames of {picture.parent} have a gap after {picture.name}.", "Complete them, or divide them."
-            )
 
 
 def _clips(path: Path, files: list[Path]) -> Dataset:
@@ -228,27 +210,16 @@ def _lines(file: Path) -> list[str]:
 def _walk(path: Path) -> Iterator[tuple[Path, list[Path]]]:
     """All folders with the pictures that lie in them, in natural order; hidden ones are left out."""
     found = [
-        (Path(folder), _sorted(Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES))
+        (Path(folder), in_order(Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES))
         for folder, _, names in os.walk(path, onerror=_give_up)
         if not any(part.startswith((".", "__")) for part in Path(folder).relative_to(path).parts)
     ]
-    yield from sorted(found, key=lambda entry: _natural(entry[0]))
+    yield from sorted(found, key=lambda entry: natural(entry[0]))
 
 
 def _give_up(error: OSError) -> None:
     """A folder that can't be read is not left out in silence."""
     raise error
-
-
-def _sorted(files: Iterable[Path]) -> list[Path]:
-    return sorted((file for file in files if not file.name.startswith(".")), key=_natural)
-
-
-def _natural(path: Path) -> list[list[str | int]]:
-    """A key by which 2 comes before 10."""
-    return [
-        [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))] for name in path.parts
-    ]
 
 
 def _name(folder: Path, path: Path) -> str:

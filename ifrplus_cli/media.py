@@ -32,11 +32,13 @@ class PixelFormat:
         name: ffmpeg's name of the format, e.g. ``yuv420p10le``.
         chroma: layout of the planes. RGB stands for ffmpeg's planar G, B, R order.
         depth: bits a sample, 8 to 16.
+        alpha: whether a last plane of full size says how opaque the picture is: 0 (clear) to the largest code.
     """
 
     name: str
     chroma: Chroma
     depth: int
+    alpha: bool = False
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
@@ -45,13 +47,20 @@ class PixelFormat:
 
     def plane_shapes(self, width: int, height: int) -> tuple[tuple[int, int], ...]:
         """(height, width) of each plane of a picture of ``width`` x ``height``; odd sizes round chroma up."""
+        full = ((height, width),)
+        alpha = full if self.alpha else ()
         if self.chroma is Chroma.GRAY:
-            return ((height, width),)
+            return full
         if self.chroma is Chroma.RGB:
-            return ((height, width),) * 3
+            return full * 3 + alpha
         across, down = self.chroma.value
         chroma = (-(-height >> down), -(-width >> across))
-        return ((height, width), chroma, chroma)
+        return (*full, chroma, chroma, *alpha)
+
+    @property
+    def opaque(self) -> PixelFormat:
+        """The same without alpha."""
+        return named(self.chroma, self.depth, alpha=False) if self.alpha else self
 
     def frame_bytes(self, width: int, height: int) -> int:
         """Bytes of one raw picture."""
@@ -59,19 +68,34 @@ class PixelFormat:
         return sample * sum(h * w for h, w in self.plane_shapes(width, height))
 
 
+STEMS = {
+    Chroma.GRAY: "gray",
+    Chroma.C420: "yuv420p",
+    Chroma.C422: "yuv422p",
+    Chroma.C444: "yuv444p",
+    Chroma.RGB: "gbrp",
+}
+RICHNESS = (Chroma.GRAY, Chroma.C420, Chroma.C422, Chroma.C444, Chroma.RGB)  # the poorest first
+DEPTHS = (8, 10, 12, 16)
+
+
+def named(chroma: Chroma, depth: int, *, alpha: bool) -> PixelFormat:
+    """The format as ffmpeg names it: ``gbrap``, ``yuva444p10le`` ..."""
+    stem = STEMS[chroma]
+    if alpha:
+        stem = "gbrap" if chroma is Chroma.RGB else stem.replace("yuv", "yuva")
+    return PixelFormat(stem if depth == 8 else f"{stem}{depth}le", chroma, depth, alpha)
+
+
 def _formats() -> dict[str, PixelFormat]:
-    made = {}
-    for chroma, stem in (
-        (Chroma.GRAY, "gray"),
-        (Chroma.C420, "yuv420p"),
-        (Chroma.C422, "yuv422p"),
-        (Chroma.C444, "yuv444p"),
-        (Chroma.RGB, "gbrp"),
-    ):
-        for depth in (8, 10, 12):
-            name = stem if depth == 8 else f"{stem}{depth}le"
-            made[name] = PixelFormat(name, chroma, depth)
-    return made
+    plain = [named(chroma, depth, alpha=False) for chroma in STEMS for depth in DEPTHS]
+    with_alpha = [
+        named(chroma, depth, alpha=True)
+        for chroma in STEMS
+        for depth in DEPTHS
+        if chroma is not Chroma.GRAY and (chroma, depth) != (Chroma.C420, 12)  # ffmpeg has none of these
+    ]
+    return {made.name: made for made in (*plain, *with_alpha)}
 
 
 PIXEL_FORMATS: dict[str, PixelFormat] = _formats()
@@ -259,13 +283,30 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Stills:
+    """Pictures that are handed to ffmpeg one by one, since none of its demuxers is to open them, or can.
+
+    Attributes:
+        files: one a picture; a single one for an animation.
+        decoder: ffmpeg's decoder of each file, None where they are decoded before.
+        times: when each picture is shown, in seconds, whatever part of them is used.
+        turn: ffmpeg's filters that turn them upright.
+    """
+
+    files: tuple[Path, ...] = field(repr=False)
+    decoder: str | None
+    times: tuple[Fraction, ...] = field(repr=False)
+    turn: str | None = None
+
+
+@dataclass(frozen=True)
 class ClipInfo:
     """What a film is, from its headers and the packet list of its main video stream; nothing is decoded for it.
 
     Attributes:
         container: ffmpeg's name of the demuxer, e.g. ``mov,mp4,m4a,3gp,3g2,mj2``.
         decode_format: what the decoder is asked for: same bytes as ``pixel_format``, under the name that makes
-            ffmpeg leave the range alone (``yuvj420p`` for full-range ``yuv420p``).
+            ffmpeg leave the range alone (``yuvj420p`` for full-range ``yuv420p``); ``rgba`` for ``gbrap``.
         time_base: seconds a unit of the stream's own pts.
         rate: nominal rate in frames a second.
         packet_pts: presentation times of the shown packets in units of ``time_base``, sorted; the frames that a
@@ -278,6 +319,8 @@ class ClipInfo:
         field_order: in ffmpeg's words; ``progressive`` if nothing is said.
         deinterlace: ffmpeg's filter that makes whole frames, None to take them as they are.
         section: what the times, streams and chapters have been limited to, None for the whole film.
+        stills: the pictures of a sequence of images or of an animation that ffmpeg does not open by itself.
+        plays: how often an animation is to be shown, 0 for ever; None for what is no animation.
     """
 
     path: Path
@@ -304,6 +347,13 @@ class ClipInfo:
     field_order: str
     deinterlace: str | None = None
     section: Section | None = None
+    stills: Stills | None = None
+    plays: int | None = None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is made of images, or an animation, rather than a film."""
+        return self.stills is not None or self.plays is not None
 
     @property
     def interlaced(self) -> bool:

@@ -175,7 +175,13 @@ def parse_encoder_args(pairs: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple((key.lstrip("-"), value) for key, _, value in (pair.partition("=") for pair in pairs))
 
 
-Source = Annotated[Path, typer.Argument(metavar="IN", help="The video to read.", show_default=False)]
+Source = Annotated[
+    Path, typer.Argument(metavar="IN", help="The video to read; a folder or a pattern for images.", show_default=False)
+]
+InputFpsOption = Annotated[
+    Fraction | None,
+    typer.Option(parser=parse_rate, metavar="RATE", help="Images a second, for images as IN.", show_default=False),
+]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|CPU|GPU|Ascend[:N]", help="Where to run.")]
 ModelOption = Annotated[
     ModelChoice, typer.Option(help="The network: the small one, or a better one whose weights are downloaded.")

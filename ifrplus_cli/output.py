@@ -5,15 +5,20 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import IO
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.probe import is_text
+from ifrplus_cli.sequence import KINDS
 
 
-def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
+def check_output(source: Path, output: Path, *, overwrite: bool, is_images: bool = False) -> None:
     """Find out what is in the way of a result before anything is done.
+
+    Args:
+        is_images: the output is a folder of images.
 
     Raises:
         InputError: if it is the source itself.
@@ -26,16 +31,32 @@ def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
         raise unwritable(output, error) from error
     if not is_text(output):
         raise OutputError(f"The name of {output} is not valid text.", "Choose another folder or name.")
-    if is_folder:
+    if is_images and there:
+        _check_replaceable(output, overwrite=overwrite)
+    elif is_folder:
         raise OutputError(f"{output} is a folder.", "Give the name of a video file.")
     if not folder.is_dir():
         raise OutputError(f"The folder {folder} does not exist.", "Make it first.")
-    if there and output.samefile(source):
+    if there and source.exists() and output.samefile(source):
         raise InputError("Source and output are the same file.", "Give the output another name.")
-    if there and not overwrite:
+    if there and not overwrite and not is_images:
         raise OutputError(f"{output} is there already.", "Add -y to overwrite it.")
     if not os.access(folder, os.W_OK) or (there and not os.access(output, os.W_OK)):
         raise OutputError(f"{output} can't be written.", "Check the permissions of its folder.")
+
+
+def _check_replaceable(folder: Path, *, overwrite: bool) -> None:
+    """Refuse to put images in place of a folder that holds anything else, or images that nothing was said about."""
+    if not folder.is_dir():
+        raise OutputError(f"{folder} is a file.", "Give another folder.")
+    held = list(folder.iterdir())
+    other = next((file for file in held if not file.is_file() or file.suffix.lower() not in KINDS), None)
+    if other is not None:
+        raise OutputError(
+            f"{folder} holds {other.name}, which is no image.", "Give a folder that is not there yet: it is made whole."
+        )
+    if held and not overwrite:
+        raise OutputError(f"{folder} is there already, with {len(held)} images.", "Add -y to replace the folder.")
 
 
 class PartFile:
@@ -115,6 +136,50 @@ class PartFile:
             raise
         file.close()
         return None
+
+
+class PartFolder:
+    """A folder beside the output that is filled in its place; the same as ``PartFile`` for a folder of images."""
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self.path = PartFile(output).path
+        self._lock = PartFile(self.path)
+
+    def __enter__(self) -> PartFolder:
+        """
+        Raises:
+            OutputError: if the folder can't be made, or another run is writing this output.
+        """
+        self._lock.__enter__()
+        try:
+            shutil.rmtree(self.path, ignore_errors=True)  # what a killed run left
+            self.path.mkdir()
+        except OSError as error:
+            self._lock.__exit__()
+            raise unwritable(self.path, error) from error
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.__exit__()
+
+    def publish(self) -> None:
+        """Give the finished folder its name; one that is there is taken away once the new one is in its place.
+
+        Raises:
+            OutputError: if the system refuses.
+        """
+        before = self.path.with_name(f"{self.path.name}.old")
+        try:
+            os.sync()
+            if self.output.exists():
+                self.output.rename(before)
+            self.path.rename(self.output)
+            sync(self.output.absolute().parent)
+            shutil.rmtree(before, ignore_errors=True)
+        except OSError as error:
+            raise unwritable(self.output, error) from error
 
 
 def sync(path: Path) -> None:

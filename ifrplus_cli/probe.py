@@ -7,19 +7,32 @@ import shutil
 import stat
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
+from ifrplus_cli.animation import MILLISECOND, count_plays, is_webp_animation, read_webp
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.hdr import is_hdr, read_light
-from ifrplus_cli.media import PIXEL_FORMATS, Chapter, ClipInfo, ColourTags, LightInfo, PixelFormat, StreamInfo
+from ifrplus_cli.media import (
+    PIXEL_FORMATS,
+    RICHNESS,
+    Chapter,
+    Chroma,
+    ClipInfo,
+    ColourTags,
+    LightInfo,
+    PixelFormat,
+    Stills,
+    StreamInfo,
+)
+from ifrplus_cli.sequence import KINDS, find_images, is_sequence, read_headers
 
 INSTALL_HINT = "Install it with: apt-get install -y ffmpeg (or set {variable} to the program)."
 # Demuxers of films in one file. No others are ever tried: some read other files or addresses that the file names (hls,
@@ -31,6 +44,15 @@ FILM_DEMUXERS = (
 )
 # Options of every ffmpeg that reads a source: this one file, and nothing that it might lead to.
 SOURCE_LIMITS = {"protocol_whitelist": "file", "format_whitelist": FILM_DEMUXERS}
+# ffmpeg's demuxer of one image, and its decoder. The demuxer is named, so that nothing else is tried on the file.
+IMAGE_TOOLS = {
+    "PNG": ("png_pipe", "png"),
+    "JPEG": ("jpeg_pipe", "mjpeg"),
+    "WebP": ("webp_pipe", "webp"),
+    "TIFF": ("tiff_pipe", "tiff"),
+}
+DRAWN = {"png", "apng", "gif", "webp", "tiff"}  # decoders of images
+IMAGES, WEBP = "images", "webp"  # in place of a demuxer's name
 REFUSED = b"Format not on whitelist"
 # Demuxers that know when to decode a frame but not when to show it.
 DECODE_TIMES_ONLY = {"avi"}
@@ -87,19 +109,123 @@ def upright_size(clip: ClipInfo) -> tuple[int, int]:
     return (clip.height, clip.width) if turned else (clip.width, clip.height)
 
 
-def probe(path: Path) -> ClipInfo:
-    """Read what the film at ``path`` is.
+def probe(path: Path, input_rate: Fraction | None = None) -> ClipInfo:
+    """Read what the film at ``path`` is: a file, a folder of images, or a pattern of their names.
+
+    Args:
+        input_rate: images a second, which they don't tell by themselves.
 
     Raises:
-        InputError: if it is missing, unreadable or has no picture.
+        InputError: if it is missing, unreadable or has no picture, or if images have no rate, or a film has one given.
         MediaToolError: if ffprobe is missing.
     """
+    if is_sequence(path):
+        files = find_images(path)
+        if input_rate is None:
+            raise InputError(f"{path} has images, which have no times.", "Say how many a second: --input-fps 24.")
+        return _image_clip(path, files, input_rate)
     _check_file(path)
+    if input_rate is not None:
+        raise InputError(f"{path.name} has times of its own.", "Leave --input-fps out: it is for images.")
+    if is_webp_animation(path):
+        return _webp_clip(path)
+    if KINDS.get(path.suffix.lower()) in {"JPEG", "TIFF", "WebP"}:
+        raise _one_image(path)
     header = _ffprobe(path, show_chapters=None)
     container = header["format"]["format_name"]
     video = _main_video(path, header["streams"])
     packets = _read_times(_packets(path, video["index"], "pts,dts,duration,flags"))
     return _clip_info(path, container, video, header, packets)
+
+
+def _one_image(path: Path) -> InputError:
+    return InputError(
+        f"{path.name} is one image.", f"Give its folder, or a pattern such as '{path.parent}/*{path.suffix}'."
+    )
+
+
+def _image_clip(path: Path, files: tuple[Path, ...], rate: Fraction) -> ClipInfo:
+    """A clip of images: all are looked at by their headers, and one of each kind of samples by ffprobe."""
+    headers = read_headers(files)
+    demuxer, decoder = IMAGE_TOOLS[KINDS[files[0].suffix.lower()]]
+    samples = {header.samples: file for header, file in zip(headers, files, strict=True)}
+    if unclear := next((file for file in samples.values() if not is_text(file)), None):
+        raise InputError(f"The name of {unclear} is not valid text.", "Rename it.")
+    limits = {"f": demuxer, "protocol_whitelist": "file", "format_whitelist": demuxer}
+    streams = [_main_video(file, _ffprobe(file, limits)["streams"]) for file in samples.values()]
+    formats = list(dict.fromkeys(stream["pix_fmt"] for stream in streams))
+    common = _common_format([_pixel_format(name, decoder) for name in formats])
+    full_range = any(name.startswith("yuvj") for name in formats)
+    tags = _colour_tags(streams[0])
+    width, height = headers[0].size
+    return ClipInfo(
+        path=path,
+        container=IMAGES,
+        stream_index=0,
+        codec=decoder,
+        width=width,
+        height=height,
+        source_format=" ".join(formats),
+        decode_format=_decode_format(common, formats),
+        pixel_format=common,
+        colour=replace(tags, range="pc") if full_range or common.chroma is Chroma.GRAY else tags,
+        light=LightInfo(),
+        sample_aspect=_ratio(streams[0].get("sample_aspect_ratio", "")),
+        display_matrix=None,
+        time_base=1 / rate,
+        rate=rate,
+        packet_pts=tuple(range(len(files))),
+        last_duration=1 / rate,
+        variable_rate=False,
+        decode_times_only=False,
+        streams=(),
+        chapters=(),
+        field_order="progressive",
+        stills=Stills(files, decoder, tuple(number / rate for number in range(len(files))), headers[0].turn),
+    )
+
+
+def _common_format(formats: list[PixelFormat]) -> PixelFormat:
+    """One that holds the samples of all."""
+    chroma = max((form.chroma for form in formats), key=RICHNESS.index)
+    depth = max(form.depth for form in formats)
+    alpha = any(form.alpha for form in formats)
+    chroma = Chroma.RGB if alpha and chroma is Chroma.GRAY else chroma
+    return next(
+        form for form in PIXEL_FORMATS.values() if form.alpha == alpha and form.depth >= depth and form.chroma is chroma
+    )
+
+
+def _webp_clip(path: Path) -> ClipInfo:
+    found = read_webp(path)
+    ticks = tuple(accumulate(found.durations[:-1], initial=0))
+    rate = _nominal_rate({}, list(ticks), MILLISECOND)
+    return ClipInfo(
+        path=path,
+        container=WEBP,
+        stream_index=0,
+        codec=WEBP,
+        width=found.width,
+        height=found.height,
+        source_format="rgba" if found.alpha else "rgb24",
+        decode_format="rgba" if found.alpha else "gbrp",
+        pixel_format=PIXEL_FORMATS["gbrap" if found.alpha else "gbrp"],
+        colour=ColourTags(matrix="gbr", range="pc"),
+        light=LightInfo(),
+        sample_aspect=None,
+        display_matrix=None,
+        time_base=MILLISECOND,
+        rate=rate,
+        packet_pts=ticks,
+        last_duration=found.durations[-1] * MILLISECOND,
+        variable_rate=_is_variable(list(ticks)),
+        decode_times_only=False,
+        streams=(),
+        chapters=(),
+        field_order="progressive",
+        stills=Stills((path,), None, tuple(tick * MILLISECOND for tick in ticks)),
+        plays=found.plays,
+    )
 
 
 def packet_span(path: Path, stream_index: int, *, first_only: bool = False) -> tuple[Fraction, Fraction] | None:
@@ -119,9 +245,13 @@ def packet_span(path: Path, stream_index: int, *, first_only: bool = False) -> t
     return None if first is None or last is None else (first, last)
 
 
-def packet_sizes(path: Path, stream_index: int) -> list[int]:
-    """Bytes of each packet of a stream, in the order of the file."""
-    return [int(packet["size"]) for packet in _packets(path, stream_index, "size")]
+def picture_sizes(clip: ClipInfo) -> list[int]:
+    """Bytes of each picture of a clip, in the order of the file."""
+    if clip.container == WEBP:
+        return list(read_webp(clip.path).frame_bytes)
+    if clip.stills is not None:
+        return [file.stat().st_size for file in clip.stills.files]
+    return [int(packet["size"]) for packet in _packets(clip.path, clip.stream_index, "size")]
 
 
 def count_packets(path: Path, stream_index: int, begin: Fraction | None, end: Fraction) -> int:
@@ -154,8 +284,6 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path and its permissions.") from error
     if not is_text(path):
         raise InputError(f"The name of {path} is not valid text.", "Rename it.")
-    if stat.S_ISDIR(found.st_mode):
-        raise InputError(f"{path} is a folder.", "Give one video file.")
     if not stat.S_ISREG(found.st_mode):
         raise InputError(f"{path} is not a file.", "Give one video file: it is read more than once.")
     if not os.access(path, os.R_OK):
@@ -164,14 +292,16 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path.name} is empty.", "Copy or download the file again.")
 
 
-def _ffprobe(path: Path, **options: Any) -> dict[str, Any]:
+def _ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options: Any) -> dict[str, Any]:
     program = find_tool("ffprobe")
     try:
-        found: dict[str, Any] = ffmpeg.probe(source_url(path), cmd=program, v="error", **SOURCE_LIMITS, **options)
+        found: dict[str, Any] = ffmpeg.probe(source_url(path), cmd=program, v="error", **limits, **options)
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else "its answer makes no sense"
         raise _broken_program(program, said) from error
     except ffmpeg.Error as error:
+        if REFUSED in error.stderr and path.suffix.lower() in KINDS:
+            raise _one_image(path) from error
         if REFUSED in error.stderr:
             raise InputError(
                 f"{path.name} is not a film.", "Give a video file such as .mp4, .mov, .mkv or .webm."
@@ -296,6 +426,7 @@ def _clip_info(
         times = _untimed(times, packets.count, video, time_base)
     rate = _nominal_rate(video, times, time_base)
     source_format = video["pix_fmt"]
+    pixel_format = _pixel_format(source_format, video["codec_name"])
     return ClipInfo(
         path=path,
         container=container,
@@ -304,8 +435,8 @@ def _clip_info(
         width=video["width"],
         height=video["height"],
         source_format=source_format,
-        decode_format=_decode_format(source_format),
-        pixel_format=_pixel_format(source_format),
+        decode_format=_decode_format(pixel_format, [source_format]),
+        pixel_format=pixel_format,
         colour=_colour_tags(video),
         light=_light(path, video),
         sample_aspect=_ratio(video.get("sample_aspect_ratio", "")),
@@ -319,6 +450,7 @@ def _clip_info(
         streams=tuple(_stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
         chapters=tuple(_chapter(c) for c in header.get("chapters", [])),
         field_order=video.get("field_order", "progressive"),
+        plays=count_plays(path, container),
     )
 
 
@@ -329,22 +461,45 @@ def _untimed(times: list[int], count: int, video: dict[str, Any], time_base: Fra
     return [start + round(n * step) for n in range(count)]
 
 
-def _pixel_format(name: str) -> PixelFormat:
+def _pixel_format(name: str, codec: str = "") -> PixelFormat:
     """The planar format that holds the samples of format ``name`` without loss where there is one."""
     name = REPACKED.get(name, name)
     if name in PIXEL_FORMATS:
         return PIXEL_FORMATS[name]
-    deep = any(f"{depth}" in name for depth in (48, 64)) or name.endswith(("le", "be"))
+    alpha, depth = _has_alpha(name, codec), _depth(name)
     if name.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal", "x2")):
-        return PIXEL_FORMATS["gbrp12le" if deep else "gbrp"]
-    if name.startswith(("gray", "ya", "mono")):
-        return PIXEL_FORMATS["gray12le" if deep else "gray"]
-    stem = "yuv420p" if "420" in name or "410" in name else "yuv422p" if "422" in name else "yuv444p"
-    return PIXEL_FORMATS[f"{stem}12le" if deep else stem]
+        chroma = Chroma.RGB
+    elif name.startswith(("gray", "ya", "mono")):
+        chroma = Chroma.RGB if alpha else Chroma.GRAY
+    else:
+        chroma = Chroma.C420 if "420" in name or "410" in name else Chroma.C422 if "422" in name else Chroma.C444
+    return next(
+        form for form in PIXEL_FORMATS.values() if form.chroma is chroma and form.alpha == alpha and form.depth >= depth
+    )
 
 
-def _decode_format(name: str) -> str:
-    return name if name.startswith("yuvj") else _pixel_format(name).name
+def _decode_format(pixel_format: PixelFormat, source_formats: list[str]) -> str:
+    if any(name.startswith("yuvj") for name in source_formats):
+        return pixel_format.name.replace("yuv", "yuvj")
+    # Between packed and planar ffmpeg's scaler changes 8-bit alpha by one.
+    return "rgba" if pixel_format.name == "gbrap" and "gbrap" not in source_formats else pixel_format.name
+
+
+def _depth(name: str) -> int:
+    if any(word in name for word in ("48", "64", "16")):
+        return 16
+    return 12 if name.endswith(("le", "be")) else 8
+
+
+def _has_alpha(name: str, codec: str) -> bool:
+    """Whether samples carry alpha that means something: what records screens leaves anything in there."""
+    if name == "bgra":
+        return codec == "gif"
+    return (
+        name.startswith(("yuva", "ayuv", "gbrap", "rgba", "argb", "abgr"))
+        or name in {"ya8", "ya16le", "ya16be"}
+        or (name == "pal8" and codec in DRAWN)
+    )
 
 
 def _colour_tags(video: dict[str, Any]) -> ColourTags:

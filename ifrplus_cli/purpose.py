@@ -41,7 +41,7 @@ def settings_for(purpose: str, clip: ClipInfo, output: Path, duration: Fraction,
     suffixes, make = PURPOSES[purpose]
     if output.suffix.lower() not in suffixes:
         raise OutputError(f"--for {purpose} does not go into {output.suffix or output.name}.", f"Use {suffixes[0]}.")
-    if clip.pixel_format.chroma is Chroma.RGB and purpose != "archive":
+    if clip.pixel_format.chroma is Chroma.RGB and not clip.is_drawn and purpose != "archive":
         raise OutputError(
             f"{clip.path.name} is RGB, and --for {purpose} stores YUV.", "Use --for archive, or no --for."
         )
@@ -58,7 +58,7 @@ def _archive(clip: ClipInfo, duration: Fraction, codec: str | None) -> Settings:
 
 
 def _edit(clip: ClipInfo, duration: Fraction, codec: str | None) -> Settings:
-    rich = clip.pixel_format.chroma is Chroma.C444
+    rich = clip.pixel_format.chroma in (Chroma.C444, Chroma.RGB)
     if codec == "dnxhd":
         deep = rich or clip.pixel_format.depth > 8
         profile = "dnxhr_444" if rich else "dnxhr_hqx" if deep else "dnxhr_hq"
@@ -66,6 +66,8 @@ def _edit(clip: ClipInfo, duration: Fraction, codec: str | None) -> Settings:
         return Settings("dnxhd", None, pix_fmt, (("profile", profile),))
     profile = PRORES_4444 if rich else PRORES_HQ
     known = (("profile", profile), ("vendor", "apl0"))
+    if clip.pixel_format.alpha:
+        return Settings("prores_ks", None, "yuva444p10le", (("profile", PRORES_4444), ("vendor", "apl0")))
     return Settings("prores_ks", None, "yuv444p10le" if rich else "yuv422p10le", known)
 
 

@@ -7,14 +7,17 @@ Element numbers are those of RFC 9559 (Matroska) and RFC 8794 (EBML).
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from fractions import Fraction
 
-from ifrplus_cli.media import Chroma, LightInfo, PixelFormat
+import numpy as np
+
+from ifrplus_cli.media import PIXEL_FORMATS, Chroma, LightInfo, PixelFormat, Plane
 
 NANOSECONDS = 10**9
 NO_LIGHT = LightInfo()
 UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
-# libavcodec's fourcc of a raw format: fixed letters for 8 bit; kind, plane count, chroma and depth for more.
+# libavcodec's fourcc of a raw format: fixed letters for 8 bit; kind, plane count, chroma and depth for others.
 FOURCC_8_BIT = {
     Chroma.GRAY: b"Y800",
     Chroma.C420: b"I420",
@@ -22,6 +25,8 @@ FOURCC_8_BIT = {
     Chroma.C444: b"444P",
     Chroma.RGB: b"G3\x00\x08",
 }
+# Goes through ffmpeg as packed RGBA, for its scaler changes 8-bit alpha by one between packed and planar.
+PACKED_ALPHA = "gbrap"
 FOURCC_DEEP = {
     Chroma.GRAY: b"Y1\x00",
     Chroma.C420: b"Y3\x0b",
@@ -40,9 +45,19 @@ def stream_header(
         rate: nominal frames a second, from which an encoder picks its level; times come with the frames.
         light: what a player should know of an HDR film; ffmpeg hands it on to the file that it writes.
     """
-    video = _element(0xB0, _uint(width)) + _element(0xBA, _uint(height)) + _element(0x2EB524, _fourcc(pixel_format))
+    described = _element(0x2EB524, _fourcc(pixel_format))
     if colour := _content_light(light) + _mastering(light):
-        video += _element(0x55B0, colour)
+        described += _element(0x55B0, colour)
+    return _header(width, height, rate, described)
+
+
+def image_stream_header(width: int, height: int, rate: Fraction) -> bytes:
+    """All that comes before the first of some image files that follow as frames; the reader has to know their kind."""
+    return _header(width, height, rate, b"")
+
+
+def _header(width: int, height: int, rate: Fraction, described: bytes) -> bytes:
+    video = _element(0xB0, _uint(width)) + _element(0xBA, _uint(height)) + described
     track = (
         _element(0xD7, _uint(1))
         + _element(0x73C5, _uint(1))
@@ -76,10 +91,22 @@ def frame_header(pts: Fraction, frame_bytes: int) -> bytes:
     return _id(0x1F43B675) + _size(len(time) + len(block_header) + frame_bytes) + time + block_header
 
 
+def raw_planes(planes: Sequence[Plane], pixel_format: PixelFormat) -> list[Plane]:
+    """Planes as they follow a frame's header."""
+    if pixel_format.name != PACKED_ALPHA:
+        return [np.ascontiguousarray(plane) for plane in planes]
+    green, blue, red, alpha = planes
+    return [np.ascontiguousarray(np.dstack([red, green, blue, alpha]))]
+
+
 def _fourcc(pixel_format: PixelFormat) -> bytes:
-    if pixel_format.depth == 8:
+    if pixel_format == PIXEL_FORMATS[PACKED_ALPHA]:
+        return b"RGBA"
+    if pixel_format.depth == 8 and not pixel_format.alpha:
         return FOURCC_8_BIT[pixel_format.chroma]
-    return FOURCC_DEEP[pixel_format.chroma] + bytes([pixel_format.depth])
+    kind = FOURCC_DEEP[pixel_format.chroma]
+    planes = b"4" if pixel_format.alpha else kind[1:2]
+    return kind[:1] + planes + kind[2:] + bytes([pixel_format.depth])
 
 
 def _content_light(light: LightInfo) -> bytes:

@@ -33,10 +33,11 @@ def open_journal(job: Job, model: LoadedModel, source: SourceIdentity, say: Call
         OutputError: if there is one that can't be read, or that nothing was said about.
     """
     folder, options = folder_of(job.output), job.options
+    keeps = is_long(job.expected_frames) and job.encode.container.is_film
     if not _is_there(folder):
         if options.resume:
             say("There is nothing to resume: the run starts anew.")
-        return Journal.of(job.output, _terms(job, model, source)) if is_long(job.expected_frames) else None
+        return Journal.of(job.output, _terms(job, model, source)) if keeps else None
     if options.resume:
         return _continued(Journal.read(folder), job, model, source, say)
     if not options.overwrite:
@@ -45,7 +46,7 @@ def open_journal(job: Job, model: LoadedModel, source: SourceIdentity, say: Call
         )
     journal = Journal.of(job.output, _terms(job, model, source))
     journal.discard()
-    return journal if is_long(job.expected_frames) else None
+    return journal if keeps else None
 
 
 def _is_there(folder: Path) -> bool:

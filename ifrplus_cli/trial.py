@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ifrplus_cli.interpolate import LoadedModel
 from ifrplus_cli.media import ClipInfo
-from ifrplus_cli.probe import packet_sizes
+from ifrplus_cli.probe import picture_sizes
 from ifrplus_cli.trim import FrameNumber
 from ifrplus_cli.upsample import Job, Summary, UpsampleOptions, plan_job, run_job
 
@@ -43,12 +43,13 @@ def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
     middle = max(0, (len(job.clip.packet_pts) - PAIRS - 1) // 2) + (section.number if section else 0)
     uncut = replace(job.options, start=FrameNumber(middle), overwrite=True, cut_threshold=None, cuts=None)
     with tempfile.TemporaryDirectory(prefix="ifrplus-") as folder:
-        output = Path(folder) / f"trial{job.output.suffix}"
+        names = job.encode.image_names
+        output = Path(folder) / (f"trial{job.output.suffix}" if names is None else f"trial/{names}")
         _try(clip, output, replace(uncut, end=FrameNumber(middle + 2)), model)
         done = _try(clip, output, replace(uncut, end=FrameNumber(middle + PAIRS + 1)), model)
         if not done.frames_made:
             return None
-        sizes = packet_sizes(output, done.result.stream_index)
+        sizes = picture_sizes(done.result)
     each = (done.stage_seconds["network"] + done.stage_seconds["colour"]) / done.frames_made
     others = sum(sizes[1:]) / max(1, len(sizes) - 1)
     size = job.expected_frames * (others + (sizes[0] - others) / KEY_FRAMES)

@@ -18,11 +18,8 @@ from ifrplus_cli.layouts import Dataset, Triplet
 from ifrplus_cli.media import ClipInfo, Frame
 from ifrplus_cli.metrics import SSIM_WINDOW
 from ifrplus_cli.probe import upright_size
+from ifrplus_cli.sequence import BEGIN_AND_END, END_LIES_IN
 from ifrplus_cli.showing import Picture, as_codes
-
-# How JPEG and PNG begin and end; what is cut short OpenCV would fill with grey, or complain of by itself.
-BEGIN_AND_END = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))
-END_LIES_IN = 1024  # last bytes of a file
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,7 @@ def read_picture(file: Path) -> Picture:
         data = file.read_bytes()
     except OSError as error:
         raise InputError(f"The picture {file} can't be read: {error.strerror}.", "Check its permissions.") from error
+    # What is cut short OpenCV would fill with grey, or complain of by itself.
     cut_short = any(data.startswith(begin) and end not in data[-END_LIES_IN:] for begin, end in BEGIN_AND_END)
     coded = np.frombuffer(data, np.uint8)
     picture = None if cut_short or not data else cv2.imdecode(coded, cv2.IMREAD_COLOR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ifrplus_cli.colour import Converter, RgbMemory
+from ifrplus_cli.colour import Converter, RgbMemory, over_white
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.decode import Decoder
@@ -24,12 +24,13 @@ from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, pl
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, surroundings
 from ifrplus_cli.journal import Journal, Outcome
-from ifrplus_cli.media import ClipInfo, Frame, Pair, PairKind, Plane, Tick, Timing
-from ifrplus_cli.output import PartFile, check_output
+from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind, Plane, Tick, Timing
+from ifrplus_cli.output import PartFile, PartFolder, check_output
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch
 from ifrplus_cli.resume import open_journal, resumable
 from ifrplus_cli.segments import SegmentEncoder
+from ifrplus_cli.sequence import target_of
 from ifrplus_cli.source import SourceIdentity
 from ifrplus_cli.space import check_room, picture_bytes, watch_room
 from ifrplus_cli.stopping import StoppedError, StopRequest
@@ -85,7 +86,7 @@ class Job:
     """All that is decided before the first frame, but for the network."""
 
     clip: ClipInfo
-    output: Path
+    output: Path  # a file, or the folder of images
     options: UpsampleOptions
     timeline: Timeline
     encode: EncodePlan
@@ -160,12 +161,13 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
     Raises:
         IfrplusError: if the output can't be written or an option can't be met.
     """
-    check_output(clip.path, output, overwrite=options.overwrite)
+    target = target_of(output, image_suffix(clip))
+    check_output(clip.path, target.path, overwrite=options.overwrite, is_images=target.names is not None)
     clip = cut_section(clip, options.start, options.end)
     timeline = _timeline(clip, options)
     encode = plan_encode(
         clip,
-        output,
+        target.path,
         options.encode,
         Timing(
             time_base=timeline.time_base(clip.time_base),
@@ -173,8 +175,14 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
             last_duration=timeline.shown(clip.end) - last_tick(timeline, clip.times, clip.end).pts,
         ),
         stretch=_stretch(options),
+        image_names=target.names,
     )
-    return Job(clip, output, options, timeline, encode)
+    return Job(clip, target.path, options, timeline, encode)
+
+
+def image_suffix(clip: ClipInfo) -> str | None:
+    """Of the images that a clip is made of; None for any other clip."""
+    return clip.stills.files[0].suffix if clip.stills and clip.stills.decoder else None
 
 
 def _stretch(options: UpsampleOptions) -> Fraction:
@@ -224,9 +232,14 @@ def run_job(
     """
     started = time.perf_counter()
     stop = stop or StopRequest()
-    with PartFile(job.output) as part:
-        check_output(job.clip.path, job.output, overwrite=job.options.overwrite)
-        source = SourceIdentity.of(job.clip.path)
+    is_images = job.encode.image_names is not None
+    with PartFolder(job.output) if is_images else PartFile(job.output) as part:
+        check_output(job.clip.path, job.output, overwrite=job.options.overwrite, is_images=is_images)
+        source = (
+            SourceIdentity.of(job.clip.path, job.clip.stills.files)
+            if job.clip.stills
+            else SourceIdentity.of(job.clip.path)
+        )
         journal = open_journal(job, model, source, say)
         check_room(job.output.absolute().parent, _needed_bytes(job, journal), say)
         run = _Run(job, model, stop)
@@ -240,9 +253,18 @@ def run_job(
                 write_display_matrix(part.path, job.clip.display_matrix)
             result, lacks = verify(part.path, _promise(job, outcome))
             part.publish()
+            result = moved_to(result, job.output)
     if journal is not None:
         journal.discard()
     return run.summary(outcome, result, lacks, time.perf_counter() - started)
+
+
+def moved_to(clip: ClipInfo, path: Path) -> ClipInfo:
+    """The clip under another name, or in another folder."""
+    if clip.stills is None:
+        return replace(clip, path=path)
+    files = (path,) if clip.stills.decoder is None else tuple(path / file.name for file in clip.stills.files)
+    return replace(clip, path=path, stills=replace(clip.stills, files=files))
 
 
 def _needed_bytes(job: Job, journal: Journal | None) -> int:
@@ -284,7 +306,10 @@ class _Run:
         self.cuts: list[Cut] = []
         self.interpolate = Interpolator(model)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
-        self.rgb = RgbMemory(self.convert, FRAMES_SEEN)
+        self.rgb = RgbMemory(self.convert.to_rgb, FRAMES_SEEN)
+        self.alpha = RgbMemory(self.convert.alpha_as_rgb, FRAMES_SEEN)
+        self.interpolate_alpha = Interpolator(model)
+        self.covered = 0  # output frames in which something clear was laid over white
 
     def encode(self, journal: Journal | None, path: Path, progress: Callable[[Progress], None]) -> Outcome:
         """Write all frames to one file, or add those that are missing to a journal."""
@@ -316,7 +341,7 @@ class _Run:
                 for frame in output:
                     with self.clock("encode"):
                         watch_room(folder)
-                        encoder.write(frame)
+                        encoder.write(self._opaque(frame))
                     start, last = (start, frame.pts) if written > self.kept else (frame.pts, frame.pts)
                     written += 1
                     seconds = time.perf_counter() - started
@@ -359,6 +384,11 @@ class _Run:
             yield f"The source has {packets} packets of video, of which {frames} gave a frame."
         if self.job.clip.interlaced and self.job.clip.deinterlace is None:
             yield "The source is marked as interlaced: add --deinterlace bwdif if the result looks combed."
+        if self.covered:
+            yield (
+                f"{self.job.encode.codec} can't store what is clear in the picture: it is laid over white. "
+                ".webm, .webp, .apng, PNG and .mov with --for edit keep it."
+            )
         if self.smoothed:
             yield f"{self.smoothed} repeated frames of the source were made anew."
         if repaired := decoder.repaired_times:
@@ -426,30 +456,56 @@ class _Run:
         if pair.kind is PairKind.MOTION:
             yield from self._made(before, pair, after, between)
         elif pair.kind is PairKind.CUT and self.job.options.cut_fill == "blend":
-            yield from (Frame(tick.pts, _blend(pair, tick)) for tick in between)
+            yield from (Frame(tick.pts, self._mixed(pair, tick)) for tick in between)
         else:
             yield from (Frame(tick.pts, pair.left.planes) for tick in between)
 
     def _made(self, before: Pair | None, pair: Pair, after: Pair | None, ticks: list[Tick]) -> Iterator[Frame]:
         if not ticks:
             return
-        with self.clock("colour"):
-            left, right = self.rgb(pair.left), self.rgb(pair.right)
-            around = surroundings(before, pair, after, self.rgb) if self.interpolate.looks_around else ALONE
-        with self.clock("network"):
-            images = self.interpolate(left, right, [tick.t for tick in ticks], around)
-        for tick, image in zip(ticks, images, strict=True):
+        images = self._interpolated(self.interpolate, self.rgb, before, pair, after, ticks)
+        alphas: Sequence[Image | None] = [None] * len(ticks)
+        if self.job.clip.pixel_format.alpha:
+            alphas = self._interpolated(self.interpolate_alpha, self.alpha, before, pair, after, ticks)
+        for tick, image, alpha in zip(ticks, images, alphas, strict=True):
             with self.clock("colour"):
-                planes = self.convert.to_planes(image)
+                planes = self.convert.to_planes(image, alpha)
             self.made += 1
             yield Frame(tick.pts, planes)
 
+    def _interpolated(
+        self,
+        interpolate: Interpolator,
+        image_of: RgbMemory,
+        before: Pair | None,
+        pair: Pair,
+        after: Pair | None,
+        ticks: list[Tick],
+    ) -> list[Image]:
+        """Images of the frames at the ticks: of their colours, or of their alpha."""
+        with self.clock("colour"):
+            left, right = image_of(pair.left), image_of(pair.right)
+            around = surroundings(before, pair, after, image_of) if interpolate.looks_around else ALONE
+        with self.clock("network"):
+            return interpolate(left, right, [tick.t for tick in ticks], around)
 
-def _blend(pair: Pair, tick: Tick) -> tuple[Plane, ...]:
-    """Weighted mean of both frames' planes."""
-    share = float(tick.t)
-    mixed = (
-        cv2.addWeighted(left, 1 - share, right, share, 0)
-        for left, right in zip(pair.left.planes, pair.right.planes, strict=True)
-    )
-    return tuple(np.asarray(plane) for plane in mixed)
+    def _mixed(self, pair: Pair, tick: Tick) -> tuple[Plane, ...]:
+        """Weighted mean of both frames; of colours as far as they are seen, where there is alpha."""
+        share = float(tick.t)
+        if not self.job.clip.pixel_format.alpha:
+            planes = zip(pair.left.planes, pair.right.planes, strict=True)
+            return tuple(np.asarray(cv2.addWeighted(left, 1 - share, right, share, 0)) for left, right in planes)
+        image, alpha = (
+            cv2.addWeighted(image_of(pair.left), 1 - share, image_of(pair.right), share, 0)
+            for image_of in (self.rgb, self.alpha)
+        )
+        return self.convert.to_planes(image, alpha)
+
+    def _opaque(self, frame: Frame) -> Frame:
+        """The frame over white where the output can't hold its alpha."""
+        own = self.job.clip.pixel_format
+        if own == self.job.encode.raw_format:
+            return frame
+        self.covered += bool((frame.planes[3] != 2**own.depth - 1).any())
+        full_range = self.job.clip.colour.range == "pc"
+        return Frame(frame.pts, over_white(frame.planes, own, full_range=full_range))

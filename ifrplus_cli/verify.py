@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ifrplus_cli.encode import MILLISECOND, Carried, EncodePlan, other_streams
+from ifrplus_cli.containers import MILLISECOND
+from ifrplus_cli.encode import Carried, EncodePlan, other_streams
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.hdr import light_faults
 from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, Section, StreamInfo
@@ -50,14 +51,14 @@ def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
         OutputError: naming everything that differs.
     """
     try:
-        result = probe(path)
+        result = probe(path, promise.plan.timing.rate if promise.plan.image_names else None)
     except InputError as error:
         raise OutputError(f"The finished file can't be read back: {error.message}", FAULT_HINT) from error
     carried, notes = _filled_streams(result, promise)
     faults = [
         *_time_faults(result, promise),
         *_picture_faults(result, promise),
-        *_stream_faults(result, carried, promise),
+        *([] if promise.plan.is_alone else _stream_faults(result, carried, promise)),
     ]
     if faults:
         raise OutputError(
@@ -85,21 +86,29 @@ def _has_packets(source: Path, stream: StreamInfo, section: Section | None) -> b
 
 
 def _time_faults(result: ClipInfo, promise: Promise) -> list[str]:
-    faults = []
+    faults, container = [], promise.plan.container
     span, promised = result.packet_pts[-1] * result.time_base - result.start, promise.last_pts - promise.start
-    if len(result.packet_pts) != promise.frames:
-        faults.append(f"it has {len(result.packet_pts)} frames instead of {promise.frames}")
-    if abs(span - promised) > 2 * MILLISECOND:
+    slack = max(2 * MILLISECOND, container.unit or MILLISECOND)
+    found = len(result.packet_pts)
+    if found > promise.frames or (found < promise.frames and not container.joins_repeats):
+        faults.append(f"it has {found} frames instead of {promise.frames}")
+    if promise.plan.image_names is not None:
+        return faults  # images have no times
+    if abs(span - promised) > slack and found == promise.frames:
         faults.append(f"its frames span {float(span):.3f} s instead of {float(promised):.3f} s")
-    tick = 1 / promise.plan.timing.rate
-    if abs(result.duration - promise.duration) > tick + MILLISECOND and _states_last_length(result, promise):
+    tick = 1 / promise.plan.timing.rate if container.is_film else Fraction(0)
+    if abs(result.duration - promise.duration) > tick + slack and _states_last_length(result, promise):
         faults.append(f"it lasts {float(result.duration):.3f} s instead of {float(promise.duration):.3f} s")
+    if not container.is_film and (plays := promise.plan.clip.plays or 0) != result.plays:
+        faults.append(f"it is shown {result.plays} times instead of {plays}")
     return faults
 
 
 def _states_last_length(result: ClipInfo, promise: Promise) -> bool:
     """Whether the file says how long its last frame is shown: Matroska never does, mp4 not in every case."""
-    if not promise.plan.container.holds_time_base:
+    if not promise.plan.container.is_film:
+        return True
+    if promise.plan.container.unit is not None:
         return False
     span = packet_span(result.path, result.stream_index)
     return span is not None and span[1] - result.packet_pts[-1] * result.time_base > MILLISECOND / 1000
@@ -112,7 +121,7 @@ def _picture_faults(result: ClipInfo, promise: Promise) -> list[str]:
     if plan.clip.pixel_format.chroma is result.pixel_format.chroma:
         faults.extend(_colour_faults(result, plan))
     faults.extend(light_faults(result.light, plan.clip.light))
-    if not plan.upright:
+    if not plan.upright and plan.container.is_film:
         aspect, wanted = result.sample_aspect or Fraction(1), plan.clip.sample_aspect or Fraction(1)
         if abs(aspect - wanted) * plan.width > 1:  # Matroska stores the shown size in whole pixels
             faults.append(f"its pixel aspect is {aspect} instead of {wanted}")
@@ -123,7 +132,7 @@ def _picture_faults(result: ClipInfo, promise: Promise) -> list[str]:
 
 def _colour_faults(result: ClipInfo, plan: EncodePlan) -> list[str]:
     """Differences in what was stated."""
-    found, wanted = result.colour, replace(plan.clip.colour, matrix=plan.matrix)
+    found, wanted = result.colour, plan.colour
     stated = {name: getattr(wanted, name) for name in ("primaries", "transfer", "matrix")}
     faults = [
         f"its colour {name} is {getattr(found, name) or 'not stored'} instead of {value}"

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ifrplus_cli
 from ifrplus_cli.device import Device
@@ -112,6 +113,46 @@ def make_clip(
         path,
     )
     return path
+
+
+def make_images(
+    folder: Path, suffix: str = ".png", *, frames: int = 4, size: str = "64x48", pix_fmt: str = "rgb24", first: int = 1
+) -> Path:
+    """A folder of numbered images of a moving test picture, some of it half clear if the format has alpha."""
+    folder.mkdir()
+    codec = {".png": "png", ".jpg": "mjpeg", ".webp": "libwebp", ".tif": "tiff"}[suffix]
+    clear = ",format=rgba,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='if(lt(X,W/2),255,64)'"
+    chain = f"testsrc2=size={size}:rate=25,{MOVING}{clear if 'a' in pix_fmt.removeprefix('gray') else ''}"
+    options = ("-lossless", 1) if suffix == ".webp" and "yuv" not in pix_fmt else ()
+    described = ("-frames:v", frames, "-c:v", codec, *options, "-pix_fmt", pix_fmt, "-start_number", first)
+    ffmpeg("-f", "lavfi", "-i", chain, *described, folder / f"%d{suffix}")
+    return folder
+
+
+def make_animation(path: Path, *, frames: int = 4, plays: int = 0, rate: str = "10", filters: str = "null") -> Path:
+    """A GIF, APNG or WebP of a moving test picture."""
+    chain = f"testsrc2=size=64x48:rate={rate},trim=end_frame={frames},{MOVING},format=rgba,{filters}"
+    if path.suffix == ".gif":
+        chain += ",split[a][b];[a]palettegen[p];[b][p]paletteuse"
+    options = {
+        ".gif": ("-loop", plays - 1 if plays > 1 else -plays),
+        ".apng": ("-plays", plays),
+        ".webp": ("-c:v", "libwebp_anim", "-lossless", 1, "-loop", plays),
+    }[path.suffix]
+    ffmpeg("-f", "lavfi", "-i", chain, *options, path)
+    return path
+
+
+def animation_of(path: Path) -> tuple[list[int], list[np.ndarray], int | None]:
+    """Durations in milliseconds, RGBA pictures, and the loop count as it is stored, read without ffmpeg."""
+    durations, pictures = [], []
+    with Image.open(path) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            image.load()
+            durations.append(round(image.info["duration"]))
+            pictures.append(np.asarray(image.convert("RGBA")).astype(int))
+        return durations, pictures, image.info.get("loop")
 
 
 def look_at(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifrplus_cli.colour import Converter, RgbMemory
+from ifrplus_cli.colour import Converter, RgbMemory, over_white
 from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, PixelFormat, Plane
 
 MATRICES = [None, "bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc", "bt2020c", "ycgco", "gbr", "unheard"]
@@ -46,8 +46,11 @@ def rgb_of(codes: tuple[int, ...], name: str, tags: ColourTags, height: int = 16
 def test_every_sample_comes_back_unchanged(name: str, tags: ColourTags, width: int, height: int, seed: int) -> None:
     pixel_format = PIXEL_FORMATS[name]
     planes = random_planes(pixel_format, width, height, seed)
+    if pixel_format.alpha:  # colours of what is clear are lost
+        planes = (*planes[:3], np.maximum(planes[3], 1))
     converter = Converter(pixel_format, tags, width, height)
-    returned = converter.to_planes(converter.to_rgb(planes))
+    alpha = converter.alpha_as_rgb(planes) if pixel_format.alpha else None
+    returned = converter.to_planes(converter.to_rgb(planes), alpha)
     assert len(returned) == len(planes)
     for before, after in zip(planes, returned, strict=True):
         assert after.dtype == before.dtype
@@ -113,6 +116,30 @@ def test_ycgco_is_its_definition() -> None:
     np.testing.assert_allclose(rgb_of((64, 64, 255), "yuv444p", tags), (1.0, 0.0, 0.0), atol=0.006)
 
 
+@pytest.mark.parametrize("name", ["gbrap", "yuva444p10le"])
+def test_colours_count_as_far_as_they_are_seen(name: str) -> None:
+    pixel_format, tags = PIXEL_FORMATS[name], ColourTags(matrix="bt709", range="pc")
+    largest = 2**pixel_format.depth - 1
+    white = (largest, *((largest,) * 2 if name == "gbrap" else ((largest + 1) // 2,) * 2))
+    planes = tuple(np.full((4, 4), code, pixel_format.dtype) for code in (*white, largest // 4))
+    converter = Converter(pixel_format, tags, 4, 4)
+    np.testing.assert_allclose(converter.to_rgb(planes), 0.25, atol=0.005)
+    np.testing.assert_allclose(converter.alpha_as_rgb(planes), 0.25, atol=0.005)
+
+
+@pytest.mark.parametrize(
+    ("name", "full_range", "white"), [("gbrap", False, 255), ("yuva420p", False, 235), ("yuva420p", True, 255)]
+)
+def test_what_is_clear_becomes_white_and_not_black(name: str, full_range: bool, white: int) -> None:
+    pixel_format = PIXEL_FORMATS[name]
+    planes = tuple(np.zeros(shape, np.uint8) for shape in pixel_format.plane_shapes(6, 4))
+    first, second, _ = over_white(planes, pixel_format, full_range=full_range)
+    assert (first == white).all()
+    assert (second == (white if name == "gbrap" else 128)).all()
+    seen = (*planes[:3], np.full((4, 6), 255, np.uint8))
+    assert all((plane == 0).all() for plane in over_white(seen, pixel_format, full_range=full_range))
+
+
 def test_planar_rgb_is_green_blue_red() -> None:
     np.testing.assert_allclose(rgb_of((51, 102, 255), "gbrp", ColourTags()), (1.0, 0.2, 0.4), atol=1e-6)
 
@@ -159,7 +186,7 @@ def test_a_frame_stays_one_picture_while_it_is_remembered() -> None:
     pixel_format = PIXEL_FORMATS["yuv420p"]
     frames = [Frame(Fraction(number), random_planes(pixel_format, 16, 16, number)) for number in range(3)]
     convert = Converter(pixel_format, ColourTags(), 16, 16)
-    rgb = RgbMemory(convert, 2)
+    rgb = RgbMemory(convert.to_rgb, 2)
     first = rgb(frames[0])
     assert rgb(frames[0]) is first
     rgb(frames[1])

@@ -87,7 +87,7 @@ def write_cut_short(folder: Path) -> None:
 
 SOURCES: dict[str, tuple[Make, str]] = {
     "missing": (lambda folder: None, "in.mp4 does not exist"),
-    "folder": (lambda folder: (folder / "in.mp4").mkdir(), "in.mp4 is a folder"),
+    "folder": (lambda folder: (folder / "in.mp4").mkdir(), "There is no image (PNG, JPEG, WebP or TIFF) in in.mp4"),
     "empty": (lambda folder: (folder / "in.mp4").touch(), "in.mp4 is empty"),
     "text": (lambda folder: (folder / "in.mp4").write_text("Hello.\n" * 99) and None, "can't be read as a film"),
     "sound only": (lambda folder: ffmpeg(*BEEP, "-t", "0.2", "-c:a", "aac", folder / "in.mp4"), "no video stream"),

@@ -31,12 +31,15 @@ ROWS = (
     | {
         "activity",
         "allocator",
+        "animation",
         "archive",
         "batch",
         "bisection",
         "checkpoint",
         "cutlist",
+        "drawn",
         "duplicates",
+        "feed",
         "hdr",
         "interlace",
         "journal",
@@ -50,6 +53,7 @@ ROWS = (
         "retime",
         "scene",
         "segments",
+        "sequence",
         "showing",
         "source",
         "space",
@@ -68,14 +72,15 @@ HOMES = {
     "typer": {"cli", "console", "options"},
     "rich": {"cli", "console"},
     "ffmpeg": {"probe", "decode", "encode", "interlace"},
-    "subprocess": {"probe", "decode", "encode", "interlace", "devices"},
+    "subprocess": {"probe", "decode", "encode", "feed", "interlace", "devices"},
     "mindspore": {"models", "device", "engine_mindspore"},
     "onnx": {"engine_onnx", "graphs", "models"},
     "onnxruntime": {"engine_onnx"},
     "safetensors": {"weights"},
     "jinja2": {"report"},
+    "PIL": {"animation", "sequence"},
 }
-HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime"}  # they take seconds
+HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime", "PIL"}  # they take seconds
 FILES = sorted(PACKAGE.rglob("*.py"))
 FACTS = {"__init__.py", "ifrnet_family.py"}  # what there is to know of networks without building them
 NETWORKS = {file for file in FILES if file.parent.name == "models" and file.name not in FACTS}

@@ -194,7 +194,7 @@ def write_case(folder: Path, case: str, clip: Path) -> Path:
     ("case", "told"),
     [
         ("missing", "does not exist"),
-        ("folder", "is a folder"),
+        ("folder", "There is no image"),
         ("empty", "is empty"),
         ("text", "can't be read as a film"),
         ("pipe", "is not a file"),

@@ -12,7 +12,7 @@ import pytest
 from clips import FFMPEG, FFPROBE
 
 from ifrplus_cli.media import PIXEL_FORMATS, PixelFormat
-from ifrplus_cli.rawvideo import frame_header, stream_header
+from ifrplus_cli.rawvideo import PACKED_ALPHA, frame_header, raw_planes, stream_header
 
 NANOSECOND = Fraction(1, 10**9)
 
@@ -42,11 +42,18 @@ def probe_pipe(stream: bytes) -> dict[str, Any]:
 @pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))
 def test_every_format_arrives_sample_for_sample(name: str) -> None:
     pixel_format, size = PIXEL_FORMATS[name], (17, 11)
+    told = "rgba" if name == PACKED_ALPHA else name
     frames = random_frames(pixel_format, *size, 3)
     stream = stream_of(pixel_format, size, [Fraction(n, 25) for n in range(3)], frames, Fraction(25))
-    decode = [FFMPEG, "-v", "error", "-f", "matroska", "-i", "pipe:0", "-f", "rawvideo", "-pix_fmt", name, "pipe:1"]
+    decode = [FFMPEG, "-v", "error", "-f", "matroska", "-i", "pipe:0", "-f", "rawvideo", "-pix_fmt", told, "pipe:1"]
     assert subprocess.run(decode, input=stream, capture_output=True, check=True).stdout == b"".join(frames)
-    assert probe_pipe(stream)["streams"][0]["pix_fmt"] == name
+    assert probe_pipe(stream)["streams"][0]["pix_fmt"] == told
+
+
+def test_alpha_of_8_bit_goes_packed() -> None:
+    green, blue, red, alpha = (np.full((2, 3), code, np.uint8) for code in (1, 2, 3, 4))
+    (packed,) = raw_planes((green, blue, red, alpha), PIXEL_FORMATS[PACKED_ALPHA])
+    assert packed.tobytes() == bytes([3, 1, 2, 4] * 6)
 
 
 def test_irregular_times_are_kept_to_the_nanosecond() -> None:

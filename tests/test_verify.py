@@ -48,6 +48,10 @@ def with_clip(promise: Promise, **changes: object) -> Promise:
     return with_plan(promise, clip=replace(promise.plan.clip, **changes))  # type: ignore[arg-type]
 
 
+def with_colour(promise: Promise, **changes: object) -> Promise:
+    return with_plan(promise, colour=replace(promise.plan.colour, **changes))  # type: ignore[arg-type]
+
+
 def test_a_file_that_keeps_the_promise_passes(film: Path, promise: Promise) -> None:
     result, notes = verify(film, promise)
     assert len(result.packet_pts) == 10
@@ -65,10 +69,10 @@ def test_a_file_that_keeps_the_promise_passes(film: Path, promise: Promise) -> N
         (lambda p: with_clip(p, sample_aspect=None), "its pixel aspect is 4/3 instead of 1"),
         (lambda p: with_clip(p, display_matrix=(0, 1, 0, -1, 0, 0, 0, 0, 1)), "its rotation is not the source's"),
         (lambda p: with_clip(p, chapters=2 * p.plan.clip.chapters), "it has 1 of 2 chapters"),
-        (lambda p: with_clip(p, colour=ColourTags("bt2020", "bt709", "bt709", "tv")), "primaries is bt709 instead of"),
-        (lambda p: with_clip(p, colour=ColourTags("bt709", "smpte2084", "bt709", "tv")), "transfer is bt709 instead"),
-        (lambda p: with_plan(p, matrix="bt2020nc"), "matrix is bt709 instead of"),
-        (lambda p: with_clip(p, colour=ColourTags("bt709", "bt709", "bt709", "pc")), "range is tv instead of pc"),
+        (lambda p: with_plan(p, colour=ColourTags("bt2020", "bt709", "bt709", "tv")), "primaries is bt709 instead of"),
+        (lambda p: with_plan(p, colour=ColourTags("bt709", "smpte2084", "bt709", "tv")), "transfer is bt709 instead"),
+        (lambda p: with_colour(p, matrix="bt2020nc"), "matrix is bt709 instead of"),
+        (lambda p: with_plan(p, colour=ColourTags("bt709", "bt709", "bt709", "pc")), "range is tv instead of pc"),
     ],
 )
 def test_a_broken_promise_is_named(

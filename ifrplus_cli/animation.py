@@ -1,0 +1,142 @@
+"""What ffmpeg does not tell of animations: how often they are shown, and all of animated WebP, which it can't read."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from ifrplus_cli.errors import InputError
+
+MILLISECOND = Fraction(1, 1000)
+# Browsers take a shorter time for one that was forgotten.
+SHORTEST, IN_ITS_PLACE = 11, 100  # milliseconds
+ANIMATED, ALPHA = 0x02, 0x10  # bits of a WebP file's header
+HEAD = 21  # bytes that show whether a file is an animated WebP
+WEBP_HINT = "The file may be damaged, cut short, or not an animation."
+
+
+@dataclass(frozen=True)
+class WebpAnimation:
+    """An animated WebP file, from its headers.
+
+    Attributes:
+        plays: 0 for ever.
+        durations: of each frame, in milliseconds.
+        frame_bytes: size of each frame in the file.
+    """
+
+    width: int
+    height: int
+    alpha: bool
+    plays: int
+    durations: tuple[int, ...]
+    frame_bytes: tuple[int, ...]
+
+
+def is_webp_animation(path: Path) -> bool:
+    """Whether a file begins like an animated WebP.
+
+    Raises:
+        OSError: if it can't be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) == HEAD and bool(head[20] & ANIMATED)
+
+
+def read_webp(path: Path) -> WebpAnimation:
+    """Read its headers; no frame is decoded.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    durations, sizes = [], []
+    width = height = flags = plays = 0
+    try:
+        with path.open("rb") as file:
+            for name, _, size in _chunks(file):
+                if name == b"VP8X":
+                    flags, width, height = _canvas(file.read(10))
+                elif name == b"ANIM":
+                    plays = struct.unpack("<IH", file.read(6))[1]
+                elif name == b"ANMF":
+                    duration = int.from_bytes(file.read(16)[12:15], "little")
+                    durations.append(IN_ITS_PLACE if duration < SHORTEST else duration)
+                    sizes.append(size)
+    except (struct.error, IndexError, EOFError) as error:
+        raise InputError(f"{path.name} can't be read as an animation: it is cut short.", WEBP_HINT) from error
+    if not durations or not width:
+        raise InputError(f"{path.name} has no frames.", WEBP_HINT)
+    return WebpAnimation(width, height, bool(flags & ALPHA), plays, tuple(durations), tuple(sizes))
+
+
+def set_duration(path: Path, milliseconds: int) -> None:
+    """Have an animated WebP last so long by its last frame, of whose length ffmpeg's encoder is not told."""
+    before = sum(read_webp(path).durations[:-1])
+    with path.open("r+b") as file:
+        last = [start for name, start, _ in _chunks(file) if name == b"ANMF"][-1]
+        file.seek(last + 12)
+        file.write(max(1, milliseconds - before).to_bytes(3, "little"))
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """(name, first byte of the content, size) of each chunk of a WebP file, which is left there."""
+    file.seek(0, 2)
+    end, place = file.tell(), 12
+    while place + 8 <= end:
+        file.seek(place)
+        name, size = struct.unpack("<4sI", file.read(8))
+        if place + 8 + size > end:
+            raise EOFError
+        yield name, place + 8, size
+        place += 8 + size + size % 2
+
+
+def _canvas(content: bytes) -> tuple[int, int, int]:
+    """Flags, width and height (https://developers.google.com/speed/webp/docs/riff_container)."""
+    return content[0], 1 + int.from_bytes(content[4:7], "little"), 1 + int.from_bytes(content[7:10], "little")
+
+
+def webp_frames(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
+    """All frames of an animated WebP, H x W x 4 RGBA.
+
+    Raises:
+        InputError: if one can't be decoded.
+    """
+    from PIL import Image
+
+    number = 0
+    try:
+        with Image.open(path, formats=("WEBP",)) as image:
+            for number in range(getattr(image, "n_frames", 1)):
+                image.seek(number)
+                yield np.asarray(image.convert("RGBA"))
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise InputError(f"Frame {number} of {path.name} can't be decoded.", "Get a sound copy.") from error
+
+
+def count_plays(path: Path, kind: str) -> int | None:
+    """How often a GIF or APNG is shown, 0 for ever; None for any other file.
+
+    Args:
+        kind: ffmpeg's name of its demuxer.
+    """
+    if kind not in {"gif", "apng"}:
+        return None
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("GIF", "PNG")) as image:
+            told = image.info.get("loop")
+    except (OSError, ValueError, SyntaxError):
+        return 0
+    if kind == "apng":
+        return int(told or 0)
+    return 1 if told is None else told + 1 if told else 0  # a GIF counts how often it begins again

@@ -1,0 +1,233 @@
+"""Images that make up a film, one a frame: found in a folder or by a pattern, in order, and known by their headers."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ifrplus_cli.errors import InputError, OutputError
+
+KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP", ".tif": "TIFF", ".tiff": "TIFF"}
+READERS = ("PNG", "JPEG", "WEBP", "TIFF")  # of Pillow
+NUMBER = re.compile(r"%(?:0(\d))?d")  # in a pattern
+NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
+GLOB = re.compile(r"[*?\[]")
+# How JPEG and PNG begin and end.
+BEGIN_AND_END = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))
+END_LIES_IN = 1024  # last bytes of a file
+ORIENTATION = 0x0112  # in Exif and TIFF
+TURNS = {
+    2: "hflip",
+    3: "hflip,vflip",
+    4: "vflip",
+    5: "transpose=cclock_flip",
+    6: "transpose=clock",
+    7: "transpose=clock_flip",
+    8: "transpose=cclock",
+}
+DEFAULT_DIGITS = 6  # of the numbers that images get
+LEAST = 2  # images that make up a film
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What an image says of itself.
+
+    Attributes:
+        size: width and height in pixels, turned upright.
+        samples: what tells kinds of samples apart: images that agree in it have one pixel format.
+        turn: ffmpeg's filters that turn it upright.
+    """
+
+    size: tuple[int, int]
+    samples: tuple[object, ...]
+    turn: str | None
+
+
+def is_sequence(path: Path) -> bool:
+    """Whether a path names images rather than one file: a folder, or a pattern that is no file's name."""
+    try:
+        if path.is_dir():
+            return True
+        return bool(NUMBER.search(path.name) or GLOB.search(path.name)) and not path.exists()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def find_images(path: Path) -> tuple[Path, ...]:
+    """The images of a folder or a pattern, in natural order.
+
+    A folder and a pattern such as ``%04d.png`` must have all numbers; ``*.png`` is taken as it is.
+
+    Raises:
+        InputError: if there are none, of several kinds, or with a gap in their numbers.
+    """
+    try:
+        found = _listed(path)
+    except OSError as error:
+        raise InputError(f"{error.filename} can't be read: {error.strerror}.", "Check the path.") from error
+    if len(found) < LEAST:
+        number = "only one image" if found else "no image"
+        raise InputError(
+            f"There is {number} (PNG, JPEG, WebP or TIFF) in {path}.",
+            "Give a folder of images, or a pattern such as frames/%04d.png or 'frames/*.png'.",
+        )
+    kinds = Counter(KINDS[file.suffix.lower()] for file in found)
+    if len(kinds) > 1:
+        told = " and ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        raise InputError(f"There are {told} images in {path}.", f"Give a pattern such as '{path}/*{found[0].suffix}'.")
+    if not GLOB.search(path.name) or path.is_dir():
+        check_numbers(found, f"Complete them, or take them as they are by '{found[0].parent}/*{found[0].suffix}'.")
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What appears when a run is done.
+
+    Attributes:
+        path: a file, or the folder of images.
+        names: pattern of the images' names, such as ``%06d.png``; None for a file.
+    """
+
+    path: Path
+    names: str | None = None
+
+
+def target_of(output: Path, source_suffix: str | None) -> Target:
+    """What a person means by an output: a film or an animation, a pattern of images, or a folder for them.
+
+    Args:
+        source_suffix: of the source's images, which those in a folder without a pattern get, too; None for a film,
+            whose images need a pattern.
+
+    Raises:
+        OutputError: for a name that would be one image.
+    """
+    suffix = output.suffix.lower()
+    if NUMBER.search(output.name) and suffix in KINDS:
+        return Target(output.parent, output.name)
+    if not suffix and source_suffix is not None:
+        return Target(output, f"%0{DEFAULT_DIGITS}d{source_suffix}")
+    if suffix in KINDS and suffix != ".webp":
+        raise OutputError(
+            f"{output.name} would be one image.",
+            f"Give a pattern such as {output.with_suffix('')}/%06d{suffix}; an animation is .gif, .apng or .webp.",
+        )
+    return Target(output)
+
+
+def _listed(path: Path) -> list[Path]:
+    if path.is_dir():
+        names = re.compile(".*")
+    elif found := NUMBER.search(path.name):
+        digits = rf"\d{{{found[1] or 1},}}"
+        names = re.compile(re.escape(path.name[: found.start()]) + digits + re.escape(path.name[found.end() :]))
+    else:
+        return in_order(file for file in path.parent.glob(path.name) if _is_image(file))
+    folder = path if path.is_dir() else path.parent
+    return in_order(file for file in folder.iterdir() if names.fullmatch(file.name) and _is_image(file))
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in KINDS and file.is_file()
+
+
+def in_order(files: Iterable[Path]) -> list[Path]:
+    """Files in natural order, without hidden ones."""
+    return sorted((file for file in files if not file.name.startswith(".")), key=natural)
+
+
+def natural(path: Path) -> list[list[str | int]]:
+    """A key by which 2 comes before 10."""
+    return [
+        [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))] for name in path.parts
+    ]
+
+
+def check_numbers(files: Sequence[Path], hint: str) -> None:
+    """A gap in the numbers would make images neighbours that are none.
+
+    Raises:
+        InputError: if there is one.
+    """
+    found = [NUMBERED.fullmatch(file.name) for file in files]
+    numbers = [int(name[2]) for name in found if name]
+    if len(numbers) < len(files) or len({(name[1], name[3]) for name in found if name}) > 1:
+        return
+    step = numbers[1] - numbers[0]
+    for (before, file), (after, _) in pairwise(zip(numbers, files, strict=True)):
+        if after - before != step:
+            raise InputError(f"The frames of {file.parent} have a gap after {file.name}.", hint)
+
+
+def read_headers(files: Sequence[Path]) -> list[ImageHeader]:
+    """What each image says of itself; pixels are not decoded.
+
+    Raises:
+        InputError: naming an image that can't be read, is cut short, or differs in size from the first one.
+    """
+    headers = [_read_header(file) for file in files]
+    for file, header in zip(files, headers, strict=True):
+        if (header.size, header.turn) != (headers[0].size, headers[0].turn):
+            raise InputError(
+                f"The images of {file.parent} differ: {files[0].name} has {_told_size(headers[0])}, and {file.name} "
+                f"{_told_size(header)}.",
+                "Give images of one size, and turned alike.",
+            )
+    return headers
+
+
+def _told_size(header: ImageHeader) -> str:
+    width, height = header.size
+    return f"{width}x{height}, turned by its Exif data" if header.turn else f"{width}x{height}"
+
+
+def _read_header(file: Path) -> ImageHeader:
+    from PIL import Image
+
+    try:
+        if is_cut_short(file):
+            raise InputError(f"The image {file} is cut short.", "Get a sound copy.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # large images are welcome
+            with Image.open(file, formats=READERS) as image:
+                return _header(image)
+    except OSError as error:
+        told = error.strerror or "it is damaged, or of another kind than its name says"
+        raise InputError(f"The image {file} can't be read: {told}.", "Get a sound copy, or take it out.") from error
+    except (ValueError, TypeError, KeyError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"The image {file} can't be read: it is damaged.", "Get a sound copy.") from error
+
+
+def _header(image: Any) -> ImageHeader:
+    tags = getattr(image, "tag_v2", None) or (image.getexif() if image.format in {"JPEG", "MPO"} else {})
+    turn = TURNS.get(tags.get(ORIENTATION, 1))
+    width, height = image.size
+    if turn is not None and "transpose" in turn:
+        width, height = height, width
+    arguments = image.tile[0].args if image.tile else ()
+    raw_mode = arguments if isinstance(arguments, str) else tuple(arguments)[:1]
+    samples = (image.mode, raw_mode, "transparency" in image.info, str(getattr(image, "layer", "")))
+    return ImageHeader((width, height), samples, turn)
+
+
+def is_cut_short(file: Path) -> bool:
+    """Whether the end of an image is missing, as far as its kind tells.
+
+    Raises:
+        OSError: if it can't be read.
+    """
+    with file.open("rb") as content:
+        begin, size = content.read(12), content.seek(0, 2)
+        content.seek(max(0, size - END_LIES_IN))
+        end = content.read()
+    if begin.startswith(b"RIFF"):
+        return size < 8 + int.from_bytes(begin[4:8], "little")
+    return size == 0 or any(begin.startswith(first) and last not in end for first, last in BEGIN_AND_END)
