@@ -299,6 +299,7 @@ def check(
         Path | None, typer.Option(metavar="FILE", help="Write an HTML report with pictures.", show_default=False)
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Compare all of it, not only 20 seconds.")] = False,
+    deinterlace: DeinterlaceOption = None,
     model: ModelOption = ModelChoice.auto,
     weights: WeightsOption = None,
     engine: EngineOption = EngineChoice.auto,
@@ -310,11 +311,15 @@ def check(
     from ifrplus_cli.check_report import build_report, describe_check
     from ifrplus_cli.choice import Work
     from ifrplus_cli.info import describe_clip, describe_network
+    from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe, upright_size
     from ifrplus_cli.report import write_report
+    from ifrplus_cli.whole_file import check_place
 
-    clip = probe(source)
+    if report is not None:
+        check_place(report, "--report")
+    clip = untangle(probe(source), deinterlace.value if deinterlace else None)
     width, height = upright_size(clip)
     work = Work((height, width), (Fraction(1, 2),), dropped_frames(clip, full=full))
     plan = _plan_network(work, engine, device, _named(model, weights), NetworkOptions())
@@ -333,13 +338,15 @@ def check(
 
 
 def _show_check(result: CheckResult, report: Path | None) -> None:
-    from ifrplus_cli.check_report import clock, headline
-    from ifrplus_cli.verdict import verdict
+    from ifrplus_cli.check_report import headline
+    from ifrplus_cli.verdict import clock, verdict
 
     console.print_facts(headline(result), to_stdout=True)
     sys.stdout.write("\n" + "".join(f"- {sentence}\n" for sentence in verdict(result)))
     worst = ", ".join(f"{clock(sight.moment.seconds)} ({sight.moment.psnr:.1f} dB)" for sight in result.worst)
     sys.stdout.write(f"- Worst moments: {worst}.\n")
+    if result.no_vmaf:
+        console.print_note(f"VMAF is not among the figures: {result.no_vmaf}.")
     if report is not None:
         console.talk.print(f"[green]done:[/] {report}", markup=True)
 
