@@ -19,6 +19,7 @@ from ifrplus_cli.options import (
     CutFill,
     DeinterlaceOption,
     DeviceOption,
+    Doubt,
     Duplicates,
     EndOption,
     EngineChoice,
@@ -52,8 +53,10 @@ if TYPE_CHECKING:
     from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.evaluate import Evaluation
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
+    from ifrplus_cli.media import ClipInfo
+    from ifrplus_cli.run_record import RunRecord
     from ifrplus_cli.trial import Cost
-    from ifrplus_cli.upsample import Job, Progress, Summary
+    from ifrplus_cli.upsample import Job, Progress, Summary, UpsampleOptions
 
 FAILED, INTERRUPTED = 1, 130
 _stop = StopRequest()
@@ -128,6 +131,9 @@ def upsample(
         Path | None, typer.Option(metavar="FILE", help="Write the cuts as JSON.", show_default=False)
     ] = None,
     cut_fill: Annotated[CutFill, typer.Option(help="What fills the gap at a cut.")] = CutFill.hold,
+    doubt: Annotated[
+        Doubt, typer.Option(help="Where a made frame is in doubt, fall back a little towards the source frames.")
+    ] = Doubt.auto,
     purpose: Annotated[
         Purpose | None,
         typer.Option("--for", help="Settings by use: H.264, FFV1, ProRes, or a small H.264.", show_default=False),
@@ -147,6 +153,19 @@ def upsample(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run of this command that did not end.")
     ] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML report on the run.", show_default=False)
+    ] = None,
+    preview: Annotated[
+        float | None,
+        typer.Option(
+            min=0.5,
+            max=60,
+            metavar="SECONDS",
+            help="Write only the busiest part, small, with the source beside it.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only notes and errors.")] = False,
@@ -156,6 +175,7 @@ def upsample(
     given = dict(locals())
     if len(sources) > 1 or is_folder(output):
         _refuse(cuts_in or cuts_out, "--cuts-in, --cuts-out", "a list of cuts is of one film.")
+        _refuse(report, "--report", "a report is on one film.")
         _upsample_each(name_outputs(sources, output, name), given)
         return
     source = sources[0]
@@ -166,14 +186,15 @@ def upsample(
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
     from ifrplus_cli.resume import kept_for
+    from ifrplus_cli.run_record import RunRecord
     from ifrplus_cli.trial import measure_cost
     from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
     from ifrplus_cli.whole_file import check_place
 
-    _refuse(slow_motion and fps, "--fps", "--slow-motion keeps the rate: give a --factor, not --fps.")
-    _refuse(cuts_in and not cuts, "--cuts-in", "--cuts-in and --no-cuts can't both be given.")
-    if cuts_out is not None:
-        check_place(cuts_out, "--cuts-out")
+    _refuse_contradictions(given)
+    for path, option in ((cuts_out, "--cuts-out"), (report, "--report")):
+        if path is not None:
+            check_place(path, option)
     clip = untangle(probe(source), deinterlace.value if deinterlace else None)
     options = UpsampleOptions(
         factor=_factor(factor, fps),
@@ -185,6 +206,7 @@ def upsample(
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
         cuts=None if cuts_in is None else read_cuts(cuts_in, clip),
         cut_fill=cut_fill.value,
+        doubt=doubt is Doubt.auto,
         encode=EncodeOptions(
             codec,
             crf,
@@ -199,6 +221,15 @@ def upsample(
     )
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
+    if preview is not None:
+
+        def load(job: Job) -> LoadedModel:
+            return load_model(
+                _plan_network(work_of(job), engine, device, _named(model, weights), network_options), weights
+            )
+
+        _preview(clip, output, options, preview, load, as_json=as_json, quiet=quiet)
+        return
     job = plan_job(clip, output, options)
     plan = _plan_network(work_of(job), engine, device, _named(model, weights), network_options)
     if dry_run:
@@ -212,19 +243,78 @@ def upsample(
         console.print_note(f"The weights are those of {loaded.weights_path}.")
     for note in (*plan.notes, *job.encode.notes):
         console.print_note(note)
+    record = None if report is None else RunRecord(job.clip.start, job.clip.pixel_format)
     try:
         with console.progress_bar(shown=not quiet and not as_json) as advance:
-            summary = run_job(job, loaded, _told_of_stopping(advance), console.print_note, _stop)
+            summary = run_job(job, loaded, _told_of_stopping(advance), console.print_note, _stop, record)
     except Interrupted:
         raise Interrupted(kept_for(output)) from None
     if cuts_out is not None:
         write_cuts(cuts_out, summary.cuts)
+    if report is not None and record is not None:
+        _write_run_report(report, job, loaded, summary, record)
+    _show_run(job, loaded, summary, as_json=as_json, quiet=quiet)
+
+
+def _show_run(job: Job, loaded: LoadedModel, summary: Summary, *, as_json: bool, quiet: bool) -> None:
     for note in summary.notes[len(job.encode.notes) :]:
         console.print_note(note)
     if as_json:
         console.print_json(_report(job, loaded, summary))
     elif not quiet:
         console.talk.print(_summary_line(job, summary))
+
+
+def _preview(
+    clip: ClipInfo,
+    output: Path,
+    options: UpsampleOptions,
+    seconds: float,
+    load: Callable[[Job], LoadedModel],
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from ifrplus_cli.preview import make_preview
+    from ifrplus_cli.verdict import clock
+
+    if not quiet and not as_json:
+        console.print_step("The busiest part is sought.")
+    with console.progress_bar(shown=not quiet and not as_json) as advance:
+        shown = make_preview(clip, output, options, seconds, load, advance)
+    if as_json:
+        console.print_json({"input": str(clip.path), "output": str(output), **asdict(shown)})
+    elif not quiet:
+        where = "above" if shown.stacked else "on the left"
+        console.talk.print(
+            f"[green]done:[/] {output}: {clock(shown.start)} to {clock(shown.end)}, the source {where}, "
+            f"the result {'below' if shown.stacked else 'on the right'}; verified."
+        )
+
+
+def _write_run_report(path: Path, job: Job, loaded: LoadedModel, summary: Summary, record: RunRecord) -> None:
+    from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_settings
+    from ifrplus_cli.report import write_report
+    from ifrplus_cli.upsample_report import build_report
+
+    network = {**describe_network(loaded.plan), "weights_sha256": loaded.weights_sha256}
+    facts = {
+        "Source": _readable(describe_clip(job.clip)),
+        "Settings": _readable({**describe_settings(job), **describe_job(job)}),
+        "Network": _readable(network),
+        "Versions": _versions(loaded.plan),
+    }
+    write_report(build_report(job, summary, record, facts), path)
+
+
+def _refuse_contradictions(given: Mapping[str, Any]) -> None:
+    """Wrong usage of ``upsample``, by its arguments."""
+    _refuse(given["slow_motion"] and given["fps"], "--fps", "--slow-motion keeps the rate: give a --factor, not --fps.")
+    _refuse(given["cuts_in"] and not given["cuts"], "--cuts-in", "--cuts-in and --no-cuts can't both be given.")
+    alone = any(given[name] for name in ("report", "resume", "cuts_out", "dry_run"))
+    _refuse(
+        given["preview"] and alone, "--preview", "it writes no report, no list and no whole film: give it without them."
+    )
 
 
 def _refuse(contradiction: object, options: str, why: str) -> None:

@@ -86,6 +86,13 @@ class Purpose(str, Enum):
     social = "social"
 
 
+class Doubt(str, Enum):
+    """Values of --doubt."""
+
+    off = "off"
+    auto = "auto"
+
+
 class CutFill(str, Enum):
     """Values of --cut-fill."""
 
