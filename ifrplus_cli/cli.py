@@ -262,7 +262,7 @@ def _show_run(job: Job, loaded: LoadedModel, summary: Summary, *, as_json: bool,
     if as_json:
         console.print_json(_report(job, loaded, summary))
     elif not quiet:
-        console.talk.print(_summary_line(job, summary))
+        console.print_done(_summary_line(job, summary))
 
 
 def _preview(
@@ -286,8 +286,8 @@ def _preview(
         console.print_json({"input": str(clip.path), "output": str(output), **asdict(shown)})
     elif not quiet:
         where = "above" if shown.stacked else "on the left"
-        console.talk.print(
-            f"[green]done:[/] {output}: {clock(shown.start)} to {clock(shown.end)}, the source {where}, "
+        console.print_done(
+            f"{output}: {clock(shown.start)} to {clock(shown.end)}, the source {where}, "
             f"the result {'below' if shown.stacked else 'on the right'}; verified."
         )
 
@@ -432,13 +432,14 @@ def _show_check(result: CheckResult, report: Path | None) -> None:
     from ifrplus_cli.verdict import clock, verdict
 
     console.print_facts(headline(result), to_stdout=True)
-    sys.stdout.write("\n" + "".join(f"- {sentence}\n" for sentence in verdict(result)))
+    sys.stdout.write("\n")
+    sys.stdout.flush()
     worst = ", ".join(f"{clock(sight.moment.seconds)} ({sight.moment.psnr:.1f} dB)" for sight in result.worst)
-    sys.stdout.write(f"- Worst moments: {worst}.\n")
+    console.print_points([*verdict(result), f"Worst moments: {worst}."])
     if result.no_vmaf:
         console.print_note(f"VMAF is not among the figures: {result.no_vmaf}.")
     if report is not None:
-        console.talk.print(f"[green]done:[/] {report}", markup=True)
+        console.print_done(str(report))
 
 
 @app.command("eval")
@@ -493,9 +494,9 @@ def evaluate(
         console.print_json({**told, "csv": csv, "report": report})
         return
     _show_evaluation(result, plan.spec.name)
-    sys.stdout.write("".join(f"- {sentence}\n" for sentence in remarks(result, plan.spec)))
+    console.print_points(remarks(result, plan.spec))
     for path, _ in wanted:
-        console.talk.print(f"[green]done:[/] {path}", markup=True)
+        console.print_done(str(path))
 
 
 def _show_evaluation(result: Evaluation, model: str) -> None:
@@ -744,7 +745,7 @@ def _summary_line(job: Job, summary: Summary) -> str:
 
     pairs = summary.pairs
     return (
-        f"[green]done:[/] {job.output}: {summary.frames_in} frames became {summary.frames_out} "
+        f"{job.output}: {summary.frames_in} frames became {summary.frames_out} "
         f"({summary.frames_made} made, {pairs['cut']} cuts and {pairs['duplicate']} repeats held) "
         f"at {rate_text(job.encode.timing.rate)} a second, in {console.clock_time(summary.seconds)}; verified."
     )
@@ -778,7 +779,7 @@ def _show_bench(result: BenchResult) -> None:
     notes.append("whole frame: flow, network, padding and tiles. first: the network's first frame, with compiling.")
     notes.append("peak memory: of a process that does only this, with its engine.")
     notes.append("of the machine: the network's convolutions, against one large 3x3 convolution in the same process.")
-    sys.stdout.write("\n".join(notes) + "\n")
+    console.print_points(notes)
     if runs := [(size, size.pipeline) for size in result.sizes if size.pipeline]:
         console.print_table(
             "Seconds of a whole run by stage (share); stages work at the same time",
