@@ -23,7 +23,7 @@ from ifrplus_cli.pairing import pair_frames, with_neighbours
 from ifrplus_cli.prior import GRID, dis_flow
 from ifrplus_cli.probe import upright_size
 from ifrplus_cli.sampling import sample, stretches_of
-from ifrplus_cli.showing import Picture, as_codes, difference, flow_colours
+from ifrplus_cli.showing import Picture, as_codes, difference, doubt_colours, flow_colours
 from ifrplus_cli.vmaf import VmafMeter, why_no_vmaf
 
 SAMPLE_SECONDS = 20.0  # of film that are compared unless all of it is wanted
@@ -44,6 +44,7 @@ class Moment:
         ssim: likewise (Wang et al. 2004, mean of R, G and B).
         blend_psnr: PSNR of the mean of both neighbours.
         motion: in pixels between the two neighbours: 95 % of the picture moves less.
+        doubt: share of the made frame that is in doubt; None where doubt is not looked for.
         vmaf: 0 to 100, among the kept frames around it, as in a finished film; None where it can't be measured.
     """
 
@@ -53,18 +54,20 @@ class Moment:
     ssim: float
     blend_psnr: float
     motion: float
+    doubt: float | None = None
     vmaf: float | None = None
 
 
 @dataclass(frozen=True)
 class Sight:
-    """Pictures of a moment, each H x W x 3 uint8 RGB."""
+    """Pictures of a moment, each H x W x 3 uint8 RGB; doubt only where it is looked for."""
 
     moment: Moment
     true: Picture = field(repr=False)
     made: Picture = field(repr=False)
     difference: Picture = field(repr=False)
     flow: Picture = field(repr=False)
+    doubt: Picture | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -103,13 +106,19 @@ class CheckResult:
 
 
 def check_clip(
-    clip: ClipInfo, model: LoadedModel, *, full: bool = False, progress: Callable[[int, int], None] = lambda *_: None
+    clip: ClipInfo,
+    model: LoadedModel,
+    *,
+    full: bool = False,
+    doubt: bool = True,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> CheckResult:
     """Drop every second frame of a clip, make it again, and compare.
 
     Args:
         model: loaded for pictures of the clip's upright size.
         full: compare all of it; by default up to ``SAMPLE_SECONDS`` where it changes most, spread over the clip.
+        doubt: let made frames fall back where they are in doubt, as a run does.
         progress: is told how many frames are done, of how many.
 
     Raises:
@@ -119,7 +128,7 @@ def check_clip(
     wanted = sum(map(len, stretches))
     no_vmaf = why_no_vmaf()
     with nullcontext() if no_vmaf else VmafMeter(clip) as meter:
-        run = _Run(clip, model, meter)
+        run = _Run(clip, Interpolator(model, doubt=doubt), meter)
         for stretch in stretches_of(clip, stretches, upright=True):
             with suppress(InputError) if len(stretches) > 1 else nullcontext():  # a part can't be decoded
                 run.see(stretch, lambda: progress(run.frames, wanted))
@@ -139,15 +148,14 @@ def dropped_frames(clip: ClipInfo, *, full: bool) -> int:
 class _Run:
     """Takes frames one after the other and keeps what was found."""
 
-    def __init__(self, clip: ClipInfo, model: LoadedModel, meter: VmafMeter | None) -> None:
+    def __init__(self, clip: ClipInfo, interpolate: Interpolator, meter: VmafMeter | None) -> None:
         self.clip = clip
-        self.model = model
+        self.interpolate = interpolate
         self.meter = meter
         self.metered: list[int | None] = []  # the numbers of the made frames among those that the meter has seen
         width, height = upright_size(clip)
         self.convert = Converter(clip.pixel_format, clip.colour, width, height)
         self.rgb = RgbMemory(self.convert, FRAMES_SEEN)
-        self.interpolate = Interpolator(model)
         self.moments: list[Moment] = []
         self.worst: list[tuple[float, int, Sight]] = []  # a heap: the best of them first
         self.frames = 0
@@ -211,6 +219,7 @@ class _Run:
         true, made_codes = as_codes(self.convert.to_rgb(frame.planes)), as_codes(made)
         mixed = as_codes((1 - float(t)) * ends[0] + float(t) * ends[1])
         flow = _flow(*ends)
+        doubt = next(iter(self.interpolate.doubts), None)
         moment = Moment(
             index=index,
             seconds=self._seconds(frame),
@@ -218,10 +227,13 @@ class _Run:
             ssim=ssim(made_codes, true) if min(true.shape[:2]) > 11 else 1.0,
             blend_psnr=min(psnr(mixed, true), LARGEST_PSNR),
             motion=float(np.quantile(np.linalg.norm(flow, axis=2), FAST_SHARE)),
+            doubt=None if doubt is None else doubt.share,
         )
         self.moments.append(moment)
         if len(self.worst) < WORST or moment.psnr < -self.worst[0][0]:
-            sight = Sight(moment, true, made_codes, difference(made_codes, true), flow_colours(flow, true))
+            doubted = None if doubt is None else doubt_colours(doubt.strength, made_codes)
+            flowing = flow_colours(flow, true)
+            sight = Sight(moment, true, made_codes, difference(made_codes, true), flowing, doubted)
             heapq.heappush(self.worst, (-moment.psnr, index, sight))
             if len(self.worst) > WORST:
                 heapq.heappop(self.worst)
@@ -232,7 +244,7 @@ class _Run:
         sights = [sight for *_, sight in sorted(self.worst, key=lambda entry: -entry[0])]
         return CheckResult(
             clip=self.clip,
-            model=self.model.plan.spec.name,
+            model=self.interpolate.plan.spec.name,
             frames=self.frames,
             compared_seconds=float(2 * len(self.moments) / self.clip.rate),
             moments=tuple(replace(moment, vmaf=vmaf.get(moment.index)) for moment in self.moments),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ifrplus_cli.check import CheckResult, Sight
 from ifrplus_cli.report import Chart, Line, PictureRow, Report
@@ -71,6 +71,7 @@ def describe_check(result: CheckResult) -> dict[str, object]:
                 "vmaf": None if moment.vmaf is None else round(moment.vmaf, 4),
                 "blend_psnr": round(moment.blend_psnr, 4),
                 "motion": round(moment.motion, 2),
+                "doubt": None if moment.doubt is None else round(moment.doubt, 5),
             }
             for moment in result.moments
         ],
@@ -89,12 +90,20 @@ def _charts(result: CheckResult) -> list[Chart]:
     psnr = Line("made", [round(moment.psnr, 3) for moment in moments])
     blend = Line("blend", [round(moment.blend_psnr, 3) for moment in moments])
     vmaf = [moment.vmaf for moment in moments if moment.vmaf is not None]
+    doubts = [(moment.seconds, moment.doubt) for moment in moments if moment.doubt is not None]
     return [
         Chart("PSNR", "dB", seconds, [psnr, blend]),
         Chart("SSIM", "", seconds, [Line("made", [round(moment.ssim, 5) for moment in moments])]),
         *([] if result.no_vmaf else [Chart("VMAF", "", seconds, [Line("made", [round(score, 2) for score in vmaf])])]),
         Chart("Motion", "pixels", seconds, [Line("between kept frames", [round(m.motion, 2) for m in moments])]),
+        *([_doubt_chart(doubts)] if doubts else []),
     ]
+
+
+def _doubt_chart(doubts: Sequence[tuple[float, float]]) -> Chart:
+    seconds, shares = zip(*doubts, strict=True)
+    line = Line("made frames", [round(100 * share, 3) for share in shares])
+    return Chart("Doubt", "% of the picture", [round(moment, 4) for moment in seconds], [line])
 
 
 def _row(sight: Sight) -> PictureRow:
@@ -105,4 +114,5 @@ def _row(sight: Sight) -> PictureRow:
         f"{vmaf}motion up to {moment.motion:.0f} pixels"
     )
     pictures = {"true": sight.true, "made": sight.made, "difference, four times": sight.difference}
-    return PictureRow(title, {**pictures, "motion: hue is its direction": sight.flow})
+    doubt = {} if sight.doubt is None else {"doubt, in red": sight.doubt}
+    return PictureRow(title, {**pictures, "motion: hue is its direction": sight.flow, **doubt})

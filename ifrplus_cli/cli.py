@@ -20,6 +20,7 @@ from ifrplus_cli.options import (
     DeinterlaceOption,
     DeviceOption,
     Doubt,
+    DoubtOption,
     Duplicates,
     EndOption,
     EngineChoice,
@@ -131,9 +132,7 @@ def upsample(
         Path | None, typer.Option(metavar="FILE", help="Write the cuts as JSON.", show_default=False)
     ] = None,
     cut_fill: Annotated[CutFill, typer.Option(help="What fills the gap at a cut.")] = CutFill.hold,
-    doubt: Annotated[
-        Doubt, typer.Option(help="Where a made frame is in doubt, fall back a little towards the source frames.")
-    ] = Doubt.auto,
+    doubt: DoubtOption = Doubt.auto,
     purpose: Annotated[
         Purpose | None,
         typer.Option("--for", help="Settings by use: H.264, FFV1, ProRes, or a small H.264.", show_default=False),
@@ -390,6 +389,7 @@ def check(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Compare all of it, not only 20 seconds.")] = False,
     deinterlace: DeinterlaceOption = None,
+    doubt: DoubtOption = Doubt.auto,
     model: ModelOption = ModelChoice.auto,
     weights: WeightsOption = None,
     engine: EngineOption = EngineChoice.auto,
@@ -415,7 +415,7 @@ def check(
     plan = _plan_network(work, engine, device, _named(model, weights), NetworkOptions())
     loaded = load_model(plan, weights)
     with console.count_bar("frames", shown=not as_json) as advance:
-        result = check_clip(clip, loaded, full=full, progress=advance)
+        result = check_clip(clip, loaded, full=full, doubt=doubt is Doubt.auto, progress=advance)
     network = {**describe_network(plan), "weights_sha256": loaded.weights_sha256}
     if report is not None:
         facts = {"Clip": _readable(describe_clip(clip)), "Network": _readable(network), "Versions": _versions(plan)}

@@ -72,9 +72,9 @@ def fall_back(left: Image, right: Image, made: Image, t: float, doubt: Doubt) ->
         return made
     height, width = made.shape[:2]
     size = (doubt.strength.shape[1] * GRID, doubt.strength.shape[0] * GRID)
-    weight = STRONGEST * cv2.resize(doubt.strength, size, interpolation=cv2.INTER_LINEAR)[:height, :width, None]
+    weight = STRONGEST * cv2.resize(doubt.strength, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
     source = cv2.addWeighted(left, 1 - t, right, t, 0)
-    return np.asarray(made + weight * (source - made), np.float32)
+    return np.asarray(cv2.add(made, cv2.multiply(cv2.subtract(source, made), cv2.merge([weight] * 3))))
 
 
 def _ramp(values: Flow, first: float, full: float) -> Flow:

@@ -217,6 +217,9 @@ DeinterlaceOption = Annotated[
         help="For an interlaced film: whole frames of it, film's own frames, or as it is.", show_default=False
     ),
 ]
+DoubtOption = Annotated[
+    Doubt, typer.Option(help="Where a made frame is in doubt, fall back a little towards the source frames.")
+]
 StartOption = Annotated[
     Any,
     typer.Option(
