@@ -728,6 +728,7 @@ def _report(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object
         "output": str(job.output),
         "factor": str(job.options.factor if job.options.fps is None else job.encode.timing.rate / job.clip.rate),
         "rate": rate_text(job.encode.timing.rate),
+        "doubt": "auto" if job.options.doubt else "off",
         "frames_in": summary.frames_in,
         "frames_out": summary.frames_out,
         "frames_made": summary.frames_made,
