@@ -193,7 +193,7 @@ def upsample(
     _refuse_contradictions(given)
     for path, option in ((cuts_out, "--cuts-out"), (report, "--report")):
         if path is not None:
-            check_place(path, option)
+            check_place(path, option, (source, output))
     clip = untangle(probe(source), deinterlace.value if deinterlace else None)
     options = UpsampleOptions(
         factor=_factor(factor, fps),
@@ -408,7 +408,7 @@ def check(
     from ifrplus_cli.whole_file import check_place
 
     if report is not None:
-        check_place(report, "--report")
+        check_place(report, "--report", (source,))
     clip = untangle(probe(source), deinterlace.value if deinterlace else None)
     width, height = upright_size(clip)
     work = Work((height, width), (Fraction(1, 2),), dropped_frames(clip, full=full))
