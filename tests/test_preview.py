@@ -46,9 +46,9 @@ def test_a_varying_rate_a_part_and_sound_are_kept(tmp_path: Path) -> None:
     ticks = [0, 40, 90, 120, 200, 240, 300, 340]
     path = make_clip(tmp_path / "vfr.mkv", ticks=ticks, inputs=BEEP, output=("-c:a", "pcm_s16le", "-t", "0.38"))
     output = tmp_path / "preview.mov"
-    options = UpsampleOptions(start=Fraction(4, 100), end=Fraction(3, 10), encode=EncodeOptions("libx264"))
+    options = UpsampleOptions(end=Fraction(3, 10), encode=EncodeOptions("libx264"))
     make_preview(probe(path), output, options, 30, load, lambda _: None)  # type: ignore[arg-type]
-    assert [float(time) for time in frame_times(output)[::2]] == pytest.approx([0, 0.05, 0.08, 0.16, 0.2])
+    assert [float(time) for time in frame_times(output)[::2]] == pytest.approx([0, 0.04, 0.09, 0.12, 0.2, 0.24])
     assert [stream["codec_type"] for stream in streams(output)] == ["video", "audio"]
 
 
