@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ifrplus_cli.check import CheckResult, Sight
 from ifrplus_cli.report import Chart, Line, PictureRow, Report
-from ifrplus_cli.verdict import verdict
+from ifrplus_cli.verdict import clock, verdict
+from ifrplus_cli.vmaf import MODEL as VMAF_MODEL
 
-SSIM_NAME = "SSIM (Wang et al. 2004, mean of R, G and B)"
+SSIM_KIND = "Wang et al. 2004, mean of R, G and B"
 
 
 def build_report(result: CheckResult, facts: Mapping[str, Mapping[str, str]]) -> Report:
@@ -24,18 +25,26 @@ def build_report(result: CheckResult, facts: Mapping[str, Mapping[str, str]]) ->
         sentences=verdict(result),
         charts=_charts(result),
         rows=[_row(sight) for sight in result.worst],
-        facts=facts,
+        facts={"Measures": measures(result), **facts},
     )
 
 
 def headline(result: CheckResult) -> dict[str, str]:
     """The figures that matter most."""
+    vmaf = {} if result.no_vmaf else {"VMAF of made frames": f"{result.mean('vmaf'):.1f}"}
     return {
         "PSNR of made frames": f"{result.mean('psnr'):.2f} dB",
         "PSNR of a blend": f"{result.mean('blend_psnr'):.2f} dB",
         "SSIM of made frames": f"{result.mean('ssim'):.4f}",
+        **vmaf,
         "frames compared": str(len(result.moments)),
     }
+
+
+def measures(result: CheckResult) -> dict[str, str]:
+    """What the figures are."""
+    vmaf = f"not measured: {result.no_vmaf}" if result.no_vmaf else f"{VMAF_MODEL}, among the kept frames"
+    return {"PSNR": "R, G and B together, of made frames in 8 bits, at most 100 dB", "SSIM": SSIM_KIND, "VMAF": vmaf}
 
 
 def describe_check(result: CheckResult) -> dict[str, object]:
@@ -43,12 +52,14 @@ def describe_check(result: CheckResult) -> dict[str, object]:
     return {
         "psnr": round(result.mean("psnr"), 4),
         "ssim": round(result.mean("ssim"), 6),
-        "ssim_kind": SSIM_NAME,
+        "vmaf": None if result.no_vmaf else round(result.mean("vmaf"), 4),
+        "measures": measures(result),
         "blend_psnr": round(result.mean("blend_psnr"), 4),
         "compared_frames": len(result.moments),
         "compared_seconds": round(result.compared_seconds, 3),
-        "cuts": result.cuts,
-        "repeats": result.repeats,
+        "cuts": len(result.cuts),
+        "cut_seconds": [round(seconds, 6) for seconds in result.cuts],
+        "repeats": len(result.repeats),
         "flicker": round(result.flicker, 3),
         "verdict": list(verdict(result)),
         "moments": [
@@ -57,19 +68,15 @@ def describe_check(result: CheckResult) -> dict[str, object]:
                 "seconds": round(moment.seconds, 6),
                 "psnr": round(moment.psnr, 4),
                 "ssim": round(moment.ssim, 6),
+                "vmaf": None if moment.vmaf is None else round(moment.vmaf, 4),
                 "blend_psnr": round(moment.blend_psnr, 4),
                 "motion": round(moment.motion, 2),
+                "doubt": None if moment.doubt is None else round(moment.doubt, 5),
             }
             for moment in result.moments
         ],
         "worst_frames": [sight.moment.index for sight in result.worst],
     }
-
-
-def clock(seconds: float) -> str:
-    """A time code, h:mm:ss.ss."""
-    minutes, rest = divmod(seconds, 60)
-    return f"{int(minutes // 60)}:{int(minutes % 60):02}:{rest:05.2f}"
 
 
 def _subtitle(result: CheckResult) -> str:
@@ -82,18 +89,30 @@ def _charts(result: CheckResult) -> list[Chart]:
     seconds = [round(moment.seconds, 4) for moment in moments]
     psnr = Line("made", [round(moment.psnr, 3) for moment in moments])
     blend = Line("blend", [round(moment.blend_psnr, 3) for moment in moments])
+    vmaf = [moment.vmaf for moment in moments if moment.vmaf is not None]
+    doubts = [(moment.seconds, moment.doubt) for moment in moments if moment.doubt is not None]
     return [
         Chart("PSNR", "dB", seconds, [psnr, blend]),
         Chart("SSIM", "", seconds, [Line("made", [round(moment.ssim, 5) for moment in moments])]),
+        *([] if result.no_vmaf else [Chart("VMAF", "", seconds, [Line("made", [round(score, 2) for score in vmaf])])]),
         Chart("Motion", "pixels", seconds, [Line("between kept frames", [round(m.motion, 2) for m in moments])]),
+        *([_doubt_chart(doubts)] if doubts else []),
     ]
+
+
+def _doubt_chart(doubts: Sequence[tuple[float, float]]) -> Chart:
+    seconds, shares = zip(*doubts, strict=True)
+    line = Line("made frames", [round(100 * share, 3) for share in shares])
+    return Chart("Doubt", "% of the picture", [round(moment, 4) for moment in seconds], [line])
 
 
 def _row(sight: Sight) -> PictureRow:
     moment = sight.moment
+    vmaf = "" if moment.vmaf is None else f"VMAF {moment.vmaf:.0f}, "
     title = (
         f"{clock(moment.seconds)} (frame {moment.index}): {moment.psnr:.2f} dB, blend {moment.blend_psnr:.2f} dB, "
-        f"motion up to {moment.motion:.0f} pixels"
+        f"{vmaf}motion up to {moment.motion:.0f} pixels"
     )
     pictures = {"true": sight.true, "made": sight.made, "difference, four times": sight.difference}
-    return PictureRow(title, {**pictures, "motion: hue is its direction": sight.flow})
+    doubt = {} if sight.doubt is None else {"doubt, in red": sight.doubt}
+    return PictureRow(title, {**pictures, "motion: hue is its direction": sight.flow, **doubt})

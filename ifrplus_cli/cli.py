@@ -20,6 +20,8 @@ from ifrplus_cli.options import (
     CutFill,
     DeinterlaceOption,
     DeviceOption,
+    Doubt,
+    DoubtOption,
     Duplicates,
     EndOption,
     EngineChoice,
@@ -55,8 +57,10 @@ if TYPE_CHECKING:
     from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.evaluate import Evaluation
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
+    from ifrplus_cli.media import ClipInfo
+    from ifrplus_cli.run_record import RunRecord
     from ifrplus_cli.trial import Cost
-    from ifrplus_cli.upsample import Job, Progress, Summary
+    from ifrplus_cli.upsample import Job, Progress, Summary, UpsampleOptions
 
 FAILED, INTERRUPTED = 1, 130
 _stop = StopRequest()
@@ -140,6 +144,7 @@ def upsample(
         Path | None, typer.Option(metavar="FILE", help="Write the cuts as JSON.", show_default=False)
     ] = None,
     cut_fill: Annotated[CutFill, typer.Option(help="What fills the gap at a cut.")] = CutFill.hold,
+    doubt: DoubtOption = Doubt.auto,
     purpose: Annotated[
         Purpose | None,
         typer.Option("--for", help="Settings by use: H.264, FFV1, ProRes, or a small H.264.", show_default=False),
@@ -159,6 +164,19 @@ def upsample(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run of this command that did not end.")
     ] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML report on the run.", show_default=False)
+    ] = None,
+    preview: Annotated[
+        float | None,
+        typer.Option(
+            min=0.5,
+            max=60,
+            metavar="SECONDS",
+            help="Write only the busiest part, small, with the source beside it.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only notes and errors.")] = False,
@@ -168,6 +186,7 @@ def upsample(
     given = dict(locals())
     if len(sources) > 1 or (is_folder(output) and not is_sequence(sources[0])):
         _refuse(cuts_in or cuts_out, "--cuts-in, --cuts-out", "a list of cuts is of one film.")
+        _refuse(report, "--report", "a report is on one film.")
         _upsample_each(name_outputs(sources, output, name), given)
         return
     source = sources[0]
@@ -178,14 +197,15 @@ def upsample(
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe
     from ifrplus_cli.resume import kept_for
+    from ifrplus_cli.run_record import RunRecord
     from ifrplus_cli.trial import measure_cost
     from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
     from ifrplus_cli.whole_file import check_place
 
-    _refuse(slow_motion and fps, "--fps", "--slow-motion keeps the rate: give a --factor, not --fps.")
-    _refuse(cuts_in and not cuts, "--cuts-in", "--cuts-in and --no-cuts can't both be given.")
-    if cuts_out is not None:
-        check_place(cuts_out, "--cuts-out")
+    _refuse_contradictions(given)
+    for path, option in ((cuts_out, "--cuts-out"), (report, "--report")):
+        if path is not None:
+            check_place(path, option, (source, output))
     clip = untangle(probe(source, input_fps), deinterlace.value if deinterlace else None)
     options = UpsampleOptions(
         factor=_factor(factor, fps),
@@ -197,6 +217,7 @@ def upsample(
         cut_threshold=(DEFAULT_CUT_THRESHOLD if cut_threshold is None else cut_threshold) if cuts else None,
         cuts=None if cuts_in is None else read_cuts(cuts_in, clip),
         cut_fill=cut_fill.value,
+        doubt=doubt is Doubt.auto,
         encode=EncodeOptions(
             codec,
             crf,
@@ -211,6 +232,15 @@ def upsample(
     )
     flow = None if flow_scale is FlowScale.auto else float(flow_scale.value)
     network_options = NetworkOptions(tile, tile_overlap, flow, precision.value)
+    if preview is not None:
+
+        def load(job: Job) -> LoadedModel:
+            return load_model(
+                _plan_network(work_of(job), engine, device, _named(model, weights), network_options), weights
+            )
+
+        _preview(clip, output, options, preview, load, as_json=as_json, quiet=quiet)
+        return
     job = plan_job(clip, output, options)
     plan = _plan_network(work_of(job), engine, device, _named(model, weights), network_options)
     if dry_run:
@@ -224,19 +254,78 @@ def upsample(
         console.print_note(f"The weights are those of {loaded.weights_path}.")
     for note in (*plan.notes, *job.encode.notes):
         console.print_note(note)
+    record = None if report is None else RunRecord(job.clip.start, job.clip.pixel_format)
     try:
         with console.progress_bar(shown=not quiet and not as_json) as advance:
-            summary = run_job(job, loaded, _told_of_stopping(advance), console.print_note, _stop)
+            summary = run_job(job, loaded, _told_of_stopping(advance), console.print_note, _stop, record)
     except Interrupted:
         raise Interrupted(kept_for(job.output)) from None
     if cuts_out is not None:
         write_cuts(cuts_out, summary.cuts)
+    if report is not None and record is not None:
+        _write_run_report(report, job, loaded, summary, record)
+    _show_run(job, loaded, summary, as_json=as_json, quiet=quiet)
+
+
+def _show_run(job: Job, loaded: LoadedModel, summary: Summary, *, as_json: bool, quiet: bool) -> None:
     for note in summary.notes[len(job.encode.notes) :]:
         console.print_note(note)
     if as_json:
         console.print_json(_report(job, loaded, summary))
     elif not quiet:
-        console.talk.print(_summary_line(job, summary))
+        console.print_done(_summary_line(job, summary))
+
+
+def _preview(
+    clip: ClipInfo,
+    output: Path,
+    options: UpsampleOptions,
+    seconds: float,
+    load: Callable[[Job], LoadedModel],
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from ifrplus_cli.preview import make_preview
+    from ifrplus_cli.verdict import clock
+
+    if not quiet and not as_json:
+        console.print_step("The busiest part is sought.")
+    with console.progress_bar(shown=not quiet and not as_json) as advance:
+        shown = make_preview(clip, output, options, seconds, load, advance)
+    if as_json:
+        console.print_json({"input": str(clip.path), "output": str(output), **asdict(shown)})
+    elif not quiet:
+        where = "above" if shown.stacked else "on the left"
+        console.print_done(
+            f"{output}: {clock(shown.start)} to {clock(shown.end)}, the source {where}, "
+            f"the result {'below' if shown.stacked else 'on the right'}; verified."
+        )
+
+
+def _write_run_report(path: Path, job: Job, loaded: LoadedModel, summary: Summary, record: RunRecord) -> None:
+    from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_settings
+    from ifrplus_cli.report import write_report
+    from ifrplus_cli.upsample_report import build_report
+
+    network = {**describe_network(loaded.plan), "weights_sha256": loaded.weights_sha256}
+    facts = {
+        "Source": _readable(describe_clip(job.clip)),
+        "Settings": _readable({**describe_settings(job), **describe_job(job)}),
+        "Network": _readable(network),
+        "Versions": _versions(loaded.plan),
+    }
+    write_report(build_report(job, summary, record, facts), path)
+
+
+def _refuse_contradictions(given: Mapping[str, Any]) -> None:
+    """Wrong usage of ``upsample``, by its arguments."""
+    _refuse(given["slow_motion"] and given["fps"], "--fps", "--slow-motion keeps the rate: give a --factor, not --fps.")
+    _refuse(given["cuts_in"] and not given["cuts"], "--cuts-in", "--cuts-in and --no-cuts can't both be given.")
+    alone = any(given[name] for name in ("report", "resume", "cuts_out", "dry_run"))
+    _refuse(
+        given["preview"] and alone, "--preview", "it writes no report, no list and no whole film: give it without them."
+    )
 
 
 def _refuse(contradiction: object, options: str, why: str) -> None:
@@ -314,6 +403,8 @@ def check(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Compare all of it, not only 20 seconds.")] = False,
     input_fps: InputFpsOption = None,
+    deinterlace: DeinterlaceOption = None,
+    doubt: DoubtOption = Doubt.auto,
     model: ModelOption = ModelChoice.auto,
     weights: WeightsOption = None,
     engine: EngineOption = EngineChoice.auto,
@@ -325,17 +416,21 @@ def check(
     from ifrplus_cli.check_report import build_report, describe_check
     from ifrplus_cli.choice import Work
     from ifrplus_cli.info import describe_clip, describe_network
+    from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe, upright_size
     from ifrplus_cli.report import write_report
+    from ifrplus_cli.whole_file import check_place
 
-    clip = probe(source, input_fps)
+    if report is not None:
+        check_place(report, "--report", (source,))
+    clip = untangle(probe(source, input_fps), deinterlace.value if deinterlace else None)
     width, height = upright_size(clip)
     work = Work((height, width), (Fraction(1, 2),), dropped_frames(clip, full=full))
     plan = _plan_network(work, engine, device, _named(model, weights), NetworkOptions())
     loaded = load_model(plan, weights)
     with console.count_bar("frames", shown=not as_json) as advance:
-        result = check_clip(clip, loaded, full=full, progress=advance)
+        result = check_clip(clip, loaded, full=full, doubt=doubt is Doubt.auto, progress=advance)
     network = {**describe_network(plan), "weights_sha256": loaded.weights_sha256}
     if report is not None:
         facts = {"Clip": _readable(describe_clip(clip)), "Network": _readable(network), "Versions": _versions(plan)}
@@ -348,15 +443,18 @@ def check(
 
 
 def _show_check(result: CheckResult, report: Path | None) -> None:
-    from ifrplus_cli.check_report import clock, headline
-    from ifrplus_cli.verdict import verdict
+    from ifrplus_cli.check_report import headline
+    from ifrplus_cli.verdict import clock, verdict
 
     console.print_facts(headline(result), to_stdout=True)
-    sys.stdout.write("\n" + "".join(f"- {sentence}\n" for sentence in verdict(result)))
+    sys.stdout.write("\n")
+    sys.stdout.flush()
     worst = ", ".join(f"{clock(sight.moment.seconds)} ({sight.moment.psnr:.1f} dB)" for sight in result.worst)
-    sys.stdout.write(f"- Worst moments: {worst}.\n")
+    console.print_points([*verdict(result), f"Worst moments: {worst}."])
+    if result.no_vmaf:
+        console.print_note(f"VMAF is not among the figures: {result.no_vmaf}.")
     if report is not None:
-        console.talk.print(f"[green]done:[/] {report}", markup=True)
+        console.print_done(str(report))
 
 
 @app.command("eval")
@@ -411,9 +509,9 @@ def evaluate(
         console.print_json({**told, "csv": csv, "report": report})
         return
     _show_evaluation(result, plan.spec.name)
-    sys.stdout.write("".join(f"- {sentence}\n" for sentence in remarks(result, plan.spec)))
+    console.print_points(remarks(result, plan.spec))
     for path, _ in wanted:
-        console.talk.print(f"[green]done:[/] {path}", markup=True)
+        console.print_done(str(path))
 
 
 def _show_evaluation(result: Evaluation, model: str) -> None:
@@ -645,6 +743,7 @@ def _report(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object
         "output": str(job.output),
         "factor": str(job.options.factor if job.options.fps is None else job.encode.timing.rate / job.clip.rate),
         "rate": rate_text(job.encode.timing.rate),
+        "doubt": "auto" if job.options.doubt else "off",
         "frames_in": summary.frames_in,
         "frames_out": summary.frames_out,
         "frames_made": summary.frames_made,
@@ -662,7 +761,7 @@ def _summary_line(job: Job, summary: Summary) -> str:
 
     pairs = summary.pairs
     return (
-        f"[green]done:[/] {job.output}: {summary.frames_in} frames became {summary.frames_out} "
+        f"{job.output}: {summary.frames_in} frames became {summary.frames_out} "
         f"({summary.frames_made} made, {pairs['cut']} cuts and {pairs['duplicate']} repeats held) "
         f"at {rate_text(job.encode.timing.rate)} a second, in {console.clock_time(summary.seconds)}; verified."
     )
@@ -696,7 +795,7 @@ def _show_bench(result: BenchResult) -> None:
     notes.append("whole frame: flow, network, padding and tiles. first: the network's first frame, with compiling.")
     notes.append("peak memory: of a process that does only this, with its engine.")
     notes.append("of the machine: the network's convolutions, against one large 3x3 convolution in the same process.")
-    sys.stdout.write("\n".join(notes) + "\n")
+    console.print_points(notes)
     if runs := [(size, size.pipeline) for size in result.sizes if size.pipeline]:
         console.print_table(
             "Seconds of a whole run by stage (share); stages work at the same time",

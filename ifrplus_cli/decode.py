@@ -211,10 +211,15 @@ def is_decimated(clip: ClipInfo) -> bool:
     return clip.deinterlace is not None and "decimate" in clip.deinterlace
 
 
+def decodes_from_start(clip: ClipInfo) -> bool:
+    """Whether no part of it can be decoded without all that comes before."""
+    return clip.decode_times_only or is_decimated(clip)
+
+
 def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str]:
     options: dict[str, object] = {} if upright else {"noautorotate": None}
-    from_start = clip.decode_times_only or is_decimated(clip)
-    if clip.section is not None and clip.stills is None and not from_start and clip.section.first > SEEK_MARGIN:
+    from_start = clip.stills is not None or decodes_from_start(clip)
+    if clip.section is not None and not from_start and clip.section.first > SEEK_MARGIN:
         options |= {
             "noaccurate_seek": None,
             "seek_timestamp": 1,

@@ -66,6 +66,22 @@ def repeats_advice(clip: ClipInfo) -> str | None:
     return f"{repeats} of {seen} frames repeat the one before: --duplicates smooth interpolates across them"
 
 
+def describe_settings(job: Job) -> dict[str, object]:
+    """How frames are made, as plain data."""
+    options, section = job.options, job.clip.section
+    return {
+        "factor": str(options.factor) if options.fps is None else None,
+        "constant_rate": None if options.fps is None else rate_text(options.fps),
+        "slow_motion": options.slow_motion,
+        "part": None if section is None else f"{float(section.begin):.3f} to {float(section.end):.3f} s",
+        "deinterlacing": job.clip.deinterlace,
+        "cut_threshold": options.cut_threshold,
+        "cut_fill": options.cut_fill,
+        "repeated_frames": "smooth" if options.smooth_duplicates else "keep",
+        "doubt": "auto" if options.doubt else "off",
+    }
+
+
 def describe_job(job: Job) -> dict[str, object]:
     """What would be done, as plain data."""
     encode = job.encode

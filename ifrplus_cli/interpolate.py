@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ifrplus_cli.activity import Box, moves, moving_box
 from ifrplus_cli.bisection import HALF, largest_error, make_by_halving
 from ifrplus_cli.device import Device, free_memory
+from ifrplus_cli.doubt import Doubt, doubt_about, fall_back
 from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.engine_mindspore import MindSporeNetwork
 from ifrplus_cli.engine_onnx import OnnxNetwork
@@ -248,10 +249,19 @@ class Interpolator:
 
     The flow of a pair is found once, also where the pair is the neighbour of the next one: images are recognised as
     objects, and must not be changed.
+
+    Attributes:
+        doubts: about the frames of the last call, in their order; empty where they are not told.
     """
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, *, doubt: bool = False) -> None:
+        """
+        Args:
+            doubt: let frames fall back towards the source frames where they are in doubt.
+        """
         self.plan, self.network = model.plan, model.network
+        self.doubt = doubt
+        self.doubts: list[Doubt] = []
         self._flows: deque[tuple[Image, Image, PairFlow]] = deque(maxlen=3)  # a pair's and its neighbours'
 
     @property
@@ -272,9 +282,12 @@ class Interpolator:
         Returns:
             One for each timestep, float32 H x W x 3 RGB, not clipped.
         """
+        self.doubts = []
         if self.plan.spec.any_timestep:
             return self._make(left, right, timesteps, around)
-        return make_by_halving(left, right, timesteps, lambda one, other: self._make(one, other, [HALF])[0])
+        made = make_by_halving(left, right, timesteps, lambda one, other: self._make(one, other, [HALF])[0])
+        self.doubts = self.doubts if len(timesteps) == 1 else []  # halves are made in an order of their own
+        return made
 
     def _make(
         self, left: Image, right: Image, timesteps: Sequence[Fraction], around: Surroundings = ALONE
@@ -286,17 +299,20 @@ class Interpolator:
         tiles = self.plan.tiles_of(box.size)
         if tiles is self.plan.tiles:
             box = Box(0, 0, *left.shape[:2])
-        prior_at = self.prior(left, right, around) if self.looks_around else None
+        prior_at = self.prior(left, right, around) if self.looks_around or self.doubt else None
         shared = {"left": _split(tiles, box.cut(left)), "right": _split(tiles, box.cut(right))}
         made = []
         for t in timesteps:
             inputs = {**shared, "t": np.full((tiles.count, 1, 1, 1), float(t), np.float32)}
-            if prior_at:
-                inputs["prior"] = tiles.split(
-                    _cut_prior(prior_at(float(t)), box, tiles), channels_first=True, scale=GRID
-                )
+            prior = prior_at(float(t)) if prior_at else None
+            if prior is not None:
+                inputs["prior"] = tiles.split(_cut_prior(prior, box, tiles), channels_first=True, scale=GRID)
             part = tiles.merge(self._fill(inputs).transpose(0, 2, 3, 1))
-            made.append(box.put(part, left))
+            whole = box.put(part, left)
+            if self.doubt and prior is not None:
+                self.doubts.append(doubt_about(left, right, whole, prior))
+                whole = fall_back(left, right, whole, float(t), self.doubts[-1])
+            made.append(whole)
         return made
 
     def prior(self, left: Image, right: Image, around: Surroundings = ALONE) -> Callable[[float], Batch]:

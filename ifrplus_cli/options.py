@@ -86,6 +86,13 @@ class Purpose(str, Enum):
     social = "social"
 
 
+class Doubt(str, Enum):
+    """Values of --doubt."""
+
+    off = "off"
+    auto = "auto"
+
+
 class CutFill(str, Enum):
     """Values of --cut-fill."""
 
@@ -215,6 +222,9 @@ DeinterlaceOption = Annotated[
     typer.Option(
         help="For an interlaced film: whole frames of it, film's own frames, or as it is.", show_default=False
     ),
+]
+DoubtOption = Annotated[
+    Doubt, typer.Option(help="Where a made frame is in doubt, fall back a little towards the source frames.")
 ]
 StartOption = Annotated[
     Any,

@@ -40,3 +40,11 @@ def flow_colours(flow: npt.NDArray[np.float32], like: Picture) -> Picture:
     hsv = cv2.merge([angle, saturation, np.ones_like(length)])
     size = like.shape[1::-1]
     return as_codes(cv2.resize(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), size, interpolation=cv2.INTER_LINEAR))
+
+
+def doubt_colours(strength: npt.NDArray[np.float32], like: Picture) -> Picture:
+    """Doubt (h, w), 0 to 1, in red over a pale picture of the size of ``like``."""
+    size = like.shape[1::-1]
+    weight = cv2.resize(strength, size, interpolation=cv2.INTER_LINEAR)[..., None]
+    grey = cv2.cvtColor(cv2.cvtColor(like, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.float32) / 510 + 0.5
+    return as_codes(grey * (1 - weight) + np.array([0.85, 0.1, 0.1], np.float32) * weight)

@@ -44,10 +44,10 @@ def cut_section(clip: ClipInfo, start: Moment | None, end: Moment | None) -> Cli
         raise InputError("There is no frame between --start and --end.", "Give a later --end.")
     if (begin, finish) == (clip.start, clip.end):
         return clip
-    times = clip.times
-    first, behind = bisect_right(times, begin) - 1, bisect_left(times, finish)
-    ticks = (round(begin / clip.time_base), *clip.packet_pts[first + 1 : behind])
-    section = Section(clip.start, first, times[first], begin, finish)
+    pts, unit = clip.packet_pts, clip.time_base
+    first, behind = bisect_right(pts, begin / unit) - 1, bisect_left(pts, finish / unit)
+    ticks = (round(begin / clip.time_base), *pts[first + 1 : behind])
+    section = Section(clip.start, first, pts[first] * unit, begin, finish)
     return replace(
         clip,
         packet_pts=ticks,
@@ -60,12 +60,12 @@ def cut_section(clip: ClipInfo, start: Moment | None, end: Moment | None) -> Cli
 
 def _boundary(clip: ClipInfo, moment: Moment) -> Fraction:
     """Where a section begins or ends in seconds of the film, a whole number of its time base or its end."""
-    times = clip.times
+    pts, unit = clip.packet_pts, clip.time_base
     if isinstance(moment, FrameNumber):
-        return times[moment.number] if moment.number < len(times) else clip.end
+        return pts[moment.number] * unit if moment.number < len(pts) else clip.end
     told = clip.start + moment
-    index = bisect_left(times, told - ROUNDING)
-    frame = times[index] if index < len(times) else clip.end
+    index = bisect_left(pts, (told - ROUNDING) / unit)
+    frame = pts[index] * unit if index < len(pts) else clip.end
     if frame - told <= 1 / clip.rate:
         return frame
     return ceil(told / clip.time_base) * clip.time_base

@@ -19,6 +19,7 @@ from ifrplus_cli.colour import Converter, RgbMemory, over_white
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.decode import Decoder
+from ifrplus_cli.doubt import Doubt
 from ifrplus_cli.duplicates import thin
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, plan_encode
 from ifrplus_cli.errors import InputError
@@ -29,6 +30,7 @@ from ifrplus_cli.output import PartFile, PartFolder, check_output
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch
 from ifrplus_cli.resume import open_journal, resumable
+from ifrplus_cli.run_record import RunRecord
 from ifrplus_cli.segments import SegmentEncoder
 from ifrplus_cli.sequence import target_of
 from ifrplus_cli.source import SourceIdentity
@@ -64,6 +66,7 @@ class UpsampleOptions:
         cut_threshold: 0 to 1, None for no cut detection.
         cuts: numbers of the source's frames that begin a scene, in place of seeking them.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
+        doubt: let made frames fall back towards the source frames where they are in doubt.
         resume: go on with what a run that did not end has left.
     """
 
@@ -76,6 +79,7 @@ class UpsampleOptions:
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
     cuts: frozenset[int] | None = None
     cut_fill: str = "hold"
+    doubt: bool = True
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     overwrite: bool = False
     resume: bool = False
@@ -219,6 +223,7 @@ def run_job(
     progress: Callable[[Progress], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
     stop: StopRequest | None = None,
+    record: RunRecord | None = None,
 ) -> Summary:
     """Do the job; the output appears under its name only when it is finished and verified.
 
@@ -226,6 +231,7 @@ def run_job(
         model: loaded for pictures of the size of ``job.encode``.
         say: called with what a person should know at once.
         stop: by which the run can be asked to end where nothing is lost.
+        record: is shown what a report tells of the run.
 
     Raises:
         IfrplusError: whatever goes wrong; no partial output is left, but for the job folder of a long run.
@@ -242,7 +248,7 @@ def run_job(
         )
         journal = open_journal(job, model, source, say)
         check_room(job.output.absolute().parent, _needed_bytes(job, journal), say)
-        run = _Run(job, model, stop)
+        run = _Run(job, model, stop, record)
         with resumable(journal):
             outcome = run.encode(journal, part.path, progress)
             source.check_unchanged()
@@ -294,8 +300,9 @@ def _promise(job: Job, outcome: Outcome) -> Promise:
 class _Run:
     """One run's stages and what they count; a resumed one counts what it passes over, too."""
 
-    def __init__(self, job: Job, model: LoadedModel, stop: StopRequest) -> None:
+    def __init__(self, job: Job, model: LoadedModel, stop: StopRequest, record: RunRecord | None) -> None:
         self.job = job
+        self.record = record
         self.stop = stop
         self.clock = StageClock()
         self.pairs: Counter[PairKind] = Counter()
@@ -304,7 +311,7 @@ class _Run:
         self.made_before = 0
         self.smoothed = 0
         self.cuts: list[Cut] = []
-        self.interpolate = Interpolator(model)
+        self.interpolate = Interpolator(model, doubt=job.options.doubt)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
         self.rgb = RgbMemory(self.convert.to_rgb, FRAMES_SEEN)
         self.alpha = RgbMemory(self.convert.alpha_as_rgb, FRAMES_SEEN)
@@ -432,6 +439,8 @@ class _Run:
         last, index, passed = first, 0, 0
         for before, pair, after in with_neighbours(pairs):
             self.pairs[pair.kind] += 1
+            if self.record is not None:
+                self.record.see_pair(pair)
             if pair.kind is PairKind.CUT:
                 self.cuts.append(self._cut(pair))
             self.smoothed += len(pair.left.repeats)
@@ -467,6 +476,11 @@ class _Run:
         alphas: Sequence[Image | None] = [None] * len(ticks)
         if self.job.clip.pixel_format.alpha:
             alphas = self._interpolated(self.interpolate_alpha, self.alpha, before, pair, after, ticks)
+        if self.record is not None:
+            left, right = self.rgb(pair.left), self.rgb(pair.right)
+            doubts: Sequence[Doubt | None] = self.interpolate.doubts or [None] * len(images)
+            for tick, image, doubt in zip(ticks, images, doubts, strict=True):
+                self.record.see_made(pair, tick.t, (left, image, right), doubt)
         for tick, image, alpha in zip(ticks, images, alphas, strict=True):
             with self.clock("colour"):
                 planes = self.convert.to_planes(image, alpha)

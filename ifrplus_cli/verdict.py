@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from ifrplus_cli.check import CheckResult
+from ifrplus_cli.check import CheckResult, Moment
+from ifrplus_cli.choice import SMALLEST
 from ifrplus_cli.probe import upright_size
 
 # Words for a mean PSNR from so many dB on.
@@ -15,14 +16,36 @@ QUALITIES = (
     (0.0, "visibly wrong in places"),
 )
 LITTLE_GAIN = 0.3  # dB
+GOOD, FAIR = 32.0, 27.0  # dB from which on factors above 2 and above 1 are advised
 FAST_MOTION = 0.03  # of the picture's width between two kept frames
 COMMON = 0.1  # share of the frames from which on a trouble is told
 FLICKER = 0.7  # codes of 8 bits
+APART = 1.0  # seconds between two moments that are told by themselves
+TOLD = 6  # moments that are told at most
 
 
 def verdict(result: CheckResult) -> tuple[str, ...]:
     """What the figures mean to a person."""
-    return (_quality(result), _gain(result), *_troubles(result))
+    return (_quality(result), _gain(result), _factor(result), *_model(result), *_troubles(result))
+
+
+def clock(seconds: float) -> str:
+    """A time code, h:mm:ss.ss."""
+    hundredths = round(seconds * 100)
+    minutes, rest = divmod(hundredths, 6000)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest / 100:05.2f}"
+
+
+def moments_text(seconds: Iterable[float]) -> str:
+    """Time codes of moments in order; those that follow closely on one that is told are left out."""
+    told: list[float] = []
+    last = -APART
+    for moment in seconds:
+        if moment - last >= APART:
+            told.append(moment)
+        last = moment
+    more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
+    return ", ".join(map(clock, told[:TOLD])) + more
 
 
 def _quality(result: CheckResult) -> str:
@@ -35,28 +58,79 @@ def _quality(result: CheckResult) -> str:
 
 
 def _gain(result: CheckResult) -> str:
-    gain = result.mean("psnr") - result.mean("blend_psnr")
+    gain = _gain_of(result)
     if gain < LITTLE_GAIN:
         return f"A blend of the neighbours is about as good ({gain:+.1f} dB): there is little motion to follow here."
     return f"They are {gain:.1f} dB better than a blend of their neighbours."
 
 
+def _gain_of(result: CheckResult) -> float:
+    return result.mean("psnr") - result.mean("blend_psnr")
+
+
+def _factor(result: CheckResult) -> str:
+    """Which factor suits the clip. Frames further from their neighbours are worse than those compared here."""
+    psnr_mean, fast = result.mean("psnr"), len(_fast(result)) > COMMON * len(result.moments)
+    if psnr_mean >= GOOD and not fast:
+        return "Factor: 2 or 4 suit this clip, and so does slow motion; 8 where it is calm."
+    if psnr_mean >= FAIR:
+        return "Factor: 2 suits this clip; with 4, or in slow motion, look at what moves fast first."
+    return "Factor: 2, and no more; look at a --preview first."
+
+
+def _model(result: CheckResult) -> Iterator[str]:
+    """Which network suits the clip, as far as one can tell from what one of them did."""
+    if result.model != SMALLEST:
+        yield f"Network: these are the figures of {result.model}."
+    elif result.mean("psnr") >= GOOD or _gain_of(result) < LITTLE_GAIN:
+        yield f"Network: {SMALLEST} is enough for this clip."
+    else:
+        yield (
+            f"Network: {SMALLEST} leaves something to gain here. Try a larger one: ifrplus download-weights ifrnet-s, "
+            "then this check with --model ifrnet-s; ifrplus on an Ascend or a GPU."
+        )
+
+
+def _fast(result: CheckResult) -> list[Moment]:
+    width = upright_size(result.clip)[0]
+    return [moment for moment in result.moments if moment.motion > FAST_MOTION * width]
+
+
 def _troubles(result: CheckResult) -> Iterator[str]:
-    moments, width = result.moments, upright_size(result.clip)[0]
-    fast = [moment for moment in moments if moment.motion > FAST_MOTION * width]
+    moments = result.moments
+    fast = _fast(result)
     if len(fast) > COMMON * len(moments):
         yield (
             f"In {len(fast) / len(moments):.0%} of the frames things move by more than {FAST_MOTION:.0%} of the width "
-            "between two kept frames: look at the edges of what moves fast; factor 2 is safer than 4."
+            f"between two kept frames: look at the edges of what moves fast, at {moments_text(_times(fast))}."
         )
     behind = [moment for moment in moments if moment.psnr < moment.blend_psnr - LITTLE_GAIN]
     if len(behind) > COMMON * len(moments):
-        yield f"In {len(behind) / len(moments):.0%} of the frames a blend is closer: water, smoke or flicker, perhaps."
+        yield (
+            f"In {len(behind) / len(moments):.0%} of the frames a blend is closer: water, smoke or flicker, perhaps, "
+            f"at {moments_text(_times(behind))}."
+        )
     if result.cuts:
-        yield f"{result.cuts} of the dropped frames lay at a cut: there the frame before it is held."
-    if result.repeats > COMMON * (len(moments) + result.repeats):
-        yield f"{result.repeats} of the dropped frames lay between equal ones: frames repeat, as in drawn animation."
+        yield (
+            f"{len(result.cuts)} of the dropped frames lay at a cut, where the frame before it is held: "
+            f"{moments_text(result.cuts)}."
+        )
+    if len(result.repeats) > COMMON * (len(moments) + len(result.repeats)):
+        yield (
+            f"{len(result.repeats)} of the dropped frames lay between equal ones, first at "
+            f"{clock(result.repeats[0])}: frames repeat, as in drawn animation. Try --duplicates smooth."
+        )
     if result.flicker > FLICKER:
-        yield f"Brightness flickers by {result.flicker:.1f} codes from frame to frame: made frames average it."
-    if result.clip.interlaced:
-        yield "The clip is marked as interlaced: deinterlace it first."
+        strongest = sorted(seconds for seconds, codes in result.flickers if codes > result.flicker)
+        yield (
+            f"Brightness flickers by {result.flicker:.1f} codes from frame to frame, and made frames average it: "
+            f"most at {moments_text(strongest)}."
+        )
+    if result.clip.deinterlace is not None:
+        yield "The clip is interlaced, and was compared after deinterlacing: lines that flicker in it do so here."
+    elif result.clip.interlaced:
+        yield "The clip is marked as interlaced: if its frames look combed, --deinterlace bwdif makes whole ones."
+
+
+def _times(moments: Iterable[Moment]) -> Iterator[float]:
+    return (moment.seconds for moment in moments)

@@ -123,7 +123,7 @@ def test_the_table_is_for_people(shown: list[str]) -> None:
 
 def test_published_figures_are_not_sold_as_those_of_another_network(shown: list[str]) -> None:
     assert any("the full network IFR+ on one Ascend 910A, batch 1" in line for line in shown)
-    assert any(line.startswith("lite is another, smaller network") for line in shown)
+    assert any(line.startswith("- lite is another, smaller network") for line in shown)
 
 
 def test_shares_are_of_the_work(shown: list[str]) -> None:

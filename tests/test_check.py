@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import blend, blend_model, ffmpeg, make_clip, run_program
+from clips import BLEND_PROGRAM, blend, blend_model, ffmpeg, make_clip, run_program
 
 from ifrplus_cli import check
-from ifrplus_cli.check import CheckResult, check_clip, sample
+from ifrplus_cli.check import CheckResult, check_clip
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.probe import probe
+from ifrplus_cli.sampling import sample
 
 SIZE = (48, 64)
 
@@ -24,7 +24,7 @@ def checked(path: Path, network: object = blend, **options: object) -> CheckResu
 
 
 def test_every_second_frame_is_made_again(tmp_path: Path) -> None:
-    result = checked(make_clip(tmp_path / "clip.mkv", frames=8))
+    result = checked(make_clip(tmp_path / "clip.mkv", frames=8), doubt=False)
     assert [moment.index for moment in result.moments] == [1, 3, 5]
     assert [moment.seconds for moment in result.moments] == [0.04, 0.12, 0.2]
     assert result.frames == 8
@@ -75,7 +75,7 @@ def test_a_cut_is_counted_and_not_compared(tmp_path: Path) -> None:
     inputs = [word for source in sources for word in ("-f", "lavfi", "-i", source)]
     ffmpeg(*inputs, "-filter_complex", halves, "-frames:v", 8, "-c:v", "ffv1", path)
     result = checked(path)
-    assert result.cuts == 1
+    assert result.cuts == (0.12,)
     assert [moment.index for moment in result.moments] == [1, 5]
 
 
@@ -86,31 +86,37 @@ def test_one_or_two_frames_can_not_be_checked(tmp_path: Path) -> None:
         assert refused.value.hint
 
 
-def test_a_long_clip_is_sampled_where_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "SAMPLE_SECONDS", 2.0)
-    monkeypatch.setattr(check, "STRETCHES", 2)
-    path = tmp_path / "mixed.mkv"
-    moving = "scroll=horizontal=0.04:enable='between(n,10,39)+between(n,70,99)'"
-    still = "testsrc=s=64x48:r=25:d=0.04,loop=119:1,setpts=N/25/TB"
-    ffmpeg("-f", "lavfi", "-i", f"{still},{moving}", "-c:v", "ffv1", path)
+def test_a_long_clip_is_compared_where_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "SAMPLE_SECONDS", 1.0)
+    path = make_clip(tmp_path / "long.mkv", frames=60)
     clip = probe(path)
-    wanted = sample(clip)
-    assert clip.duration > Fraction(4)
-    assert len(wanted) == pytest.approx(50, abs=4)
-    moved = set(range(9, 41)) | set(range(69, 101))
-    assert len(moved & set(wanted)) > 0.8 * len(wanted)
+    stretches = sample(clip, 1.0)
     told: list[tuple[int, int]] = []
     result = checked(path, progress=lambda *numbers: told.append(numbers))
-    assert result.frames == len(wanted)
-    assert told[-1][1] == len(clip.packet_pts)
-    whole = checked(path, full=True)
-    assert whole.frames == len(clip.packet_pts)
+    assert result.frames == sum(map(len, stretches)) < 60
+    assert told[-1] == (result.frames, result.frames)
+    dropped = {number for stretch in stretches for number in stretch[1:-1:2]}
+    assert {moment.index for moment in result.moments} <= dropped
+    assert [moment.seconds for moment in result.moments] == [moment.index / 25 for moment in result.moments]
+    assert checked(path, full=True).frames == 60
 
 
 def test_flicker_is_told_from_a_fade() -> None:
-    assert check._flicker([10, 20, 10, 20, 10]) == 10
-    assert check._flicker([10, 20, 30, 40]) == 0
-    assert check._flicker([10]) == 0
+    assert check._taken_back(10, 20, 10) == 10
+    assert check._taken_back(10, 20, 17) == 3
+    assert check._taken_back(10, 20, 30) == 0
+
+
+def test_interlaced_film_is_refused_until_a_choice_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "woven.mkv"
+    woven = "testsrc2=s=128x96:r=50,scroll=horizontal=0.02:vertical=0.01,tinterlace=interleave_top,setfield=tff"
+    ffmpeg("-f", "lavfi", "-i", woven, "-frames:v", 40, "-c:v", "ffv1", "-field_order", "tt", path)
+    refused = run_program("check", path, folder=tmp_path, program=BLEND_PROGRAM)
+    assert refused.returncode == 1
+    assert "is interlaced" in refused.stderr and "--deinterlace bwdif" in refused.stderr
+    done = run_program("check", path, "--deinterlace", "bwdif", "--json", folder=tmp_path, program=BLEND_PROGRAM)
+    assert done.returncode == 0, done.stderr
+    assert any("after deinterlacing" in sentence for sentence in json.loads(done.stdout)["verdict"])
 
 
 # The real program from here on.
@@ -127,7 +133,7 @@ def test_the_command_tells_and_writes_a_report(bikes: Path, tmp_path: Path) -> N
     assert [moment["frame"] for moment in told["moments"]] == [1, 3, 5]
     text = report.read_text("utf-8")
     assert "short &amp; &lt;i&gt;.mp4" in text
-    assert text.count("data:image/jpeg") == 3 * 4
+    assert text.count("data:image/jpeg") == 3 * 5
     assert not re.search(r'(src|href)="(?!data:)', text)
     assert list(tmp_path.glob(".*")) == []
 

@@ -85,3 +85,29 @@ def test_the_plot_is_drawn_in_a_browser_without_complaints(tmp_path: Path) -> No
     assert re.search(r'<path d="M46\.0 [\d.]+L', done.stdout)
     assert done.stdout.count("<button") == 2
     assert "CONSOLE" not in done.stderr
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+def test_nothing_sticks_out_of_a_phone(tmp_path: Path) -> None:
+    write_report(report(), tmp_path / "report.html")
+    measured = "document.title = 'wide ' + phone.contentDocument.documentElement.scrollWidth"
+    frame = '<iframe id="phone" src="report.html" style="width:390px;border:0"></iframe>'
+    (tmp_path / "phone.html").write_text(f"<title></title>{frame}<script>onload = () => {{ {measured}; }}</script>")
+    told = browse(tmp_path / "phone.html", "--allow-file-access-from-files", "--hide-scrollbars", "--dump-dom")
+    assert "<title>wide 390</title>" in told
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+@pytest.mark.parametrize(("setting", "is_light"), [("preferredColorScheme=1", True), ("preferredColorScheme=0", False)])
+def test_the_page_is_light_or_dark_as_the_screen_is(tmp_path: Path, setting: str, is_light: bool) -> None:
+    write_report(report(), tmp_path / "report.html")
+    picture = tmp_path / "seen.png"
+    browse(tmp_path / "report.html", f"--blink-settings={setting}", f"--screenshot={picture}")
+    assert (cv2.imread(str(picture))[:10, :10].mean() > 128) == is_light
+
+
+def browse(page: Path, *options: str) -> str:
+    """What a browser without a window writes."""
+    flags = ("--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={page.parent / 'profile'}")
+    command = [str(BROWSER), *flags, "--virtual-time-budget=2000", *options, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout

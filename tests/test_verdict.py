@@ -9,7 +9,7 @@ from clips import make_clip
 
 from ifrplus_cli.check import CheckResult, Moment
 from ifrplus_cli.probe import probe
-from ifrplus_cli.verdict import verdict
+from ifrplus_cli.verdict import clock, moments_text, verdict
 
 
 @pytest.fixture(scope="module")
@@ -17,13 +17,15 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> CheckResult:
     """A check of twenty moments without trouble, 64 pixels wide."""
     clip = probe(make_clip(tmp_path_factory.mktemp("verdict") / "clip.mkv"))
     moments = tuple(Moment(2 * k + 1, k / 10, 35.0, 0.98, 30.0, 1.0) for k in range(20))
-    return CheckResult(clip, 41, 4.0, moments, 0, 0, 0.0, ())
+    return CheckResult(clip, "lite", 41, 4.0, moments, (), (), (), (), None)
 
 
-def test_a_good_clip_gets_two_sentences(result: CheckResult) -> None:
-    quality, gain = verdict(result)
+def test_a_good_clip_gets_four_sentences(result: CheckResult) -> None:
+    quality, gain, factor, network = verdict(result)
     assert "close to the true ones: 35.0 dB" in quality
     assert gain == "They are 5.0 dB better than a blend of their neighbours."
+    assert factor.startswith("Factor: 2 or 4 suit this clip")
+    assert network == "Network: lite is enough for this clip."
 
 
 @pytest.mark.parametrize(("psnr", "words"), [(45, "hard to tell"), (29, "softer"), (20, "visibly wrong")])
@@ -37,21 +39,53 @@ def test_a_blend_that_is_as_good_is_told(result: CheckResult) -> None:
     assert "about as good (-0.1 dB)" in verdict(still)[1]
 
 
+def test_a_factor_is_advised_by_quality_and_motion(result: CheckResult) -> None:
+    fast = replace(result, moments=tuple(replace(moment, motion=10.0) for moment in result.moments))
+    assert "with 4, or in slow motion, look at what moves fast" in verdict(fast)[2]
+    poor = replace(result, moments=tuple(replace(moment, psnr=22.0) for moment in result.moments))
+    assert "and no more" in verdict(poor)[2]
+
+
+def test_a_larger_network_is_advised_where_lite_has_something_to_gain(result: CheckResult) -> None:
+    soft = replace(result, moments=tuple(replace(moment, psnr=28.0, blend_psnr=25.0) for moment in result.moments))
+    assert "--model ifrnet-s" in verdict(soft)[3]
+    assert verdict(replace(soft, model="ifrnet"))[3] == "Network: these are the figures of ifrnet."
+
+
+def test_moments_that_follow_closely_are_told_once() -> None:
+    assert moments_text([1.0, 1.5, 2.0, 61.25]) == "0:00:01.00, 0:01:01.25"
+    assert moments_text(range(0, 20, 2)).endswith("0:00:10.00 and 4 more")
+    assert clock(59.999) == "0:01:00.00"
+    assert clock(3725.5) == "1:02:05.50"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"cuts": 3}, "3 of the dropped frames lay at a cut"),
-        ({"repeats": 10}, "frames repeat"),
-        ({"flicker": 2.0}, "flickers by 2.0 codes"),
+        ({"cuts": (1.0, 2.5)}, "2 of the dropped frames lay at a cut, where the frame before it is held: 0:00:01.00, "),
+        ({"repeats": (0.5,) * 10}, "first at 0:00:00.50: frames repeat"),
+        ({"flickers": ((3.0, 2.0), (5.0, 8.0))}, "flickers by 5.0 codes from frame to frame, and made frames average"),
     ],
 )
-def test_troubles_are_named(change: dict[str, float], words: str, result: CheckResult) -> None:
-    (told,) = verdict(replace(result, **change))[2:]  # type: ignore[arg-type]
+def test_troubles_are_named(change: dict[str, object], words: str, result: CheckResult) -> None:
+    (told,) = verdict(replace(result, **change))[4:]  # type: ignore[arg-type]
     assert words in told
+
+
+def test_flicker_is_told_where_it_is_strongest(result: CheckResult) -> None:
+    assert verdict(replace(result, flickers=((3.0, 2.0), (5.0, 8.0))))[4].endswith("most at 0:00:05.00.")
+
+
+def test_interlaced_clips_are_named(result: CheckResult) -> None:
+    woven = replace(result, clip=replace(result.clip, deinterlace="bwdif"))
+    assert "was compared after deinterlacing" in verdict(woven)[4]
+    marked = replace(result, clip=replace(result.clip, field_order="tt"))
+    assert "--deinterlace bwdif" in verdict(marked)[4]
 
 
 def test_fast_motion_is_told_if_it_is_common(result: CheckResult) -> None:
     fast = replace(result.moments[0], motion=10.0)
-    assert len(verdict(replace(result, moments=(fast, *result.moments[1:])))) == 2
-    (told,) = verdict(replace(result, moments=(fast,) * 5 + result.moments[5:]))[2:]
+    assert len(verdict(replace(result, moments=(fast, *result.moments[1:])))) == 4
+    (told,) = verdict(replace(result, moments=(fast,) * 5 + result.moments[5:]))[4:]
     assert told.startswith("In 25% of the frames things move")
+    assert told.endswith("at 0:00:00.00.")

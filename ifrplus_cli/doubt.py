@@ -1,0 +1,86 @@
+"""Where a made frame is in doubt, and what is shown there instead.
+
+Both frames of a pair, moved along the classical flow, should tell the same story at the timestep. Where they differ,
+hardly less than the frames do without being moved, and the made frame is not a mixture of them either, something was
+covered, blurred or lost. There the made frame falls back, by a third at most, towards the source frames, the nearer
+one before the other: less is risked than by a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from ifrplus_cli.media import Image
+from ifrplus_cli.prior import GRID, Flow
+
+STRONGEST = 0.3  # weight of the source frames where doubt is whole
+FROM, FULL = 0.01, 0.03  # disagreement, 0 to 1, at which doubt begins and is whole
+VAIN_FROM, VAIN_FULL = 0.3, 0.8  # of the difference between the frames as they are, that is left after moving them
+NOISE = 0.01  # difference that means nothing
+SPREAD = 1.0  # cells that one disagreement is spread over
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Doubt about a made frame.
+
+    Attributes:
+        strength: (H/4, W/4) float32, 0 to 1.
+    """
+
+    strength: Flow = field(repr=False)
+
+    @property
+    def share(self) -> float:
+        """Of the picture, each cell by its strength."""
+        return float(self.strength.mean())
+
+
+def doubt_about(left: Image, right: Image, made: Image, flow: Flow) -> Doubt:
+    """Where both moved frames disagree, and no mixture of them is the made frame.
+
+    Args:
+        left, right, made: (H, W, 3) float32 RGB.
+        flow: (4, h, w) float32 of ``intermediate_flow`` at the timestep; h and w are H/4 and W/4, rounded up or more.
+    """
+    height, width = (-(-side // GRID) for side in left.shape[:2])
+    cells = (width, height)
+    small_left, small_right, small_made = (
+        cv2.resize(image, cells, interpolation=cv2.INTER_AREA) for image in (left, right, made)
+    )
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    moved = []
+    for image, (along, down) in ((small_left, flow[:2]), (small_right, flow[2:])):
+        places = (x + along[:height, :width] / GRID, y + down[:height, :width] / GRID)
+        moved.append(cv2.remap(image, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    apart, off = moved[1] - moved[0], small_made - moved[0]
+    share = np.clip((apart * off).sum(2) / ((apart * apart).sum(2) + 1e-6), 0, 1)
+    unexplained = np.abs(off - share[..., None] * apart).mean(2)
+    left_over, before = _spread(np.abs(apart).mean(2)), _spread(np.abs(small_left - small_right).mean(2))
+    disagreement = np.sqrt(left_over * _spread(unexplained))
+    in_vain = left_over / (before + NOISE)
+    strength = _ramp(disagreement, FROM, FULL) * _ramp(in_vain, VAIN_FROM, VAIN_FULL)
+    return Doubt(strength.astype(np.float32))
+
+
+def fall_back(left: Image, right: Image, made: Image, t: float, doubt: Doubt) -> Image:
+    """The made frame, nearer to the source frames where it is in doubt; itself where there is none."""
+    if not doubt.strength.any():
+        return made
+    height, width = made.shape[:2]
+    size = (doubt.strength.shape[1] * GRID, doubt.strength.shape[0] * GRID)
+    weight = STRONGEST * cv2.resize(doubt.strength, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
+    source = cv2.addWeighted(left, 1 - t, right, t, 0)
+    return np.asarray(cv2.add(made, cv2.multiply(cv2.subtract(source, made), cv2.merge([weight] * 3))))
+
+
+def _ramp(values: Flow, first: float, full: float) -> Flow:
+    """0 up to ``first``, 1 from ``full`` on."""
+    return np.clip((values - first) / (full - first), 0, 1)
+
+
+def _spread(values: Flow) -> Flow:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), SPREAD))

@@ -1,0 +1,158 @@
+"""The busiest part of a film, made quickly: source and result beside each other in one video, with labels."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain, pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ifrplus_cli.decode import Decoder
+from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, plan_encode
+from ifrplus_cli.interpolate import LoadedModel
+from ifrplus_cli.media import Chroma, ClipInfo, Frame, PixelFormat, Plane
+from ifrplus_cli.output import PartFile
+from ifrplus_cli.probe import probe, upright_size
+from ifrplus_cli.sampling import busiest
+from ifrplus_cli.timeline import rate_text
+from ifrplus_cli.trim import FrameNumber
+from ifrplus_cli.upsample import Job, Progress, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.verify import Promise, verify
+
+LARGEST = 960  # pixels of the longer side of each of the two pictures
+LABEL_SHARE, LEAST_LABEL = 16, 14  # a label's height is one of so many parts of the picture's, in pixels at least
+BLACK, GREY, WHITE = 16, 128, 235  # codes of 8 bits
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What was shown.
+
+    Attributes:
+        start, end: of the part in seconds, from the beginning of the film.
+        frames: of the video.
+        stacked: whether the source is above the result, and not on its left.
+    """
+
+    start: float
+    end: float
+    frames: int
+    stacked: bool
+    seconds: float
+
+
+def make_preview(
+    clip: ClipInfo,
+    output: Path,
+    options: UpsampleOptions,
+    seconds: float,
+    load: Callable[[Job], LoadedModel],
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Preview:
+    """Write a video of the part that changes most; it appears under its name when it is finished and verified.
+
+    Args:
+        clip: the whole film.
+        options: as for the whole film; the part is sought between its start and end.
+        load: gives the network for a job.
+
+    Raises:
+        IfrplusError: whatever goes wrong; no partial output is left.
+    """
+    used = plan_job(clip, output, options).clip
+    first = used.section.number if used.section else 0
+    part = busiest(clip, range(first, first + len(used.packet_pts)), seconds)
+    with tempfile.TemporaryDirectory(prefix="ifrplus-") as folder, PartFile(output) as place:
+        limited = replace(
+            options,
+            start=FrameNumber(part.start),
+            end=FrameNumber(part.stop),
+            encode=EncodeOptions(codec="ffv1"),
+            overwrite=True,
+            resume=False,
+        )
+        job = plan_job(_smaller(clip), Path(folder) / "result.mkv", limited)
+        summary = run_job(job, load(job), progress)
+        width, height = upright_size(job.clip)
+        stacked = height > width
+        rows, columns = (2, 1) if stacked else (1, 2)
+        shown = replace(job.clip, display_matrix=None, width=columns * width, height=rows * height)
+        plan = plan_encode(shown, output, options.encode, job.encode.timing, stretch=job.encode.stretch)
+        _write(plan, place.path, _beside(job, stacked))
+        place.publish()
+    begin = float(job.clip.start - clip.start)
+    return Preview(begin, begin + float(job.clip.duration), summary.frames_out, stacked, summary.seconds)
+
+
+def _smaller(clip: ClipInfo) -> ClipInfo:
+    """The clip as a decoder will scale it: even sides, ``LARGEST`` at most."""
+    scale = min(1.0, LARGEST / max(clip.width, clip.height))
+    width, height = (max(2, round(side * scale / 2) * 2) for side in (clip.width, clip.height))
+    return replace(clip, width=width, height=height)
+
+
+def _write(plan: EncodePlan, path: Path, frames: Iterator[Frame]) -> None:
+    times: list[Fraction] = []
+    with Encoder(plan, path) as encoder:
+        for frame in frames:
+            encoder.write(frame)
+            times.append(frame.pts)
+        encoder.finish()
+    start, last = times[0] - plan.origin, times[-1] - plan.origin
+    verify(path, Promise(plan, len(times), start, last, last + plan.timing.last_duration - start))
+
+
+def _beside(job: Job, stacked: bool) -> Iterator[Frame]:
+    """Each frame of the result with the source's frame of that moment."""
+    source_label = f"source, {_short(job.clip.rate)} fps"
+    result_label = f"ifrplus, {_short(job.encode.timing.rate)} fps"
+    axis, pixel_format = 0 if stacked else 1, job.clip.pixel_format
+    with Decoder(job.clip, upright=True) as source, Decoder(probe(job.output)) as result:
+        made = iter(result)
+        for index, (frame, after) in enumerate(pairwise(chain(source, [None]))):
+            assert frame is not None
+            end = frame.pts + job.clip.last_duration if after is None else after.pts
+            left = labelled(frame.planes, source_label, pixel_format)
+            for tick in job.timeline.ticks(index, frame.pts, end):
+                right = labelled(next(made).planes, result_label, pixel_format)
+                planes = (np.concatenate(pair, axis) for pair in zip(left, right, strict=True))
+                yield Frame(tick.pts, tuple(planes))
+
+
+def labelled(planes: tuple[Plane, ...], text: str, pixel_format: PixelFormat) -> tuple[Plane, ...]:
+    """A picture with a label in its upper left corner, white on black; a wide text is cut off at the picture's edge."""
+    height, width = planes[0].shape
+    letters = _letters(text, max(LEAST_LABEL, height // LABEL_SHARE))[:height, :width]
+    gain = 2 ** (pixel_format.depth - 8)
+    marked = []
+    for number, plane in enumerate(planes):
+        copy = plane.copy()
+        if number and pixel_format.chroma is not Chroma.RGB:
+            rows = -(-letters.shape[0] * plane.shape[0] // height)
+            columns = -(-letters.shape[1] * plane.shape[1] // width)
+            copy[:rows, :columns] = GREY * gain
+        else:
+            copy[: letters.shape[0], : letters.shape[1]] = letters.astype(plane.dtype) * gain
+        marked.append(copy)
+    return tuple(marked)
+
+
+def _letters(text: str, height: int) -> npt.NDArray[np.uint8]:
+    """A line of text, (height, its width), in codes of 8 bits."""
+    font, margin = cv2.FONT_HERSHEY_SIMPLEX, height // 4
+    scale = cv2.getFontScaleFromHeight(font, height // 2)
+    thickness = max(1, height // 20)
+    (width, _), _ = cv2.getTextSize(text, font, scale, thickness)
+    line = np.full((height, width + 2 * margin), BLACK, np.uint8)
+    cv2.putText(line, text, (margin, height - margin - height // 20), font, scale, WHITE, thickness, cv2.LINE_AA)
+    return line
+
+
+def _short(rate: Fraction) -> str:
+    return rate_text(rate).partition(" ")[0]

@@ -1,0 +1,104 @@
+"""What a report on a run tells beside its figures: how much changes over time, and pictures of where that is most."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from ifrplus_cli.doubt import Doubt
+from ifrplus_cli.media import Image, Pair, PairKind, PixelFormat
+from ifrplus_cli.showing import Picture, as_codes, doubt_colours, fitted
+
+SHOWN = 6  # pairs whose pictures are kept
+THUMBNAIL = (64, 36)  # width and height of frames that are compared
+
+
+@dataclass(frozen=True)
+class SeenPair:
+    """Two neighbouring source frames of a run.
+
+    Attributes:
+        seconds: time of the right one, from the beginning of what is used of the film.
+        change: mean change of brightness from one to the other, in codes of 8 bits.
+    """
+
+    seconds: float
+    change: float
+    kind: PairKind
+
+
+@dataclass(frozen=True)
+class SeenFrame:
+    """A made frame between its two source frames, each H x W x 3 uint8 RGB, large ones made smaller.
+
+    Attributes:
+        seconds: its time, from the beginning of what is used of the film.
+        change: of its pair.
+        share: of the picture in doubt; None where doubt is not looked for.
+        doubt: where that is; None likewise.
+    """
+
+    seconds: float
+    change: float
+    share: float | None
+    left: Picture = field(repr=False)
+    made: Picture = field(repr=False)
+    right: Picture = field(repr=False)
+    doubt: Picture | None = field(repr=False)
+
+
+class RunRecord:
+    """Is shown the pairs and made frames of a run, and keeps figures of all of them and pictures of few.
+
+    Attributes:
+        pairs: in order of time.
+        doubts: seconds and share of the picture in doubt, of each made frame.
+    """
+
+    def __init__(self, start: Fraction, pixel_format: PixelFormat) -> None:
+        """
+        Args:
+            start: time of the first frame that is used.
+            pixel_format: of the frames.
+        """
+        self.start, self.pixel_format = start, pixel_format
+        self.pairs: list[SeenPair] = []
+        self.doubts: list[tuple[float, float]] = []
+        self._kept: list[tuple[float, float, SeenFrame]] = []  # a heap: the least of them first
+
+    def see_pair(self, pair: Pair) -> None:
+        """Called once for each pair, in order."""
+        gain = 2.0 ** (8 - self.pixel_format.depth)
+        left, right = (
+            cv2.resize(f.planes[0], THUMBNAIL, interpolation=cv2.INTER_AREA) for f in (pair.left, pair.right)
+        )
+        change = float(np.abs(left.astype(np.float32) - right).mean()) * gain
+        self.pairs.append(SeenPair(float(pair.right.pts - self.start), change, pair.kind))
+
+    def see_made(self, pair: Pair, t: Fraction, images: tuple[Image, Image, Image], doubt: Doubt | None) -> None:
+        """Called for made frames of the pair that was seen last.
+
+        Args:
+            images: the left frame, the made one, and the right one.
+        """
+        seconds, change = float(pair.left.pts + t * pair.length - self.start), self.pairs[-1].change
+        if doubt is not None:
+            self.doubts.append((seconds, doubt.share))
+        rank = (change if doubt is None else doubt.share, -seconds)
+        if len(self._kept) == SHOWN and rank <= self._kept[0][:2]:
+            return
+        left, made, right = (fitted(as_codes(image)) for image in images)
+        shown = None if doubt is None else doubt_colours(doubt.strength, made)
+        seen = SeenFrame(seconds, change, None if doubt is None else doubt.share, left, made, right, shown)
+        heapq.heappush(self._kept, (*rank, seen))
+        if len(self._kept) > SHOWN:
+            heapq.heappop(self._kept)
+
+    @property
+    def shown(self) -> list[SeenFrame]:
+        """Those with the most doubt, or the most change where doubt is not looked for, most first."""
+        return [seen for *_, seen in sorted(self._kept, key=lambda entry: entry[:2], reverse=True)]

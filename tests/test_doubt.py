@@ -1,0 +1,86 @@
+"""Doubt: none where the frames agree or the made one is a mixture of them, some where neither is so."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from clips import blend_model
+
+from ifrplus_cli.doubt import STRONGEST, Doubt, doubt_about, fall_back
+from ifrplus_cli.interpolate import Interpolator
+
+SIZE = (48, 64)
+STILL = np.zeros((4, 12, 16), np.float32)
+
+
+def grey(value: float) -> np.ndarray:
+    return np.full((*SIZE, 3), value, np.float32)
+
+
+def test_frames_that_agree_raise_no_doubt() -> None:
+    assert doubt_about(grey(0.5), grey(0.5), grey(0.9), STILL).share == 0
+
+
+def test_a_mixture_of_both_raises_no_doubt() -> None:
+    assert doubt_about(grey(0.2), grey(0.8), grey(0.35), STILL).share == 0
+
+
+def test_what_neither_frame_explains_is_in_doubt() -> None:
+    made = grey(0.5)
+    made[16:32, 16:32] = (1, 0, 0)
+    doubt = doubt_about(grey(0.2), grey(0.8), made, STILL)
+    assert doubt.strength.shape == (12, 16)
+    assert doubt.strength[6, 6] == 1
+    assert doubt.strength[0, 12] == 0
+    assert 0.1 < doubt.share < 0.5
+
+
+def test_frames_are_compared_where_motion_takes_them() -> None:
+    """A spot that moves by eight pixels lies in the middle between them: the flow explains it, or does not."""
+    left, right, made = (grey(0.2) for _ in range(3))
+    left[16:32, 16:24], right[16:32, 24:32], made[16:32, 20:28] = 0.9, 0.9, (1, 0, 0)
+    moving = np.stack([np.full((12, 16), value, np.float32) for value in (-4, 0, 4, 0)])
+    assert doubt_about(left, right, made, moving).share < doubt_about(left, right, made, STILL).share
+
+
+def test_frames_fall_back_by_their_doubt_and_nearness() -> None:
+    left, right, made = grey(0.0), grey(1.0), grey(0.9)
+    strength = np.zeros((12, 16), np.float32)
+    strength[:, 8:] = 1
+    fallen = fall_back(left, right, made, 0.25, Doubt(strength))
+    assert fallen[:, :28] == pytest.approx(0.9)
+    assert fallen[:, 36:] == pytest.approx(0.9 + STRONGEST * (0.25 - 0.9))
+    assert fall_back(left, right, made, 0.25, Doubt(np.zeros_like(strength))) is made
+
+
+def test_sizes_that_are_no_multiple_of_a_cell_are_taken() -> None:
+    left, right, made = (np.full((50, 67, 3), value, np.float32) for value in (0.2, 0.8, 3.0))
+    doubt = doubt_about(left, right, made, np.zeros((4, 16, 24), np.float32))
+    assert doubt.strength.shape == (13, 17)
+    assert fall_back(left, right, made, 0.5, doubt).shape == (50, 67, 3)
+
+
+@pytest.mark.parametrize("inputs", [("left", "right", "t"), ("left", "right"), ("left", "right", "prior", "t")])
+def test_every_network_can_be_doubted(inputs: tuple[str, ...]) -> None:
+    random = np.random.default_rng(0)
+    left, right = (random.random((*SIZE, 3), np.float32) for _ in range(2))
+
+    def wrong(first: np.ndarray, *_: np.ndarray) -> np.ndarray:
+        return np.full_like(first, 2)
+
+    model = blend_model(wrong, SIZE, inputs)
+    (plain,) = Interpolator(model)(left, right, [Fraction(1, 2)])
+    careful = Interpolator(model, doubt=True)
+    (fallen,) = careful(left, right, [Fraction(1, 2)])
+    assert np.all(plain == 2)
+    assert fallen.mean() < 1.9
+    assert [doubt.share > 0.3 for doubt in careful.doubts] == [True]
+
+
+def test_equal_frames_are_never_doubted() -> None:
+    careful = Interpolator(blend_model(), doubt=True)
+    (made,) = careful(grey(0.5), grey(0.5), [Fraction(1, 2)])
+    assert np.array_equal(made, grey(0.5))
+    assert careful.doubts == []

@@ -1,0 +1,83 @@
+"""The report on a run: what was promised and found, where most changes, and where made frames are in doubt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import BLEND_PROGRAM, blend_model, make_clip, run_program
+
+from ifrplus_cli.media import PairKind
+from ifrplus_cli.probe import probe
+from ifrplus_cli.run_record import SHOWN, RunRecord
+from ifrplus_cli.upsample import Job, Summary, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.upsample_report import build_report
+
+
+def recorded(folder: Path, *, doubt: bool = True, frames: int = 12) -> tuple[Job, Summary, RunRecord]:
+    clip = probe(make_clip(folder / "clip.mkv", frames=frames))
+    job = plan_job(clip, folder / "film.mkv", UpsampleOptions(doubt=doubt))
+
+    def off(left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
+        return np.clip((1 - t) * left + t * right + 0.2, 0, 1)
+
+    record = RunRecord(job.clip.start, job.clip.pixel_format)
+    return job, run_job(job, blend_model(off), record=record), record
+
+
+def test_every_pair_and_made_frame_is_seen(tmp_path: Path) -> None:
+    _, summary, record = recorded(tmp_path)
+    assert [pair.seconds for pair in record.pairs] == pytest.approx([number / 25 for number in range(1, 12)])
+    assert {pair.kind for pair in record.pairs} == {PairKind.MOTION}
+    assert all(pair.change > 1 for pair in record.pairs)
+    assert [seconds for seconds, _ in record.doubts] == pytest.approx([number / 25 + 0.02 for number in range(11)])
+    assert len(record.doubts) == summary.frames_made == 11
+    shares = [seen.share for seen in record.shown]
+    assert shares == sorted((share for _, share in record.doubts), reverse=True)[:SHOWN]
+    assert shares[0] > 0
+    assert all(seen.doubt is not None and seen.doubt.shape == (48, 64, 3) for seen in record.shown)
+
+
+def test_the_report_tells_what_was_found(tmp_path: Path) -> None:
+    job, summary, record = recorded(tmp_path)
+    report = build_report(job, summary, record, {"Versions": {"ifrplus": "1"}})
+    assert report.title == "film.mkv, made from clip.mkv"
+    assert report.headline["frames made"] == "11"
+    assert [chart.name for chart in report.charts] == ["Doubt", "Change"]
+    assert len(report.rows) == SHOWN
+    assert set(report.rows[0].pictures) == {"frame before", "made", "frame after", "doubt, in red"}
+    finished = report.facts["The finished file, probed and compared"]
+    assert finished["frames"] == "24, as promised"
+    assert finished["length"] == "0.480 s, as promised"
+    assert list(report.facts)[-1] == "Versions"
+
+
+def test_without_doubt_the_pairs_that_change_most_are_shown(tmp_path: Path) -> None:
+    job, summary, record = recorded(tmp_path, doubt=False)
+    assert record.doubts == []
+    changes = [seen.change for seen in record.shown]
+    assert changes == sorted((pair.change for pair in record.pairs), reverse=True)[:SHOWN]
+    report = build_report(job, summary, record, {})
+    assert [chart.name for chart in report.charts] == ["Change"]
+    assert set(report.rows[0].pictures) == {"frame before", "made", "frame after"}
+
+
+def test_the_command_writes_a_report(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip <b>.mkv")
+    task = ("upsample", "clip <b>.mkv", "film.mp4", "--report", "report.html", "--factor", "3")
+    done = run_program(*task, folder=tmp_path, program=BLEND_PROGRAM)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert "clip &lt;b&gt;.mkv" in text
+    for words in ("18, as promised", "libx264", "<td>doubt</td><td>auto</td>", "weights sha256", "ffmpeg"):
+        assert words in text
+
+
+def test_a_report_that_can_not_be_written_is_said_before_the_run(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mkv")
+    task = ("upsample", "clip.mkv", "film.mp4", "--report", "no/report.html")
+    done = run_program(*task, folder=tmp_path, program=BLEND_PROGRAM)
+    assert done.returncode == 1
+    assert "--report" in done.stderr
+    assert not (tmp_path / "film.mp4").exists()
