@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.prior import GRID, Neighbour, PairFlow, pair_flow
 from ifrplus_cli.probe import upright_size
 from ifrplus_cli.showing import Picture, as_codes
-from ifrplus_cli.teaching import belong, example_of, teaches, to_float
+from ifrplus_cli.teaching import example_of, moves, one_scene, to_float
 from ifrplus_cli.trim import FrameNumber, cut_section
 
 FRAMES = 9  # of a window
@@ -131,14 +132,19 @@ class Window:
         return {}
 
     @cached_property
-    def _examples(self) -> dict[tuple[int, int, int], Example]:
-        return {}
+    def _scenes(self) -> tuple[int, ...]:
+        """To which scene each frame belongs."""
+        cuts = (not one_scene(left, right) for left, right in pairwise(self.pictures))
+        return tuple(accumulate(cuts, initial=0))
 
     @cached_property
     def places(self) -> tuple[tuple[int, int, int], ...]:
-        """Triplets, as numbers of frames, whose neighbouring frames all move and belong together."""
+        """Triplets of one scene, as numbers of frames, between whose neighbouring frames something moves."""
         count = len(self.pictures)
-        good = [teaches(self._flow(number, number + 1)) for number in range(count - 1)]
+        good = [
+            self._scenes[number] == self._scenes[number + 1] and moves(self._flow(number, number + 1))
+            for number in range(count - 1)
+        ]
         return tuple(
             (middle - before, middle, middle + after)
             for before, after in MIDDLES
@@ -148,12 +154,7 @@ class Window:
 
     def example(self, number: int) -> Example:
         """The example of one of the triplets, which a number chooses."""
-        place = self.places[number % len(self.places)]
-        if place not in self._examples:
-            self._examples[place] = self._made(*place)
-        return self._examples[place]
-
-    def _made(self, first: int, middle: int, last: int) -> Example:
+        first, middle, last = self.places[number % len(self.places)]
         length = self.times[last] - self.times[first]
         step = last - first
         before, after = (self._neighbour(*ends, length) for ends in ((first - step, first), (last, last + step)))
@@ -162,10 +163,9 @@ class Window:
         return example_of(pictures, t, self._flow(first, last), before, after)
 
     def _neighbour(self, first: int, last: int, length: float) -> Neighbour | None:
-        if first < 0 or last >= len(self.pictures):
+        if first < 0 or last >= len(self.pictures) or self._scenes[first] != self._scenes[last]:
             return None
-        flow = self._flow(first, last)
-        return Neighbour(flow, (self.times[last] - self.times[first]) / length) if belong(flow) else None
+        return Neighbour(self._flow(first, last), (self.times[last] - self.times[first]) / length)
 
     def _flow(self, first: int, last: int) -> PairFlow:
         if (first, last) not in self._flows:

@@ -97,6 +97,7 @@ RECIPES = {
     ),
 }
 PUBLISHED_PERCEPTUAL = 0.1
+LONGEST_WARM_UP = 0.1  # of a run
 CROP_MULTIPLE = 32  # pixels, which both networks take
 
 
@@ -141,6 +142,9 @@ def _with_losses(weights: LossWeights, pairs: Sequence[str]) -> LossWeights:
 
 
 def learning_rate(recipe: Recipe, step: int, share: float) -> float:
-    """Linear warm-up in steps, then a cosine over the share of the run that has gone, 0 to 1."""
+    """Linear warm-up, then a cosine over the share of the run that has gone, 0 to 1.
+
+    The warm-up takes the recipe's steps, but no more than the first tenth of a run.
+    """
     cosine = recipe.last_rate + (recipe.rate - recipe.last_rate) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-    return cosine * min(1.0, (step + 1) / max(recipe.warm_up, 1))
+    return cosine * min(1.0, max((step + 1) / max(recipe.warm_up, 1), share / LONGEST_WARM_UP))

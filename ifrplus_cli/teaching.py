@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from ifrplus_cli.augment import Example, Flows
 from ifrplus_cli.media import Image
+from ifrplus_cli.pairing import cut_score
 from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
 from ifrplus_cli.showing import Picture
 
 STILL = 0.3  # mean motion in pixels below which a pair teaches nothing
-TRUST_OF_CUT = 0.25  # mean trust of the flow below which the two pictures show different scenes
+MOST_UNLIKE = 0.6  # cut score; lower than where films are cut, since to leave out a doubtful pair costs nothing
 
 
 def to_float(picture: Picture) -> Image:
     return np.ascontiguousarray(picture).astype(np.float32) / 255
 
 
-def teaches(flow: PairFlow) -> bool:
-    """False for a still pair, and for one across a cut."""
-    return bool(np.abs(flow.forward).mean() >= STILL) and belong(flow)
+def moves(flow: PairFlow) -> bool:
+    """False for a still pair."""
+    return bool(np.abs(flow.forward).mean() >= STILL)
 
 
-def belong(flow: PairFlow) -> bool:
+def one_scene(left: Picture, right: Picture) -> bool:
     """False for the two pictures of a pair across a cut."""
-    return bool(flow.forward_trust.mean() >= TRUST_OF_CUT)
+    return cut_score(*(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (left, right))) <= MOST_UNLIKE
 
 
 def example_of(

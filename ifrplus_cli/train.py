@@ -368,5 +368,5 @@ def _blend_psnr(held_out: HeldOut) -> float:
 
 def _psnr(made: np.ndarray, true: np.ndarray) -> float:
     """PSNR in dB of a float picture, rounded to 8 bits, against an 8-bit one; at most 100."""
-    codes = np.clip(np.rint(made * 255), 0, 255).astype(np.uint8)
+    codes = np.clip(np.rint(np.nan_to_num(made) * 255), 0, 255).astype(np.uint8)
     return min(psnr(codes.transpose(1, 2, 0), true.transpose(1, 2, 0)), 100.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from clips import ffmpeg, make_clip
 from mindspore import nn, ops
 
 from ifrplus_cli import footage, train, trainer
+from ifrplus_cli.device import Device
 from ifrplus_cli.errors import IfrplusError, InputError, ModelError, OutputError
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.recipe import RECIPES, LossWeights
@@ -54,10 +55,15 @@ class Tiny(nn.Cell):
 
 
 @pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts the tiny network in lite's place."""
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Puts the tiny network in lite's place, and computes without compiling."""
     monkeypatch.setitem(MODELS, "lite", replace(MODELS["lite"], build=lambda *_: Tiny()))
     monkeypatch.setattr(train, "VALIDATED", 2)
+    monkeypatch.setattr(train, "choose_device", lambda *_: Device("CPU"))
+    before = ms.get_context("mode")
+    ms.set_context(mode=ms.PYNATIVE_MODE)
+    yield
+    ms.set_context(mode=before)
 
 
 @pytest.fixture(scope="module")

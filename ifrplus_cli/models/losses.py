@@ -123,36 +123,47 @@ class Perceptual(nn.Cell):
     The names of the parameters are those of torchvision's VGG 16 and of the authors' linear layers.
     """
 
-    STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))  # places of convolutions in torchvision's list
-    WIDTHS = (64, 128, 256, 512, 512)
+    STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # widths of the convolutions
     SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of pictures in -1..1
 
     def __init__(self) -> None:
         super().__init__()
-        inside = 3
-        for stage, width in zip(self.STAGES, self.WIDTHS, strict=True):
-            for place in stage:
-                layer = nn.Conv2d(inside, width, 3, pad_mode="pad", padding=1, has_bias=True)
-                self.insert_child_to_cell(f"features.{place}", layer)
+        layers, inside = [], 3
+        for stage in self.STAGES:
+            for width in stage:
+                layers += [nn.Conv2d(inside, width, 3, pad_mode="pad", padding=1, has_bias=True), nn.ReLU()]
                 inside = width
-        for number, width in enumerate(self.WIDTHS):
-            self.insert_child_to_cell(f"lin{number}.model.1", nn.Conv2d(width, 1, 1, has_bias=False))
-        self.convs = tuple(tuple(self._cells[f"features.{place}"] for place in stage) for stage in self.STAGES)
-        self.linear = tuple(self._cells[f"lin{number}.model.1"] for number in range(len(self.WIDTHS)))
-        self.set_grad(False)
+            layers.append(nn.MaxPool2d(2, 2))
+        self.features = nn.SequentialCell(layers)
+        self.ends = tuple(place for place, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d))
+        for number, stage in enumerate(self.STAGES):
+            self.insert_child_to_cell(f"lin{number}", _Linear(stage[-1]))
+        self.linear = (self.lin0, self.lin1, self.lin2, self.lin3, self.lin4)
+        for parameter in self.get_parameters():
+            parameter.requires_grad = False
 
     def construct(self, made: Tensor, true: Tensor) -> Tensor:
         """Mean over a batch of (N, 3, H, W) pictures in 0..1; H and W at least 16."""
         shift = Tensor(self.SHIFT, ms.float32).reshape(1, 3, 1, 1)
         scale = Tensor(self.SCALE, ms.float32).reshape(1, 3, 1, 1)
         x = (2 * ops.cat((made, true)) - 1 - shift) / scale
-        loss = 0.0
-        for number in range(len(self.convs)):
-            if number:
-                x = ops.max_pool2d(x, 2, 2)
-            for conv in self.convs[number]:
-                x = ops.relu(conv(x))
+        loss, place = 0.0, 0
+        for number in range(len(self.ends)):
+            while place < self.ends[number]:
+                x = self.features[place](x)
+                place += 1
             unit = x / (ops.sqrt(ops.square(x).sum(1, keepdims=True)) + 1e-10)
             ours, theirs = ops.split(unit, unit.shape[0] // 2)
             loss = loss + self.linear[number](ops.square(ours - theirs)).mean()
         return loss
+
+
+class _Linear(nn.Cell):
+    """Weights of channels, under the authors' name."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.model = nn.SequentialCell(nn.Identity(), nn.Conv2d(width, 1, 1, has_bias=False))
+
+    def construct(self, x: Tensor) -> Tensor:
+        return self.model(x)
