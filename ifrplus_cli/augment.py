@@ -35,7 +35,11 @@ class Example:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Probability of each change."""
+    """Probability of each change.
+
+    Attributes:
+        anywhere: whether crops are taken at random places, and not in the middle.
+    """
 
     enlarge: float = 0.1  # up to twice the size
     vertical: float = 0.3
@@ -43,10 +47,18 @@ class Augmentation:
     transpose: float = 0.05
     channels: float = 0.5
     backwards: float = 0.5
+    anywhere: bool = True
+
+    @classmethod
+    def none(cls) -> Augmentation:
+        """Every example stays as it is."""
+        return cls(0, 0, 0, 0, 0, 0, anywhere=False)
 
 
 def augmented(example: Example, crop: int, chances: Augmentation, draw: np.random.Generator) -> Example:
-    """A random part of ``crop`` x ``crop`` pixels, changed at random."""
+    """A part of ``crop`` x ``crop`` pixels, changed at random."""
+    if not chances.anywhere:
+        return middle_part(example, crop)
     side = crop
     if draw.random() < chances.enlarge:
         side = GRID * int(draw.integers(-(-crop // (2 * GRID)), crop // GRID + 1))

@@ -446,6 +446,7 @@ def train(
         list[str] | None,
         typer.Option(metavar="NAME=WEIGHT", help="Weight of a loss, again for more.", show_default="the recipe's"),
     ] = None,
+    augment: Annotated[bool, typer.Option("--augment/--no-augment", help="Change crops at random.")] = True,
     perceptual: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Weights of VGG 16 and LPIPS for the perceptual loss.", show_default=False),
@@ -461,6 +462,7 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a network, or fine-tune one on your own films."""
+    from ifrplus_cli.augment import Augmentation
     from ifrplus_cli.device import quiet_mindspore
     from ifrplus_cli.recipe import RECIPES, changed
     from ifrplus_cli.train import TrainOptions, train_network
@@ -485,6 +487,7 @@ def train(
             crop=crop,
             rate=rate,
             validate_every=validate_every,
+            augmentation=None if augment else Augmentation.none(),
         ),
         out=out,
         init=init,

@@ -122,7 +122,7 @@ def training_bar(*, shown: bool) -> Iterator[Callable[[TrainingProgress], None]]
 
         def advance(run: TrainingProgress) -> None:
             said = f"step {run.step}, loss {run.loss:.4g}, validation {run.psnr:.2f} dB, {clock_time(run.seconds)}"
-            if run.share:
+            if run.seconds > 60 and run.share > 0.01:  # the first step compiles
                 said += f", {clock_time(run.seconds / run.share - run.seconds)} left"
             bar.update(task, completed=run.share, said=said)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ifrplus_cli.errors import OutputError
 from ifrplus_cli.showing import Picture
 from ifrplus_cli.whole_file import write_whole
 
@@ -53,11 +54,20 @@ def _told(value: float | int | None) -> str:
 
 
 def write_picture(rows: Sequence[Row], path: Path) -> None:
-    """Loss, learning rate and validation PSNR over the steps, as PNG."""
+    """Loss and validation PSNR over the steps, as PNG.
+
+    Raises:
+        OutputError: if it can't be written.
+    """
     plots = [plot(rows, name, title) for name, title in (("loss", "loss"), ("psnr", "validation PSNR, dB"))]
-    part = path.with_name(f".{path.name}.part.png")
-    cv2.imwrite(str(part), np.concatenate(plots))
-    part.replace(path)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(cv2.imencode(".png", np.concatenate(plots))[1].tobytes())
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror}.", "Give another --out.") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def plot(rows: Sequence[Row], name: str, title: str) -> Picture:

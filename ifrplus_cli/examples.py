@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.augment import Augmentation, Example, Flows, augmented, middle_part
+from ifrplus_cli.augment import Augmentation, Example, Flows, augmented
 from ifrplus_cli.errors import IfrplusError, InputError
 from ifrplus_cli.layouts import Triplet
 from ifrplus_cli.prior import GRID
@@ -97,11 +97,11 @@ class Rows:
     """
 
     def __init__(
-        self, source: Source, share: Share, crop: int, chances: Augmentation | None, seed: int, first: int, count: int
+        self, source: Source, share: Share, crop: int, chances: Augmentation, seed: int, first: int, count: int
     ) -> None:
         """
         Args:
-            chances: of augmentation; without them the middle of each example is taken.
+            chances: of augmentation.
             first, count: places in the device's own order.
         """
         self._source, self._share, self._crop, self._chances = source, share, crop, chances
@@ -125,8 +125,6 @@ class Rows:
                 f"A triplet is {width}x{height}, smaller than the {self._crop} pixels of a crop.",
                 "Choose a smaller --crop.",
             )
-        if self._chances is None:
-            return middle_part(example, self._crop)
         return augmented(example, self._crop, self._chances, np.random.default_rng((self._seed, number, 4)))
 
 

@@ -34,23 +34,32 @@ class Material:
     told: str
 
 
-def from_videos(folder: Path, crop: int, seed: int) -> Material:
+def from_videos(folder: Path, crop: int, seed: int, validate: Path | None) -> Material:
     """Films of a folder, or one film; the last tenth of each is for validation alone.
+
+    Args:
+        validate: what is validated on, so that everything else can be learnt from.
 
     Raises:
         InputError: if there is none, or names one that can't be learnt from.
     """
     clips = [_opened(file) for file in _films(folder)]
-    learnt, held_out = [], []
+    if validate:
+        learnt = [Stretch(clip, 0, len(clip.packet_pts)) for clip in clips]
+        return Material(Footage(learnt, crop, seed), to_validate(validate, crop), _told(learnt))
+    learnt, ends = [], []
     for clip in clips:
         count = len(clip.packet_pts)
         kept = max(round(HELD_OUT * count), LEAST_HELD_OUT) if count >= LEAST_FRAMES else 0
         learnt.append(Stretch(clip, 0, count - kept))
-        held_out.append(Stretch(clip, count - kept, kept))
-    held_out = [stretch for stretch in held_out if stretch.count] or learnt
-    frames = sum(stretch.count for stretch in learnt)
-    told = f"{len(clips)} films, {frames} frames to learn from; the end of each is for validation"
-    return Material(Footage(learnt, crop, seed), Footage(held_out, crop, 0), told)
+        if kept:
+            ends.append(Stretch(clip, count - kept, kept))
+    told = f"{_told(learnt)}; the end of each is for validation"
+    return Material(Footage(learnt, crop, seed), Footage(ends or learnt, crop, 0), told)
+
+
+def _told(learnt: Sequence[Stretch]) -> str:
+    return f"{len(learnt)} films, {sum(stretch.count for stretch in learnt)} frames to learn from"
 
 
 def _opened(file: Path) -> ClipInfo:
@@ -69,8 +78,11 @@ def _films(path: Path) -> list[Path]:
     return found
 
 
-def from_triplets(folder: Path, crop: int, seed: int) -> Material:
+def from_triplets(folder: Path, crop: int, seed: int, validate: Path | None) -> Material:
     """A data set of triplets, split by its own lists, or one of twenty held out.
+
+    Args:
+        validate: what is validated on, so that all triplets can be learnt from.
 
     Raises:
         InputError: if there is none, or a picture that must be there is missing.
@@ -78,6 +90,10 @@ def from_triplets(folder: Path, crop: int, seed: int) -> Material:
     learnt = find_training_set(folder).triplets
     if not learnt:
         raise InputError(f"There are no triplets of pictures in {folder}.", "Give films with --videos.")
+    if validate:
+        return Material(
+            TripletSource(learnt, seed), to_validate(validate, crop), f"{len(learnt)} triplets to learn from"
+        )
     held_out = _other_triplets(folder, learnt) or learnt[::EVERY]
     rest = tuple(triplet for triplet in learnt if triplet not in set(held_out)) or learnt
     told = f"{len(rest)} triplets to learn from, {len(held_out)} for validation"
@@ -94,9 +110,10 @@ def _other_triplets(folder: Path, learnt: Sequence[Triplet]) -> tuple[Triplet, .
     return tuple(triplet for triplet in found if triplet not in known)
 
 
-def synthetic(crop: int, seed: int) -> Material:
+def synthetic(crop: int, seed: int, validate: Path | None) -> Material:
     """Generated motion."""
-    return Material(SyntheticMotion(crop, seed), SyntheticMotion(crop, seed + 1), "generated motion")
+    other = to_validate(validate, crop) if validate else SyntheticMotion(crop, seed + 1)
+    return Material(SyntheticMotion(crop, seed), other, "generated motion")
 
 
 def to_validate(path: Path, crop: int) -> Source:
@@ -108,8 +125,4 @@ def to_validate(path: Path, crop: int) -> Source:
     dataset = find_dataset(path)
     if dataset.triplets:
         return TripletSource(dataset.triplets, 0)
-    return Footage([_whole(clip) for clip in dataset.clips], crop, 0)
-
-
-def _whole(clip: ClipInfo) -> Stretch:
-    return Stretch(clip, 0, len(clip.packet_pts))
+    return Footage([Stretch(clip, 0, len(clip.packet_pts)) for clip in dataset.clips], crop, 0)

@@ -108,7 +108,7 @@ def changed(
     perceptual: bool = False,
     steps: int | None = None,
     minutes: float | None = None,
-    **figures: float | None,
+    **figures: float | Augmentation | None,
 ) -> Recipe:
     """A recipe with some figures set anew; those that are None stay.
 

@@ -12,24 +12,24 @@ from statistics import fmean
 import numpy as np
 
 from ifrplus_cli import training_checkpoint as checkpoint
+from ifrplus_cli.augment import Augmentation
 from ifrplus_cli.curves import read_rows, write_picture, write_rows
 from ifrplus_cli.device import choose_device
 from ifrplus_cli.errors import InputError, ModelError, OutputError
 from ifrplus_cli.examples import Rows, Share, Source
-from ifrplus_cli.learning_material import Material, from_triplets, from_videos, synthetic, to_validate
+from ifrplus_cli.learning_material import Material, from_triplets, from_videos, synthetic
 from ifrplus_cli.metrics import psnr
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.recipe import Recipe, learning_rate
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.trainer import Batch, Trainer, World, join_world, read_batches
 from ifrplus_cli.training_checkpoint import Position
-from ifrplus_cli.weights import MANIFEST, find_weights, write_weights
+from ifrplus_cli.weights import MANIFEST, find_weights
 
-NETWORKS = ("lite", "ifrplus")
 WEIGHTS, TABLE, PICTURE = "weights.safetensors", "curves.csv", "curves.png"
 VALIDATED = 24  # examples
 BAD_STEPS = 10  # in a row, whose losses are no numbers, end a run
-SHOWN_EVERY = 20.0  # seconds between two writings of the curves
+SHOWN_EVERY, WRITING = 20.0, 0.02  # seconds between two writings of the curves, and the share of time that it may take
 ENDLESS = 1_000_000  # steps of a run that the clock ends
 
 
@@ -38,7 +38,7 @@ class TrainOptions:
     """What is wanted of a run.
 
     Attributes:
-        model: one of ``NETWORKS``.
+        model: ``lite`` or ``ifrplus``.
         recipe: its figures.
         out: folder for weights, checkpoints and curves.
         init: a name of the manifest, or a file of weights, to begin from; None for fresh ones.
@@ -153,16 +153,12 @@ def _check(options: TrainOptions) -> None:
 
 
 def _material(options: TrainOptions) -> Material:
-    crop = options.recipe.crop
+    choices = (options.recipe.crop, options.seed, options.validate)
     if options.videos is not None:
-        material = from_videos(options.videos, crop, options.seed)
-    elif options.triplets is not None:
-        material = from_triplets(options.triplets, crop, options.seed)
-    else:
-        material = synthetic(crop, options.seed)
-    if options.validate is not None:
-        material = replace(material, validated=to_validate(options.validate, crop))
-    return material
+        return from_videos(options.videos, *choices)
+    if options.triplets is not None:
+        return from_triplets(options.triplets, *choices)
+    return synthetic(*choices)
 
 
 def _precision(options: TrainOptions, kind: str) -> str:
@@ -231,7 +227,7 @@ class _Run:
             self._validate(held_out)
         before = self._last_psnr
         say(f"Validation on {held_out.count} examples: {before:.2f} dB at the start, {blend:.2f} dB by a blend.")
-        begun, shown, bad = time.monotonic() - self._position.seconds, 0.0, 0
+        begun, next_shown, bad = time.monotonic() - self._position.seconds, 0.0, 0
         stop.deferred = True
         while (share := self._share()) < 1:
             number = self._position.step
@@ -269,9 +265,10 @@ class _Run:
                 self._validate(held_out)
             if (number + 1) % recipe.validate_every == 0 or ended or stop.asked:
                 self._save()
-            if seconds - shown > SHOWN_EVERY:
-                shown = seconds
+            if seconds > next_shown:
                 self._write_curves()
+                spent = time.monotonic() - begun - seconds
+                next_shown = seconds + max(SHOWN_EVERY, spent / WRITING)
             progress(Progress(number + 1, min(self._share(), 1.0), loss, self._last_psnr, seconds))
             if stop.asked and not ended:
                 raise StoppedError(f"step {number + 1} is kept in {self._options.out}; go on with --resume.")
@@ -308,7 +305,7 @@ class _Run:
     def _held_out(self, source: Source) -> HeldOut:
         batch = self._recipe.batch
         count = max(VALIDATED // batch, 1) * batch
-        rows = Rows(source, Share(batch), self._recipe.crop, None, 0, 0, count)
+        rows = Rows(source, Share(batch), self._recipe.crop, Augmentation.none(), 0, 0, count)
         return HeldOut(tuple(read_batches(rows, batch, 1)), count)
 
     def _validate(self, held_out: HeldOut) -> None:
@@ -324,7 +321,7 @@ class _Run:
                     "steps": str(self._position.step),
                     "validation_psnr": f"{value:.3f}",
                 }
-                write_weights(self._trainer.averages(), self._options.out / WEIGHTS, card)
+                checkpoint.write(self._trainer.averages(), self._options.out / WEIGHTS, card)
 
     def _pairs(self, batch: Batch) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return zip(self._trainer.made(batch), batch["true"], strict=True)

@@ -46,15 +46,24 @@ def save(folder: Path, state: Mapping[str, npt.NDArray[Any]], position: Position
         OutputError: if it can't be written.
     """
     path = folder / f"step-{position.step:07}.safetensors"
+    write(state, path, {CARD: json.dumps({"position": asdict(position), "run": run})})
+    for old in checkpoints(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def write(values: Mapping[str, npt.NDArray[Any]], path: Path, card: Mapping[str, str]) -> None:
+    """Write a file of weights.
+
+    Raises:
+        OutputError: if it can't be written.
+    """
     try:
-        write_weights(state, path, {CARD: json.dumps({"position": asdict(position), "run": run})})
-        for old in checkpoints(folder)[:-KEPT]:
-            old.unlink(missing_ok=True)
+        write_weights(values, path, card)
     except OSError as error:
         raise OutputError(
             f"{path} can't be written: {error.strerror}.", "Make room, and go on with --resume."
         ) from error
-    return path
 
 
 def checkpoints(folder: Path) -> list[Path]:
