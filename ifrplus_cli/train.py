@@ -119,12 +119,12 @@ def train_network(
         StoppedError: if it was asked to stop.
     """
     _check(options)
+    material = _material(options)
+    say(f"{material.told}.")
     device = choose_device(options.device, note)
     world = join_world()
     if world.devices > 1 and options.recipe.steps is None:
         raise InputError("Several devices can't end by the clock of one.", "Give --steps.")
-    material = _material(options)
-    say(f"{material.told}.")
     run = _Run(options, world, material, _precision(options, device.kind))
     return run.go(progress, say, stop or StopRequest())
 

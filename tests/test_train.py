@@ -12,7 +12,7 @@ import cv2
 import mindspore as ms
 import numpy as np
 import pytest
-from clips import ffmpeg, make_clip
+from clips import ffmpeg, make_clip, run_program
 from mindspore import nn, ops
 
 from ifrplus_cli import footage, train, trainer
@@ -195,3 +195,24 @@ def test_material_that_cannot_be_used_is_named(tmp_path: Path, pictures: Path, m
     options = TrainOptions("lite", weights, tmp_path / "out", triplets=pictures, device="CPU")
     assert "needs the weights of VGG 16" in refused(lambda: train_network(options))
     assert refused(learn(triplets=pictures, init="nothing"), ModelError).startswith("nothing is neither")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        ((), 2, "give one of --videos, --triplets and --synthetic"),
+        (("--synthetic", "--videos", "films"), 2, "give one of --videos"),
+        (("--synthetic", "--steps", 5, "--minutes", 5), 2, "can't both be given"),
+        (("--videos", "none"), 1, "error: none is no folder."),
+        (("--synthetic", "--crop", 100), 1, "error: A crop of 100 pixels can't be used."),
+        (("--synthetic", "--loss", "beauty=1"), 1, "error: beauty=1 is no weight of a loss."),
+        (("--synthetic", "--resume"), 1, "error: There is no checkpoint in training."),
+    ],
+)
+def test_the_command_says_at_once_what_is_wrong(
+    arguments: tuple[object, ...], code: int, told: str, tmp_path: Path
+) -> None:
+    done = run_program("train", *arguments, folder=tmp_path, environment={"COLUMNS": "200"})
+    assert (done.returncode, done.stdout) == (code, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
