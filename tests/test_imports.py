@@ -31,6 +31,7 @@ ROWS = (
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
     | {
         "activity",
+        "allocator",
         "archive",
         "augment",
         "batch",
