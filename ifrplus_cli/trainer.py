@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Batch = Mapping[str, npt.NDArray[Any]]
 Array = npt.NDArray[np.float32]
 
+CALL_DEPTH = 20_000  # of functions in a graph: the full network with its gradients has more than the usual 1000
 LARGEST_SCALE, SCALE_STEPS = 2.0**15, 1000  # of half precision; it doubles after so many steps without overflow
 
 
@@ -91,6 +92,7 @@ class Trainer:
         from ifrplus_cli.models.training import Added, Gradients, Losses, Norm, Update, WithFlows, state_of
 
         ms.set_seed(seed)
+        ms.set_recursion_limit(CALL_DEPTH)
         self._recipe = recipe
         network = MODELS[kind].build(Scales(1), precision)
         network.set_train(True)

@@ -18,6 +18,8 @@ from ifrplus_cli.models.losses import (
     logarithm,
 )
 
+_each = ops.HyperMap()  # loops over hundreds of weights would be nested as deep in the graph
+
 
 class WithFlows(nn.Cell):
     """A network as training sees it: frame and flows, whatever it takes."""
@@ -96,6 +98,14 @@ class Losses(nn.Cell):
         return total * scale, parts
 
 
+_mean_over = ops.MultitypeFuncGraph("mean_over")
+
+
+@_mean_over.register("Function", "Number", "Tensor")
+def _mean_over_of_one(reduce: ops.AllReduce, devices: int, gradient: Tensor) -> Tensor:
+    return reduce(gradient) / devices
+
+
 class Gradients(nn.Cell):
     """Losses of a batch, and the gradients of their scaled sum, averaged over all devices."""
 
@@ -118,21 +128,41 @@ class Gradients(nn.Cell):
         parts = ops.stack(parts)
         if self.devices > 1:
             parts = self.reduce(parts) / self.devices
-            reduced = ()
-            for gradient in gradients:
-                reduced += (self.reduce(gradient) / self.devices,)
-            gradients = reduced
+            gradients = _each(ops.partial(_mean_over, self.reduce, self.devices), gradients)
         return parts, gradients
+
+
+_squared = ops.MultitypeFuncGraph("squared")
+_times = ops.MultitypeFuncGraph("times")
+_plus = ops.MultitypeFuncGraph("plus")
+_follow = ops.MultitypeFuncGraph("follow")
+
+
+@_squared.register("Tensor")
+def _squared_of_one(gradient: Tensor) -> Tensor:
+    return ops.square(gradient.astype(ms.float32)).sum()
+
+
+@_times.register("Tensor", "Tensor")
+def _times_of_one(factor: Tensor, gradient: Tensor) -> Tensor:
+    return factor * gradient
+
+
+@_plus.register("Tensor", "Tensor")
+def _plus_of_one(one: Tensor, other: Tensor) -> Tensor:
+    return one + other
+
+
+@_follow.register("Tensor", "Tensor", "Tensor")
+def _follow_of_one(keep: Tensor, average: Tensor, own: Tensor) -> Tensor:
+    return ops.assign(average, own + keep * (average - own))
 
 
 class Norm(nn.Cell):
     """Length of all gradients together; it is not finite if one of them is not."""
 
     def construct(self, *gradients: Tensor) -> Tensor:
-        total = 0.0
-        for gradient in gradients:
-            total = total + ops.square(gradient.astype(ms.float32)).sum()
-        return ops.sqrt(total)
+        return ops.sqrt(ops.addn(_each(_squared, gradients)))
 
 
 class Added(nn.Cell):
@@ -141,10 +171,7 @@ class Added(nn.Cell):
     def construct(self, *gradients: Tensor) -> tuple[Tensor, ...]:
         """Takes those of one batch, then those of the other."""
         count = len(gradients) // 2
-        added = ()
-        for number in range(count):
-            added += (gradients[number] + gradients[count + number],)
-        return added
+        return _each(_plus, gradients[:count], gradients[count:])
 
 
 class Update(nn.Cell):
@@ -168,15 +195,10 @@ class Update(nn.Cell):
             gradients: as they came out; one by one, since a tuple would be compiled anew each time.
         """
         ops.assign(self.rate, rate)
-        scaled = ()
-        for gradient in gradients:
-            scaled += (gradient * factor,)
-        done = self.optimizer(scaled)
+        done = self.optimizer(_each(ops.partial(_times, factor), gradients))
         keep = ops.minimum(Tensor(self.averaging, ms.float32), (1 + step) / (10 + step))
-        for number in range(len(self.own)):
-            average = self.averages[number]
-            done = ops.depend(ops.assign(average, self.own[number] + keep * (average - self.own[number])), done)
-        return done
+        followed = _each(ops.partial(_follow, ops.depend(keep, done)), self.averages, self.own)
+        return ops.depend(done, followed)
 
 
 def state_of(update: Update, names: Sequence[str]) -> dict[str, Parameter]:
