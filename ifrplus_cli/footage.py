@@ -26,7 +26,7 @@ from ifrplus_cli.teaching import example_of, moves, one_scene, to_float
 from ifrplus_cli.trim import FrameNumber, cut_section
 
 FRAMES = 9  # of a window
-LARGEST = 416  # pixels a side of its part
+MARGIN = 128  # pixels that its part is larger than a crop
 IN_USE, USES = 16, 12  # windows at a time, and examples of each
 MIDDLES = ((1, 1), (1, 1), (1, 1), (2, 2), (1, 2), (2, 1))  # frames from left to true, and on to right; one is drawn
 DRAWS = 40  # windows that are tried before there is said to be no motion
@@ -107,7 +107,7 @@ def read_window(stretch: Stretch, least: int, draw: np.random.Generator) -> Wind
     """
     clip = stretch.clip
     width, height = upright_size(clip)
-    sides = [max(least, min(side, LARGEST)) // GRID * GRID for side in (height, width)]
+    sides = [min(side, least + MARGIN) // GRID * GRID for side in (height, width)]
     top, left = (int(draw.integers(whole - side + 1)) for whole, side in zip((height, width), sides, strict=True))
     part = stretch.part(int(draw.integers(max(stretch.count - FRAMES, 0) + 1)), FRAMES)
     convert = Converter(clip.pixel_format, clip.colour, width, height)
@@ -142,7 +142,7 @@ class Window:
         """Triplets of one scene, as numbers of frames, between whose neighbouring frames something moves."""
         count = len(self.pictures)
         good = [
-            self._scenes[number] == self._scenes[number + 1] and moves(self._flow(number, number + 1))
+            self._scenes[number] == self._scenes[number + 1] and moves(*self.pictures[number : number + 2])
             for number in range(count - 1)
         ]
         return tuple(

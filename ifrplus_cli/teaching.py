@@ -11,6 +11,7 @@ from ifrplus_cli.pairing import cut_score
 from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
 from ifrplus_cli.showing import Picture
 
+ROUGH = 1 / 4  # size at which motion is told from rest
 STILL = 0.3  # mean motion in pixels below which a pair teaches nothing
 MOST_UNLIKE = 0.6  # cut score; lower than where films are cut, since to leave out a doubtful pair costs nothing
 
@@ -19,9 +20,10 @@ def to_float(picture: Picture) -> Image:
     return np.ascontiguousarray(picture).astype(np.float32) / 255
 
 
-def moves(flow: PairFlow) -> bool:
-    """False for a still pair."""
-    return bool(np.abs(flow.forward).mean() >= STILL)
+def moves(left: Picture, right: Picture) -> bool:
+    """False for a still pair, as far as a rough flow tells."""
+    flow = dis_flow(to_float(left), to_float(right), ROUGH)
+    return bool(np.abs(flow).mean() >= STILL)
 
 
 def one_scene(left: Picture, right: Picture) -> bool:
