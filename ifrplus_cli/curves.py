@@ -16,7 +16,7 @@ from ifrplus_cli.showing import Picture
 from ifrplus_cli.whole_file import write_whole
 
 WIDTH, HEIGHT = 960, 360  # pixels of each plot
-LEFT, RIGHT, TOP, BOTTOM = 90, 20, 40, 40
+LEFT, RIGHT, TOP, BOTTOM = 90, 50, 40, 40
 INK, GRID_INK, LINE, SMOOTH = (60, 60, 60), (225, 225, 225), (235, 200, 170), (190, 90, 20)  # blue, green, red
 LINES = 5
 SMOOTHED = 25  # rows that the strong line is a mean of
@@ -94,7 +94,7 @@ def plot(rows: Sequence[Row], name: str, title: str) -> Picture:
     _draw(picture, across, down, LINE if len(points) > SMOOTHED else SMOOTH)
     if len(points) > SMOOTHED:
         mean = np.convolve(down, np.ones(SMOOTHED) / SMOOTHED, "valid")
-        _draw(picture, across[SMOOTHED - 1 :], mean, SMOOTH)
+        _draw(picture, across[SMOOTHED // 2 :][: len(mean)], mean, SMOOTH)
     return picture
 
 
