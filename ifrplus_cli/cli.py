@@ -36,9 +36,11 @@ from ifrplus_cli.options import (
     Precision,
     PrecisionOption,
     Purpose,
+    RecipeChoice,
     SoundChoice,
     Source,
     StartOption,
+    Trainable,
     WeightsOption,
     parse_encoder_args,
     parse_sha256,
@@ -519,6 +521,108 @@ def _show_evaluation(result: Evaluation, model: str) -> None:
 
     console.print_table(f"{result.dataset.path}, {len(result.scores)} triplets", result_rows(result, model))
     console.print_table("Published means over whole benchmarks", published_rows(result.dataset))
+
+
+@app.command()
+def train(
+    videos: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Learn from these films, or from one film.", show_default=False),
+    ] = None,
+    triplets: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Learn from a data set of triplets, such as Vimeo-90K.", show_default=False
+        ),
+    ] = None,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="Learn from generated motion.")] = False,
+    validate: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Validate on this data set.", show_default="a part that is held out"),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="For weights, checkpoints and curves.")] = Path(
+        "training"
+    ),
+    model: Annotated[Trainable, typer.Option(help="The network.")] = Trainable.lite,
+    init: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Begin from these weights: lite, or a file.", show_default=False),
+    ] = None,
+    recipe: Annotated[RecipeChoice, typer.Option(help="For a CPU, or as IFR+ was published.")] = RecipeChoice.small,
+    steps: Annotated[int | None, typer.Option(min=1, help="Length of the run.", show_default=False)] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Length of the run.", show_default=False)] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Crops at once.", show_default="the recipe's")] = None,
+    accumulate: Annotated[int | None, typer.Option(min=1, help="Batches a step.", show_default="the recipe's")] = None,
+    crop: Annotated[int | None, typer.Option(min=64, help="Pixels a side.", show_default="the recipe's")] = None,
+    rate: Annotated[float | None, typer.Option(min=0, help="Learning rate.", show_default="the recipe's")] = None,
+    loss: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=WEIGHT", help="Weight of a loss, again for more.", show_default="the recipe's"),
+    ] = None,
+    augment: Annotated[bool, typer.Option("--augment/--no-augment", help="Change crops at random.")] = True,
+    perceptual: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Weights of VGG 16 and LPIPS for the perceptual loss.", show_default=False),
+    ] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(min=1, metavar="STEPS", help="Also for checkpoints.", show_default="the recipe's")
+    ] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = Precision.auto,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that prepare crops.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in FOLDER.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a network, or fine-tune one on your own films."""
+    from ifrplus_cli.augment import Augmentation
+    from ifrplus_cli.device import quiet_mindspore
+    from ifrplus_cli.recipe import RECIPES, changed
+    from ifrplus_cli.train import TrainOptions, train_network
+
+    _refuse(
+        (videos is not None) + (triplets is not None) + synthetic != 1,
+        "--videos",
+        "give one of --videos, --triplets and --synthetic.",
+    )
+    _refuse(steps and minutes, "--minutes", "--steps and --minutes can't both be given.")
+    quiet_mindspore()
+    options = TrainOptions(
+        model=model.value,
+        recipe=changed(
+            RECIPES[recipe.value],
+            losses=loss or [],
+            perceptual=perceptual is not None,
+            steps=steps,
+            minutes=minutes,
+            batch=batch,
+            accumulate=accumulate,
+            crop=crop,
+            rate=rate,
+            validate_every=validate_every,
+            augmentation=None if augment else Augmentation.none(),
+        ),
+        out=out,
+        init=init,
+        videos=videos,
+        triplets=triplets,
+        validate=validate,
+        perceptual=perceptual,
+        device=device,
+        precision=precision.value,
+        workers=workers,
+        seed=seed,
+        resume=resume,
+    )
+    with console.training_bar(shown=not as_json) as advance:
+        result = train_network(options, advance, console.print_step, console.print_note, _stop)
+    if as_json:
+        console.print_json(asdict(result))
+        return
+    console.talk.print(
+        f"[green]done:[/] {result.weights}: {result.steps} steps in {console.clock_time(result.seconds)}, validation "
+        f"{result.best:.2f} dB at best, {result.first:.2f} dB before the first step, {result.blend:.2f} dB by a blend."
+    )
 
 
 @app.command()

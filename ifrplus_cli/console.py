@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ifrplus_cli.download import Transfer
+    from ifrplus_cli.train import Progress as TrainingProgress
     from ifrplus_cli.upsample import Progress as RunProgress
 
 WIDE = 200  # columns of a table that is not printed on a terminal
@@ -161,6 +162,26 @@ def count_bar(things: str, *, shown: bool) -> Iterator[Callable[[int, int], None
     with Progress(*columns, TimeRemainingColumn(), console=talk, refresh_per_second=4, transient=True) as bar:
         task = bar.add_task("", total=1)
         yield lambda done, total: bar.update(task, total=total, completed=done)
+
+
+@contextmanager
+def training_bar(*, shown: bool) -> Iterator[Callable[[TrainingProgress], None]]:
+    """A calm bar for a training run: steps, loss, validation, time."""
+    if not shown:
+        yield lambda _: None
+        return
+    with Progress(
+        BarColumn(bar_width=24), TextColumn("{task.fields[said]}"), console=talk, refresh_per_second=2
+    ) as bar:
+        task = bar.add_task("", total=1, said="")
+
+        def advance(run: TrainingProgress) -> None:
+            said = f"step {run.step}, loss {run.loss:.4g}, validation {run.psnr:.2f} dB, {clock_time(run.seconds)}"
+            if run.seconds > 60 and run.share > 0.01:  # the first step compiles
+                said += f", {clock_time(run.seconds / run.share - run.seconds)} left"
+            bar.update(task, completed=run.share, said=said)
+
+        yield advance
 
 
 @contextmanager

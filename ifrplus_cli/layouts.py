@@ -14,7 +14,7 @@ from ifrplus_cli.sequence import check_numbers, in_order, natural
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".webp"})
 CLIPS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m"})
-VIMEO_LIST = "tri_testlist.txt"
+VIMEO_LIST, VIMEO_TRAINING_LIST = "tri_testlist.txt", "tri_trainlist.txt"
 SNU_FILM_LISTS = {f"test-{group}.txt": group for group in ("easy", "medium", "hard", "extreme")}
 TRIPLET = 3  # pictures
 
@@ -80,6 +80,16 @@ def find_dataset(path: Path) -> Dataset:
     return dataset
 
 
+def find_training_set(path: Path) -> Dataset:
+    """As ``find_dataset``, but of Vimeo-90K the triplets that are there to train on."""
+    if not (path / VIMEO_TRAINING_LIST).is_file():
+        return find_dataset(path)
+    dataset = _vimeo(path, VIMEO_TRAINING_LIST)
+    assert dataset is not None
+    _check_complete(dataset)
+    return dataset
+
+
 def _recognise(path: Path) -> Dataset:
     if path.is_file() and path.suffix.lower() in CLIPS:
         return _clips(path, [path])
@@ -97,10 +107,10 @@ def _recognise(path: Path) -> Dataset:
     )
 
 
-def _vimeo(path: Path) -> Dataset | None:
-    if not (path / VIMEO_LIST).is_file():
+def _vimeo(path: Path, names_file: str = VIMEO_LIST) -> Dataset | None:
+    if not (path / names_file).is_file():
         return None
-    names = [line.strip() for line in _lines(path / VIMEO_LIST)]
+    names = [line.strip() for line in _lines(path / names_file)]
     pictures = ("im1.png", "im2.png", "im3.png")
     return Dataset(path, "vimeo-triplet", tuple(_named(name, path / "sequences" / name, pictures) for name in names))
 

@@ -28,6 +28,20 @@ class ModelChoice(str, Enum):
     ifrnet_l_gopro = "ifrnet-l-gopro"
 
 
+class Trainable(str, Enum):
+    """Values of train's --model."""
+
+    lite = "lite"
+    ifrplus = "ifrplus"
+
+
+class RecipeChoice(str, Enum):
+    """Values of --recipe."""
+
+    small = "small"
+    published = "published"
+
+
 class EngineChoice(str, Enum):
     """Values of --engine."""
 

@@ -58,11 +58,11 @@ def _layer(random: np.random.Generator, width: int, height: int, pace: float) ->
     cv2.ellipse(opacity, (centre, diameters, random.uniform(0, 180)), 1.0, cv2.FILLED)
     angle = random.uniform(0, 2 * math.pi)
     velocity = (pace * width * math.cos(angle), pace * width * math.sin(angle))
-    return _Layer(_texture(random, width, height), opacity, centre, velocity, random.uniform(-TURN, TURN))
+    return _Layer(texture(random, width, height), opacity, centre, velocity, random.uniform(-TURN, TURN))
 
 
-def _texture(random: np.random.Generator, width: int, height: int) -> Image:
-    """Noise in octaves, the stronger the larger its cells, about a colour of its own."""
+def texture(random: np.random.Generator, width: int, height: int) -> Image:
+    """Noise in octaves, float32 H x W x 3 in 0..1, the stronger the larger its cells, about a colour of its own."""
     image = np.tile(random.uniform(0.3, 0.7, 3).astype(np.float32), (height, width, 1))
     cell = COARSEST_CELL
     while cell >= FINEST_CELL:

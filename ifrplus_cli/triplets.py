@@ -52,14 +52,19 @@ def read_triplets(dataset: Dataset) -> Iterator[Shown]:
         InputError: names a picture that can't be read, is too small, or is of another size than its neighbours.
     """
     for triplet in dataset.triplets:
-        yield _checked(_read(triplet))
+        yield read_triplet(triplet)
     for clip in dataset.clips:
         yield from map(_checked, _of_clip(clip))
 
 
-def _read(triplet: Triplet) -> Shown:
+def read_triplet(triplet: Triplet) -> Shown:
+    """A triplet with its pictures.
+
+    Raises:
+        InputError: names a picture that can't be read, is too small, or is of another size than its neighbours.
+    """
     left, true, right = (read_picture(file) for file in (triplet.left, triplet.true, triplet.right))
-    return Shown(triplet.name, triplet.group, left, true, right)
+    return _checked(Shown(triplet.name, triplet.group, left, true, right))
 
 
 def read_picture(file: Path) -> Picture:

@@ -181,7 +181,22 @@ def read_weights(path: Path) -> Mapping[str, npt.NDArray[Any]]:
     return found
 
 
-def write_weights(values: Mapping[str, npt.NDArray[np.float32]], path: Path, card: Mapping[str, str]) -> None:
+def read_card(path: Path) -> dict[str, str]:
+    """What is kept beside the arrays of a .safetensors file.
+
+    Raises:
+        ModelError: if it can't be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} can't be read: {error}.", "Take it away.") from error
+
+
+def write_weights(values: Mapping[str, npt.NDArray[Any]], path: Path, card: Mapping[str, str]) -> None:
     """A .safetensors file, under its name only when it is whole; ``card`` is kept in it."""
     from safetensors.numpy import save
 

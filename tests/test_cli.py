@@ -37,7 +37,7 @@ def json_of(stdout: str) -> dict[str, Any]:
 def test_help_names_every_command_and_option(tmp_path: Path) -> None:
     whole = run_program("--help", folder=tmp_path)
     assert whole.returncode == 0
-    commands = ("upsample", "bench", "info", "check", "eval", "devices", "download-weights")
+    commands = ("upsample", "bench", "info", "check", "eval", "train", "devices", "download-weights")
     assert all(command in whole.stdout for command in commands)
     told = run_program("upsample", "--help", folder=tmp_path, environment={"COLUMNS": "200"}).stdout
     shown = set(re.findall(r"--[a-z-]+", told))

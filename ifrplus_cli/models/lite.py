@@ -72,11 +72,17 @@ class Lite(nn.Cell):
         Returns:
             (N, 3, H, W) float32, not clipped.
         """
+        return self.with_flows(left, right, prior, t)[0]
+
+    def with_flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The frame, and the (N, 4, h, w) flows in full-resolution pixels behind it, finest first: h = H/4 and H/8."""
         images = ops.cat((left, right))
         eighth, sixteenth = self.encode(shrink(images, 2))
         change, hidden = self.refine_sixteenth(sixteenth, shrink(prior, 4), t)
-        change, hidden = self.refine_eighth(eighth, shrink(prior, 2), change, hidden, t)
-        return self.merge(images, prior + change, hidden, t)
+        rough = shrink(prior, 2) + change
+        change, hidden = self.refine_eighth(eighth, rough, change, hidden, t)
+        flow = prior + change
+        return self.merge(images, flow, hidden, t), (flow, rough)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features (2N, 32, H/8, W/8) and (2N, 64, H/16, W/16) of the (2N, 3, H/2, W/2) left, then right frames."""
@@ -102,12 +108,11 @@ class Lite(nn.Cell):
     def refine_eighth(
         self, features: Tensor, flow: Tensor, change: Tensor, hidden: Tensor, t: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Corrects further, with the features warped anew.
+        """Corrects ``flow``, the prior with its (N, 4, H/8, W/8) ``change``, with the features warped anew.
 
         Returns:
             (N, 4, H/4, W/4) whole change of the flows in pixels, and (N, 16, H/4, W/4) hidden features.
         """
-        flow = flow + change
         warped = warp(features, both_sides(flow / 8))
         x = leaky(self.eighth_in(ops.cat((*halves(warped), hidden, flow / FLOW_SCALE, plane(t, flow)), 1)))
         x = x + leaky(self.eighth_two(leaky(self.eighth_one(x))))

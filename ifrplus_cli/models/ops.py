@@ -240,11 +240,12 @@ def matching_cost(left: Tensor, right: Tensor, radius: int) -> Tensor:
         (N, (2 radius + 1)**2, H, W), shifts row by row from upper left to lower right.
     """
     n, channels, height, width = left.shape
-    side = 2 * radius + 1
-    padded = ops.pad(right, (radius, radius, radius, radius))
-    columns = ops.stack([padded[:, :, :, x : x + width] for x in range(side)], 2)
-    shifted = ops.stack([columns[:, :, :, y : y + height] for y in range(side)], 2)
-    difference = ops.abs(shifted - left[:, :, None, None]).reshape(n, channels, -1)
+    shifts = (2 * radius + 1) ** 2
+    # A convolution that picks one neighbour for each shift: on CPU the gradient of ops.pad never returns.
+    pick = ops.eye(shifts, shifts, ms.float32).reshape(shifts, 1, 2 * radius + 1, 2 * radius + 1)
+    alone = right.reshape(n * channels, 1, height, width)
+    shifted = ops.conv2d(alone, pick, padding=radius, pad_mode="pad").reshape(n, channels, shifts, -1)
+    difference = ops.abs(shifted - left.reshape(n, channels, 1, -1)).reshape(n, channels, -1)
     # A matrix product, since reductions over channels are slow on CPU.
     mean = ops.ones((n, 1, channels), ms.float32) / channels
-    return ops.bmm(mean, difference).reshape(n, side * side, height, width)
+    return ops.bmm(mean, difference).reshape(n, shifts, height, width)

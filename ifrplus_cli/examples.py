@@ -1,0 +1,142 @@
+"""Where examples come from, which of them make a batch, and what a network sees of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ifrplus_cli.augment import Augmentation, Example, Flows, augmented
+from ifrplus_cli.errors import IfrplusError, InputError
+from ifrplus_cli.layouts import Triplet
+from ifrplus_cli.prior import GRID
+from ifrplus_cli.teaching import example_of
+from ifrplus_cli.triplets import read_triplet
+
+COLUMNS = ("left", "true", "right", "t", "flows", "fault")
+TEACHER_FILES = ("flow_t0.flo", "flow_t1.flo")  # from the true picture to left and right, as IFRNet names them
+
+Row = tuple[npt.NDArray[np.generic], ...]
+
+
+class Source(Protocol):
+    """Gives the example of any number, always the same one."""
+
+    def example(self, number: int) -> Example:
+        """The example of a number, at least as large as a crop."""
+
+
+class TripletSource:
+    """The triplets of a data set, each once in an epoch, in an order that is drawn anew for each."""
+
+    def __init__(self, triplets: Sequence[Triplet], seed: int) -> None:
+        self._triplets, self._seed = tuple(triplets), seed
+        self._order = lru_cache(2)(self._drawn_order)
+
+    def example(self, number: int) -> Example:
+        """The example of a number.
+
+        Raises:
+            InputError: names a picture that can't be used.
+        """
+        epoch, place = divmod(number, len(self._triplets))
+        triplet = self._triplets[int(self._order(epoch)[place])]
+        shown = read_triplet(triplet)
+        return example_of((shown.left, shown.true, shown.right), float(shown.t), teacher=_teacher(triplet, shown.size))
+
+    def _drawn_order(self, epoch: int) -> npt.NDArray[np.int64]:
+        return np.random.default_rng((self._seed, epoch, 3)).permutation(len(self._triplets))
+
+
+def _teacher(triplet: Triplet, size: tuple[int, int]) -> Flows | None:
+    """Flows that lie beside the true picture of a triplet; None if there are none."""
+    files = [triplet.true.with_name(name) for name in TEACHER_FILES]
+    if not all(file.is_file() for file in files):
+        return None
+    return np.concatenate([_read_flow(file, size) for file in files])
+
+
+def _read_flow(file: Path, size: tuple[int, int]) -> Flows:
+    flow = cv2.readOpticalFlow(str(file))
+    if flow is None or flow.shape[:2] != size:
+        raise InputError(f"{file} is no flow of {size[1]}x{size[0]} pixels.", "Make it anew, or take it out.")
+    height, width = (side // GRID for side in size)
+    small = cv2.resize(flow[: height * GRID, : width * GRID], (width, height), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small.transpose(2, 0, 1), np.float32)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which examples of a run one device sees.
+
+    Attributes:
+        batch: examples at once.
+        rank, devices: this device, and how many there are.
+    """
+
+    batch: int
+    rank: int = 0
+    devices: int = 1
+
+    def number(self, place: int) -> int:
+        """The example at a place in this device's own order; all devices' batches make one that is larger."""
+        turn, inside = divmod(place, self.batch)
+        return (turn * self.devices + self.rank) * self.batch + inside
+
+
+class Rows:
+    """What ``GeneratorDataset`` asks for: the rows of a device, from the one on with which a run goes on.
+
+    An exception of a worker reaches nobody whole, so what went wrong is a column of its own.
+    """
+
+    def __init__(
+        self, source: Source, share: Share, crop: int, chances: Augmentation, seed: int, first: int, count: int
+    ) -> None:
+        """
+        Args:
+            chances: of augmentation.
+            first, count: places in the device's own order.
+        """
+        self._source, self._share, self._crop, self._chances = source, share, crop, chances
+        self._seed, self._first, self._count = seed, first, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Row:
+        number = self._share.number(self._first + int(index))
+        try:
+            return (*as_row(self._cut(number)), np.array(""))
+        except IfrplusError as error:
+            return (*_blank(self._crop), np.array(f"{error.message}\n{error.hint}"))
+
+    def _cut(self, number: int) -> Example:
+        example = self._source.example(number)
+        if min(example.true.shape[:2]) < self._crop:
+            height, width = example.true.shape[:2]
+            raise InputError(
+                f"A triplet is {width}x{height}, smaller than the {self._crop} pixels of a crop.",
+                "Choose a smaller --crop.",
+            )
+        return augmented(example, self._crop, self._chances, np.random.default_rng((self._seed, number, 4)))
+
+
+def as_row(example: Example) -> Row:
+    """Pictures (3, H, W) uint8, the time (1, 1, 1) and the flows, as a network takes them."""
+    left, true, right = (
+        np.ascontiguousarray(picture.transpose(2, 0, 1)) for picture in (example.left, example.true, example.right)
+    )
+    return left, true, right, np.full((1, 1, 1), example.t, np.float32), np.ascontiguousarray(example.flows)
+
+
+def _blank(crop: int) -> Row:
+    picture = np.zeros((crop, crop, 3), np.uint8)
+    flows = np.zeros((8, crop // GRID, crop // GRID), np.float32)
+    return as_row(Example(picture, picture, picture, 0.5, flows))

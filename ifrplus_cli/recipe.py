@@ -1,0 +1,150 @@
+"""How a network is trained: all figures of a run, and the learning rate that follows from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+
+from ifrplus_cli.augment import Augmentation
+from ifrplus_cli.errors import InputError
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weight of each loss of ``models/losses.py``; those of weight 0 are not computed."""
+
+    charbonnier: float = 0.0
+    frequency: float = 0.0
+    perceptual: float = 0.0
+    distillation: float = 0.0
+    laplacian: float = 0.0
+    logarithm: float = 0.0
+    flow: float = 0.0
+
+    @property
+    def used(self) -> dict[str, float]:
+        """Those that count, by name."""
+        return {name: weight for name in LOSSES if (weight := getattr(self, name))}
+
+    @property
+    def uses_teacher(self) -> bool:
+        """Whether flows to the true frame are needed."""
+        return bool(self.distillation or self.flow)
+
+
+LOSSES = tuple(loss.name for loss in fields(LossWeights))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Figures of a training run.
+
+    Attributes:
+        batch: pictures that a device sees at once.
+        accumulate: batches that make a step.
+        crop: side of a picture in pixels, a multiple of 32.
+        rate, last_rate: learning rate after the warm-up, and at the end of the cosine.
+        warm_up: steps in which the rate rises from 0.
+        weight_decay: of AdamW, whose betas are 0.9 and 0.999.
+        largest_norm: to which gradients are clipped, all together.
+        averaging: of the weights from step to step, the share that stays; what is validated and used are averages.
+        losses: what is made small.
+        steps: after which training ends; None if ``minutes`` tell.
+        minutes: of training, this run's and those before; the rate follows them where ``steps`` is None.
+        validate_every: steps.
+    """
+
+    batch: int
+    crop: int
+    rate: float
+    last_rate: float
+    warm_up: int
+    weight_decay: float
+    losses: LossWeights
+    steps: int | None = None
+    minutes: float | None = None
+    accumulate: int = 1
+    largest_norm: float = 1.0
+    averaging: float = 0.999
+    validate_every: int = 500
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+RECIPES = {
+    # Batches of 24 on four devices, 100 times the 51 312 triplets of Vimeo-90K. The perceptual loss (0.1) needs a file.
+    "published": Recipe(
+        batch=6,
+        crop=224,
+        rate=1e-4,
+        last_rate=1e-6,
+        warm_up=0,
+        weight_decay=1e-2,
+        losses=LossWeights(charbonnier=1.0, frequency=1.0, distillation=0.00178),
+        steps=213_800,
+        validate_every=2138,
+    ),
+    "small": Recipe(
+        batch=4,
+        crop=160,
+        rate=4e-4,
+        last_rate=8e-6,
+        warm_up=300,
+        weight_decay=1e-4,
+        losses=LossWeights(laplacian=1.0, logarithm=0.1, flow=0.02),
+        minutes=30.0,
+        augmentation=Augmentation(enlarge=0.0, vertical=0.5, transpose=0.5, channels=0.5),
+    ),
+}
+PUBLISHED_PERCEPTUAL = 0.1
+LONGEST_WARM_UP = 0.1  # of a run
+CROP_MULTIPLE = 32  # pixels, which both networks take
+
+
+def changed(
+    recipe: Recipe,
+    *,
+    losses: Sequence[str],
+    perceptual: bool = False,
+    steps: int | None = None,
+    minutes: float | None = None,
+    **figures: float | Augmentation | None,
+) -> Recipe:
+    """A recipe with some figures set anew; those that are None stay.
+
+    Args:
+        losses: weights, each told as NAME=WEIGHT.
+        perceptual: its weights are at hand, so that it counts as in the published recipe unless ``losses`` say else.
+
+    Raises:
+        InputError: if a figure can't be used.
+    """
+    weights = replace(recipe.losses, perceptual=PUBLISHED_PERCEPTUAL) if perceptual else recipe.losses
+    length = {"steps": steps, "minutes": minutes} if steps or minutes else {}
+    told = {name: value for name, value in figures.items() if value is not None}
+    made = replace(recipe, losses=_with_losses(weights, losses), **length, **told)  # type: ignore[arg-type]
+    if made.crop % CROP_MULTIPLE:
+        raise InputError(f"A crop of {made.crop} pixels can't be used.", f"Use a multiple of {CROP_MULTIPLE}.")
+    return made
+
+
+def _with_losses(weights: LossWeights, pairs: Sequence[str]) -> LossWeights:
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            weight = float(value)
+        except ValueError:
+            weight = math.nan
+        if name not in LOSSES or not 0 <= weight < math.inf:
+            raise InputError(f"{pair} is no weight of a loss.", f"Use NAME=WEIGHT with one of {', '.join(LOSSES)}.")
+        weights = replace(weights, **{name: weight})
+    return weights
+
+
+def learning_rate(recipe: Recipe, step: int, share: float) -> float:
+    """Linear warm-up, then a cosine over the share of the run that has gone, 0 to 1.
+
+    The warm-up takes the recipe's steps, but no more than the first tenth of a run.
+    """
+    cosine = recipe.last_rate + (recipe.rate - recipe.last_rate) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    return cosine * min(1.0, max((step + 1) / max(recipe.warm_up, 1), share / LONGEST_WARM_UP))

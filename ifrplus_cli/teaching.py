@@ -1,0 +1,58 @@
+"""Triplets of pictures made into examples: with the flow that a network starts from, and a teacher's."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ifrplus_cli.augment import Example, Flows
+from ifrplus_cli.media import Image
+from ifrplus_cli.pairing import cut_score
+from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
+from ifrplus_cli.showing import Picture
+
+ROUGH = 1 / 4  # size at which motion is told from rest
+STILL = 0.3  # mean motion in pixels below which a pair teaches nothing
+MOST_UNLIKE = 0.6  # cut score; lower than where films are cut, since to leave out a doubtful pair costs nothing
+
+
+def to_float(picture: Picture) -> Image:
+    return np.ascontiguousarray(picture).astype(np.float32) / 255
+
+
+def moves(left: Picture, right: Picture) -> bool:
+    """False for a still pair, as far as a rough flow tells."""
+    flow = dis_flow(to_float(left), to_float(right), ROUGH)
+    return bool(np.abs(flow).mean() >= STILL)
+
+
+def one_scene(left: Picture, right: Picture) -> bool:
+    """False for the two pictures of a pair across a cut."""
+    return cut_score(*(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (left, right))) <= MOST_UNLIKE
+
+
+def example_of(
+    pictures: tuple[Picture, Picture, Picture],
+    t: float,
+    flow: PairFlow | None = None,
+    before: Neighbour | None = None,
+    after: Neighbour | None = None,
+    teacher: Flows | None = None,
+) -> Example:
+    """An example of left, true and right picture, rows and columns beyond multiples of 4 left out.
+
+    Args:
+        flow: of left and right; found here if it is not known.
+        before, after: the pairs beside them, if they are known.
+        teacher: (4, H/4, W/4) flows from the true picture to left and right; by default DIS finds them.
+    """
+    height, width = (side // GRID * GRID for side in pictures[1].shape[:2])
+    left, true, right = (np.ascontiguousarray(picture[:height, :width]) for picture in pictures)
+    images = {name: to_float(picture) for name, picture in (("left", left), ("true", true), ("right", right))}
+    if flow is None:
+        flow = pair_flow(images["left"], images["right"])
+    if teacher is None:
+        ways = [dis_flow(images["true"], images[side]) for side in ("left", "right")]
+        teacher = np.concatenate(ways, axis=2).transpose(2, 0, 1)
+    prior = intermediate_flow(flow, t, before, after)
+    return Example(left, true, right, t, np.concatenate([prior, teacher]).astype(np.float32))

@@ -1,0 +1,369 @@
+"""Training and fine-tuning: examples in, weights, checkpoints and curves out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from ifrplus_cli import training_checkpoint as checkpoint
+from ifrplus_cli.augment import Augmentation
+from ifrplus_cli.curves import read_rows, write_picture, write_rows
+from ifrplus_cli.device import choose_device
+from ifrplus_cli.errors import InputError, ModelError, OutputError
+from ifrplus_cli.examples import Rows, Share, Source
+from ifrplus_cli.learning_material import Material, from_triplets, from_videos, synthetic
+from ifrplus_cli.metrics import psnr
+from ifrplus_cli.models import MODELS
+from ifrplus_cli.recipe import Recipe, learning_rate
+from ifrplus_cli.stopping import StoppedError, StopRequest
+from ifrplus_cli.trainer import Batch, Trainer, World, join_world, read_batches
+from ifrplus_cli.training_checkpoint import Position
+from ifrplus_cli.weights import MANIFEST, find_weights
+
+WEIGHTS, TABLE, PICTURE = "weights.safetensors", "curves.csv", "curves.png"
+VALIDATED = 24  # examples
+BAD_STEPS = 10  # in a row, whose losses are no numbers, end a run
+SHOWN_EVERY, WRITING = 20.0, 0.02  # seconds between two writings of the curves, and the share of time that it may take
+ENDLESS = 1_000_000  # steps of a run that the clock ends
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What is wanted of a run.
+
+    Attributes:
+        model: ``lite`` or ``ifrplus``.
+        recipe: its figures.
+        out: folder for weights, checkpoints and curves.
+        init: a name of the manifest, or a file of weights, to begin from; None for fresh ones.
+        videos, triplets: what is learnt from; without both, generated motion.
+        validate: what is validated on, in place of a part that is held out.
+        perceptual: file of weights of VGG 16 and LPIPS, for the loss of that name.
+        workers: processes that make examples; one does it beside the training.
+        resume: go on with the run whose checkpoints are in ``out``.
+    """
+
+    model: str
+    recipe: Recipe
+    out: Path
+    init: str | None = None
+    videos: Path | None = None
+    triplets: Path | None = None
+    validate: Path | None = None
+    perceptual: Path | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    workers: int = 1
+    seed: int = 1
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        share: of it, 0 to 1.
+        loss: weighted sum, of the last step.
+        psnr: of the last validation in dB.
+    """
+
+    step: int
+    share: float
+    loss: float
+    psnr: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came out of a run.
+
+    Attributes:
+        weights: the averaged ones that validated best.
+        first, best, blend: validation PSNR in dB: before the first step, at best, and of a blend of both frames.
+        skipped: steps whose losses were no numbers.
+    """
+
+    weights: Path
+    steps: int
+    seconds: float
+    first: float
+    best: float
+    blend: float
+    skipped: int
+
+
+def train_network(
+    options: TrainOptions,
+    progress: Callable[[Progress], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None,
+    stop: StopRequest | None = None,
+) -> TrainResult:
+    """Train a network until its recipe ends.
+
+    Args:
+        say: is told what is done.
+        note: is told what a person should know.
+        stop: asks for an end, which comes with a checkpoint after the step in progress.
+
+    Raises:
+        IfrplusError: if the material, the weights or the losses can't be used.
+        StoppedError: if it was asked to stop.
+    """
+    _check(options)
+    material = _material(options)
+    say(f"{material.told}.")
+    device = choose_device(options.device, note)
+    world = join_world()
+    if world.devices > 1 and options.recipe.steps is None:
+        raise InputError("Several devices can't end by the clock of one.", "Give --steps.")
+    run = _Run(options, world, material, _precision(options, device.kind))
+    return run.go(progress, say, stop or StopRequest())
+
+
+def _check(options: TrainOptions) -> None:
+    """Find out at once what would end the run later."""
+    if options.recipe.losses.perceptual and options.perceptual is None:
+        raise InputError(
+            "The perceptual loss needs the weights of VGG 16 and LPIPS.", "Give their file with --perceptual."
+        )
+    if not options.recipe.losses.used:
+        raise InputError("No loss has a weight.", "Give one, such as --loss laplacian=1.")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {options.out} can't be made: {error.strerror}.", "Give another --out."
+        ) from error
+    found = checkpoint.checkpoints(options.out)
+    if found and not options.resume:
+        raise OutputError(
+            f"There are checkpoints of a run in {options.out}.", "Go on with it by --resume, or give another --out."
+        )
+    if options.resume and not found:
+        raise InputError(f"There is no checkpoint in {options.out}.", "Leave --resume out, or give the right --out.")
+
+
+def _material(options: TrainOptions) -> Material:
+    choices = (options.recipe.crop, options.seed, options.validate)
+    if options.videos is not None:
+        return from_videos(options.videos, *choices)
+    if options.triplets is not None:
+        return from_triplets(options.triplets, *choices)
+    return synthetic(*choices)
+
+
+def _precision(options: TrainOptions, kind: str) -> str:
+    able = MODELS[options.model].precisions
+    if options.precision == "auto":
+        return "fp16" if kind != "CPU" and "fp16" in able else "fp32"
+    if options.precision not in able:
+        raise ModelError(
+            f"The network {options.model} is not trained in {options.precision}.", "Leave --precision out."
+        )
+    return options.precision
+
+
+def weights_to_begin_from(init: str, model: str) -> Path:
+    """The file that a name of the manifest or a path means.
+
+    Raises:
+        ModelError: if it is not there.
+    """
+    if init in MANIFEST and MANIFEST[init].network == model:
+        found = find_weights(init)
+        if found is None:
+            raise ModelError(f"The weights of {init} are not here.", f"Get them: ifrplus download-weights {init}")
+        return found
+    if not Path(init).is_file():
+        raise ModelError(f"{init} is neither the name of weights of {model} nor a file.", f"Use --init {model}.")
+    return Path(init)
+
+
+class _Run:
+    """One process of a run."""
+
+    def __init__(self, options: TrainOptions, world: World, material: Material, precision: str) -> None:
+        self._options, self._recipe, self._world = options, options.recipe, world
+        self._material = material
+        self._trainer = Trainer(
+            options.model,
+            options.recipe,
+            seed=options.seed,
+            world=world,
+            precision=precision,
+            perceptual=options.perceptual if options.recipe.losses.perceptual else None,
+        )
+        self._position = Position()
+        self._rows: list[dict[str, float | int | None]] = []
+        self._same = {
+            "model": options.model,
+            "recipe": _comparable(options.recipe),
+            "seed": options.seed,
+            "devices": world.devices,
+        }
+        if options.resume:
+            state, self._position = checkpoint.load(checkpoint.checkpoints(options.out)[-1], self._same)
+            self._trainer.restore(state)
+            self._rows = [dict(row) for row in read_rows(options.out / TABLE, self._position.step)]
+        elif options.init is not None:
+            self._trainer.begin_from(weights_to_begin_from(options.init, options.model))
+
+    def go(self, progress: Callable[[Progress], None], say: Callable[[str], None], stop: StopRequest) -> TrainResult:
+        recipe = self._recipe
+        batches = self._batches()
+        held_out = self._held_out(self._material.validated)
+        blend = _blend_psnr(held_out)
+        if not self._rows:
+            self._rows.append({"step": 0, "seconds": 0.0})
+            self._validate(held_out)
+        before = self._last_psnr
+        say(f"Validation on {held_out.count} examples: {before:.2f} dB at the start, {blend:.2f} dB by a blend.")
+        begun, next_shown, bad = time.monotonic() - self._position.seconds, 0.0, 0
+        stop.deferred = True
+        while (share := self._share()) < 1:
+            number = self._position.step
+            rate = learning_rate(recipe, number, share)
+            step = self._trainer.step(list(islice(batches, recipe.accumulate)), rate, number)
+            bad = bad + 1 if step.skipped else 0
+            seconds = time.monotonic() - begun
+            self._position = replace(
+                self._position,
+                step=number + 1,
+                seconds=seconds,
+                skipped=self._position.skipped + step.skipped,
+            )
+            loss = sum(recipe.losses.used[name] * value for name, value in step.losses.items())
+            self._rows.append(
+                {
+                    "step": number + 1,
+                    "seconds": round(seconds, 2),
+                    "rate": rate,
+                    "loss": loss,
+                    **step.losses,
+                    "norm": step.norm,
+                    "scale": self._trainer.scale,
+                    "skipped": self._position.skipped,
+                }
+            )
+            if bad >= BAD_STEPS:
+                self._write_curves()
+                raise ModelError(
+                    f"The loss was no number for {bad} steps in a row, the last one being step {number + 1}.",
+                    "Go on from the last checkpoint with a lower --rate, or look at the material.",
+                )
+            ended = self._share() >= 1
+            if (number + 1) % recipe.validate_every == 0 or ended:
+                self._validate(held_out)
+            if (number + 1) % recipe.validate_every == 0 or ended or stop.asked:
+                self._save()
+            if seconds > next_shown:
+                self._write_curves()
+                spent = time.monotonic() - begun - seconds
+                next_shown = seconds + max(SHOWN_EVERY, spent / WRITING)
+            progress(Progress(number + 1, min(self._share(), 1.0), loss, self._last_psnr, seconds))
+            if stop.asked and not ended:
+                raise StoppedError(f"step {number + 1} is kept in {self._options.out}; go on with --resume.")
+        stop.deferred = False
+        self._write_curves()
+        first = next(row["psnr"] for row in self._rows if row.get("psnr") is not None)
+        return TrainResult(
+            weights=self._options.out / WEIGHTS,
+            steps=self._position.step,
+            seconds=self._position.seconds,
+            first=float(first or 0),
+            best=self._position.best,
+            blend=blend,
+            skipped=self._position.skipped,
+        )
+
+    def _share(self) -> float:
+        """How much of the run is done."""
+        recipe = self._recipe
+        if recipe.steps is not None:
+            return self._position.step / recipe.steps
+        assert recipe.minutes is not None
+        return self._position.seconds / (60 * recipe.minutes)
+
+    def _batches(self) -> Iterator[Batch]:
+        recipe = self._recipe
+        share = Share(recipe.batch, self._world.rank, self._world.devices)
+        each = recipe.accumulate * recipe.batch
+        steps = (recipe.steps or ENDLESS) - self._position.step
+        first, count = self._position.step * each, max(steps, 1) * each
+        rows = Rows(self._material.learnt, share, recipe.crop, recipe.augmentation, self._options.seed, first, count)
+        return read_batches(rows, recipe.batch, self._options.workers)
+
+    def _held_out(self, source: Source) -> HeldOut:
+        batch = self._recipe.batch
+        count = max(VALIDATED // batch, 1) * batch
+        rows = Rows(source, Share(batch), self._recipe.crop, Augmentation.none(), 0, 0, count)
+        return HeldOut(tuple(read_batches(rows, batch, 1)), count)
+
+    def _validate(self, held_out: HeldOut) -> None:
+        """Put the PSNR of the averaged weights into the last row, and keep the best."""
+        figures = [_psnr(made, true) for batch in held_out.batches for made, true in self._pairs(batch)]
+        value = fmean(figures)
+        self._rows[-1]["psnr"] = value
+        if value > self._position.best:
+            self._position = replace(self._position, best=value)
+            if self._world.rank == 0:
+                card = {
+                    "name": self._options.model,
+                    "steps": str(self._position.step),
+                    "validation_psnr": f"{value:.3f}",
+                }
+                checkpoint.write(self._trainer.averages(), self._options.out / WEIGHTS, card)
+
+    def _pairs(self, batch: Batch) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return zip(self._trainer.made(batch), batch["true"], strict=True)
+
+    @property
+    def _last_psnr(self) -> float:
+        return next((float(row["psnr"]) for row in reversed(self._rows) if row.get("psnr") is not None), 0.0)  # type: ignore[arg-type]
+
+    def _save(self) -> None:
+        if self._world.rank == 0:
+            checkpoint.save(self._options.out, self._trainer.state(), self._position, self._same)
+            self._write_curves()
+
+    def _write_curves(self) -> None:
+        if self._world.rank == 0:
+            write_rows(self._rows, self._options.out / TABLE)
+            write_picture(self._rows, self._options.out / PICTURE)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a run is validated on."""
+
+    batches: Sequence[Batch]
+    count: int
+
+
+def _comparable(recipe: Recipe) -> dict[str, object]:
+    """What a run that goes on must have in common with the one before; how long it lasts may change."""
+    return {name: value for name, value in asdict(recipe).items() if name not in ("minutes", "validate_every")}
+
+
+def _blend_psnr(held_out: HeldOut) -> float:
+    figures = []
+    for batch in held_out.batches:
+        left, right = (batch[side].astype(np.float32) / 255 for side in ("left", "right"))
+        blends = left + batch["t"] * (right - left)
+        figures += [_psnr(made, true) for made, true in zip(blends, batch["true"], strict=True)]
+    return fmean(figures)
+
+
+def _psnr(made: np.ndarray, true: np.ndarray) -> float:
+    """PSNR in dB of a float picture, rounded to 8 bits, against an 8-bit one; at most 100."""
+    codes = np.clip(np.rint(np.nan_to_num(made) * 255), 0, 255).astype(np.uint8)
+    return min(psnr(codes.transpose(1, 2, 0), true.transpose(1, 2, 0)), 100.0)

@@ -1,0 +1,233 @@
+"""Trains a network with MindSpore, step by step: numpy batches in, losses out."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ifrplus_cli.errors import DeviceError, InputError, network_failure
+from ifrplus_cli.examples import COLUMNS, Rows
+from ifrplus_cli.models import MODELS, Scales
+from ifrplus_cli.recipe import Recipe
+from ifrplus_cli.weights import load_weights
+
+if TYPE_CHECKING:
+    from mindspore import nn
+
+Batch = Mapping[str, npt.NDArray[Any]]
+Array = npt.NDArray[np.float32]
+
+CALL_DEPTH = 20_000  # of functions in a graph: the full network with its gradients has more than the usual 1000
+LARGEST_SCALE, SCALE_STEPS = 2.0**15, 1000  # of half precision; it doubles after so many steps without overflow
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those that train together."""
+
+    rank: int = 0
+    devices: int = 1
+
+
+def join_world() -> World:
+    """Find the other processes that ``msrun`` has started; none without it. The device must have been chosen.
+
+    Raises:
+        DeviceError: if they can't be reached.
+    """
+    if "MS_WORKER_NUM" not in os.environ:
+        return World()
+    from mindspore import communication
+
+    try:
+        communication.init()
+        return World(communication.get_rank(), communication.get_group_size())
+    except (RuntimeError, ValueError) as error:
+        said = str(error).strip().splitlines()[0]
+        raise DeviceError(f"The processes that msrun started do not find each other: {said}.", "") from error
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came out of one.
+
+    Attributes:
+        losses: by name, means over all batches and devices.
+        norm: of the gradients before they are clipped.
+        skipped: the losses or gradients were no finite numbers, and the weights stay as they were.
+    """
+
+    losses: Mapping[str, float]
+    norm: float
+    skipped: bool
+
+
+class Trainer:
+    """A network with its optimizer and the moving average of its weights.
+
+    Attributes:
+        names: of the weights.
+        scale: of the loss; above 1 only in half precision.
+    """
+
+    def __init__(
+        self, kind: str, recipe: Recipe, *, seed: int, world: World, precision: str, perceptual: Path | None = None
+    ) -> None:
+        """
+        Args:
+            kind: ``lite`` or ``ifrplus``.
+            precision: ``fp32``, or ``fp16`` for a network that can.
+            perceptual: weights of VGG 16 and LPIPS, for the loss of that name.
+        """
+        import mindspore as ms
+
+        from ifrplus_cli.models.losses import Perceptual
+        from ifrplus_cli.models.training import Added, Gradients, Losses, Norm, Update, WithFlows, state_of
+
+        ms.set_seed(seed)
+        ms.set_recursion_limit(CALL_DEPTH)
+        self._recipe = recipe
+        network = MODELS[kind].build(Scales(1), precision)
+        network.set_train(True)
+        parameters = ms.ParameterTuple(network.trainable_params())
+        self.names = tuple(name for name, _ in network.parameters_and_names())
+        self._network = WithFlows(network, kind)
+        judge = None
+        if perceptual is not None:
+            judge = Perceptual()
+            _load(judge, perceptual)
+        self._losses = tuple(recipe.losses.used)
+        losses = Losses(self._network, recipe.losses.used, judge)
+        self._gradients = Gradients(losses, parameters, world.devices)
+        self._norm, self._added = Norm(), Added()
+        self._update = Update(parameters, recipe.weight_decay, recipe.averaging)
+        self._kept = state_of(self._update, self.names)
+        self._tensor = ms.Tensor
+        self.scale = LARGEST_SCALE if precision == "fp16" else 1.0
+        self._scales = precision == "fp16"
+        self._good_steps = 0
+
+    def begin_from(self, weights: Path) -> None:
+        """Take the weights of a file.
+
+        Raises:
+            ModelError: if they do not fit.
+        """
+        shapes = {name: tuple(self._kept[name].shape) for name in self.names}
+        for name, value in load_weights(weights, shapes).items():
+            for key in (name, f"network.{name}"):
+                self._kept[key].set_data(self._tensor(value))
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything that a run must keep, by name."""
+        return {
+            **{name: parameter.asnumpy() for name, parameter in self._kept.items()},
+            "loss_scale": np.array([self.scale, self._good_steps], np.float64),
+        }
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Be what ``state`` told."""
+        for name, parameter in self._kept.items():
+            parameter.set_data(self._tensor(np.ascontiguousarray(state[name]), parameter.dtype))
+        self.scale, self._good_steps = float(state["loss_scale"][0]), int(state["loss_scale"][1])
+
+    def averages(self) -> dict[str, Array]:
+        """The averaged weights."""
+        return {name: self._kept[name].asnumpy() for name in self.names}
+
+    def step(self, batches: Sequence[Batch], rate: float, number: int) -> Step:
+        """Learn from some batches together.
+
+        Args:
+            rate: learning rate.
+            number: of the step, from 0.
+        """
+        try:
+            return self._step(batches, rate, number)
+        except (RuntimeError, MemoryError) as error:
+            raise network_failure(error) from error
+
+    def _step(self, batches: Sequence[Batch], rate: float, number: int) -> Step:
+        parts: list[Array] = []
+        gradients: tuple[Any, ...] = ()
+        for batch in batches:
+            told, found = self._gradients(*self._inputs(batch), self._number(self.scale))
+            parts.append(told.asnumpy())
+            gradients = self._added(*gradients, *found) if gradients else found
+        losses = dict(zip(self._losses, np.mean(parts, axis=0, dtype=np.float64).tolist(), strict=True))
+        unit = 1 / (self.scale * len(batches))
+        norm = float(self._norm(*gradients).asnumpy()) * unit
+        if not (math.isfinite(norm) and all(map(math.isfinite, losses.values()))):
+            self._overflowed()
+            return Step(losses, norm, skipped=True)
+        factor = unit * min(1.0, self._recipe.largest_norm / max(norm, 1e-12))
+        self._update(*map(self._number, (factor, rate, float(number))), *gradients)
+        self._went_well()
+        return Step(losses, norm, skipped=False)
+
+    def made(self, batch: Batch) -> Array:
+        """Frames (N, 3, H, W) by the averaged weights."""
+        own = {name: self._kept[f"network.{name}"].asnumpy() for name in self.names}
+        try:
+            self._use(self.averages())
+            left, _, right, t, flows = self._inputs(batch)
+            made: Array = self._network(left, right, flows[:, :4], t)[0].asnumpy()
+        finally:
+            self._use(own)
+        return made
+
+    def _use(self, weights: Mapping[str, Array]) -> None:
+        for name, value in weights.items():
+            self._kept[f"network.{name}"].set_data(self._tensor(value))
+
+    def _inputs(self, batch: Batch) -> tuple[Any, ...]:
+        pictures = (batch[name].astype(np.float32) / np.float32(255) for name in ("left", "true", "right"))
+        return tuple(map(self._tensor, (*pictures, batch["t"], batch["flows"])))
+
+    def _number(self, value: float) -> Any:
+        return self._tensor(np.float32(value))
+
+    def _overflowed(self) -> None:
+        if self._scales:
+            self.scale, self._good_steps = max(self.scale / 2, 1.0), 0
+
+    def _went_well(self) -> None:
+        self._good_steps += 1
+        if self._scales and self._good_steps % SCALE_STEPS == 0:
+            self.scale *= 2
+
+
+def _load(cell: nn.Cell, weights: Path) -> None:
+    import mindspore
+
+    own = dict(cell.parameters_and_names())
+    for name, value in load_weights(weights, {name: tuple(one.shape) for name, one in own.items()}).items():
+        own[name].set_data(mindspore.Tensor(value))
+
+
+def read_batches(rows: Rows, batch: int, workers: int) -> Iterator[Batch]:
+    """Batches of some rows, by MindSpore's pipeline.
+
+    Args:
+        workers: processes that make rows.
+
+    Raises:
+        InputError: names what can't be learnt from.
+    """
+    import mindspore.dataset as ds
+
+    pipeline = ds.GeneratorDataset(
+        rows, list(COLUMNS), shuffle=False, num_parallel_workers=workers, python_multiprocessing=workers > 1
+    ).batch(batch, drop_remainder=True)
+    for found in pipeline.create_dict_iterator(num_epochs=1, output_numpy=True):
+        if faults := [str(fault) for fault in found["fault"] if str(fault)]:
+            message, _, hint = faults[0].partition("\n")
+            raise InputError(message, hint)
+        yield found
