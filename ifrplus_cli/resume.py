@@ -12,7 +12,7 @@ from ifrplus_cli import __version__
 from ifrplus_cli.devices import tool_version
 from ifrplus_cli.engine import engine_version
 from ifrplus_cli.errors import IfrplusError, OutputError
-from ifrplus_cli.journal import Journal, folder_of
+from ifrplus_cli.journal import RECORD, Journal, folder_of
 from ifrplus_cli.segments import is_long
 from ifrplus_cli.stopping import StoppedError
 
@@ -34,7 +34,7 @@ def open_journal(job: Job, model: LoadedModel, source: SourceIdentity, say: Call
     """
     folder, options = folder_of(job.output), job.options
     keeps = is_long(job.expected_frames) and job.encode.container.is_film
-    if not _is_there(folder):
+    if not _is_there(folder / RECORD):  # a run that was killed in its first segment leaves none
         if options.resume:
             say("There is nothing to resume: the run starts anew.")
         return Journal.of(job.output, _terms(job, model, source)) if keeps else None
@@ -49,9 +49,9 @@ def open_journal(job: Job, model: LoadedModel, source: SourceIdentity, say: Call
     return journal if keeps else None
 
 
-def _is_there(folder: Path) -> bool:
+def _is_there(path: Path) -> bool:
     try:
-        return folder.exists()
+        return path.exists()
     except OSError:  # a name that is too long
         return False
 
