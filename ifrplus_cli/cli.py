@@ -313,6 +313,7 @@ def check(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Compare all of it, not only 20 seconds.")] = False,
     input_fps: InputFpsOption = None,
+    deinterlace: DeinterlaceOption = None,
     model: ModelOption = ModelChoice.auto,
     weights: WeightsOption = None,
     engine: EngineOption = EngineChoice.auto,
@@ -324,11 +325,12 @@ def check(
     from ifrplus_cli.check_report import build_report, describe_check
     from ifrplus_cli.choice import Work
     from ifrplus_cli.info import describe_clip, describe_network
+    from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import NetworkOptions, load_model
     from ifrplus_cli.probe import probe, upright_size
     from ifrplus_cli.report import write_report
 
-    clip = probe(source, input_fps)
+    clip = untangle(probe(source, input_fps), deinterlace.value if deinterlace else None)
     width, height = upright_size(clip)
     work = Work((height, width), (Fraction(1, 2),), dropped_frames(clip, full=full))
     plan = _plan_network(work, engine, device, _named(model, weights), NetworkOptions())
