@@ -20,6 +20,7 @@ from typing import Any
 
 import cv2
 
+from ifrplus_cli.allocator import keep_freed_memory
 from ifrplus_cli.choice import Work, choose_model, operations
 from ifrplus_cli.colour import Converter
 from ifrplus_cli.device import this_machine
@@ -346,6 +347,7 @@ def _listen(here: Connection, size: Size, say: Say, note: Say) -> Measured:
 
 def _tell(there: Connection, size: Size, model: str, engine: str, options: BenchOptions, folder: Path) -> None:
     """Measure, and send what comes up: words, notes, and at last what was measured or an error."""
+    keep_freed_memory()
     try:
         measured = _measure_size(
             size,

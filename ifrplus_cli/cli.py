@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ifrplus_cli import __version__, console
+from ifrplus_cli.allocator import keep_freed_memory
 from ifrplus_cli.batch import DEFAULT_NAME, is_folder, name_outputs
 from ifrplus_cli.errors import IfrplusError, out_of_memory
 from ifrplus_cli.options import (
@@ -753,6 +754,7 @@ def main() -> None:
     """Run the command line and turn the outcome into an exit code; the parser itself exits on wrong usage."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    keep_freed_memory()
     nowhere = Path(os.devnull).open("w")  # noqa: SIM115 - whoever started the program may have closed the streams
     sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     try:

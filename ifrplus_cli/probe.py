@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import ffmpeg
 
 from ifrplus_cli.animation import MILLISECOND, count_plays, is_webp_animation, read_webp
+from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.hdr import is_hdr, read_light
 from ifrplus_cli.media import (
@@ -132,8 +134,8 @@ def probe(path: Path, input_rate: Fraction | None = None) -> ClipInfo:
     header = _ffprobe(path, show_chapters=None)
     container = header["format"]["format_name"]
     video = _main_video(path, header["streams"])
-    packets = _ffprobe(path, select_streams=str(video["index"]), show_entries="packet=pts,dts,duration,flags")
-    return _clip_info(path, container, video, header, packets.get("packets", []))
+    packets = _read_times(_packets(path, video["index"], "pts,dts,duration,flags"))
+    return _clip_info(path, container, video, header, packets)
 
 
 def _one_image(path: Path) -> InputError:
@@ -232,13 +234,15 @@ def packet_span(path: Path, stream_index: int, *, first_only: bool = False) -> t
     Headers sometimes lie, and hide what an edit list cuts off. This reads the whole file, or no further than the
     stream's first packets.
     """
-    part: dict[str, Any] = {"read_intervals": "%+#4"} if first_only else {}
-    found = _ffprobe(path, select_streams=str(stream_index), show_entries="packet=pts_time,duration_time", **part)
-    timed = [p for p in found.get("packets", []) if "pts_time" in p]
-    if not timed:
-        return None
-    ends = (Fraction(p["pts_time"]) + Fraction(p.get("duration_time", "0")) for p in timed)
-    return min(Fraction(p["pts_time"]) for p in timed), max(ends)
+    part = {"read_intervals": "%+#4"} if first_only else {}
+    first = last = None
+    for packet in _packets(path, stream_index, "pts_time,duration_time", **part):
+        if "pts_time" in packet:
+            start = Fraction(packet["pts_time"])
+            end = start + Fraction(packet.get("duration_time", "0"))
+            first = start if first is None else min(first, start)
+            last = end if last is None else max(last, end)
+    return None if first is None or last is None else (first, last)
 
 
 def picture_sizes(clip: ClipInfo) -> list[int]:
@@ -247,15 +251,13 @@ def picture_sizes(clip: ClipInfo) -> list[int]:
         return list(read_webp(clip.path).frame_bytes)
     if clip.stills is not None:
         return [file.stat().st_size for file in clip.stills.files]
-    found = _ffprobe(clip.path, select_streams=str(clip.stream_index), show_entries="packet=size")
-    return [int(packet["size"]) for packet in found.get("packets", [])]
+    return [int(packet["size"]) for packet in _packets(clip.path, clip.stream_index, "size")]
 
 
 def count_packets(path: Path, stream_index: int, begin: Fraction | None, end: Fraction) -> int:
     """Packets of a stream from the first one at or after ``begin`` to the last one before ``end``, in seconds."""
-    shown: dict[str, Any] = {"show_entries": "packet=pts_time", "read_intervals": f"%{float(end) + 1:.6f}"}
-    found = _ffprobe(path, select_streams=str(stream_index), **shown)
-    times = [Fraction(packet["pts_time"]) for packet in found.get("packets", []) if "pts_time" in packet]
+    packets = _packets(path, stream_index, "pts_time", read_intervals=f"%{float(end) + 1:.6f}")
+    times = (Fraction(packet["pts_time"]) for packet in packets if "pts_time" in packet)
     return sum((begin is None or begin - MICROSECOND <= time) and time < end for time in times)
 
 
@@ -296,9 +298,7 @@ def _ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options: A
         found: dict[str, Any] = ffmpeg.probe(source_url(path), cmd=program, v="error", **limits, **options)
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else "its answer makes no sense"
-        raise MediaToolError(
-            f"The program {program} does not work: {said}.", INSTALL_HINT.format(variable="IFRPLUS_FFPROBE")
-        ) from error
+        raise _broken_program(program, said) from error
     except ffmpeg.Error as error:
         if REFUSED in error.stderr and path.suffix.lower() in KINDS:
             raise _one_image(path) from error
@@ -306,11 +306,50 @@ def _ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options: A
             raise InputError(
                 f"{path.name} is not a film.", "Give a video file such as .mp4, .mov, .mkv or .webm."
             ) from error
-        raise InputError(
-            f"{path.name} can't be read as a film: {last_line(error.stderr, path)}.",
-            "The file may be damaged, cut short, or not a video at all.",
-        ) from error
+        raise _unreadable(path, last_line(error.stderr, path)) from error
     return found
+
+
+def _packets(path: Path, stream_index: int, entries: str, **options: str) -> Iterator[dict[str, str]]:
+    """What is known of each packet of a stream, one by one: a long film has too many for one answer."""
+    program = find_tool("ffprobe")
+    shown = {"select_streams": str(stream_index), "show_entries": f"packet={entries}", "of": "compact=p=0"}
+    words = [word for name, value in {**SOURCE_LIMITS, **shown, **options}.items() for word in (f"-{name}", value)]
+    try:
+        process = subprocess.Popen(
+            [program, "-v", "error", *words, source_url(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        raise _broken_program(program, error.strerror) from error
+    assert process.stdout and process.stderr
+    talk = StderrDrain(process.stderr)
+    try:
+        for line in filter(bytes.strip, process.stdout):
+            fields = (field.partition("=") for field in line.decode().strip().split("|") if "=" in field)
+            yield {name: value for name, _, value in fields if value != "N/A"}
+        failed = process.wait() != 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        talk.join()
+    if failed:
+        raise _unreadable(path, last_line(talk.reason(process.returncode), path))
+
+
+def _broken_program(program: str, said: str | None) -> MediaToolError:
+    return MediaToolError(
+        f"The program {program} does not work: {said}.", INSTALL_HINT.format(variable="IFRPLUS_FFPROBE")
+    )
+
+
+def _unreadable(path: Path, said: str) -> InputError:
+    return InputError(
+        f"{path.name} can't be read as a film: {said}.", "The file may be damaged, cut short, or not a video at all."
+    )
 
 
 def last_line(stderr: bytes | str, path: Path) -> str:
@@ -340,17 +379,51 @@ def _main_video(path: Path, streams: list[dict[str, Any]]) -> dict[str, Any]:
     return video
 
 
+@dataclass(frozen=True)
+class _PacketTimes:
+    """The shown packets of a video stream, in units of its time base.
+
+    Attributes:
+        count: how many there are.
+        timed: how many of them have any time.
+        times: the different times, in order.
+        last_duration: of the last one, 0 if it is not stated.
+        reordered: whether any packet but the first says when it is shown, and not only when it is decoded.
+    """
+
+    count: int
+    timed: int
+    times: list[int]
+    last_duration: int
+    reordered: bool
+
+
+def _read_times(packets: Iterable[dict[str, str]]) -> _PacketTimes:
+    count, timed, reordered, last, last_duration = 0, 0, False, None, 0
+    times: set[int] = set()
+    for packet in packets:
+        if "D" in packet.get("flags", ""):
+            continue
+        reordered = reordered or (count > 0 and "pts" in packet)
+        count += 1
+        known = packet.get("pts", packet.get("dts"))
+        if known is not None:
+            timed += 1
+            times.add(int(known))
+        if last is None or int(known or 0) > last:
+            last, last_duration = int(known or 0), int(packet.get("duration", 0))
+    return _PacketTimes(count, timed, sorted(times), last_duration, reordered)
+
+
 def _clip_info(
-    path: Path, container: str, video: dict[str, Any], header: dict[str, Any], packets: list[dict[str, Any]]
+    path: Path, container: str, video: dict[str, Any], header: dict[str, Any], packets: _PacketTimes
 ) -> ClipInfo:
     time_base = Fraction(video["time_base"])
-    shown = [p for p in packets if "D" not in p.get("flags", "")]
-    if not shown:
+    if not packets.count:
         raise InputError(f"{path.name} has no frames in its video stream.", "The file may be damaged or empty.")
-    timed = [p for p in shown if "pts" in p or "dts" in p]
-    times = sorted({int(p["pts"] if "pts" in p else p["dts"]) for p in timed})
-    if len(timed) < len(shown):
-        times = _untimed(times, len(shown), video, time_base)
+    times = packets.times
+    if packets.timed < packets.count:
+        times = _untimed(times, packets.count, video, time_base)
     rate = _nominal_rate(video, times, time_base)
     source_format = video["pix_fmt"]
     pixel_format = _pixel_format(source_format, video["codec_name"])
@@ -371,9 +444,9 @@ def _clip_info(
         time_base=time_base,
         rate=rate,
         packet_pts=tuple(times),
-        last_duration=_last_duration(shown, time_base, rate),
+        last_duration=packets.last_duration * time_base if packets.last_duration > 0 else 1 / rate,
         variable_rate=_is_variable(times),
-        decode_times_only=container in DECODE_TIMES_ONLY or not any("pts" in p for p in shown[1:]),
+        decode_times_only=container in DECODE_TIMES_ONLY or not packets.reordered,
         streams=tuple(_stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
         chapters=tuple(_chapter(c) for c in header.get("chapters", [])),
         field_order=video.get("field_order", "progressive"),
@@ -487,12 +560,6 @@ def _is_variable(times: list[int]) -> bool:
     """Whether gaps differ by more than a container's rounding to its time base explains."""
     gaps = _gaps(times)
     return bool(gaps) and (max(gaps) - min(gaps)) > 1
-
-
-def _last_duration(shown: list[dict[str, Any]], time_base: Fraction, rate: Fraction) -> Fraction:
-    last = max(shown, key=lambda packet: int(packet.get("pts", packet.get("dts", 0))))
-    stated = int(last.get("duration", 0))
-    return stated * time_base if stated > 0 else 1 / rate
 
 
 def _chapter(chapter: dict[str, Any]) -> Chapter:

@@ -10,7 +10,7 @@ import mindspore as ms
 import numpy as np
 import numpy.typing as npt
 import pytest
-from golden import MODES, REFERENCE, maker, running_in
+from golden import REFERENCE, maker, running_in
 from mindspore import nn
 
 from ifrplus_cli.models import MODELS, Scales
@@ -54,8 +54,12 @@ def pictures(count: int, height: int, width: int) -> tuple[Array, Array]:
     return left, right
 
 
-@pytest.mark.parametrize("mode", MODES, indirect=True)
-@pytest.mark.parametrize("name", GOLDEN.CASES)
+# Each graph takes seconds to compile: members differ in widths alone, so each is compiled once, each at another scale.
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [*((name, "pynative") for name in GOLDEN.CASES), ("small", "graph"), ("large", "graph")],
+    indirect=["mode"],
+)
 @pytest.mark.usefixtures("mode")
 def test_it_makes_what_its_twin_made(name: str) -> None:
     case = GOLDEN.CASES[name]
@@ -68,9 +72,11 @@ def test_it_makes_what_its_twin_made(name: str) -> None:
 
 
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason="the large reference is not part of the project")
-@pytest.mark.parametrize("mode", MODES, indirect=True)
-@pytest.mark.parametrize("flow_scale", [1.0, 0.5])
-@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize(
+    ("member", "flow_scale", "mode"),
+    [*((member, scale, "pynative") for member in MEMBERS for scale in (1.0, 0.5)), ("base", 0.5, "graph")],
+    indirect=["mode"],
+)
 @pytest.mark.usefixtures("mode")
 def test_it_makes_what_the_reference_says(member: str, flow_scale: float) -> None:
     cell = network(member, flow_scale)

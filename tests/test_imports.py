@@ -30,6 +30,7 @@ ROWS = (
     {"colour", "containers", "decode", "drain", "encode", "metrics", "pairing", "prefetch", "prior", "probe"}
     | {
         "activity",
+        "allocator",
         "animation",
         "archive",
         "batch",

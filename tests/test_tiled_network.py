@@ -13,13 +13,17 @@ import pytest
 
 from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.device import Device, choose_device
-from ifrplus_cli.engine import MINDSPORE
+from ifrplus_cli.device import Device
+from ifrplus_cli.engine import Engine
+from ifrplus_cli.engine_onnx import CPU_PROVIDER
 from ifrplus_cli.interpolate import Interpolator, NetworkOptions, load_model, plan_network
 from ifrplus_cli.media import Image
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.probe import probe
 
+pytest.importorskip("onnxruntime")
+
+ON_CPU = Engine("onnx", CPU_PROVIDER)
 CODE = 1 / 255
 HALF = Fraction(1, 2)
 FIRST = 60
@@ -39,9 +43,8 @@ def moving_pair() -> tuple[Image, Image]:
 
 
 def make(pair: tuple[Image, Image], tile: tuple[int, int] | str) -> tuple[Image, list[int]]:
-    choose_device("CPU")
     options = NetworkOptions(tile=tile, tile_overlap=OVERLAP)
-    plan = plan_network(MODELS["lite"], MINDSPORE, Device("CPU"), pair[0].shape[:2], [HALF], options)
+    plan = plan_network(MODELS["lite"], ON_CPU, Device("CPU"), pair[0].shape[:2], [HALF], options)
     return Interpolator(load_model(plan))(*pair, [HALF])[0], list(plan.tiles.columns.origins[1:])
 
 

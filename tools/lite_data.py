@@ -23,7 +23,7 @@ from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, flows_at, pai
 Bytes = npt.NDArray[np.uint8]
 
 SIZE_MULTIPLE = 16
-SAMPLES_PER_STEP = 100  # of one clip, so that long clips don't drown short ones
+SAMPLES_PER_STEP = 30  # of one clip, so that long clips don't drown short ones
 PLACEMENTS = ((1, 1), (2, 2), (3, 3), (1, 2), (2, 1), (1, 3), (3, 1))  # known frames before and after the made one
 STILL = 0.3  # mean motion in pixels below which a triplet teaches nothing
 TRUST_OF_CUT = 0.25  # mean trust of the flow below which the ends show different scenes
