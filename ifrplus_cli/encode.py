@@ -44,6 +44,7 @@ from ifrplus_cli.media import (
     Plane,
     StreamInfo,
     Timing,
+    named,
 )
 from ifrplus_cli.probe import INSTALL_HINT, SOURCE_LIMITS, count_packets, find_tool, source_url, upright_size
 from ifrplus_cli.purpose import settings_for
@@ -846,7 +847,8 @@ def _choose_pix_fmt(
         return chosen, list(_image_notes(own, codec, chosen))
     keeps_rgb = options.codec is not None and any(is_rgb(name) for name in supported)
     wanted = own if keeps_rgb else film_format(clip)
-    for form in dict.fromkeys((wanted, wanted.opaque)):
+    shallow = named(wanted.chroma, 8, alpha=wanted.alpha)  # alpha counts for more than depth
+    for form in dict.fromkeys((wanted, *([shallow] if wanted.alpha else []), wanted.opaque)):
         if found := _stored_as(form, clip, codec, supported):
             notes = (
                 [] if wanted is own else [f"{own.name} is stored as {found}, as players expect; --codec ffv1 keeps it."]

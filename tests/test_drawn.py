@@ -24,7 +24,6 @@ from clips import (
     streams,
 )
 
-from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, OutputError
 from ifrplus_cli.media import ClipInfo
@@ -175,12 +174,15 @@ def test_what_browsers_would_slow_down_is_refused(name: str, most: int, clip: Pa
 
 def test_a_gif_has_its_own_palette(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mkv", frames=3)
-    upsample(source, tmp_path / "out.gif")
-    with Decoder(probe(tmp_path / "out.gif")) as decoder:
-        found = np.dstack([next(iter(decoder)).planes[number] for number in (2, 0, 1)]).astype(int)
-    ffmpeg("-i", source, "-frames:v", 1, tmp_path / "first.png")
+    upsample(source, tmp_path / "own.gif")
+    ffmpeg("-i", source, tmp_path / "fixed.gif")  # by 256 colours that are the same for every film
+    exact = "scale=flags=accurate_rnd+full_chroma_int,format=rgb24"
+    ffmpeg("-i", source, "-vf", exact, "-frames:v", 1, tmp_path / "first.png")
     wanted = read(tmp_path / "first.png")[..., ::-1].astype(int)
-    assert np.abs(found - wanted).mean() < 4  # a fixed palette of 256 colours is off by 20
+    own, fixed = (
+        np.abs(animation_of(tmp_path / name)[1][0][..., :3] - wanted).mean() for name in ("own.gif", "fixed.gif")
+    )
+    assert own < fixed / 2
 
 
 def test_what_is_half_clear_moves_as_colour_does(tmp_path: Path) -> None:
@@ -219,6 +221,13 @@ def test_what_is_clear_is_kept_or_laid_over_white(
     if not alpha:
         ffmpeg("-i", tmp_path / name, "-frames:v", 1, tmp_path / "first.png")
         assert read(tmp_path / "first.png")[:, 36:].min() > 245
+
+
+def test_alpha_of_16_bit_counts_for_more_than_depth_in_webm(tmp_path: Path) -> None:
+    source = make_images(tmp_path / "in", pix_fmt="rgba64be", frames=2)
+    upsample(source, tmp_path / "film.webm")
+    tags = picture(tmp_path / "film.webm")["tags"]
+    assert tags.get("alpha_mode", tags.get("ALPHA_MODE")) == "1"
 
 
 def test_a_gif_without_anything_clear_says_nothing_of_it(tmp_path: Path) -> None:
@@ -270,10 +279,10 @@ def test_an_image_that_cant_be_decoded_is_named_and_nothing_is_kept(tmp_path: Pa
 def test_a_long_film_of_images_is_joined_from_segments(tmp_path: Path) -> None:
     make_images(tmp_path / "in", frames=9)
     small = {"SEGMENT_FRAMES": "5"}
-    options = ("--input-fps", "24", "--codec", "ffv1", "-q")
+    options = ("--input-fps", "25", "--codec", "ffv1", "-q", "--no-cuts")
     done = run_program("upsample", "in", "a.mkv", *options, folder=tmp_path, program=BLEND_PROGRAM, environment=small)
     assert (done.returncode, len(frame_times(tmp_path / "a.mkv"))) == (0, 18), done.stderr
-    run_program("upsample", "in", "b.mkv", *options, folder=tmp_path, program=BLEND_PROGRAM)
+    upsample(tmp_path / "in", tmp_path / "b.mkv", encode=EncodeOptions("ffv1"))
     assert frame_hashes(tmp_path / "a.mkv", "gbrp") == frame_hashes(tmp_path / "b.mkv", "gbrp")
 
 
@@ -331,8 +340,6 @@ def test_the_command_line_takes_and_makes_images(tmp_path: Path) -> None:
     done = run_program("upsample", "in", "out", "--input-fps", "24", "--json", folder=tmp_path, program=BLEND_PROGRAM)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["frames_out"] == len(list((tmp_path / "out").iterdir())) == 6
-    told = run_program("info", "in", "--input-fps", "24", "--json", folder=tmp_path, program=BLEND_PROGRAM)
-    assert json.loads(told.stdout)["source"]["rate"] == "24"
     refused = run_program("upsample", "in", "film.mp4", folder=tmp_path, program=BLEND_PROGRAM)
     assert (refused.returncode, "--input-fps" in refused.stderr) == (1, True)
     dry = run_program(

@@ -82,6 +82,14 @@ def test_without_a_choice_nothing_is_written(
     assert untangle(entangled[name], "off") is entangled[name]
 
 
+def test_a_check_of_interlaced_film_wants_a_choice_too(entangled: dict[str, ClipInfo], tmp_path: Path) -> None:
+    done = run_program("check", entangled["interlaced"].path, folder=tmp_path, program=BLEND_PROGRAM)
+    assert (done.returncode, "is interlaced" in done.stderr) == (1, True)
+    chosen = ("--deinterlace", "bwdif", "--json")
+    done = run_program("check", entangled["interlaced"].path, *chosen, folder=tmp_path, program=BLEND_PROGRAM)
+    assert done.returncode == 0, done.stderr
+
+
 def test_deinterlaced_frames_keep_their_times_and_are_not_combed(
     entangled: dict[str, ClipInfo], tmp_path: Path
 ) -> None:
