@@ -15,7 +15,7 @@ import typer
 from ifrplus_cli import __version__, console
 from ifrplus_cli.allocator import keep_freed_memory
 from ifrplus_cli.batch import DEFAULT_NAME, is_folder, name_outputs
-from ifrplus_cli.errors import IfrplusError, out_of_memory
+from ifrplus_cli.errors import IfrplusError, telling_of_memory
 from ifrplus_cli.options import (
     CutFill,
     DeinterlaceOption,
@@ -959,7 +959,8 @@ def main() -> None:
     nowhere = Path(os.devnull).open("w")  # noqa: SIM115 - whoever started the program may have closed the streams
     sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     try:
-        app()
+        with telling_of_memory():
+            app()
         sys.stdout.flush()
     except (Interrupted, StoppedError) as interruption:
         console.talk.print(f"[yellow]interrupted:[/] {str(interruption) or 'nothing was written.'}")
@@ -968,9 +969,6 @@ def main() -> None:
         if os.environ.get("IFRPLUS_DEBUG"):
             raise
         console.print_error(error)
-        sys.exit(FAILED)
-    except MemoryError:
-        console.print_error(out_of_memory())
         sys.exit(FAILED)
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

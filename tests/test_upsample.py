@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from clips import (
@@ -32,7 +34,7 @@ from clips import (
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions
-from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, OutputError
+from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
 from ifrplus_cli.probe import probe
 from ifrplus_cli.upsample import Progress, Summary, UpsampleOptions, plan_job, run_job
 
@@ -562,6 +564,22 @@ def test_a_failing_network_ends_the_run_with_its_fault(fault: BaseException, lon
         upsample(long_clip, tmp_path / "film.mkv", encode=FFV1, network=BrokenNetwork(fault))
     assert raised.value is fault
     assert not (tmp_path / "film.mkv").exists()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        cv2.error("OpenCV(4.11.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 4177920 bytes"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_memory_that_runs_out_is_told_with_what_helps(fault: Exception, long_clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="ran out of memory") as raised:
+        upsample(long_clip, tmp_path / "film.mkv", encode=FFV1, network=BrokenNetwork(fault))
+    assert "--tile" in raised.value.hint
 
 
 def test_a_fault_while_the_run_is_watched_ends_it(long_clip: Path, tmp_path: Path) -> None:
