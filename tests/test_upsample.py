@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -631,6 +632,53 @@ def test_a_dying_ffmpeg_ends_the_run_with_its_cause(
     with pytest.raises(error, match=told):
         upsample(long_clip, tmp_path / "film.mkv", encode=FFV1, overwrite=True)
     assert (tmp_path / "film.mkv").read_text() == "precious"
+
+
+def damaged(whole: bytes, chance: random.Random) -> bytes:
+    """A copy with bits flipped, a stretch zeroed or left out, or the end missing."""
+    data, start = bytearray(whole), chance.randrange(len(whole))
+    match chance.randrange(4):
+        case 0:
+            for _ in range(chance.choice((1, 5, 50))):
+                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        case 1:
+            stretch = data[start : start + chance.randrange(1, 2000)]
+            data[start : start + len(stretch)] = bytes(len(stretch))
+        case 2:
+            del data[start : start + chance.randrange(1, 2000)]
+        case 3:
+            del data[start + 1 :]
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "picture", "sound"),
+    [
+        (".mp4", "libx264", "aac"),
+        (".mkv", "libx264", "flac"),
+        (".avi", "mpeg4", "mp3"),
+        (".webm", "libvpx-vp9", "libopus"),
+    ],
+)
+def test_a_damaged_film_becomes_a_whole_one_or_an_error(suffix: str, picture: str, sound: str, tmp_path: Path) -> None:
+    whole = make_clip(
+        tmp_path / f"whole{suffix}", frames=20, codec=picture, inputs=BEEP, output=("-c:a", sound, "-t", "0.8")
+    )
+    chance, source, endings = random.Random(1), tmp_path / f"damaged{suffix}", set()
+    for number in range(4):
+        film = tmp_path / f"{number}.mkv"
+        source.write_bytes(damaged(whole.read_bytes(), chance))
+        try:
+            summary = upsample(source, film)
+        except IfrplusError as error:
+            assert error.message.endswith(".")
+            assert not film.exists()
+            endings.add("refused")
+        else:
+            assert len(frame_times(film)) == summary.frames_out == 2 * summary.frames_in
+            assert summary.frames_in == 20 or summary.notes
+            endings.add("made")
+    assert endings
 
 
 @pytest.mark.parametrize(
