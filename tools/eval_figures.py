@@ -66,7 +66,8 @@ def main() -> None:
             triplet = given.dataset / "sequences" / name
             left, true, right = (_read(triplet / f"im{place}.png") for place in (1, 2, 3))
             made = middle(triplet, given.model, work)
-            blend = np.rint((left.astype(float) + right) / 2).astype(np.uint8)
+            halves = ((end / np.float32(255)) * np.float32(0.5) for end in (left, right))
+            blend = np.rint(sum(halves) * np.float32(255)).astype(np.uint8)
             found = {
                 "psnr": peak_signal_noise_ratio(true, made),
                 "ssim_channels": structural_similarity(true, made, channel_axis=-1, **WINDOW),
