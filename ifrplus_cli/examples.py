@@ -19,6 +19,7 @@ from ifrplus_cli.prior import GRID
 from ifrplus_cli.teaching import example_of
 from ifrplus_cli.triplets import read_triplet
 
+REMEMBERED = 64  # triplets whose flows are not found anew in each epoch
 COLUMNS = ("left", "true", "right", "t", "flows", "fault")
 TEACHER_FILES = ("flow_t0.flo", "flow_t1.flo")  # from the true picture to left and right, as IFRNet names them
 
@@ -38,6 +39,7 @@ class TripletSource:
     def __init__(self, triplets: Sequence[Triplet], seed: int) -> None:
         self._triplets, self._seed = tuple(triplets), seed
         self._order = lru_cache(2)(self._drawn_order)
+        self._made = lru_cache(REMEMBERED)(_made)
 
     def example(self, number: int) -> Example:
         """The example of a number.
@@ -46,12 +48,15 @@ class TripletSource:
             InputError: names a picture that can't be used.
         """
         epoch, place = divmod(number, len(self._triplets))
-        triplet = self._triplets[int(self._order(epoch)[place])]
-        shown = read_triplet(triplet)
-        return example_of((shown.left, shown.true, shown.right), float(shown.t), teacher=_teacher(triplet, shown.size))
+        return self._made(self._triplets[int(self._order(epoch)[place])])
 
     def _drawn_order(self, epoch: int) -> npt.NDArray[np.int64]:
         return np.random.default_rng((self._seed, epoch, 3)).permutation(len(self._triplets))
+
+
+def _made(triplet: Triplet) -> Example:
+    shown = read_triplet(triplet)
+    return example_of((shown.left, shown.true, shown.right), float(shown.t), teacher=_teacher(triplet, shown.size))
 
 
 def _teacher(triplet: Triplet, size: tuple[int, int]) -> Flows | None:

@@ -27,7 +27,7 @@ from ifrplus_cli.trim import FrameNumber, cut_section
 
 FRAMES = 9  # of a window
 MARGIN = 128  # pixels that its part is larger than a crop
-IN_USE, USES = 16, 12  # windows at a time, and examples of each
+IN_USE, USES = 16, 48  # windows at a time, and crops of each: to open one costs as much as to make twenty
 MIDDLES = ((1, 1), (1, 1), (1, 1), (2, 2), (1, 2), (2, 1))  # frames from left to true, and on to right; one is drawn
 DRAWS = 40  # windows that are tried before there is said to be no motion
 LEAST_FRAMES = 3
@@ -152,9 +152,19 @@ class Window:
             if all(good[middle - before : middle + after])
         )
 
+    @cached_property
+    def _examples(self) -> dict[tuple[int, int, int], Example]:
+        return {}
+
     def example(self, number: int) -> Example:
-        """The example of one of the triplets, which a number chooses."""
-        first, middle, last = self.places[number % len(self.places)]
+        """The example of one of the triplets, which a number chooses; always the same object for the same triplet."""
+        place = self.places[number % len(self.places)]
+        if place not in self._examples:
+            self._examples[place] = self._example(place)
+        return self._examples[place]
+
+    def _example(self, place: tuple[int, int, int]) -> Example:
+        first, middle, last = place
         length = self.times[last] - self.times[first]
         step = last - first
         before, after = (self._neighbour(*ends, length) for ends in ((first - step, first), (last, last + step)))

@@ -93,6 +93,7 @@ RECIPES = {
         weight_decay=1e-4,
         losses=LossWeights(laplacian=1.0, logarithm=0.1, flow=0.02),
         minutes=30.0,
+        validate_every=100,
         augmentation=Augmentation(enlarge=0.0, vertical=0.5, transpose=0.5, channels=0.5),
     ),
 }

@@ -2,8 +2,8 @@
 
 Of the first frames of each clip every second one (three of four with ``--factor 4``) is dropped and the others are
 encoded without loss at the lower rate. The dropped frames are made again by each method, and all are compared as RGB,
-which ffmpeg decodes in one way for truth and result. A clip's figure is the mean PSNR of its made frames, a method's
-the mean of its clips.
+converted in one way for truth and result: by ffmpeg, or with ``--rgb ifrplus`` as ``ifrplus check`` does. A clip's
+figure is the mean PSNR of its made frames, a method's the mean of its clips.
 
     python tools/holdout.py CLIPS [--methods hold,blend,dis,minterpolate,ours] [--factor 2] [--json] [-- ARGUMENTS]
 
@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
@@ -28,9 +29,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ifrplus_cli.colour import Converter
+from ifrplus_cli.decode import Decoder
 from ifrplus_cli.metrics import psnr
+from ifrplus_cli.probe import probe
+from ifrplus_cli.showing import as_codes
 
 Picture = npt.NDArray[np.uint8]  # H x W x 3, RGB
+Reader = Callable[[Path, "int | None"], list[Picture]]
 
 FRAMES = 21
 CLIP_SUFFIXES = {".mp4", ".mkv", ".mov", ".webm", ".avi"}
@@ -45,6 +51,7 @@ class HoldOut:
         film: the kept frames, without loss.
         rate: of all frames, in frames a second.
         options: arguments for ``ifrplus upsample``.
+        read: how pictures are read and converted to RGB.
     """
 
     truth: list[Picture]
@@ -52,6 +59,7 @@ class HoldOut:
     rate: Fraction
     factor: int
     options: list[str]
+    read: Reader
 
     @property
     def dropped(self) -> list[int]:
@@ -105,7 +113,7 @@ def minterpolate(clip: HoldOut) -> list[Picture]:
     result = clip.film.with_name("minterpolate.mkv")
     filters = f"tpad=stop=2:stop_mode=clone,{search}"
     _run("ffmpeg", "-y", "-i", clip.film, "-vf", filters, "-fps_mode", "passthrough", "-c:v", "ffv1", result)
-    return _frames_at(result, [index / clip.rate for index in clip.dropped])
+    return _frames_at(result, [index / clip.rate for index in clip.dropped], clip.read)
 
 
 def ours(clip: HoldOut) -> list[Picture]:
@@ -113,7 +121,7 @@ def ours(clip: HoldOut) -> list[Picture]:
     result = clip.film.with_name("ours.mkv")
     task = ("upsample", clip.film, result, "--factor", clip.factor, "--codec", "ffv1", "-y", "-q")
     _run(sys.executable, "-m", "ifrplus_cli", *task, *clip.options)
-    return _frames_at(result, [index / clip.rate for index in clip.dropped])
+    return _frames_at(result, [index / clip.rate for index in clip.dropped], clip.read)
 
 
 METHODS: dict[str, Callable[[HoldOut], list[Picture]]] = {
@@ -121,16 +129,16 @@ METHODS: dict[str, Callable[[HoldOut], list[Picture]]] = {
 }
 
 
-def measure(path: Path, methods: list[str], factor: int, options: list[str]) -> dict[str, Score]:
+def measure(path: Path, methods: list[str], factor: int, options: list[str], read: Reader) -> dict[str, Score]:
     """Score of each method on one clip."""
     with tempfile.TemporaryDirectory() as folder:
-        clip = hold_out(path, Path(folder), factor, options)
+        clip = hold_out(path, Path(folder), factor, options, read)
         return {name: _score(clip, METHODS[name]) for name in methods}
 
 
-def hold_out(path: Path, folder: Path, factor: int, options: list[str]) -> HoldOut:
+def hold_out(path: Path, folder: Path, factor: int, options: list[str], read: Reader) -> HoldOut:
     """Encode the kept frames of a clip without loss in ``folder``; exits with a message if anything was lost."""
-    frames = read_rgb(path, FRAMES)
+    frames = read(path, FRAMES)
     truth = frames[: (len(frames) - 1) // factor * factor + 1]
     if len(truth) <= factor:
         sys.exit(f"{path} has too few frames.")
@@ -140,13 +148,13 @@ def hold_out(path: Path, folder: Path, factor: int, options: list[str]) -> HoldO
     thin_out = f"select=not(mod(n\\,{factor})),setpts=N*{factor}/({rate})/TB"
     clock = ("-vf", thin_out, "-r", rate / factor, "-frames:v", len(kept))
     _run("ffmpeg", "-y", "-i", path, "-map", "0:v:0", *clock, "-c:v", "libx264", "-preset", "veryfast", "-qp", 0, film)
-    if not np.array_equal(read_rgb(film), kept):
+    if not np.array_equal(read(film, None), kept):
         sys.exit(f"The kept frames of {path} did not survive encoding unchanged.")
-    return HoldOut(truth, film, rate, factor, options)
+    return HoldOut(truth, film, rate, factor, options, read)
 
 
-def read_rgb(path: Path, count: int | None = None) -> list[Picture]:
-    """The first ``count`` pictures of a film, or all."""
+def read_by_ffmpeg(path: Path, count: int | None) -> list[Picture]:
+    """The first ``count`` pictures of a film, or all, as ffmpeg converts them."""
     width, height = (int(size) for size in _probe(path, "stream=width,height"))
     limit = () if count is None else ("-frames:v", count)
     raw = ("-fps_mode", "passthrough", *limit, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
@@ -154,10 +162,21 @@ def read_rgb(path: Path, count: int | None = None) -> list[Picture]:
     return list(samples.reshape(-1, height, width, 3))
 
 
-def _frames_at(path: Path, moments: list[Fraction]) -> list[Picture]:
+def read_by_program(path: Path, count: int | None) -> list[Picture]:
+    """The same, as the program converts them, and ``ifrplus check`` compares them."""
+    clip = probe(path)
+    convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
+    with Decoder(clip) as decoder:
+        return [as_codes(convert.to_rgb(frame.planes)) for frame in islice(decoder, count)]
+
+
+READERS = {"ffmpeg": read_by_ffmpeg, "ifrplus": read_by_program}
+
+
+def _frames_at(path: Path, moments: list[Fraction], read: Reader) -> list[Picture]:
     """The pictures of a film that are nearest to the moments, in seconds."""
     times = [Fraction(text) for text in _probe(path, "frame=best_effort_timestamp_time")]
-    pictures = read_rgb(path)
+    pictures = read(path, None)
     if len(times) != len(pictures):
         sys.exit(f"{path} has {len(times)} times for {len(pictures)} pictures.")
     return [min(zip(times, pictures, strict=True), key=lambda frame: abs(frame[0] - moment))[1] for moment in moments]
@@ -249,6 +268,7 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("clips", type=Path, help="a folder of clips")
     parser.add_argument("--methods", type=_method_names, default=list(METHODS), help="comma-separated")
     parser.add_argument("--factor", type=int, choices=(2, 4), default=2)
+    parser.add_argument("--rgb", choices=tuple(READERS), default="ffmpeg", help="what converts pictures to RGB")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     return parser.parse_args(words[:end]), words[end + 1 :]
 
@@ -262,7 +282,7 @@ def main() -> None:
     scores = {}
     for path in paths:
         sys.stderr.write(f"{path.name}\n")
-        scores[path.stem] = measure(path, arguments.methods, arguments.factor, options)
+        scores[path.stem] = measure(path, arguments.methods, arguments.factor, options, READERS[arguments.rgb])
     report = _json if arguments.json else _table
     print(report(scores, arguments.methods))
 
