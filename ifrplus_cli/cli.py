@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from dataclasses import asdict
+from errno import ENOSPC, EPIPE
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ import typer
 from ifrplus_cli import __version__, console
 from ifrplus_cli.allocator import keep_freed_memory
 from ifrplus_cli.batch import DEFAULT_NAME, is_folder, name_outputs
-from ifrplus_cli.errors import IfrplusError, out_of_memory
+from ifrplus_cli.errors import IfrplusError, OutputError, telling_of_memory
 from ifrplus_cli.options import (
     CutFill,
     DeinterlaceOption,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from ifrplus_cli.upsample import Job, Progress, Summary, UpsampleOptions
 
 FAILED, INTERRUPTED = 1, 130
+UNHEARD = (EPIPE, ENOSPC)  # whoever reads stdout has seen enough, or it goes to a disk that is full
 _stop = StopRequest()
 
 app = typer.Typer(
@@ -96,7 +98,10 @@ def upsample(
     sources: Annotated[
         list[Path],
         typer.Argument(
-            metavar="IN...", help="The video to read, or several; a folder or a pattern for images.", show_default=False
+            metavar="IN...",
+            help="The video to read, or several; a folder or a pattern for images.",
+            readable=False,  # the program says it itself, as one failure among others
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -104,6 +109,7 @@ def upsample(
         typer.Argument(
             metavar="OUT",
             help="The video to write; a folder for several; frames/%06d.png for images.",
+            readable=False,
             show_default=False,
         ),
     ],
@@ -956,10 +962,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     keep_freed_memory()
-    nowhere = Path(os.devnull).open("w")  # noqa: SIM115 - whoever started the program may have closed the streams
-    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    _open_closed_streams()
     try:
-        app()
+        with telling_of_memory():
+            app()
         sys.stdout.flush()
     except (Interrupted, StoppedError) as interruption:
         console.talk.print(f"[yellow]interrupted:[/] {str(interruption) or 'nothing was written.'}")
@@ -969,12 +975,25 @@ def main() -> None:
             raise
         console.print_error(error)
         sys.exit(FAILED)
-    except MemoryError:
-        console.print_error(out_of_memory())
-        sys.exit(FAILED)
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except OSError as error:
+        if error.errno not in UNHEARD:
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if error.errno != EPIPE:
+            full = OutputError("The disk is full.", "Free some space, also where stdout goes.")
+            console.print_error(full)
         sys.exit(FAILED)
+
+
+def _open_closed_streams() -> None:
+    """Whoever started the program may have closed its streams; no file may take their numbers, here or in ffmpeg."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it gets the lowest number that is free
+    nowhere = Path(os.devnull).open("r+")  # noqa: SIM115 - as long as the program runs
+    sys.stdin, sys.stdout, sys.stderr = sys.stdin or nowhere, sys.stdout or nowhere, sys.stderr or nowhere
 
 
 def _interrupt(*_: object) -> None:

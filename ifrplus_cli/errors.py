@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import ENOMEM
+
+# What OpenCV and Python say where memory runs out, by errors that are used for other things as well.
+NO_MEMORY = ("Insufficient memory", "can't start new thread")
+
 
 class IfrplusError(Exception):
     """A foreseeable failure.
@@ -44,6 +51,26 @@ def network_failure(error: Exception) -> ModelError:
 def out_of_memory() -> ModelError:
     """What a person is told when memory is not enough, wherever it ran out."""
     return ModelError("The network ran out of memory.", "Choose smaller tiles, such as --tile 640x384.")
+
+
+@contextmanager
+def telling_of_memory() -> Iterator[None]:
+    """Turn every error by which memory that has run out is noticed into the one that a person is told.
+
+    Raises:
+        ModelError: in their place.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _lacks_memory(error):
+            raise
+        raise out_of_memory() from error
+
+
+def _lacks_memory(error: Exception) -> bool:
+    refused = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == ENOMEM)
+    return refused or any(said in str(error) for said in NO_MEMORY)
 
 
 class DownloadError(IfrplusError):

@@ -97,7 +97,7 @@ class Journal:
         """
         try:
             return cls(folder, _record(json.loads((folder / RECORD).read_text("utf-8"))))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
             raise OutputError(
                 f"What is in {folder} can't be resumed: its record is missing or damaged.", "Add -y to start anew."
             ) from error
@@ -222,20 +222,35 @@ def folder_of(output: Path) -> Path:
 
 def _record(found: dict[str, Any]) -> Record:
     """A record from its JSON form."""
-    if found.pop("format") != FORMAT:
+    if found["format"] != FORMAT:
         raise ValueError("another format")
     outcome = found["outcome"]
     return Record(
         terms={str(name): str(told) for name, told in found["terms"].items()},
-        segments=tuple(Segment(**_with_times(segment)) for segment in found["segments"]),
+        segments=tuple(_segment(segment) for segment in found["segments"]),
         outcome=outcome and _outcome(outcome),
     )
 
 
+def _segment(found: dict[str, Any]) -> Segment:
+    counted = {name: int(found[name]) for name in ("frames", "size")}
+    if min(counted.values()) < 1:
+        raise ValueError("a segment without a frame")
+    return Segment(**{**found, **counted, **_times(found)})
+
+
 def _outcome(found: dict[str, Any]) -> Outcome:
-    cuts = tuple(Cut(cut["frame"], Fraction(cut["time"]), cut["score"]) for cut in found["cuts"])
-    return Outcome(**_with_times(found) | {"notes": tuple(found["notes"]), "cuts": cuts})
+    cuts = tuple(_cut(cut) for cut in found["cuts"])
+    counted = {name: int(found[name]) for name in ("frames_in", "frames_out", "made")}
+    pairs = {str(kind): int(count) for kind, count in found["pairs"].items()}
+    notes = tuple(map(str, found["notes"]))
+    return Outcome(**{**found, **counted, **_times(found), "pairs": pairs, "notes": notes, "cuts": cuts})
 
 
-def _with_times(found: dict[str, Any]) -> dict[str, Any]:
-    return {**found, "start": Fraction(found["start"]), "last": Fraction(found["last"])}
+def _cut(found: dict[str, Any]) -> Cut:
+    score = found["score"]
+    return Cut(int(found["frame"]), Fraction(found["time"]), None if score is None else float(score))
+
+
+def _times(found: dict[str, Any]) -> dict[str, Fraction]:
+    return {name: Fraction(found[name]) for name in ("start", "last")}

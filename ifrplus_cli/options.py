@@ -197,7 +197,10 @@ def parse_encoder_args(pairs: list[str]) -> tuple[tuple[str, str], ...]:
 
 
 Source = Annotated[
-    Path, typer.Argument(metavar="IN", help="The video to read; a folder or a pattern for images.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="IN", help="The video to read; a folder or a pattern for images.", readable=False, show_default=False
+    ),
 ]
 InputFpsOption = Annotated[
     Fraction | None,

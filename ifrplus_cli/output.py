@@ -96,10 +96,8 @@ class PartFile:
         Raises:
             OutputError: if the system refuses.
         """
-        umask = os.umask(0o077)
-        os.umask(umask)
         try:
-            self.path.chmod(0o666 & ~umask)
+            self.path.chmod(0o666 & ~_umask())
             sync(self.path)
             self.path.replace(self.output)
             sync(self.output.absolute().parent)
@@ -139,7 +137,10 @@ class PartFile:
 
 
 class PartFolder:
-    """A folder beside the output that is filled in its place; the same as ``PartFile`` for a folder of images."""
+    """A folder beside the output that is filled in its place; the same as ``PartFile`` for a folder of images.
+
+    What is in it is out of reach for others, since they may not enter it.
+    """
 
     def __init__(self, output: Path) -> None:
         self.output = output
@@ -154,7 +155,7 @@ class PartFolder:
         self._lock.__enter__()
         try:
             shutil.rmtree(self.path, ignore_errors=True)  # what a killed run left
-            self.path.mkdir()
+            self.path.mkdir(mode=0o700)
         except OSError as error:
             self._lock.__exit__()
             raise unwritable(self.path, error) from error
@@ -172,6 +173,7 @@ class PartFolder:
         """
         before = self.path.with_name(f"{self.path.name}.old")
         try:
+            self.path.chmod(0o777 & ~_umask())
             os.sync()
             if self.output.exists():
                 self.output.rename(before)
@@ -180,6 +182,13 @@ class PartFolder:
             shutil.rmtree(before, ignore_errors=True)
         except OSError as error:
             raise unwritable(self.output, error) from error
+
+
+def _umask() -> int:
+    """What the person takes from the permissions of every new file."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def sync(path: Path) -> None:

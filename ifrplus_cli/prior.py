@@ -242,13 +242,17 @@ def _splat(values: Flow, path: Flow, weight: Flow) -> Flow:
     y += path[..., 1]
     left, top = np.floor(x), np.floor(y)
     right_part, lower_part = x - left, y - top
-    landed = np.zeros((height * width, channels + 1))
-    for row, row_part in ((top, 1 - lower_part), (top + 1, lower_part)):
-        for column, column_part in ((left, 1 - right_part), (left + 1, right_part)):
-            inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-            cell = (row[inside] * width + column[inside]).astype(np.intp)
-            part = (weight * row_part * column_part)[inside]
-            for channel in range(channels):
-                landed[:, channel] += np.bincount(cell, part * values[..., channel][inside], height * width)
-            landed[:, channels] += np.bincount(cell, part, height * width)
-    return landed.reshape(height, width, channels + 1).astype(np.float32)
+    # A border of one cell takes what lands outside.
+    columns = [column.clip(-1, width).astype(np.intp) + 1 for column in (left, left + 1)]
+    rows = [(row.clip(-1, height).astype(np.intp) + 1) * (width + 2) for row in (top, top + 1)]
+    planes = [np.ascontiguousarray(values[..., channel]).ravel() for channel in range(channels)]
+    size = (height + 2) * (width + 2)
+    landed = np.zeros((channels + 1, size))
+    for row, row_part in zip(rows, (1 - lower_part, lower_part), strict=True):
+        for column, column_part in zip(columns, (1 - right_part, right_part), strict=True):
+            cell, part = (row + column).ravel(), (weight * row_part * column_part).ravel()
+            for channel, plane in enumerate(planes):
+                landed[channel] += np.bincount(cell, part * plane, size)
+            landed[channels] += np.bincount(cell, part, size)
+    inner = landed.reshape(-1, height + 2, width + 2)[:, 1:-1, 1:-1]
+    return np.ascontiguousarray(inner.transpose(1, 2, 0), np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 
 from ifrplus_cli.interpolate import LoadedModel
@@ -52,7 +53,8 @@ def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
         sizes = picture_sizes(done.result)
     each = (done.stage_seconds["network"] + done.stage_seconds["colour"]) / done.frames_made
     others = sum(sizes[1:]) / max(1, len(sizes) - 1)
-    size = job.expected_frames * (others + (sizes[0] - others) / KEY_FRAMES)
+    keys = ceil(job.expected_frames / KEY_FRAMES)
+    size = keys * sizes[0] + (job.expected_frames - keys) * others
     made = job.expected_frames - len(job.clip.packet_pts)
     return Cost(each, each * made, size / 1e6, done.peak_memory_mb)
 

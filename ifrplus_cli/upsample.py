@@ -22,7 +22,7 @@ from ifrplus_cli.decode import Decoder
 from ifrplus_cli.doubt import Doubt
 from ifrplus_cli.duplicates import thin
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, plan_encode
-from ifrplus_cli.errors import InputError
+from ifrplus_cli.errors import InputError, telling_of_memory
 from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, surroundings
 from ifrplus_cli.journal import Journal, Outcome
 from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind, Plane, Tick, Timing
@@ -249,7 +249,7 @@ def run_job(
         journal = open_journal(job, model, source, say)
         check_room(job.output.absolute().parent, _needed_bytes(job, journal), say)
         run = _Run(job, model, stop, record)
-        with resumable(journal):
+        with resumable(journal), telling_of_memory():
             outcome = run.encode(journal, part.path, progress)
             source.check_unchanged()
             if journal is not None:

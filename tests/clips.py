@@ -245,6 +245,17 @@ def children() -> list[str]:
     return [line for line in found if "multiprocessing.resource_tracker" not in line]
 
 
+def running_in(folder: Path) -> list[str]:
+    """Command lines of all processes that name something in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if str(folder) in line:
+                found.append(line)
+    return found
+
+
 PACKAGE_FOLDER = Path(ifrplus_cli.__file__).parents[1]  # the program that runs is the one under test
 PROGRAM = (sys.executable, "-m", "ifrplus_cli")
 BLEND_PROGRAM = (sys.executable, str(Path(__file__).with_name("blend_program.py")))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_times, make_clip, run_program
+from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, run_program, running_in
 
 from ifrplus_cli.errors import (
     DeviceError,
@@ -39,17 +40,6 @@ def folder(clip: Path, tmp_path: Path) -> Path:
     """A folder with a sound clip in it."""
     (tmp_path / "clip.mkv").write_bytes(clip.read_bytes())
     return tmp_path
-
-
-def running_in(folder: Path) -> list[str]:
-    """Command lines of all processes that name something in a folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if str(folder) in line:
-                found.append(line)
-    return found
 
 
 def check_failure(done: subprocess.CompletedProcess[str], told: str, folder: Path, before: set[str]) -> None:
@@ -249,6 +239,102 @@ def test_a_name_that_is_no_text(arguments: tuple[str | bytes, ...], folder: Path
     (folder / os.fsdecode(b"caf\xe9.mkv")).write_bytes((folder / "clip.mkv").read_bytes())
     before = names_in(folder)
     check_failure(run_program("upsample", *arguments, folder=folder), "is not valid text", folder, before)
+
+
+def test_a_locale_without_utf_8_changes_nothing(folder: Path) -> None:
+    (folder / "clip.mkv").rename(folder / NAMES[1])
+    command = ("upsample", "--json", NAMES[1], "影片.mp4")
+    done = run_program(*command, folder=folder, program=BLEND_PROGRAM, environment={"LC_ALL": "C"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["frames_out"] == 12
+    assert len(frame_times(folder / "影片.mp4")) == 12
+
+
+def test_a_python_that_is_kept_from_utf_8_says_what_it_cant_name(folder: Path) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    (folder / "ü.mkv").write_bytes((folder / "clip.mkv").read_bytes())
+    done = run_program("upsample", "ü.mkv", OUTPUT, folder=folder, program=BLEND_PROGRAM, environment=plain)
+    check_failure(done, "is not valid text", folder, {"clip.mkv", "ü.mkv"})
+    done = run_program("upsample", "clip.mkv", OUTPUT, "-q", folder=folder, program=BLEND_PROGRAM, environment=plain)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("closed", "told"),
+    [
+        ("| true", ""),
+        (">&-", ""),
+        ("2>&-", ""),
+        ("<&-", ""),
+        (">&- 2>&- <&-", ""),
+        (">/dev/full", "error: The disk is full.\n"),
+    ],
+)
+def test_nobody_has_to_listen(closed: str, told: str, folder: Path) -> None:
+    shell = ("sh", "-c", f'"$@" {closed}', "sh", *BLEND_PROGRAM)
+    done = run_program("upsample", "clip.mkv", OUTPUT, "--json", folder=folder, program=shell)
+    assert done.stderr.partition("hint:")[0] == told
+    assert len(frame_times(folder / OUTPUT)) == 12
+    assert names_in(folder) == {"clip.mkv", OUTPUT}
+
+
+def obeying(folder: Path) -> tuple[str, ...]:
+    """The program without root's right to write where it may not."""
+    if os.geteuid() != 0:
+        return BLEND_PROGRAM
+    limited = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
+    if subprocess.run([*limited, "test", "-w", folder], check=False).returncode != 1:
+        pytest.skip("root can't be kept from writing here")
+    return (*limited, *BLEND_PROGRAM)
+
+
+def test_a_folder_that_may_only_be_read(folder: Path) -> None:
+    (folder / "out").mkdir()
+    folder.chmod(0o555)
+    try:
+        program = obeying(folder)
+        done = run_program("upsample", "clip.mkv", OUTPUT, folder=folder, program=program)
+        check_failure(done, f"{OUTPUT} can't be written", folder, {"clip.mkv", "out"})
+        report = ("out/film.mkv", "--report", "run.html")
+        done = run_program("upsample", "clip.mkv", *report, folder=folder, program=program)
+        check_failure(done, "no file can be made in", folder, {"clip.mkv", "out"})
+        done = run_program("upsample", "-q", "clip.mkv", "out/film.mkv", folder=folder, program=program)
+        assert (done.returncode, done.stderr) == (0, "")
+    finally:
+        folder.chmod(0o755)
+
+
+def test_a_source_that_may_not_be_read(folder: Path) -> None:
+    (folder / "clip.mkv").chmod(0)
+    folder.chmod(0o555)
+    try:
+        program = obeying(folder)
+    finally:
+        folder.chmod(0o755)
+    done = run_program("upsample", "clip.mkv", OUTPUT, folder=folder, program=program)
+    check_failure(done, "clip.mkv can't be read", folder, {"clip.mkv"})
+
+
+SLOWLY = f"""{sys.executable} -c '
+import sys, time
+while part := sys.stdin.buffer.read1(2000):
+    time.sleep(0.01)
+    sys.stdout.buffer.write(part)
+    sys.stdout.buffer.flush()'"""
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [("decoder", f'ffmpeg "$@" | {SLOWLY}; exit'), ("encoder", f'{SLOWLY} | ffmpeg "$@"; exit')],
+)
+def test_a_slow_disk_only_takes_longer(name: str, script: str, folder: Path) -> None:
+    command = ("upsample", "clip.mkv", OUTPUT, "-q", "--codec", "ffv1")
+    environment = wrapper(folder, name, script)
+    done = run_program(*command, folder=folder, program=BLEND_PROGRAM, environment=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(frame_times(folder / OUTPUT)) == 12
+    assert frame_hashes(folder / OUTPUT, "yuv420p")[::2] == frame_hashes(folder / "clip.mkv", "yuv420p")
+    assert names_in(folder) == {"clip.mkv", OUTPUT}
 
 
 def test_a_film_of_one_frame_is_no_fault(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.output import PartFile
+from ifrplus_cli.output import PartFile, PartFolder
 
 
 def test_a_published_file_has_its_name_and_the_usual_permissions(tmp_path: Path) -> None:
@@ -24,6 +24,18 @@ def test_a_published_file_has_its_name_and_the_usual_permissions(tmp_path: Path)
     assert output.read_bytes() == b"film"
     assert output.stat().st_mode & 0o777 == 0o640
     assert list(tmp_path.iterdir()) == [output]
+
+
+def test_a_folder_is_its_owners_alone_until_it_is_published(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with PartFolder(tmp_path / "frames") as part:
+            assert part.path.stat().st_mode & 0o777 == 0o700
+            part.publish()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "frames").stat().st_mode & 0o777 == 0o750
+    assert list(tmp_path.iterdir()) == [tmp_path / "frames"]
 
 
 def test_what_was_not_published_goes(tmp_path: Path) -> None:

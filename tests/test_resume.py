@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from clips import (
@@ -22,13 +25,14 @@ from clips import (
     look_at,
     make_clip,
     run_program,
+    running_in,
 )
 
 from ifrplus_cli import segments
-from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.journal import Journal, folder_of
-from ifrplus_cli.output import PartFile
+from ifrplus_cli.errors import OutputError
+from ifrplus_cli.journal import folder_of
 from ifrplus_cli.probe import probe
+from ifrplus_cli.space import LEAST_FREE
 from ifrplus_cli.upsample import UpsampleOptions, plan_job, run_job
 
 SEGMENT_FRAMES = 20
@@ -37,7 +41,7 @@ IRREGULAR = [number * 40 + number % 7 * 3 for number in range(36)]
 LAST = ("-bsf:v", "setts=pts=PTS:dts=DTS:duration=40")
 CASES = {
     "four times": ("film.mp4", ("--factor", "4")),
-    "FFV1": ("film.mkv", ("--codec", "ffv1", "--factor", "5/2")),
+    "FFV1": ('-it\'s "so": 100%d [red]\ntwo lines, Übergröße 影片?.mkv', ("--codec", "ffv1", "--factor", "5/2")),
     "VP9": ("film.webm", ("--encoder-arg", "cpu-used=8")),
     "H.265": ("film.mov", ("--codec", "libx265", "--preset", "ultrafast")),
 }
@@ -78,7 +82,7 @@ def start(source: Path, output: Path, *arguments: object, places: Sequence[Path]
 def parts_of(output: Path) -> list[str]:
     """What is in the job folder; of a segment that is being written the name ends in ``segment.part``."""
     folder = folder_of(output)
-    return [path.name for path in folder.iterdir()] if folder.exists() else []
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 @pytest.mark.parametrize(("name", "arguments"), CASES.values(), ids=CASES)
@@ -117,6 +121,7 @@ def test_the_first_signal_finishes_the_segment_and_the_second_does_not(film: Pat
     assert "--resume goes on from there" in told
     assert {path.name for path in tmp_path.iterdir()} == {"film.mkv.ifrplus"}
     assert not list(folder_of(output).glob("*.part"))
+    assert not running_in(tmp_path)
 
 
 def test_a_signal_ends_a_run_of_several_films(film: Path, tmp_path: Path) -> None:
@@ -176,79 +181,75 @@ def test_a_short_run_needs_no_folder(clip: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "note: There is nothing to resume: the run starts anew.\n")
 
 
-def test_a_source_that_changes_while_it_is_read_is_refused(film: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda source: source.write_bytes(source.read_bytes() + b"\0"), "clip.mp4 was changed while it was read"),
+        (lambda source: source.unlink(), "clip.mp4 can't be read any more: No such file or directory"),
+        (lambda source: os.truncate(source, 1000), "clip.mp4"),  # the decoder may notice first
+    ],
+    ids=["changes", "vanishes", "is cut short"],
+)
+def test_a_source_that_is_another_one_while_it_is_read_is_refused(
+    change: Callable[[Path], object], told: str, film: Path, tmp_path: Path
+) -> None:
     source, output = tmp_path / "clip.mp4", tmp_path / "film.mkv"
     source.write_bytes(film.read_bytes())
     process = start(source, output)
-    source.write_bytes(film.read_bytes() + b"\0")
-    _, told = process.communicate(timeout=60)
+    change(source)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "clip.mp4 was changed while it was read" in told
+    assert told in said
     assert not output.exists()
 
 
-def journal_with(folder: Path, *contents: bytes) -> Journal:
-    journal = Journal.of(folder / "film.mkv", {"factor": "2"})
-    for number, content in enumerate(contents):
-        part = journal.next_part()
-        part.write_bytes(content)
-        journal.add(part, 2, Fraction(2 * number, 25), Fraction(2 * number + 1, 25), "header")
-    return journal
-
-
-def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
-    written = journal_with(tmp_path, b"one", b"two")
-    read = Journal.read(written.folder)
-    assert read.record == written.record
-    assert read.frames == 4
-    assert written.folder.stat().st_mode & 0o777 == 0o700
-    assert "duration 0.080000" in read.list_segments().read_text()
-    read.discard()
-    assert not written.folder.exists()
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2}', '{"format": 1, "terms": 3}'])
-def test_a_damaged_record_is_said_to_be_damaged(text: str, tmp_path: Path) -> None:
-    journal = journal_with(tmp_path, b"one")
-    (journal.folder / "record.json").write_text(text)
-    with pytest.raises(OutputError, match="missing or damaged"):
-        Journal.read(journal.folder)
-
-
-def test_what_differs_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="factor was 2 and is 3; codec was not stated and is ffv1"):
-        journal_with(tmp_path).check_terms({"factor": "3", "codec": "ffv1"})
-
-
-def test_all_behind_a_damaged_segment_is_forgotten(tmp_path: Path) -> None:
-    journal = journal_with(tmp_path, b"one", b"two", b"three")
-    journal.path_of(1).write_bytes(b"owt")
-    assert journal.drop_damaged() == 2
-    assert len(json.loads((journal.folder / "record.json").read_text())["segments"]) == 1
-
-
-def test_other_files_in_a_job_folder_are_left_alone(tmp_path: Path) -> None:
-    journal = journal_with(tmp_path, b"one")
-    (journal.folder / "mine.txt").write_text("precious")
-    journal.discard()
-    assert [path.name for path in journal.folder.iterdir()] == ["mine.txt"]
-
-
-def test_one_run_at_a_time_writes_an_output(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dying", [("rawvideo", "pipe:1"), ("pipe:0",)], ids=["decoder", "encoder"])
+def test_a_run_whose_ffmpeg_is_killed_is_gone_on_with(dying: tuple[str, ...], film: Path, tmp_path: Path) -> None:
     output = tmp_path / "film.mkv"
-    with PartFile(output) as part, pytest.raises(OutputError, match="Another run is writing"), PartFile(output):
-        pass
-    assert not part.path.exists()
+    process = start(film, output)
+    os.kill(child_of(process.pid, dying), signal.SIGKILL)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "SIGKILL" in told.splitlines()[0]
+    assert "frames are kept: the same command with --resume goes on from there." in told.splitlines()[1]
+    assert not running_in(tmp_path)
+    assert upsample(film, output, "--resume").returncode == 0
+    whole = tmp_path / "whole.mkv"
+    assert upsample(film, whole).returncode == 0
+    assert (frame_times(output), frame_hashes(output, "yuv420p")) == (
+        frame_times(whole),
+        frame_hashes(whole, "yuv420p"),
+    )
 
 
-def test_a_stale_part_is_replaced_rather_than_written_to(tmp_path: Path) -> None:
-    output = tmp_path / "film.mkv"
-    path = PartFile(output).path
-    with path.open("wb") as orphan, PartFile(output) as part:
-        orphan.write(b"old")
-        orphan.flush()
-        assert part.path.read_bytes() == b""
-        assert part.path.stat().st_mode & 0o777 == 0o600
-        part.publish()
-    assert output.read_bytes() == b""
-    assert output.stat().st_mode & 0o600 == 0o600
+def child_of(parent: int, words: tuple[str, ...]) -> int:
+    """The process that another one has started with these words in its command line."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            line = path.read_bytes().decode(errors="replace").split("\0")
+            started_by = int(path.with_name("stat").read_text().rpartition(")")[2].split()[1])
+            if started_by == parent and set(words) <= set(line):
+                return int(path.parent.name)
+    raise AssertionError(f"no process with {words}")
+
+
+def test_a_disk_that_fills_up_costs_the_segment_in_progress_alone(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "FRAMES", SEGMENT_FRAMES)
+    job = plan_job(probe(film), tmp_path / "film.mkv", UpsampleOptions())
+    run_job(replace(job, output=tmp_path / "whole.mkv"), blend_model())
+    looked = iter(range(1000))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: SimpleNamespace(free=LEAST_FREE - (next(looked) > SEGMENT_FRAMES + 5))
+    )
+    with pytest.raises(OutputError, match="The disk is full") as raised:
+        run_job(job, blend_model())
+    assert raised.value.hint.endswith("20 frames are kept: the same command with --resume goes on from there.")
+    assert parts_of(job.output) == ["000000.segment", "record.json"]
+    assert not job.output.exists()
+    monkeypatch.undo()
+    monkeypatch.setattr(segments, "FRAMES", SEGMENT_FRAMES)
+    run_job(replace(job, options=replace(job.options, resume=True)), blend_model())
+    assert frame_times(job.output) == frame_times(tmp_path / "whole.mkv")
+    assert frame_hashes(job.output, "yuv420p") == frame_hashes(tmp_path / "whole.mkv", "yuv420p")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from clips import (
@@ -28,16 +31,18 @@ from clips import (
     streams,
     wrap_ffmpeg,
 )
+from sounds import CLICKS, clicks
 
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions
-from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, OutputError
+from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
 from ifrplus_cli.probe import probe
 from ifrplus_cli.upsample import Progress, Summary, UpsampleOptions, plan_job, run_job
 
 FFV1 = EncodeOptions("ffv1")
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
+LOSSLESS_H264 = ("-c:v", "libx264", "-qp", 0, "-preset", "ultrafast")
 USUAL = EncodeOptions(preset="medium")
 B_FRAMES = ("-preset", "medium", "-bf", "3", "-g", "20")
 IRREGULAR = [0, 40, 90, 200, 240, 700]
@@ -185,12 +190,28 @@ def test_24_to_60_keeps_every_second_frame_and_asks_for_fifths(name: str, tmp_pa
     assert film[21] == film[22] == frames[8]
 
 
-def test_sound_stays_where_it_was_at_a_constant_rate(tmp_path: Path) -> None:
-    sound = ("-itsoffset", "0.25", *BEEP)
-    source = make_source(tmp_path, "source.mp4", frames=24, rate="24", inputs=sound, output=("-c:a", "aac", "-t", "1"))
-    upsample(source, tmp_path / "film.mp4", fps=Fraction(60))
-    before, after = (Fraction(streams(path, "audio")[0]["start_time"]) for path in (source, tmp_path / "film.mp4"))
-    assert abs(before - after) <= MILLISECOND
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_real_footage_keeps_its_sound_to_the_millisecond_from_24_to_60(name: str, bikes: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp4"
+    picture_at_24 = ("-an", "-vf", "scale=160:68,settb=1/24,setpts=N", "-r", 24, "-frames:v", 50, *LOSSLESS_H264)
+    ffmpeg("-i", bikes, *picture_at_24, tmp_path / "silent.mp4")
+    late = ("-itsoffset", "0.25", *CLICKS)
+    ffmpeg("-i", tmp_path / "silent.mp4", *late, "-t", "2", "-c:v", "copy", "-c:a", "aac", source)
+    upsample(source, tmp_path / name, fps=Fraction(60))
+    before, after = (sound_packets(path) for path in (source, tmp_path / name))
+    assert len(before) == len(after)
+    assert max(abs(a - b) for a, b in zip(before, after, strict=True)) <= MILLISECOND
+    assert np.abs(np.subtract(clicks(source), clicks(tmp_path / name))).max() <= 1
+    times, pictures = frame_times(tmp_path / name), frame_hashes(tmp_path / name, "yuv420p")
+    assert pictures[::5] == frame_hashes(source, "yuv420p")[::2]
+    assert max(abs(a - b) for a, b in zip(times[::5], frame_times(source)[::2], strict=True)) <= MILLISECOND
+
+
+def sound_packets(path: Path) -> list[Fraction]:
+    """When each packet of sound begins, in seconds."""
+    track = streams(path, "audio")[0]
+    packets = (p for p in look_at(path)["packets"] if p["stream_index"] == track["index"])
+    return [p["pts"] * Fraction(track["time_base"]) for p in packets]
 
 
 @pytest.mark.parametrize(
@@ -564,6 +585,22 @@ def test_a_failing_network_ends_the_run_with_its_fault(fault: BaseException, lon
     assert not (tmp_path / "film.mkv").exists()
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        cv2.error("OpenCV(4.11.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 4177920 bytes"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_memory_that_runs_out_is_told_with_what_helps(fault: Exception, long_clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="ran out of memory") as raised:
+        upsample(long_clip, tmp_path / "film.mkv", encode=FFV1, network=BrokenNetwork(fault))
+    assert "--tile" in raised.value.hint
+
+
 def test_a_fault_while_the_run_is_watched_ends_it(long_clip: Path, tmp_path: Path) -> None:
     def interrupt(step: Progress) -> None:
         if step.done == 5:
@@ -613,6 +650,53 @@ def test_a_dying_ffmpeg_ends_the_run_with_its_cause(
     with pytest.raises(error, match=told):
         upsample(long_clip, tmp_path / "film.mkv", encode=FFV1, overwrite=True)
     assert (tmp_path / "film.mkv").read_text() == "precious"
+
+
+def damaged(whole: bytes, chance: random.Random) -> bytes:
+    """A copy with bits flipped, a stretch zeroed or left out, or the end missing."""
+    data, start = bytearray(whole), chance.randrange(len(whole))
+    match chance.randrange(4):
+        case 0:
+            for _ in range(chance.choice((1, 5, 50))):
+                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        case 1:
+            stretch = data[start : start + chance.randrange(1, 2000)]
+            data[start : start + len(stretch)] = bytes(len(stretch))
+        case 2:
+            del data[start : start + chance.randrange(1, 2000)]
+        case 3:
+            del data[start + 1 :]
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "picture", "sound"),
+    [
+        (".mp4", "libx264", "aac"),
+        (".mkv", "libx264", "flac"),
+        (".avi", "mpeg4", "mp3"),
+        (".webm", "libvpx-vp9", "libopus"),
+    ],
+)
+def test_a_damaged_film_becomes_a_whole_one_or_an_error(suffix: str, picture: str, sound: str, tmp_path: Path) -> None:
+    whole = make_clip(
+        tmp_path / f"whole{suffix}", frames=20, codec=picture, inputs=BEEP, output=("-c:a", sound, "-t", "0.8")
+    )
+    chance, source, endings = random.Random(1), tmp_path / f"damaged{suffix}", set()
+    for number in range(4):
+        film = tmp_path / f"{number}.mkv"
+        source.write_bytes(damaged(whole.read_bytes(), chance))
+        try:
+            summary = upsample(source, film)
+        except IfrplusError as error:
+            assert error.message.endswith(".")
+            assert not film.exists()
+            endings.add("refused")
+        else:
+            assert len(frame_times(film)) == summary.frames_out == 2 * summary.frames_in
+            assert summary.frames_in == 20 or summary.notes
+            endings.add("made")
+    assert endings
 
 
 @pytest.mark.parametrize(
