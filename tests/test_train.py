@@ -134,13 +134,13 @@ def test_two_batches_a_step_are_one_of_double_size(tmp_path: Path, pictures: Pat
 
 
 def test_eight_triplets_are_learnt_by_heart() -> None:
-    """Pictures that are brighter than those around them: in 20 steps the loss falls to a tenth."""
+    """Pictures brighter than the dark ones around them: in 20 steps the loss falls to a tenth."""
     recipe = replace(RECIPE, losses=LossWeights(laplacian=1.0), weight_decay=0.0)
     made = trainer.Trainer("lite", recipe, seed=1, world=trainer.World(), precision="fp32")
-    around = np.random.default_rng(1).integers(100, 110, (8, 3, 32, 32), np.uint8)
+    around = np.random.default_rng(1).integers(0, 4, (8, 3, 32, 32), np.uint8)
     batch = {"left": around, "true": around + np.uint8(40), "right": around}
     batch |= {"t": np.full((8, 1, 1, 1), 0.5, np.float32), "flows": np.zeros((8, 8, 8, 8), np.float32)}
-    losses = [made.step([batch], 2e-3 * 0.85**step, step).losses["laplacian"] for step in range(20)]
+    losses = [made.step([batch], 3e-2 * 0.85**step, step).losses["laplacian"] for step in range(20)]
     assert losses[-1] < losses[0] / 10
 
 

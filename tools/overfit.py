@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="as many as there are makes every step the same")
     parser.add_argument("--crop", type=int, default=64)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--loss", choices=("laplacian", "charbonnier", "frequency"), default="laplacian")
     parser.add_argument("--rate", type=float, default=1e-3)
     given = parser.parse_args()
     recipe = replace(
@@ -36,7 +37,7 @@ def main() -> None:
         minutes=None,
         rate=given.rate,
         weight_decay=0.0,
-        losses=LossWeights(laplacian=1.0),
+        losses=LossWeights(**{given.loss: 1.0}),
         augmentation=Augmentation.none(),
         validate_every=given.steps,
     )
@@ -45,7 +46,7 @@ def main() -> None:
     with (given.out / TABLE).open(newline="") as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
     first, last = losses[0], fmean(losses[-10:])
-    print(f"Laplacian loss {first:.5f} in the first step, {last:.5f} in the last ten: {first / last:.1f} times less.")
+    print(f"Loss {first:.5f} in the first step, {last:.5f} in the last ten: {first / last:.1f} times less.")
 
 
 def _show(progress: Progress) -> None:
