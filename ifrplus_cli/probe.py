@@ -387,7 +387,8 @@ class _PacketTimes:
         count: how many there are.
         timed: how many of them have any time.
         times: the different times, in order.
-        last_duration: of the last one, 0 if it is not stated.
+        last_duration: of the last one, 0 if it is not stated, or the same single unit is stated for packets that lie
+            further apart: ffmpeg does so where a wrong rate misleads it.
         reordered: whether any packet but the first says when it is shown, and not only when it is decoded.
     """
 
@@ -401,6 +402,7 @@ class _PacketTimes:
 def _read_times(packets: Iterable[dict[str, str]]) -> _PacketTimes:
     count, timed, reordered, last, last_duration = 0, 0, False, None, 0
     times: set[int] = set()
+    stated: set[int] = set()
     for packet in packets:
         if "D" in packet.get("flags", ""):
             continue
@@ -412,6 +414,9 @@ def _read_times(packets: Iterable[dict[str, str]]) -> _PacketTimes:
             times.add(int(known))
         if last is None or int(known or 0) > last:
             last, last_duration = int(known or 0), int(packet.get("duration", 0))
+        stated.add(int(packet.get("duration", 0)))
+    if stated <= {0, 1} and len(times) > 1 and max(times) - min(times) >= 2 * (len(times) - 1):
+        last_duration = 0
     return _PacketTimes(count, timed, sorted(times), last_duration, reordered)
 
 

@@ -12,7 +12,7 @@ from clips import BEEP, ffmpeg, make_clip
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.media import ColourTags
-from ifrplus_cli.probe import find_tool, packet_span, probe, upright_size
+from ifrplus_cli.probe import _read_times, find_tool, packet_span, probe, upright_size
 
 B_FRAMES = ("-preset", "medium", "-bf", "3")
 IRREGULAR = [0, 40, 90, 200, 240, 1300]
@@ -252,3 +252,20 @@ def test_a_program_that_does_not_work_is_said_to_be_at_fault(
     monkeypatch.setenv("IFRPLUS_FFPROBE", str(broken))
     with pytest.raises(MediaToolError, match="does not work"):
         probe(clip)
+
+
+@pytest.mark.parametrize(
+    ("times", "durations", "last"),
+    [
+        ((67, 100, 134), (1, 1, 1), 0),  # a rate of 1000 is a guess of ffmpeg's at some Matroska and FLV files
+        ((67, 100, 134), (0, 1, 1), 0),
+        ((67, 100, 134), (33, 34, 1), 1),
+        ((0, 1, 2), (1, 1, 1), 1),
+        ((67,), (1,), 1),
+    ],
+)
+def test_a_unit_that_all_packets_state_is_no_duration(
+    times: tuple[int, ...], durations: tuple[int, ...], last: int
+) -> None:
+    packets = [{"pts": str(pts), "duration": str(d)} for pts, d in zip(times, durations, strict=True)]
+    assert _read_times(packets).last_duration == last
