@@ -205,17 +205,17 @@ def test_a_source_that_is_another_one_while_it_is_read_is_refused(
 
 @pytest.mark.parametrize("dying", [("rawvideo", "pipe:1"), ("pipe:0",)], ids=["decoder", "encoder"])
 def test_a_run_whose_ffmpeg_is_killed_is_gone_on_with(dying: tuple[str, ...], film: Path, tmp_path: Path) -> None:
-    output = tmp_path / "film.mkv"
-    process = start(film, output)
+    output, factor = tmp_path / "film.mkv", ("--factor", "4")  # so that the decoder is far from its end
+    process = start(film, output, *factor)
     os.kill(child_of(process.pid, dying), signal.SIGKILL)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "SIGKILL" in told.splitlines()[0]
     assert "frames are kept: the same command with --resume goes on from there." in told.splitlines()[1]
     assert not running_in(tmp_path)
-    assert upsample(film, output, "--resume").returncode == 0
+    assert upsample(film, output, "--resume", *factor).returncode == 0
     whole = tmp_path / "whole.mkv"
-    assert upsample(film, whole).returncode == 0
+    assert upsample(film, whole, *factor).returncode == 0
     assert (frame_times(output), frame_hashes(output, "yuv420p")) == (
         frame_times(whole),
         frame_hashes(whole, "yuv420p"),
