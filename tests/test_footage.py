@@ -40,6 +40,13 @@ def test_examples_know_their_time_and_their_motion() -> None:
     np.testing.assert_allclose(inner[4:8], [6, 0, -3, 0], atol=0.5)  # the teacher's
 
 
+def test_a_triplet_is_made_into_an_example_once() -> None:
+    window = Window(tuple(textures(4, 3)), (0.0, 0.1, 0.15, 0.2))
+    count = len(window.places)
+    assert window.example(1) is window.example(1 + count)
+    assert window.example(count - 1) is not window.example(0)
+
+
 def test_the_example_of_a_number_is_always_the_same(tmp_path: Path) -> None:
     clip = probe(make_clip(tmp_path / "film.mkv", frames=20, size="96x80"))
     footage = [Footage([Stretch(clip, 0, 20)], 64, seed=3) for _ in range(2)]

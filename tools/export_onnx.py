@@ -68,7 +68,8 @@ def refine_eighth(g: Graph, features: str, flow: str, change: str, hidden: str) 
 
 def merge(g: Graph, frames: str, flow: str, hidden: str) -> None:
     warped = g.channels(warp(g, frames, flow, cell=1, enlarged=4, bands=BANDS), 6)
-    x = g.layer("half_one", half_in(g, warped, g.resize(hidden)))
+    hidden = g.add(g.resize(hidden), look_around(g, warped, g.channels(frames, 6), hidden))
+    x = g.layer("half_one", half_in(g, warped, hidden))
     bias = g.add(g.parameter("half_out.bias"), g.constant([0] * 4 + [CENTRE] * 12))
     out = g.shuffle(g.convolve(x, g.parameter("half_out.weight"), bias, size=3))
     mask, residual = g.parts("Split", out, g.integers(1, 3), count=2, axis=1)
@@ -86,11 +87,26 @@ def half_in(g: Graph, warped: str, hidden: str) -> str:
     # A block's pixel (i, j) under the kernel's (y, x) is what a kernel of twice the size sees at (2y + i, 2x + j).
     blocks = g.node("Reshape", blocks, g.integers(outside, 6, 2, 2, 3, 3))
     large = g.node("Reshape", g.node("Transpose", blocks, perm=[0, 1, 4, 2, 5, 3]), g.integers(outside, 6, 6, 6))
-    mean, difference = g.halves(large)
-    mean, difference = g.scale(mean, 1 / 2), g.scale(difference, DIFFERENCE_SCALE)
-    of_sides = g.cat(g.add(mean, difference), g.subtract(mean, difference))
-    unfolded = g.convolve(warped, of_sides, size=6, stride=2)
+    unfolded = g.convolve(warped, of_sides(g, large), size=6, stride=2)
     return g.leaky(g.add(g.convolve(hidden, rest, g.parameter("half_in.bias"), size=3), unfolded))
+
+
+def look_around(g: Graph, warped: str, still: str, hidden: str) -> str:
+    """The stage of this name on (N, 6, H, W) frames, warped and as they are."""
+    of_warped, of_still = (of_sides(g, part) for part in g.halves(g.parameter("quarter_patch.weight")))
+    patches = g.add(
+        g.convolve(warped, of_warped, g.parameter("quarter_patch.bias"), size=4, stride=4),
+        g.convolve(still, of_still, size=4, stride=4),
+    )
+    x = g.layer("quarter_in", g.cat(g.leaky(patches), hidden))
+    return g.shuffle(g.conv("quarter_hidden", g.add(x, g.layer("quarter_one", x))))
+
+
+def of_sides(g: Graph, kernel: str) -> str:
+    """A kernel for mean and difference of two pictures as one for the two."""
+    mean, difference = g.halves(kernel)
+    mean, difference = g.scale(mean, 1 / 2), g.scale(difference, DIFFERENCE_SCALE)
+    return g.cat(g.add(mean, difference), g.subtract(mean, difference))
 
 
 def matching_cost(g: Graph, left: str, right: str) -> str:

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 RADIUS = 3
-SIXTEENTH, EIGHTH, HALF = 96, 64, 32
+SIXTEENTH, EIGHTH, QUARTER, HALF = 96, 64, 48, 32
+PATCH = 40
 HIDDEN_EIGHTH, HIDDEN_HALF = 32, 16
 SIGNATURE = 24
 FLOW_SCALE = 32
@@ -72,13 +73,18 @@ class Lite(nn.Module):
         self.eighth_flow = conv(EIGHTH, 4 * 4)
         self.eighth_hidden = nn.Conv2d(EIGHTH, 4 * HIDDEN_HALF, 1)
 
+        self.quarter_patch = nn.Conv2d(4 * 3, PATCH, 4, 4)
+        self.quarter_in = conv(PATCH + HIDDEN_HALF, QUARTER)
+        self.quarter_one = conv(QUARTER, QUARTER)
+        self.quarter_hidden = nn.Conv2d(QUARTER, 4 * HIDDEN_HALF, 1)
+
         self.half_in = conv(2 * 12 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
         self.half_out = conv(HALF, 4 * 4)
         for layer in self.children():
             nn.init.kaiming_normal_(layer.weight, a=0.1)  # PyTorch's own start loses 60 % of the signal in each layer
             nn.init.zeros_(layer.bias)
-        for head in (self.sixteenth_flow, self.eighth_flow, self.half_out):
+        for head in (self.sixteenth_flow, self.eighth_flow, self.quarter_hidden, self.half_out):
             nn.init.zeros_(head.weight)
 
     def forward(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
@@ -134,12 +140,21 @@ class Lite(nn.Module):
         n = t.shape[0]
         warped = warp(images, both_sides(enlarge(flow_quarter, 4)))
         left, right = warped[:n], warped[n:]
-        seen = torch.cat([(left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)], dim=1)
-        seen = torch.cat([functional.pixel_unshuffle(seen, 2), enlarge(hidden)], dim=1)
+        seen = mean_and_difference(left, right)
+        patches = leaky(self.quarter_patch(torch.cat([seen, mean_and_difference(images[:n], images[n:])], dim=1)))
+        x = leaky(self.quarter_in(torch.cat([patches, hidden], dim=1)))
+        x = x + leaky(self.quarter_one(x))
+        hidden = enlarge(hidden) + functional.pixel_shuffle(self.quarter_hidden(x), 2)
+        seen = torch.cat([functional.pixel_unshuffle(seen, 2), hidden], dim=1)
         x = leaky(self.half_one(leaky(self.half_in(seen))))
         out = functional.pixel_shuffle(self.half_out(x), 2).float()
         share = torch.sigmoid(out[:, :1] + torch.log((1 - t) / t))
         return share * left + (1 - share) * right + out[:, 1:]
+
+
+def mean_and_difference(left: Tensor, right: Tensor) -> Tensor:
+    """What layers see of two pictures (N, 3, H, W): (N, 6, H, W), both parts around zero and of like size."""
+    return torch.cat([(left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)], dim=1)
 
 
 def both_sides(flow: Tensor) -> Tensor:

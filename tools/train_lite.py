@@ -284,8 +284,9 @@ class Training:
         self.best = 0.0
         if options.start is not None:
             weights, self.samples = read_start(options.start)
-            self.network.load_state_dict(weights)
-            self.average.load_state_dict(weights)
+            new = self.network.load_state_dict(weights, strict=False).missing_keys
+            self.average.load_state_dict(self.network.state_dict())
+            print(f"layers that begin anew: {', '.join(new) or 'none'}")
         if options.resume and options.checkpoint.exists():
             self._load(options.checkpoint)
 

@@ -15,17 +15,23 @@ from ifrplus_cli.models.ops import enlarge, leaky, matching_cost, shrink, shuffl
 
 RADIUS = 3  # of the matching cost, in cells of 16 pixels
 SIGNATURE = 24  # channels compared for it
-HALF, EIGHTH, SIXTEENTH, CONTEXT = 32, 64, 96, 144  # channels of the stages at 1/2, 1/8, 1/16 and 1/32 of the size
+# Channels of the stages at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size, and of patches of 4 x 4 pixels.
+HALF, QUARTER, EIGHTH, SIXTEENTH, CONTEXT = 32, 48, 64, 96, 144
+PATCH = 40
 HIDDEN_HALF, HIDDEN_EIGHTH = 16, 32  # channels a stage receives from the next coarser one
 FLOW_SCALE = 32  # pixels of flow that the layers see as 1
 DIFFERENCE_SCALE = 4  # between the two warped frames, as the layers see it
 
 
 def conv(inside: int, outside: int, size: int = 3, stride: int = 1, zero: bool = False) -> nn.Conv2d:
-    """Convolution with bias that keeps the size (divided by ``stride``); ``zero`` starts it at zero."""
+    """Convolution with bias that keeps the size (divided by ``stride``); ``zero`` starts it at zero.
+
+    One of the size of its stride sees patches that do not overlap.
+    """
+    padding = 0 if size == stride else size // 2
     weight = "zeros" if zero else HeUniform(negative_slope=0.1)
     return nn.Conv2d(
-        inside, outside, size, stride, pad_mode="pad", padding=size // 2, has_bias=True,
+        inside, outside, size, stride, pad_mode="pad", padding=padding, has_bias=True,
         weight_init=weight, bias_init="zeros",
     )  # fmt: skip
 
@@ -56,6 +62,11 @@ class Lite(nn.Cell):
         self.eighth_two = conv(EIGHTH, EIGHTH)
         self.eighth_flow = conv(EIGHTH, 4 * 4, zero=True)
         self.eighth_hidden = conv(EIGHTH, 4 * HIDDEN_HALF, size=1)
+
+        self.quarter_patch = conv(4 * 3, PATCH, size=4, stride=4)
+        self.quarter_in = conv(PATCH + HIDDEN_HALF, QUARTER)
+        self.quarter_one = conv(QUARTER, QUARTER)
+        self.quarter_hidden = conv(QUARTER, 4 * HIDDEN_HALF, size=1, zero=True)
 
         self.half_in = conv(2 * 3 * 4 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
@@ -121,12 +132,28 @@ class Lite(nn.Cell):
     def merge(self, images: Tensor, flow: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
         """Warps both frames with the final (N, 4, H/4, W/4) flow and blends them: mask, then residual."""
         left, right = halves(warp(images, both_sides(enlarge(flow, 4))))
-        seen = ops.cat(((left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)), 1)
-        x = leaky(self.half_in(ops.cat((unshuffle(seen), enlarge(hidden)), 1)))
+        seen = mean_and_difference(left, right)
+        hidden = enlarge(hidden) + self.look_around(seen, mean_and_difference(*halves(images)), hidden)
+        x = leaky(self.half_in(ops.cat((unshuffle(seen), hidden), 1)))
         out = shuffle(self.half_out(leaky(self.half_one(x))))
         mask, residual = ops.split(out, (1, 3), 1)
         share = ops.sigmoid(mask + ops.log((1 - t) / t))  # of the left frame: 1 - t before anything is learnt
         return right + share * (left - right) + residual
+
+    def look_around(self, warped: Tensor, still: Tensor, hidden: Tensor) -> Tensor:
+        """What a wider view tells of which frame is right: both as they are warped, and as they are.
+
+        Returns:
+            (N, 16, H/2, W/2) change of the hidden features.
+        """
+        patches = leaky(self.quarter_patch(ops.cat((warped, still), 1)))
+        x = leaky(self.quarter_in(ops.cat((patches, hidden), 1)))
+        return shuffle(self.quarter_hidden(x + leaky(self.quarter_one(x))))
+
+
+def mean_and_difference(left: Tensor, right: Tensor) -> Tensor:
+    """What layers see of two pictures (N, 3, H, W): (N, 6, H, W), both parts around zero and of like size."""
+    return ops.cat(((left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)), 1)
 
 
 def both_sides(flow: Tensor) -> Tensor:

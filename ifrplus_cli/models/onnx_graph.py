@@ -155,7 +155,8 @@ class Graph:
         return self.node("Cast", name, to=TensorProto.FLOAT)
 
     def convolve(self, x: str, weight: str, *bias: str, size: int, stride: int = 1) -> str:
-        around = [(size - 1) // 2] * 4
+        """One of the size of its stride sees patches that do not overlap."""
+        around = [0 if size == stride else (size - 1) // 2] * 4
         return self.node("Conv", x, weight, *bias, kernel_shape=[size, size], pads=around, strides=[stride, stride])
 
     def conv(self, name: str, x: str, stride: int = 1) -> str:
