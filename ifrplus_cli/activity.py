@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,9 @@ import numpy as np
 from ifrplus_cli.media import Image
 
 BLOCK = 32  # pixels a side; boxes begin and end at multiples of it, or at the edge of the picture
-NOISE = 1.5 / 255  # a sample that differs by no more than a step of 8 bits has not moved
+NOISE = 1.5 / 255  # what differs by no more than a step of 8 bits has not moved
+CELL = 4  # pixels a side of cells over whose mean that is asked: noise and compression have none
+PEAK = 10 / 255  # a single sample that differs by more has moved whatever its cell does
 MARGIN = 128  # pixels around what moves, for the network sees motion by its surroundings
 
 
@@ -33,12 +36,9 @@ class Box:
         return picture[self.top : self.bottom, self.left : self.right]
 
     def put(self, part: Image, picture: Image) -> Image:
-        """A copy of ``picture`` in which ``part`` is inside the box; ``part`` itself if it is all there is."""
-        if part.shape == picture.shape:
-            return np.ascontiguousarray(part)
-        whole = picture.copy()
-        self.cut(whole)[:] = part
-        return whole
+        """Fill the box of ``picture`` with ``part``; returns the picture."""
+        self.cut(picture)[:] = part
+        return picture
 
 
 def moves(left: Image, right: Image) -> bool:
@@ -51,14 +51,32 @@ def moving_box(left: Image, right: Image) -> Box | None:
 
     It is one box, for what jumps from one place to another is between them at the timestep.
     """
-    height, width = left.shape[:2]
-    difference = cv2.absdiff(left, right).reshape(height, -1)
-    by_row, by_sample = (cv2.reduce(difference, axis, cv2.REDUCE_MAX).ravel() for axis in (1, 0))
-    rows, columns = np.flatnonzero(by_row > NOISE), np.flatnonzero(by_sample > NOISE) // left.shape[2]
+    rows, columns = (np.union1d(*places) for places in zip(*_changes(left, right), strict=True))
     if not rows.size:
         return None
-    (top, bottom), (first, last) = (_around(places, side) for places, side in ((rows, height), (columns, width)))
+    (top, bottom), (first, last) = (
+        _around(places, side) for places, side in zip((rows, columns), left.shape[:2], strict=True)
+    )
     return Box(top, first, bottom, last)
+
+
+def _changes(left: Image, right: Image) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns of single samples that moved, then the first ones of cells, and of their ends."""
+    height, width = left.shape[:2]
+    yield _beyond(cv2.absdiff(left, right), PEAK)
+    cells = max(width // CELL, 1), max(height // CELL, 1)
+    means = cv2.resize(cv2.subtract(right, left), cells, interpolation=cv2.INTER_AREA)
+    down, across = height / means.shape[0], width / means.shape[1]
+    rows, columns = _beyond(np.abs(means), NOISE)
+    yield np.union1d(rows * down, (rows + 1) * down - 1), np.union1d(columns * across, (columns + 1) * across - 1)
+
+
+def _beyond(difference: Image, most: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of an H x W x C picture in which anything is above ``most``."""
+    height, _, channels = difference.shape
+    flat = difference.reshape(height, -1)
+    by_row, by_sample = (cv2.reduce(flat, axis, cv2.REDUCE_MAX).ravel() for axis in (1, 0))
+    return np.flatnonzero(by_row > most), np.flatnonzero(by_sample > most) // channels
 
 
 def _around(places: np.ndarray, side: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -292,10 +293,10 @@ class Interpolator:
     def _make(
         self, left: Image, right: Image, timesteps: Sequence[Fraction], around: Surroundings = ALONE
     ) -> list[Image]:
-        """As the call, for timesteps that the network can make; where both pictures are alike it is the left one."""
+        """As the call, for timesteps that the network can make; where both pictures are alike it is their mixture."""
         box = moving_box(left, right)
         if box is None:
-            return [left for _ in timesteps]
+            return [_mixed(left, right, t) for t in timesteps]
         tiles = self.plan.tiles_of(box.size)
         if tiles is self.plan.tiles:
             box = Box(0, 0, *left.shape[:2])
@@ -308,7 +309,7 @@ class Interpolator:
             if prior is not None:
                 inputs["prior"] = tiles.split(_cut_prior(prior, box, tiles), channels_first=True, scale=GRID)
             part = tiles.merge(self._fill(inputs).transpose(0, 2, 3, 1))
-            whole = box.put(part, left)
+            whole = part if part.shape == left.shape else box.put(part, _mixed(left, right, t))
             if self.doubt and prior is not None:
                 self.doubts.append(doubt_about(left, right, whole, prior))
                 whole = fall_back(left, right, whole, float(t), self.doubts[-1])
@@ -354,6 +355,11 @@ class Interpolator:
             part = [_filled(array[start : start + self.plan.batch], self.plan.batch) for array in arrays]
             made.append(self.network(*part)[: count - start])
         return np.concatenate(made)
+
+
+def _mixed(left: Image, right: Image, t: Fraction) -> Image:
+    """What is shown where both pictures are alike but for noise."""
+    return np.asarray(cv2.addWeighted(left, 1 - float(t), right, float(t), 0))
 
 
 def _split(tiles: TilePlan, image: Image) -> Batch:
