@@ -433,7 +433,8 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Frames 0 to 2 of one scene, 3 to 5 of another one, where 4 equals 3."""
     folder = tmp_path_factory.mktemp("scenes")
     first = "testsrc2=size=96x64:rate=25:duration=0.12"
-    second = "mandelbrot=size=96x64:rate=25:end_pts=40,trim=end_frame=2,loop=loop=1:size=1,setpts=N/25/TB,trim=end_frame=3"
+    second = "mandelbrot=size=96x64:rate=25:end_pts=40,trim=end_frame=2"
+    second += ",loop=loop=1:size=1,setpts=N/25/TB,trim=end_frame=3"
     graph = f"{first},format=yuv420p[a];{second},format=yuv420p[b];[a][b]concat=n=2:v=1,setpts=N/25/TB"
     ffmpeg("-filter_complex", graph, "-c:v", "ffv1", folder / "scenes.mkv")
     return folder / "scenes.mkv"
