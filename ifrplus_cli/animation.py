@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +13,6 @@ import numpy.typing as npt
 
 from ifrplus_cli.errors import InputError
 
-MILLISECOND = Fraction(1, 1000)
 # Browsers take a shorter time for one that was forgotten.
 SHORTEST, IN_ITS_PLACE = 11, 100  # milliseconds
 ANIMATED, ALPHA = 0x02, 0x10  # bits of a WebP file's header

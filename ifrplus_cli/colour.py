@@ -175,11 +175,16 @@ class Converter:
         return np.minimum(rounded, np.uint16(2**self.pixel_format.depth - 1), out=rounded)
 
 
+def assumed_matrix(height: int) -> str:
+    """The matrix that players take where none is stated, by ffmpeg's name."""
+    return "smpte170m" if height < _HD_HEIGHT else "bt709"
+
+
 def _matrix(name: str | None, height: int) -> _Matrix:
     """3 x 3 matrix from RGB in 0..1 to luma in 0..1 and two colour differences in -0.5..0.5; ITU-T H.273, 8.3."""
     if name in _YCGCO_NAMES:
         return np.array([[0.25, 0.5, 0.25], [-0.25, 0.5, -0.25], [0.5, 0.0, -0.5]])
-    unspecified = "smpte170m" if height < _HD_HEIGHT else "bt709"
+    unspecified = assumed_matrix(height)
     red, blue = _LUMA_WEIGHTS.get(name or unspecified, _LUMA_WEIGHTS[unspecified])
     luma = np.array([red, 1 - red - blue, blue])
     blue_difference = (np.array([0, 0, 1]) - luma) / (2 * (1 - blue))

@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import floor
 
 from ifrplus_cli.bisection import HALF
+from ifrplus_cli.colour import assumed_matrix
 from ifrplus_cli.containers import APNG, CENTISECOND, GIF, WEBP, Container
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, PixelFormat, Timing, named
@@ -35,7 +36,6 @@ ZIMG_MATRICES = {
     "bt2020nc": "2020_ncl",
     "bt2020c": "2020_cl",
 }
-HD_HEIGHT = 720
 MJPEG_CHROMA = {"yuv420p", "yuv422p", "yuv444p"}
 
 
@@ -184,7 +184,7 @@ def _described(colour: ColourTags, pix_fmt: str) -> str:
 def _known_matrix(name: str | None, height: int) -> str:
     """A matrix by its name, as players take it where none is stated."""
     if name in (None, "gbr"):
-        return "bt709" if height >= HD_HEIGHT else "smpte170m"
+        return assumed_matrix(height)
     if name not in SCALER_MATRICES:
         raise OutputError(f"The colour matrix {name} can't be converted.", "Write a film in .mkv with --codec ffv1.")
     return name

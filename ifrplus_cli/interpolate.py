@@ -252,7 +252,7 @@ class Interpolator:
     objects, and must not be changed.
 
     Attributes:
-        doubts: about the frames of the last call, in their order; empty where they are not told.
+        doubts: about the frames of the last call, in their order; empty where there is none about any of them.
     """
 
     def __init__(self, model: LoadedModel, *, doubt: bool = False) -> None:
@@ -263,6 +263,7 @@ class Interpolator:
         self.plan, self.network = model.plan, model.network
         self.doubt = doubt
         self.doubts: list[Doubt] = []
+        self._doubted: list[tuple[Image, Doubt]] = []  # all pictures that were made on the way, not only those wanted
         self._flows: deque[tuple[Image, Image, PairFlow]] = deque(maxlen=3)  # a pair's and its neighbours'
 
     @property
@@ -283,11 +284,13 @@ class Interpolator:
         Returns:
             One for each timestep, float32 H x W x 3 RGB, not clipped.
         """
-        self.doubts = []
+        self._doubted = []
         if self.plan.spec.any_timestep:
-            return self._make(left, right, timesteps, around)
-        made = make_by_halving(left, right, timesteps, lambda one, other: self._make(one, other, [HALF])[0])
-        self.doubts = self.doubts if len(timesteps) == 1 else []  # halves are made in an order of their own
+            made = self._make(left, right, timesteps, around)
+        else:
+            made = make_by_halving(left, right, timesteps, lambda one, other: self._make(one, other, [HALF])[0])
+        doubts = [doubt for image in made for known, doubt in self._doubted if known is image]
+        self.doubts = doubts if len(doubts) == len(made) else []
         return made
 
     def _make(
@@ -311,8 +314,9 @@ class Interpolator:
             part = tiles.merge(self._fill(inputs).transpose(0, 2, 3, 1))
             whole = part if part.shape == left.shape else box.put(part, _mixed(left, right, t))
             if self.doubt and prior is not None:
-                self.doubts.append(doubt_about(left, right, whole, prior))
-                whole = fall_back(left, right, whole, float(t), self.doubts[-1])
+                doubt = doubt_about(left, right, whole, prior)
+                whole = fall_back(left, right, whole, float(t), doubt)
+                self._doubted.append((whole, doubt))
             made.append(whole)
         return made
 

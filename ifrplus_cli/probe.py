@@ -16,7 +16,8 @@ from typing import Any
 
 import ffmpeg
 
-from ifrplus_cli.animation import MILLISECOND, count_plays, is_webp_animation, read_webp
+from ifrplus_cli.animation import count_plays, is_webp_animation, read_webp
+from ifrplus_cli.containers import MILLISECOND
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.hdr import is_hdr, read_light

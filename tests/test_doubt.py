@@ -84,3 +84,16 @@ def test_equal_frames_are_never_doubted() -> None:
     (made,) = careful(grey(0.5), grey(0.5), [Fraction(1, 2)])
     assert np.array_equal(made, grey(0.5))
     assert careful.doubts == []
+
+
+@pytest.mark.parametrize("timesteps", [["3/8"], ["1/4", "1/2", "3/4"]])
+def test_doubts_of_frames_made_by_halving_are_their_own(timesteps: list[str]) -> None:
+    random = np.random.default_rng(1)
+    left, right = (random.random((*SIZE, 3), np.float32) for _ in range(2))
+    model = blend_model(lambda one, other: np.full_like(one, 2), SIZE, ("left", "right"))
+    careful = Interpolator(model, doubt=True)
+    made = careful(left, right, [Fraction(t) for t in timesteps])
+    assert len(careful.doubts) == len(made) == len(timesteps)
+    last = careful.doubts[-1]
+    careful(left, right, [Fraction(timesteps[-1])])
+    np.testing.assert_array_equal(careful.doubts[0].strength, last.strength)
