@@ -25,8 +25,6 @@ FOURCC_8_BIT = {
     Chroma.C444: b"444P",
     Chroma.RGB: b"G3\x00\x08",
 }
-# Goes through ffmpeg as packed RGBA, for its scaler changes 8-bit alpha by one between packed and planar.
-PACKED_ALPHA = "gbrap"
 FOURCC_DEEP = {
     Chroma.GRAY: b"Y1\x00",
     Chroma.C420: b"Y3\x0b",
@@ -34,6 +32,8 @@ FOURCC_DEEP = {
     Chroma.C444: b"Y3\x00",
     Chroma.RGB: b"G3\x00",
 }
+# Goes through ffmpeg as packed RGBA, for its scaler changes 8-bit alpha by one between packed and planar.
+PACKED_ALPHA = "gbrap"
 
 
 def stream_header(

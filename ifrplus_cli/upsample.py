@@ -241,11 +241,7 @@ def run_job(
     is_images = job.encode.image_names is not None
     with PartFolder(job.output) if is_images else PartFile(job.output) as part:
         check_output(job.clip.path, job.output, overwrite=job.options.overwrite, is_images=is_images)
-        source = (
-            SourceIdentity.of(job.clip.path, job.clip.stills.files)
-            if job.clip.stills
-            else SourceIdentity.of(job.clip.path)
-        )
+        source = SourceIdentity.of(job.clip.path, job.clip.stills.files if job.clip.stills else ())
         journal = open_journal(job, model, source, say)
         check_room(job.output.absolute().parent, _needed_bytes(job, journal), say)
         run = _Run(job, model, stop, record)
