@@ -86,6 +86,15 @@ def test_both_samplers_are_bilinear_and_repeat_edges(height: int, width: int, re
     np.testing.assert_allclose(made[0], made[1], atol=1e-5)
 
 
+@pytest.mark.parametrize(("name", "value"), [("BAND_POSITIONS", 30), ("BAND_POSITIONS", 1), ("LARGEST_EXACT", 1)])
+def test_bands_and_whole_numbers_make_no_difference(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
+    image = noise(2, 3, 7, 4)
+    x, y = positions(2, 7, 4, 4.0)
+    whole = run(ops.sample_by_gather, image, x, y)
+    monkeypatch.setattr(ops, name, value)
+    np.testing.assert_array_equal(run_both_ways(ops.sample_by_gather, image, x, y), whole)
+
+
 @pytest.mark.parametrize("reach", REACHES.values(), ids=REACHES)
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_both_deformable_convolutions_see_zeros_outside(height: int, width: int, reach: float) -> None:

@@ -13,6 +13,10 @@ from mindspore import Tensor, ops
 from mindspore.ops import constexpr
 from mindspore.ops.operations.nn_ops import DeformableOffsets
 
+BAND_POSITIONS = 2**18  # sampled at once, so that what is computed of them is found in the cache
+MOST_GATHERED = 2**21  # positions in pictures: those of 1920x1080 would take 340 MB more than the primitive
+LARGEST_EXACT = 2**24  # whole number of float32
+
 
 def leaky(x: Tensor) -> Tensor:
     """Leaky ReLU of slope 0.1."""
@@ -69,9 +73,9 @@ def sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     Returns:
         (N, C, h, w), of the type of ``image``.
     """
-    # Ascend has the primitive only on its control processor. On a CPU it takes twice as long, but less memory: pictures
-    # are large and have few channels.
-    gathered = device() == "Ascend" or (device() == "CPU" and image.shape[1] > 3)
+    # Ascend has the primitive only on its control processor. On a CPU it takes twice as long, but less memory.
+    few = image.shape[1] > 3 or x.size <= MOST_GATHERED
+    gathered = device() == "Ascend" or (device() == "CPU" and few)
     return sample_by_gather(image, x, y) if gathered else sample_by_primitive(image, x, y)
 
 
@@ -88,27 +92,44 @@ def sample_by_primitive(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 def sample_by_gather(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """``sample`` with nothing but gather and arithmetic."""
-    n, channels, height, width = image.shape
+    pixels = image.transpose(0, 2, 3, 1).reshape(-1, image.shape[1])
+    rows = max(1, BAND_POSITIONS // (x.shape[0] * x.shape[2]))
+    bands = ()
+    for top in range(0, x.shape[1], rows):
+        here = (slice(None), slice(top, top + rows))
+        bands += (_gathered(pixels, image.shape, x[here], y[here]),)
+    return ops.cat(bands, 2) if len(bands) > 1 else bands[0]
+
+
+def _gathered(pixels: Tensor, shape: tuple[int, int, int, int], x: Tensor, y: Tensor) -> Tensor:
+    """``sample`` of an image of a ``shape`` whose pixels are (N * H * W, C)."""
+    n, channels, height, width = shape
     x = ops.clamp(x, 0, width - 1)
     y = ops.clamp(y, 0, height - 1)
     # The last column and row never are the upper left of four neighbours.
     left = ops.minimum(ops.floor(x), width - 2)
     top = ops.minimum(ops.floor(y), height - 2)
-    picture = ops.arange(n).astype(ms.int32).reshape(n, 1, 1) * (height * width)
-    index = (picture + top.astype(ms.int32) * width + left.astype(ms.int32)).reshape(-1)
-    to_right = (x - left).astype(image.dtype).reshape(-1, 1)
-    to_bottom = (y - top).astype(image.dtype).reshape(-1, 1)
+    # On CPU sums of whole numbers take three times as long as those of floats, and 16 bytes an element for good.
+    number = ms.float32 if n * height * width <= LARGEST_EXACT else ms.int32
+    picture = ops.arange(n).astype(number).reshape(n, 1, 1) * (height * width)
+    first = top.astype(number) * width + left.astype(number) + ops.tile(picture, (1, *x.shape[1:]))
+    first = first.reshape(-1)
+    to_right = repeated((x - left).astype(pixels.dtype).reshape(-1, 1), channels)
+    to_bottom = repeated((y - top).astype(pixels.dtype).reshape(-1, 1), channels)
 
-    pixels = image.transpose(0, 2, 3, 1).reshape(-1, channels)
-    upper = _lerp(ops.gather(pixels, index, 0), ops.gather(pixels, index + 1, 0), to_right)
-    lower = _lerp(ops.gather(pixels, index + width, 0), ops.gather(pixels, index + width + 1, 0), to_right)
+    upper = _lerp(_pick(pixels, first), _pick(pixels, first + 1), to_right)
+    lower = _lerp(_pick(pixels, first + width), _pick(pixels, first + (width + 1)), to_right)
     sampled = _lerp(upper, lower, to_bottom)
     return sampled.reshape(n, *x.shape[1:], channels).transpose(0, 3, 1, 2)
 
 
+def _pick(pixels: Tensor, numbers: Tensor) -> Tensor:
+    return ops.gather(pixels, numbers.astype(ms.int32), 0)
+
+
 def _lerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
-    """From (P, C) ``a`` to ``b`` by the (P, 1) ``share``."""
-    return a + repeated(share, a.shape[1]) * (b - a)
+    """From (P, C) ``a`` to ``b`` by their ``share``."""
+    return a + share * (b - a)
 
 
 def _grid(like: Tensor) -> tuple[Tensor, Tensor]:
