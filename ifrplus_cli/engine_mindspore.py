@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ifrplus_cli.compiled import graph_folder
 from ifrplus_cli.errors import network_failure
-from ifrplus_cli.weights import load_weights
+from ifrplus_cli.weights import load_weights, sha256_of
 
 if TYPE_CHECKING:
     from mindspore import nn
@@ -42,26 +45,55 @@ class MindSporeNetwork:
     Args:
         cell: the network, its parameters not yet loaded.
         weights: a file of them.
+        name: what tells the cell from others, all its settings included; where it is given, the compiled graph is kept
+            for the next run, on a CPU.
 
     Raises:
         ModelError: if the weights can't be read or do not fit.
     """
 
-    def __init__(self, cell: nn.Cell, weights: Path) -> None:
+    _keeps = True  # MindSpore numbers the graphs that it keeps: only the first one of a process is sure to be itself
+
+    def __init__(self, cell: nn.Cell, weights: Path, name: str | None = None) -> None:
         import mindspore
+
+        self._name = name
 
         self._tensor = mindspore.Tensor
         self._cell = cell
         self._cell.set_train(False)
         own = dict(self._cell.parameters_and_names())
         values = load_weights(weights, {name: tuple(parameter.shape) for name, parameter in own.items()})
-        for name, parameter in own.items():
-            parameter.set_data(mindspore.Tensor(values[name], parameter.dtype))
+        for own_name, parameter in own.items():
+            parameter.set_data(mindspore.Tensor(values[own_name], parameter.dtype))
 
     def __call__(self, *arrays: Batch) -> Batch:
-        inputs = (self._tensor(np.ascontiguousarray(array)) for array in arrays)
+        inputs = [self._tensor(np.ascontiguousarray(array)) for array in arrays]
         try:
-            made: Batch = self._cell(*inputs).asnumpy()
+            with self._kept([array.shape for array in arrays]):
+                made: Batch = self._cell(*inputs).asnumpy()
         except (RuntimeError, MemoryError) as error:
             raise network_failure(error) from error
         return made
+
+    @contextmanager
+    def _kept(self, shapes: Sequence[tuple[int, ...]]) -> Iterator[None]:
+        """Takes what is compiled inside from an earlier run, or keeps it for a later one; once in a process."""
+        import mindspore
+
+        context = mindspore.get_context
+        in_graph = context("mode") == mindspore.GRAPH_MODE and context("device_target") == "CPU"
+        if self._name is None or not MindSporeNetwork._keeps or not in_graph:
+            yield
+            return
+        MindSporeNetwork._keeps = False
+        sources = [sha256_of(path) for path in sorted((Path(__file__).parent / "models").glob("*.py"))]
+        with graph_folder(self._name, shapes, sources, mindspore.__version__, platform.python_version()) as folder:
+            if folder is None:
+                yield
+                return
+            mindspore.set_context(enable_compile_cache=True, compile_cache_path=str(folder))
+            try:
+                yield
+            finally:
+                mindspore.set_context(enable_compile_cache=False)

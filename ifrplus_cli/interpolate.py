@@ -207,7 +207,8 @@ def load_model(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
 def _run_by(plan: NetworkPlan, weights: Path) -> Network:
     """The network, run by the engine that was chosen for it."""
     if plan.engine == MINDSPORE:
-        return MindSporeNetwork(plan.spec.build(plan.scales, plan.precision), weights)
+        name = f"{plan.spec.name} {plan.scales} {plan.precision}"
+        return MindSporeNetwork(plan.spec.build(plan.scales, plan.precision), weights, name)
     shape = (plan.batch, *plan.tiles.tile_size)
     return OnnxNetwork(plan.spec, shape, plan.engine.provider, plan.device.number, weights, plan.scales)
 

@@ -1,4 +1,4 @@
-"""A guard against hangs, and the clips that several test files look at."""
+"""A guard against hangs, caches of their own, and the clips that several test files look at."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ def no_hang() -> Iterator[None]:
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept in the cache of the person who runs the tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches"))
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ ROWS = (
         "batch",
         "bisection",
         "checkpoint",
+        "compiled",
         "curves",
         "cutlist",
         "doubt",
