@@ -312,7 +312,7 @@ class Interpolator:
             prior = prior_at(float(t)) if prior_at else None
             if prior is not None:
                 inputs["prior"] = tiles.split(_cut_prior(prior, box, tiles), channels_first=True, scale=GRID)
-            part = tiles.merge(self._fill(inputs).transpose(0, 2, 3, 1))
+            part = tiles.merge(_interleaved(self._fill(inputs)))
             whole = part if part.shape == left.shape else box.put(part, _mixed(left, right, t))
             if self.doubt and prior is not None:
                 doubt = doubt_about(left, right, whole, prior)
@@ -369,6 +369,15 @@ def _mixed(left: Image, right: Image, t: Fraction) -> Image:
 
 def _split(tiles: TilePlan, image: Image) -> Batch:
     return np.ascontiguousarray(tiles.split(image).transpose(0, 3, 1, 2))
+
+
+def _interleaved(tiles: Batch) -> Batch:
+    """(N, C, h, w) as (N, h, w, C) in memory too, for OpenCV copies a mere view anew in every call."""
+    count, channels, height, width = tiles.shape
+    pictures = np.empty((count, height, width, channels), tiles.dtype)
+    for planes, picture in zip(tiles, pictures, strict=True):
+        cv2.merge(list(planes), picture)
+    return pictures
 
 
 def _cut_prior(prior: Batch, box: Box, tiles: TilePlan) -> Batch:

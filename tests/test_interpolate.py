@@ -71,6 +71,12 @@ def test_any_size_comes_back_as_it_would_untiled(height: int, width: int, tile: 
     np.testing.assert_allclose(made[0], 0.75 * left + 0.25 * right, atol=1e-5)
 
 
+def test_the_channels_of_a_pixel_lie_together() -> None:
+    """OpenCV copies any other layout in each of its operations."""
+    (made,) = interpolator(20, 30)(*pictures(20, 30), HALF)
+    assert made.strides[1:] == (3 * made.itemsize, made.itemsize)
+
+
 def test_each_timestep_gets_its_picture_in_order() -> None:
     left, right = pictures(32, 32)
     steps = [Fraction(1, 8), Fraction(1, 2), Fraction(9, 10)]
