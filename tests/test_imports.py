@@ -177,7 +177,7 @@ EMPTY_PROGRAM = "import typer; app = typer.Typer(); app.command()(lambda: None);
 
 
 def test_help_is_there_in_half_a_second() -> None:
-    """In processor time, which others on the machine hardly change, and on a slow one in twice what typer takes alone."""
+    """In processor time, which others hardly change; on a slow machine in twice what typer alone takes."""
 
     def seconds(*program: str) -> float:
         child = subprocess.Popen([sys.executable, *program, "--help"], stdout=subprocess.DEVNULL)
