@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -51,24 +50,31 @@ def moving_box(left: Image, right: Image) -> Box | None:
 
     It is one box, for what jumps from one place to another is between them at the timestep.
     """
-    rows, columns = (np.union1d(*places) for places in zip(*_changes(left, right), strict=True))
-    if not rows.size:
+    size = left.shape[0], left.shape[1]
+    samples = _beyond(cv2.absdiff(left, right), PEAK)
+    box = _box(samples, size)
+    if box is not None and box.size == size:  # cells, which take as long again, can't make it larger
+        return box
+    rows, columns = (np.union1d(*places) for places in zip(samples, _moved_cells(left, right), strict=True))
+    return _box((rows, columns), size)
+
+
+def _box(places: tuple[np.ndarray, np.ndarray], size: tuple[int, int]) -> Box | None:
+    """Around rows and columns, with the margin; None if there are none."""
+    if not places[0].size:
         return None
-    (top, bottom), (first, last) = (
-        _around(places, side) for places, side in zip((rows, columns), left.shape[:2], strict=True)
-    )
+    (top, bottom), (first, last) = (_around(*of_side) for of_side in zip(places, size, strict=True))
     return Box(top, first, bottom, last)
 
 
-def _changes(left: Image, right: Image) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows and columns of single samples that moved, then the first ones of cells, and of their ends."""
+def _moved_cells(left: Image, right: Image) -> tuple[np.ndarray, np.ndarray]:
+    """First and last rows and columns of cells whose mean moved."""
     height, width = left.shape[:2]
-    yield _beyond(cv2.absdiff(left, right), PEAK)
     cells = max(width // CELL, 1), max(height // CELL, 1)
     means = cv2.resize(cv2.subtract(right, left), cells, interpolation=cv2.INTER_AREA)
     down, across = height / means.shape[0], width / means.shape[1]
     rows, columns = _beyond(np.abs(means), NOISE)
-    yield np.union1d(rows * down, (rows + 1) * down - 1), np.union1d(columns * across, (columns + 1) * across - 1)
+    return np.union1d(rows * down, (rows + 1) * down - 1), np.union1d(columns * across, (columns + 1) * across - 1)
 
 
 def _beyond(difference: Image, most: float) -> tuple[np.ndarray, np.ndarray]:

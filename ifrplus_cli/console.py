@@ -170,16 +170,11 @@ def training_bar(*, shown: bool) -> Iterator[Callable[[TrainingProgress], None]]
     if not shown:
         yield lambda _: None
         return
-    with Progress(
-        BarColumn(bar_width=24), TextColumn("{task.fields[said]}"), console=talk, refresh_per_second=2
-    ) as bar:
+    with Progress(_bar(), TextColumn("{task.fields[said]}"), console=talk, refresh_per_second=2) as bar:
         task = bar.add_task("", total=1, said="")
 
         def advance(run: TrainingProgress) -> None:
-            said = f"step {run.step}, loss {run.loss:.4g}, validation {run.psnr:.2f} dB, {clock_time(run.seconds)}"
-            if run.seconds > 60 and run.share > 0.01:  # the first step compiles
-                said += f", {clock_time(run.seconds / run.share - run.seconds)} left"
-            bar.update(task, completed=run.share, said=said)
+            bar.update(task, completed=run.share, said=_progress_of_training(run))
 
         yield advance
 
@@ -213,6 +208,16 @@ def _pace(run: RunProgress) -> str:
         return f"{clock_time(left)} left"
     speed = run.film_seconds / run.seconds
     return f"{run.made / run.seconds:.1f} made/s, {speed:.2f}x real time, {clock_time(left)} left"
+
+
+def _progress_of_training(run: TrainingProgress) -> str:
+    gone, left = clock_time(run.seconds), ""
+    if run.seconds > 60 and run.share > 0.01:  # the first step compiles
+        left = f"{clock_time(run.seconds / run.share - run.seconds)} left"
+    if not _is_roomy():
+        return f"step {run.step}, {run.psnr:.1f} dB, {left or gone}"
+    told = f"step {run.step}, loss {run.loss:.4g}, validation {run.psnr:.2f} dB, {gone}"
+    return f"{told}, {left}" if left else told
 
 
 def _is_roomy() -> bool:

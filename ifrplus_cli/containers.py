@@ -25,6 +25,7 @@ class Container:
         unit: seconds that times are whole numbers of; None keeps any time base.
         shortest: seconds that a frame is shown at least.
         holds_attachments: whether other files can be attached; cover art is one of them then.
+        hides_lead: whether sound can begin within a packet, and packets before it be there for the decoder alone.
         joins_repeats: whether frames that are alike become one that is shown for longer.
         is_film: whether it holds sound and the like, and describes its colours; images and animations don't.
         muxer_options: further options for a file that plays well.
@@ -38,6 +39,7 @@ class Container:
     unit: Fraction | None = None
     shortest: Fraction = Fraction(0)
     holds_attachments: bool = False
+    hides_lead: bool = False
     joins_repeats: bool = False
     is_film: bool = True
     muxer_options: tuple[tuple[str, str], ...] = ()
@@ -45,8 +47,8 @@ class Container:
 
 MILLISECOND, CENTISECOND = Fraction(1, 1000), Fraction(1, 100)
 FASTSTART = (("movflags", "+faststart"),)
-MP4 = Container("mp4", "libx264", "aac", "mov_text", True, muxer_options=FASTSTART)
-MOV = Container("mov", "libx264", "aac", "mov_text", True, muxer_options=FASTSTART)
+MP4 = Container("mp4", "libx264", "aac", "mov_text", True, hides_lead=True, muxer_options=FASTSTART)
+MOV = Container("mov", "libx264", "aac", "mov_text", True, hides_lead=True, muxer_options=FASTSTART)
 MKV = Container("matroska", "libx264", "flac", "srt", False, MILLISECOND, MILLISECOND, True)
 WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, MILLISECOND, MILLISECOND)
 # Browsers show frames that are meant to be shorter for a tenth of a second.

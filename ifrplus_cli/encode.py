@@ -46,10 +46,10 @@ from ifrplus_cli.media import (
     Timing,
     named,
 )
-from ifrplus_cli.probe import INSTALL_HINT, SOURCE_LIMITS, count_packets, find_tool, source_url, upright_size
+from ifrplus_cli.probe import INSTALL_HINT, SOURCE_LIMITS, find_tool, source_url, upright_size
 from ifrplus_cli.purpose import settings_for
 from ifrplus_cli.rawvideo import frame_header, raw_planes, stream_header
-from ifrplus_cli.retime import Retiming, chapter_list, is_lossless, retimed_text, sound_filter
+from ifrplus_cli.retime import LEAD, Retiming, chapter_list, is_lossless, kept_packets, retimed_text, sound_filter
 
 # Constant quality that hides no detail, for encoders that have it.
 DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}
@@ -84,6 +84,8 @@ _QUIETLY = ("-hide_banner", "-nostdin", "-y", "-copyts", "-loglevel", "repeat+le
 STALE_TAGS = ("encoder", *STATISTICS, *(f"{name}-eng" for name in STATISTICS))
 
 
+# Sound that ffmpeg lets begin with a packet even where an edit list says otherwise.
+BEGINS_WITH_PACKET = {"vorbis"}
 # Subtitles that are text, and the format that they are written in when their times change.
 TEXT_SUBTITLES = {"ass": "ass", "ssa": "ass", "subrip": "srt", "mov_text": "srt", "webvtt": "srt", "text": "srt"}
 
@@ -166,6 +168,16 @@ class EncodePlan:
         if section is None:
             return Retiming(self.origin, stretch=self.stretch)
         return Retiming(self.origin, section.cuts_start, section.end, self.stretch)
+
+    def begins_within_packet(self, carried: Carried) -> bool:
+        """Whether copied sound begins between two samples of a packet: what comes before is stored, but not heard."""
+        stream = carried.stream
+        return (
+            self.retiming.cuts_start
+            and self.container.hides_lead
+            and (carried.codec, stream.kind) == ("copy", "audio")
+            and stream.codec not in BEGINS_WITH_PACKET
+        )
 
 
 def plan_encode(
@@ -620,14 +632,20 @@ def _segment_muxer(codec: str) -> str:
     return "mp4" if any(name in codec for name in ("vp8", "vpx", "vp9", "av1")) else "mov"
 
 
+def _source(plan: EncodePlan) -> Any:
+    """The source as an input of ffmpeg's, at its times in the output, from a place before the section on."""
+    seek: dict[str, object] = {}
+    if (section := plan.clip.section) and section.cuts_start:
+        place = max(section.film_start, section.begin - LEAD)
+        seek = {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(place):.6f}"}
+    return ffmpeg.input(source_url(plan.clip.path), **SOURCE_LIMITS, itsoffset=f"{float(-plan.origin):.6f}", **seek)
+
+
 def _command(
     plan: EncodePlan, path: Path, picture: _Picture, covers: Sequence[str], retimed: Mapping[str, Path]
 ) -> list[str]:
     clip, mapped = plan.clip, [carried for carried in plan.carried if carried.codec != ATTACHED]
-    seek: dict[str, object] = {}
-    if plan.retiming.cuts_start:
-        seek = {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(plan.origin):.6f}"}
-    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS, itsoffset=f"{float(-plan.origin):.6f}", **seek)
+    source = _source(plan)
     texts = {
         index: ffmpeg.input(str(file), format=file.suffix[1:]) for index, file in retimed.items() if index != "chapters"
     }
@@ -673,7 +691,8 @@ def _name_chapters(command: list[str], chapters: Path | None) -> None:
 def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, object]:
     """What cuts and stretches the streams that are carried along."""
     timing = plan.retiming
-    options: dict[str, object] = {}
+    options: dict[str, object] = _prior_options(plan, dict(enumerate(mapped, start=1)))
+    copied = _copied_packets(plan, mapped) if timing.length is not None else {}
     for n, carried in enumerate(mapped, start=1):
         stream = carried.stream
         if _is_text(carried, timing):
@@ -682,15 +701,67 @@ def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, 
             stretch = timing.stretch if plan.stretches_sound else Fraction(1)
             chain = sound_filter(stream, replace(timing, stretch=stretch), stretcher=_stretcher())
             options[f"filter:{n}"] = chain or "anull"
-        elif carried.codec == "copy" and timing.end is not None and not stream.attached_picture:
+        elif stream.index in copied and not stream.attached_picture:
             # Counted, for ffmpeg 5 tells a bitstream filter a wrong time base.
-            begin = timing.origin if timing.cuts_start else None
-            options[f"bsf:{n}"] = (
-                f"noise=drop=gte(n\\,{count_packets(plan.clip.path, stream.index, begin, timing.end)})"
-            )
-    if timing.cuts_start:
-        options["copypriorss"] = 0
+            kept = copied[stream.index]
+            options[f"bsf:{n}"] = f"noise=drop=lt(n\\,{kept.start})+gte(n\\,{kept.stop})"
     return options
+
+
+def _prior_options(plan: EncodePlan, mapped: Mapping[int, Carried]) -> dict[str, object]:
+    """Whether copied streams, by number, begin where ffmpeg has sought to, or with the section."""
+    if not plan.retiming.cuts_start:
+        return {}
+    return {f"copypriorss:{n}": int(plan.begins_within_packet(carried)) for n, carried in mapped.items()}
+
+
+def _copied_packets(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[int, range]:
+    """Which packets of the streams that are copied, by index, belong to the section.
+
+    They are counted from where ffmpeg seeks to, which depends on the streams that it reads.
+    """
+    length, read = plan.retiming.length, [c for c in mapped if not _is_text(c, plan.retiming)]
+    assert length is not None
+    spans: list[list[tuple[Fraction, Fraction]]] = [[] for _ in read]
+    for n, start, end in _packets_read(plan, read, length):
+        spans[n].append((start, end))
+    return {
+        c.stream.index: kept_packets(found, length, leads=plan.begins_within_packet(c))
+        for c, found in zip(read, spans, strict=True)
+        if c.codec == "copy"
+    }
+
+
+def _packets_read(
+    plan: EncodePlan, read: Sequence[Carried], length: Fraction
+) -> Iterator[tuple[int, Fraction, Fraction]]:
+    """Number of the stream, start and end in seconds of each packet that ffmpeg will read.
+
+    Raises:
+        OutputError: if it can't read them.
+    """
+    if not read:
+        return
+    source, options = _source(plan), _prior_options(plan, dict(enumerate(read)))
+    output = ffmpeg.output(
+        *(source[str(c.stream.index)] for c in read),
+        "pipe:1",
+        format="framecrc",
+        c="copy",
+        t=float(length) + 1,  # packets are not quite in the order of their times
+        **options,
+    )
+    command = ffmpeg.compile(output.global_args(*_QUIETLY), cmd=find_tool("ffmpeg"))
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    units: dict[int, Fraction] = {}
+    for line in done.stdout.splitlines():
+        if told := re.match(r"#tb (\d+): (\d+/\d+)", line):
+            units[int(told[1])] = Fraction(told[2])
+        elif not line.startswith("#"):
+            n, _, pts, duration = (int(field) for field in line.split(",")[:4])
+            yield n, pts * units[n], (pts + duration) * units[n]
+    if done.returncode != 0:
+        raise OutputError("The sound of the section can't be read.", "The source may be damaged.")
 
 
 def _is_text(carried: Carried, timing: Retiming) -> bool:

@@ -19,7 +19,7 @@ from ifrplus_cli.prior import GRID
 from ifrplus_cli.teaching import example_of
 from ifrplus_cli.triplets import read_triplet
 
-REMEMBERED = 64  # triplets whose flows are not found anew in each epoch
+REMEMBERED = 256 * 2**20  # bytes of triplets whose flows are not found anew in each epoch
 COLUMNS = ("left", "true", "right", "t", "flows", "fault")
 TEACHER_FILES = ("flow_t0.flo", "flow_t1.flo")  # from the true picture to left and right, as IFRNet names them
 
@@ -39,7 +39,8 @@ class TripletSource:
     def __init__(self, triplets: Sequence[Triplet], seed: int) -> None:
         self._triplets, self._seed = tuple(triplets), seed
         self._order = lru_cache(2)(self._drawn_order)
-        self._made = lru_cache(REMEMBERED)(_made)
+        self._remembered: dict[Triplet, Example] = {}  # the first ones, for none comes twice in an epoch
+        self._free = REMEMBERED
 
     def example(self, number: int) -> Example:
         """The example of a number.
@@ -48,7 +49,15 @@ class TripletSource:
             InputError: names a picture that can't be used.
         """
         epoch, place = divmod(number, len(self._triplets))
-        return self._made(self._triplets[int(self._order(epoch)[place])])
+        triplet = self._triplets[int(self._order(epoch)[place])]
+        if triplet in self._remembered:
+            return self._remembered[triplet]
+        example = _made(triplet)
+        size = sum(array.nbytes for array in (example.left, example.true, example.right, example.flows))
+        if size <= self._free:
+            self._remembered[triplet] = example
+            self._free -= size
+        return example
 
     def _drawn_order(self, epoch: int) -> npt.NDArray[np.int64]:
         return np.random.default_rng((self._seed, epoch, 3)).permutation(len(self._triplets))

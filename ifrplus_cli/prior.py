@@ -23,6 +23,7 @@ GRID = 4  # the projection works on cells of GRID x GRID pixels, fine enough for
 ROUGH_SCALE = 2  # DIS's finest scale for a first look at the motion: a tenth of the time
 HINT_CELL, HINT_MEDIAN = 4, 5  # a hint is a median over 5 x 5 cells of 4 x 4 pixels of the matching picture
 HINT_FLOOR = 0.01  # weight of the reversed vector itself, relative to one vector that lands
+BORDER = 2  # of cells around a picture, where what leaves it lands
 MATCH_MINIMUM = 32  # DIS needs room for its pyramid: smaller matching pictures are enlarged to this
 TRUST_SCALE = 10 / 255  # colour difference at which a flow vector has lost 63 % of its weight
 TRUST_FLOOR = 1e-3
@@ -107,9 +108,9 @@ class Neighbour:
     length: float
 
 
-def flows_at(
+def intermediate_flow(
     flow: PairFlow, t: float, before: Neighbour | None = None, after: Neighbour | None = None
-) -> tuple[Flow, Flow]:
+) -> Flow:
     """Flow from timestep ``t`` to both frames: as the left frame tells its motion, and as the right one does.
 
     Each vector of both directions is carried along its own path to ``t`` and spread there over the four
@@ -122,36 +123,24 @@ def flows_at(
         after: the neighbour whose left frame is the pair's right one.
 
     Returns:
-        Two (H/4, W/4, 2) float32, x and y in full-resolution pixels: to the left frame and to the right one.
-    """
-    mixture = (1 - t) * flow.forward - t * flow.backward
-    beyond_left = _Beyond(before.flow.backward, before.flow.backward_trust, before.length) if before else None
-    beyond_right = _Beyond(after.flow.forward, after.flow.forward_trust, after.length) if after else None
-    from_left = _carried(flow.forward, flow.forward_trust, t, beyond_left)
-    from_right = _carried(flow.backward, flow.backward_trust, 1 - t, beyond_right)
-    from_right[..., :2] *= -1
-    told_left, told_right = (
-        (one[..., :2] + OTHER_WEIGHT * other[..., :2] + HOLE_WEIGHT * mixture)
-        / (one[..., 4:] + OTHER_WEIGHT * other[..., 4:] + HOLE_WEIGHT)
-        for one, other in ((from_left, from_right), (from_right, from_left))
-    )
-    landed = from_left + from_right
-    bend = _bend(t) * landed[..., 2:4] / (landed[..., 4:] + HOLE_WEIGHT)
-    return bend - t * told_left, bend + (1 - t) * told_right
-
-
-def intermediate_flow(
-    flow: PairFlow, t: float, before: Neighbour | None = None, after: Neighbour | None = None
-) -> Flow:
-    """``flows_at`` as the network takes it.
-
-    Returns:
         (4, H/4, W/4) float32 in full-resolution pixels: x and y to the left frame, x and y to the right frame.
         The frame at ``t`` is approximated by sampling the left frame at p + flow[:2] and the right one at
         p + flow[2:].
     """
-    flows = np.concatenate(flows_at(flow, t, before, after), axis=2)
-    return np.ascontiguousarray(flows.transpose(2, 0, 1), np.float32)
+    forward, backward = _planes(flow.forward), _planes(flow.backward)
+    beyond_left = _Beyond(before.flow.backward, before.flow.backward_trust, before.length) if before else None
+    beyond_right = _Beyond(after.flow.forward, after.flow.forward_trust, after.length) if after else None
+    from_left = _carried(forward, flow.forward_trust, t, beyond_left)
+    from_right = _carried(backward, flow.backward_trust, 1 - t, beyond_right)
+    from_right[:2] *= -1
+    in_holes = HOLE_WEIGHT * ((1 - t) * forward - t * backward)
+    told_left, told_right = (
+        (one[:2] + OTHER_WEIGHT * other[:2] + in_holes) / (one[4] + OTHER_WEIGHT * other[4] + HOLE_WEIGHT)
+        for one, other in ((from_left, from_right), (from_right, from_left))
+    )
+    landed = from_left[2:] + from_right[2:]
+    bend = _bend(t) * landed[:2] / (landed[2] + HOLE_WEIGHT)
+    return np.concatenate([bend - t * told_left, bend + (1 - t) * told_right]).astype(np.float32)
 
 
 def _matching_size(width: int, height: int, scale: float) -> tuple[int, int]:
@@ -180,11 +169,11 @@ def _turned_round(flow: Flow) -> Flow:
     """A flow as its target tells it: every vector is carried to its end and reversed there; (h, w, 2) both."""
     height, width = flow.shape[:2]
     cells = (-(-width // HINT_CELL), -(-height // HINT_CELL))
-    rough = cv2.resize(flow, cells, interpolation=cv2.INTER_AREA)
-    rough = np.dstack([cv2.medianBlur(np.ascontiguousarray(rough[..., k]), HINT_MEDIAN) for k in range(2)])
-    landed = _splat(-rough, rough / HINT_CELL, np.ones(rough.shape[:2], np.float32))
-    turned = (landed[..., :2] - HINT_FLOOR * rough) / (landed[..., 2:] + HINT_FLOOR)
-    return cv2.resize(turned, (width, height), interpolation=cv2.INTER_LINEAR)
+    small = _planes(cv2.resize(flow, cells, interpolation=cv2.INTER_AREA))
+    rough = np.stack([cv2.medianBlur(plane, HINT_MEDIAN) for plane in small])
+    landed = _splat(-rough, rough / HINT_CELL, np.ones(rough.shape[1:], np.float32))
+    turned = (landed[:2] - HINT_FLOOR * rough) / (landed[2] + HINT_FLOOR)
+    return cv2.resize(np.ascontiguousarray(turned.transpose(1, 2, 0)), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _trust(source: Image, target: Image, flow: Flow) -> Flow:
@@ -193,7 +182,7 @@ def _trust(source: Image, target: Image, flow: Flow) -> Flow:
     met = cv2.remap(
         target, x + flow[..., 0] / GRID, y + flow[..., 1] / GRID, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    difference = np.abs(source - met).mean(axis=2)
+    difference = cv2.transform(cv2.absdiff(source, met), np.full((1, 3), 1 / 3))
     return np.exp(-difference / TRUST_SCALE) + np.float32(TRUST_FLOOR)
 
 
@@ -206,6 +195,11 @@ class _Beyond:
     length: float
 
 
+def _planes(flow: Flow) -> Flow:
+    """(H, W, C) as (C, H, W)."""
+    return np.ascontiguousarray(flow.transpose(2, 0, 1))
+
+
 def _bend(t: float) -> float:
     """How far off the straight path an acceleration of 1 is at ``t``, with both ends fixed."""
     return t * (1 - t) / 2
@@ -215,44 +209,41 @@ def _acceleration(flow: Flow, trust: Flow, beyond: _Beyond | None) -> Flow:
     """Change of motion, in pixels for a pair's length squared, of each point, by where it is in three frames."""
     if beyond is None or not 1 / LONGEST_NEIGHBOUR <= beyond.length <= LONGEST_NEIGHBOUR:
         return np.zeros_like(flow)
-    away = beyond.flow / beyond.length
-    found = 2 / (1 + beyond.length) * (flow + away)
+    away = _planes(beyond.flow) / np.float32(beyond.length)
+    found = np.float32(2 / (1 + beyond.length)) * (flow + away)
     shorter = np.minimum(_length(flow), _length(away))
     possible = (BEND_LIMIT * shorter + BEND_SLACK) / np.maximum(_length(found), 1e-6)
-    both = (trust * beyond.trust)[..., None]
+    both = trust * beyond.trust
     return BEND * np.minimum(possible, 1) * both / (both + BEND_FLOOR) * found
 
 
 def _length(flow: Flow) -> Flow:
-    return np.linalg.norm(flow, axis=2, keepdims=True)
+    return cv2.magnitude(flow[0], flow[1])
 
 
 def _carried(flow: Flow, trust: Flow, share: float, beyond: _Beyond | None) -> Flow:
-    """Motion and acceleration carried along ``share`` of their path; weighted sums, then weights: (H, W, 5)."""
+    """(2, H, W) motion and its acceleration, carried along ``share`` of the path; sums, then weights: (5, H, W)."""
     acceleration = _acceleration(flow, trust, beyond)
-    values = np.concatenate([flow, acceleration], axis=2)
+    values = np.concatenate([flow, acceleration])
     return _splat(values, (share * flow - _bend(share) * acceleration) / GRID, trust)
 
 
 def _splat(values: Flow, path: Flow, weight: Flow) -> Flow:
-    """Moves each of (H, W, C) ``values`` by its ``path`` in cells; weighted sums, then weights: (H, W, C + 1)."""
-    height, width, channels = values.shape
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    x += path[..., 0]
-    y += path[..., 1]
+    """Moves each of (C, H, W) ``values`` by its ``path`` in cells; weighted sums, then weights: (C + 1, H, W)."""
+    channels, height, width = values.shape
+    x = path[0] + np.arange(width, dtype=np.float32)
+    y = path[1] + np.arange(height, dtype=np.float32)[:, None]
     left, top = np.floor(x), np.floor(y)
     right_part, lower_part = x - left, y - top
-    # A border of one cell takes what lands outside.
-    columns = [column.clip(-1, width).astype(np.intp) + 1 for column in (left, left + 1)]
-    rows = [(row.clip(-1, height).astype(np.intp) + 1) * (width + 2) for row in (top, top + 1)]
-    planes = [np.ascontiguousarray(values[..., channel]).ravel() for channel in range(channels)]
-    size = (height + 2) * (width + 2)
-    landed = np.zeros((channels + 1, size))
-    for row, row_part in zip(rows, (1 - lower_part, lower_part), strict=True):
-        for column, column_part in zip(columns, (1 - right_part, right_part), strict=True):
-            cell, part = (row + column).ravel(), (weight * row_part * column_part).ravel()
-            for channel, plane in enumerate(planes):
-                landed[channel] += np.bincount(cell, part * plane, size)
-            landed[channels] += np.bincount(cell, part, size)
-    inner = landed.reshape(-1, height + 2, width + 2)[:, 1:-1, 1:-1]
-    return np.ascontiguousarray(inner.transpose(1, 2, 0), np.float32)
+    # A border of two cells takes what lands outside, and the right and lower neighbours of that.
+    row = width + 2 * BORDER
+    first = (top.clip(-BORDER, height) + BORDER) * row + left.clip(-BORDER, width) + BORDER
+    first = first.astype(np.intp)
+    cells = np.stack([first, first + 1, first + row, first + row + 1]).ravel()
+    upper, lower = weight * (1 - lower_part), weight * lower_part
+    parts = np.stack([upper * (1 - right_part), upper * right_part, lower * (1 - right_part), lower * right_part])
+    size = (height + 2 * BORDER) * row
+    sums = [np.bincount(cells, (parts * plane).ravel(), size) for plane in values]
+    sums.append(np.bincount(cells, parts.ravel(), size))
+    inner = slice(BORDER, -BORDER)
+    return np.stack(sums).reshape(channels + 1, -1, row)[:, inner, inner].astype(np.float32)

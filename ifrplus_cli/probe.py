@@ -57,7 +57,6 @@ IMAGES, WEBP = "images", "webp"  # in place of a demuxer's name
 REFUSED = b"Format not on whitelist"
 # Demuxers that know when to decode a frame but not when to show it.
 DECODE_TIMES_ONLY = {"avi"}
-MICROSECOND = Fraction(1, 1_000_000)  # ffprobe rounds seconds to it
 # Formats whose samples ffmpeg repacks without loss into a planar format of ours.
 REPACKED = {
     "nv12": "yuv420p",
@@ -229,20 +228,36 @@ def _webp_clip(path: Path) -> ClipInfo:
     )
 
 
-def packet_span(path: Path, stream_index: int, *, first_only: bool = False) -> tuple[Fraction, Fraction] | None:
+def packet_span(
+    path: Path,
+    stream_index: int,
+    *,
+    first_only: bool = False,
+    begin: Fraction | None = None,
+    end: Fraction | None = None,
+    longest: Fraction | None = None,
+) -> tuple[Fraction, Fraction] | None:
     """First and last moment of a stream in seconds, from its packets; None if it has none.
 
     Headers sometimes lie, and hide what an edit list cuts off. This reads the whole file, or no further than the
     stream's first packets.
+
+    Args:
+        begin, end: packets that end or begin outside do not count, and others only as far as they are inside.
+        longest: seconds that a packet lasts at most, whatever the file says.
     """
     part = {"read_intervals": "%+#4"} if first_only else {}
     first = last = None
     for packet in _packets(path, stream_index, "pts_time,duration_time", **part):
         if "pts_time" in packet:
             start = Fraction(packet["pts_time"])
-            end = start + Fraction(packet.get("duration_time", "0"))
+            length = Fraction(packet.get("duration_time", "0"))
+            stop = start + (length if longest is None else min(length, longest))
+            if (begin is not None and stop <= begin) or (end is not None and start >= end):
+                continue
+            start, stop = max(start, start if begin is None else begin), min(stop, stop if end is None else end)
             first = start if first is None else min(first, start)
-            last = end if last is None else max(last, end)
+            last = stop if last is None else max(last, stop)
     return None if first is None or last is None else (first, last)
 
 
@@ -253,13 +268,6 @@ def picture_sizes(clip: ClipInfo) -> list[int]:
     if clip.stills is not None:
         return [file.stat().st_size for file in clip.stills.files]
     return [int(packet["size"]) for packet in _packets(clip.path, clip.stream_index, "size")]
-
-
-def count_packets(path: Path, stream_index: int, begin: Fraction | None, end: Fraction) -> int:
-    """Packets of a stream from the first one at or after ``begin`` to the last one before ``end``, in seconds."""
-    packets = _packets(path, stream_index, "pts_time", read_intervals=f"%{float(end) + 1:.6f}")
-    times = (Fraction(packet["pts_time"]) for packet in packets if "pts_time" in packet)
-    return sum((begin is None or begin - MICROSECOND <= time) and time < end for time in times)
 
 
 def read_segment(path: Path) -> tuple[list[Fraction], str]:

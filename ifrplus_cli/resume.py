@@ -58,7 +58,7 @@ def _is_there(path: Path) -> bool:
 
 @contextmanager
 def resumable(journal: Journal | None) -> Iterator[None]:
-    """Tell a person whose run fails what of it is kept."""
+    """Tell a person whose run fails what of it is kept; a job folder without a finished segment goes."""
     try:
         yield
     except StoppedError as stopped:
@@ -67,6 +67,9 @@ def resumable(journal: Journal | None) -> Iterator[None]:
         if journal is not None and journal.frames and journal.folder.is_dir():
             error.hint = f"{error.hint} {kept_by(journal)}".lstrip()
         raise
+    finally:
+        if journal is not None and not journal.frames:
+            journal.discard()
 
 
 def kept_by(journal: Journal) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,6 +12,9 @@ from ifrplus_cli.media import Chapter, StreamInfo
 # Sound whose samples survive being decoded and encoded again: it is cut between samples.
 LOSSLESS_SOUND = {"flac", "alac", "tta", "wavpack"}
 EARLY = {"rubberband": 8, "atempo": 14}  # milliseconds of the source that the filters' sound is early by, as measured
+LEAD = Fraction(1, 5)  # seconds that decoders may need ahead of what is heard: Opus 80 ms, others a few packets
+LONGEST_PACKET = Fraction(1, 8)  # seconds of sound; mp4 tells a longer one where a hole follows
+HOLE = Fraction(1, 500)  # seconds between two packets that are more than rounding
 TAIL = 2  # seconds of silence behind sound that is stretched: the filters keep back what they hear last
 SRT_TIMES = re.compile(r"(\d+:\d\d:\d\d[,.]\d+) --> (\d+:\d\d:\d\d[,.]\d+)")
 ASS_EVENT = re.compile(r"(Dialogue: *[^,]*,)(\d+:\d\d:\d\d\.\d+),(\d+:\d\d:\d\d\.\d+)(,.*)")
@@ -66,6 +70,24 @@ def sound_filter(stream: StreamInfo, timing: Retiming, *, stretcher: str) -> str
     if lengths:
         steps.append(f"atrim=end={_seconds(min(lengths) * timing.stretch)}")
     return ",".join(step for step in steps if step)
+
+
+def kept_packets(spans: Sequence[tuple[Fraction, Fraction]], length: Fraction, *, leads: bool) -> range:
+    """Which packets of a copied stream belong to a section.
+
+    Args:
+        spans: when each begins and ends, in seconds from the section's start.
+        length: of the section.
+        leads: sound may begin within a packet: that one belongs to it, and those before that its decoder needs.
+    """
+    behind = sum(start < length for start, _ in spans)
+    if not leads:
+        return range(behind)
+    ends = [min(end, start + LONGEST_PACKET) for start, end in spans]
+    first = next((n for n, end in enumerate(ends) if end > 0), behind)
+    while 0 < first < behind and spans[first][0] > -LEAD and spans[first][0] - ends[first - 1] < HOLE:
+        first -= 1
+    return range(first, behind)
 
 
 def retimed_text(text: str, timing: Retiming) -> str:

@@ -13,12 +13,12 @@ from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.hdr import light_faults
 from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, Section, StreamInfo
 from ifrplus_cli.probe import packet_span, probe
+from ifrplus_cli.retime import LONGEST_PACKET
 
 # An encoder of sound adds its delay and fills its last block: up to two blocks of 2048 samples at 44.1 kHz.
 CONVERTED_SOUND_SLACK = Fraction(1, 10)
 COPIED_START_SLACK = 3 * MILLISECOND
 COPIED_SOUND_SLACK = Fraction(1, 20)
-PACKET_SLACK = Fraction(1, 8)  # a packet of copied sound stays whole where a film is cut; few are longer
 NOTHING = (Fraction(0), Fraction(0))
 FAULT_HINT = "Try another container or codec; the source is untouched and no output was kept."
 
@@ -75,14 +75,18 @@ def _filled_streams(result: ClipInfo, promise: Promise) -> tuple[tuple[Carried, 
         return carried, ()
     timed = [c.stream for c in carried if c.stream.kind != "attachment" and not c.stream.attached_picture]
     section = promise.plan.clip.section
-    empty = [stream for stream in timed if not _has_packets(source, stream, section)]
+    empty = [stream for stream in timed if _used_span(source, stream, section) is None]
     filled = tuple(c for c in carried if c.stream not in empty)
     return filled, tuple(f"The {s.kind} stream {s.index} is empty and left out." for s in empty)
 
 
-def _has_packets(source: Path, stream: StreamInfo, section: Section | None) -> bool:
-    span = packet_span(source, stream.index)
-    return span is not None and (section is None or (span[0] < section.end and span[1] > section.begin))
+def _used_span(source: Path, stream: StreamInfo, section: Section | None) -> tuple[Fraction, Fraction] | None:
+    """First and last moment of a stream in the part of the source that is used, from its packets."""
+    if section is None:
+        return packet_span(source, stream.index)
+    begin = section.begin if section.cuts_start else None
+    longest = LONGEST_PACKET if stream.kind == "audio" else None
+    return packet_span(source, stream.index, begin=begin, end=section.end, longest=longest)
 
 
 def _time_faults(result: ClipInfo, promise: Promise) -> list[str]:
@@ -166,25 +170,31 @@ def _stream_faults(result: ClipInfo, carried: tuple[Carried, ...], promise: Prom
 
 
 def _sound_faults(wanted: Carried, found: StreamInfo, result: ClipInfo, promise: Promise) -> Iterator[str]:
-    section = promise.plan.clip.section
-    slack = PACKET_SLACK if section is not None else Fraction(0)
+    plan = promise.plan
+    section = plan.clip.section
+    end_slack = LONGEST_PACKET if section is not None else Fraction(0)
+    hides_lead = plan.begins_within_packet(wanted)
+    slack = Fraction(0) if hides_lead else end_slack
+    heard = result.start if hides_lead else None
     if wanted.stream.start is not None and found.start is not None:
         start_slack = max(slack, COPIED_START_SLACK if wanted.codec == "copy" else CONVERTED_SOUND_SLACK)
         offset = _sound_start(wanted, wanted.stream.start, promise)
         now = found.start - result.start
         if abs(now - offset) > start_slack:
             # Containers differ in whether the header hides an encoder's delay; packets tell the truth.
-            offset = _sound_start(wanted, _source_sound(wanted, promise)[0], promise)
-            now = (packet_span(result.path, found.index, first_only=True) or NOTHING)[0] - result.start
+            offset = _sound_start(wanted, (_used_span(plan.clip.path, wanted.stream, section) or NOTHING)[0], promise)
+            now = (packet_span(result.path, found.index, first_only=not hides_lead, begin=heard) or NOTHING)[
+                0
+            ] - result.start
         if abs(now - offset) > start_slack:
             yield f"its sound starts {float(now):.3f} s from the picture instead of {float(offset):.3f} s"
     if wanted.stream.duration is not None and found.duration is not None:
-        length_slack = 2 * slack + (COPIED_SOUND_SLACK if wanted.codec == "copy" else CONVERTED_SOUND_SLACK)
+        length_slack = slack + end_slack + (COPIED_SOUND_SLACK if wanted.codec == "copy" else CONVERTED_SOUND_SLACK)
         before, after = _sound_length(wanted, promise, wanted.stream.duration), found.duration
         if abs(before - after) > length_slack:
-            start, end = _source_sound(wanted, promise)
+            start, end = _used_span(plan.clip.path, wanted.stream, section) or NOTHING
             before = _sound_length(wanted, promise, end - start)
-            start, end = packet_span(result.path, found.index) or NOTHING
+            start, end = packet_span(result.path, found.index, begin=heard) or NOTHING
             after = end - start
         if abs(before - after) > length_slack:
             yield f"its sound lasts {float(after):.3f} s instead of {float(before):.3f} s"
@@ -206,12 +216,3 @@ def _sound_length(wanted: Carried, promise: Promise, length: Fraction) -> Fracti
         return length
     lead = (wanted.stream.start or promise.plan.origin) - promise.plan.origin
     return (lead + length) * promise.plan.stretch
-
-
-def _source_sound(wanted: Carried, promise: Promise) -> tuple[Fraction, Fraction]:
-    """First and last moment of the sound in the part of the source that is used, from its packets."""
-    section = promise.plan.clip.section
-    start, end = packet_span(promise.plan.clip.path, wanted.stream.index) or NOTHING
-    if section is None:
-        return start, end
-    return max(start, section.begin) if section.cuts_start else start, min(end, section.end)

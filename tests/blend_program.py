@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from clips import blend
+from blends import blend
 
 from ifrplus_cli import cli, engine, interpolate, segments
 from ifrplus_cli.device import Device

@@ -6,18 +6,21 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from blends import blend
 from PIL import Image
 
 import ifrplus_cli
@@ -30,11 +33,6 @@ FFMPEG = shutil.which("ffmpeg") or "ffmpeg"
 FFPROBE = shutil.which("ffprobe") or "ffprobe"
 MOVING = "scroll=horizontal=0.04:vertical=0.02"  # every frame of the test picture differs from the last
 BEEP = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
-
-
-def blend(left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """A network that mixes both frames."""
-    return (1 - t) * left + t * right
 
 
 def blend_model(
@@ -280,3 +278,29 @@ def run_program(
         timeout=50,
         check=False,
     )
+
+
+def run_here(
+    *arguments: object, folder: Path, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """``run_program`` without a process of its own, which takes a second to start: for what is said and left."""
+    from ifrplus_cli import cli, console
+
+    words = [os.fsdecode(a if isinstance(a, bytes) else str(a)) for a in arguments]
+    told, complained, code = StringIO(), StringIO(), 0
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(told), redirect_stderr(complained):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["ifrplus", *words])
+        patch.setattr(console, "talk", console._console(sys.stderr, stderr=True))
+        patch.setattr(cli, "keep_freed_memory", lambda: None)
+        for name, value in (environment or {}).items():
+            patch.setenv(name, value)
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    return subprocess.CompletedProcess(words, code, told.getvalue(), complained.getvalue())

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import pty
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from clips import BLEND_PROGRAM, PACKAGE_FOLDER, make_clip
+from rich.console import Console
+from rich.text import Text
 
 from ifrplus_cli import console
+from ifrplus_cli.train import Progress
 
 LONG = "Made frames are close to the true ones, and nothing else is to be said about them here."
 ROW = {"": "lite", "psnr": "30.54", "ssim_channels": "0.9088", "ssim_volume": "0.9459"}
@@ -66,6 +70,20 @@ def test_a_run_fits_a_terminal_of_40_columns(tmp_path: Path, terminal: str) -> N
     assert "\x1b[3" not in told, "no colour"
     if terminal == "dumb":
         assert "\x1b" not in told
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"), [(40, "step 12345, 30.1 dB, 5:25:11 left"), (80, "loss 0.1235, validation")]
+)
+def test_training_is_told_as_fits_the_terminal(columns: int, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = StringIO()
+    monkeypatch.setattr(console, "talk", Console(file=shown, force_terminal=True, width=columns))
+    with console.training_bar(shown=True) as advance:
+        advance(Progress(12345, 0.5, 0.12345, 30.123, 19511.0))
+    last = Text.from_ansi(shown.getvalue()).plain.splitlines()[-1]
+    assert told in last
+    assert last.endswith("5:25:11 left")
+    assert len(last) <= columns
 
 
 def on_terminal(folder: Path, environment: dict[str, str], *arguments: str) -> str:

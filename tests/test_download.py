@@ -16,7 +16,7 @@ from typing import Any
 from urllib.request import Request
 
 import pytest
-from clips import PROGRAM, run_program
+from clips import PROGRAM, run_here, run_program
 from web import Answer, Site, checkpoint, serving
 
 from ifrplus_cli import download
@@ -178,7 +178,7 @@ def test_a_failure_is_one_sentence_and_one_hint(
 ) -> None:
     site.default = Answer(status=404)
     whole = [argument.format(url=site.url) for argument in arguments]
-    done = run_program("download-weights", *whole, "--dir", tmp_path / "weights", folder=tmp_path)
+    done = run_here("download-weights", *whole, "--dir", tmp_path / "weights", folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     error, hint = done.stderr.splitlines()
     assert error.startswith("error: ")
@@ -189,13 +189,13 @@ def test_a_failure_is_one_sentence_and_one_hint(
 
 @pytest.mark.parametrize("arguments", [("nope",), ("--sha256", "abc"), ("--nope",)])
 def test_wrong_usage_exits_with_2(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    done = run_program("download-weights", *arguments, folder=tmp_path)
+    done = run_here("download-weights", *arguments, folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
 
 
 def test_the_list_names_licence_source_and_place(tmp_path: Path) -> None:
-    done = run_program("download-weights", "--list", folder=tmp_path, environment={"IFRPLUS_WEIGHTS": "/nowhere"})
+    done = run_here("download-weights", "--list", folder=tmp_path, environment={"IFRPLUS_WEIGHTS": "/nowhere"})
     assert (done.returncode, done.stderr) == (0, "")
     for entry in MANIFEST.values():
         assert all(told in done.stdout for told in (entry.name, entry.licence, entry.source, *entry.urls))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, run_program, running_in
+from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, run_here, run_program, running_in
 
 from ifrplus_cli.errors import (
     DeviceError,
@@ -95,7 +95,7 @@ SOURCES: dict[str, tuple[Make, str]] = {
 def test_a_source_that_is_no_film(make: Make, told: str, folder: Path) -> None:
     make(folder)
     before = names_in(folder)
-    check_failure(run_program("upsample", "in.mp4", OUTPUT, folder=folder), told, folder, before)
+    check_failure(run_here("upsample", "in.mp4", OUTPUT, folder=folder), told, folder, before)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_source_that_is_no_film(make: Make, told: str, folder: Path) -> None:
 def test_what_cant_be_done(arguments: tuple[str, ...], told: str, folder: Path) -> None:
     (folder / "there.mkv").write_text("precious")
     before = names_in(folder)
-    check_failure(run_program("upsample", *arguments, folder=folder), told, folder, before)
+    check_failure(run_here("upsample", *arguments, folder=folder), told, folder, before)
     assert (folder / "there.mkv").read_text() == "precious"
 
 
@@ -145,7 +145,7 @@ def test_a_missing_program(variable: str, folder: Path) -> None:
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: tuple[str, ...], folder: Path) -> None:
-    done = run_program("upsample", *arguments, folder=folder)
+    done = run_here("upsample", *arguments, folder=folder)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -238,7 +238,7 @@ def test_any_name_works(name: str, folder: Path) -> None:
 def test_a_name_that_is_no_text(arguments: tuple[str | bytes, ...], folder: Path) -> None:
     (folder / os.fsdecode(b"caf\xe9.mkv")).write_bytes((folder / "clip.mkv").read_bytes())
     before = names_in(folder)
-    check_failure(run_program("upsample", *arguments, folder=folder), "is not valid text", folder, before)
+    check_failure(run_here("upsample", *arguments, folder=folder), "is not valid text", folder, before)
 
 
 def test_a_locale_without_utf_8_changes_nothing(folder: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,10 +174,19 @@ def test_networks_are_imported_only_when_they_are_built() -> None:
     assert not {f"ifrplus_cli.models.{file.stem}" for file in NETWORKS} & at_once
 
 
-def test_help_is_there_in_half_a_second() -> None:
-    def seconds() -> float:
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "ifrplus_cli", "--help"], stdout=subprocess.DEVNULL, check=True)
-        return time.perf_counter() - start
+EMPTY_PROGRAM = "import typer; app = typer.Typer(); app.command()(lambda: None); app()"
 
-    assert min(seconds() for _ in range(5)) < 0.5
+
+def test_help_is_there_in_half_a_second() -> None:
+    """In processor time, which others hardly change; on a slow machine in twice what typer alone takes."""
+
+    def seconds(*program: str) -> float:
+        child = subprocess.Popen([sys.executable, *program, "--help"], stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        assert child.returncode == 0
+        return used.ru_utime + used.ru_stime
+
+    both = [(seconds("-m", "ifrplus_cli"), seconds("-c", EMPTY_PROGRAM)) for _ in range(5)]
+    helped, alone = map(min, zip(*both, strict=True))
+    assert helped < max(0.5, 2 * alone)

@@ -10,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
-from clips import run_program
+from clips import run_here, run_program
 from ncnn_files import archive, ncnn_files
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -86,23 +86,23 @@ def test_what_is_here_is_taken(kind: str, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in source.parent.iterdir()}
     arguments = ("download-weights", "ifrnet-s", "--from", source)
     environment = {"IFRPLUS_WEIGHTS": str(tmp_path / "w")}
-    done = run_program(*arguments, folder=tmp_path, environment=environment)
+    done = run_here(*arguments, folder=tmp_path, environment=environment)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "done: " in done.stderr
     assert "Licence: MIT." in done.stderr
     assert names_in(tmp_path / "w") == IN_PLACE
     assert_is_golden(tmp_path / "w" / NAME)
     assert {path: path.read_bytes() for path in source.parent.iterdir()} == before, "the source stays as it was"
-    again = run_program(*arguments, folder=tmp_path, environment=environment)
+    again = run_here(*arguments, folder=tmp_path, environment=environment)
     assert again.returncode == 1
     assert "is there already" in again.stderr
-    assert run_program(*arguments, "--force", folder=tmp_path, environment=environment).returncode == 0
+    assert run_here(*arguments, "--force", folder=tmp_path, environment=environment).returncode == 0
 
 
 def test_a_folder_of_another_network_is_another_network(tmp_path: Path) -> None:
     (tmp_path / "w.zip").write_bytes(release())
     for name, told in (("ifrnet-s-gopro", ""), ("ifrnet-l", "no .param file in a folder IFRNet_L_Vimeo90K")):
-        done = run_program("download-weights", name, "--from", "w.zip", "--dir", tmp_path / "w", folder=tmp_path)
+        done = run_here("download-weights", name, "--from", "w.zip", "--dir", tmp_path / "w", folder=tmp_path)
         assert (done.returncode, told in done.stderr) == (1 if told else 0, True), done.stderr
     found = load_file(tmp_path / "w" / "ifrnet-s-gopro.safetensors")
     name, value = next(iter(golden(SMALL).items()))
@@ -121,7 +121,7 @@ def test_a_folder_of_another_network_is_another_network(tmp_path: Path) -> None:
 def test_what_is_no_network_is_refused(content: bytes | None, told: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "w.zip").write_bytes(content)
-    done = run_program("download-weights", "ifrnet-s", "--from", "w.zip", "--dir", tmp_path / "w", folder=tmp_path)
+    done = run_here("download-weights", "ifrnet-s", "--from", "w.zip", "--dir", tmp_path / "w", folder=tmp_path)
     error, hint = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (1, "")
     assert told in error
@@ -131,7 +131,7 @@ def test_what_is_no_network_is_refused(content: bytes | None, told: str, tmp_pat
 
 def test_a_lonely_half_of_a_pair_is_told(tmp_path: Path) -> None:
     (tmp_path / "ifrnet.param").write_bytes(ncnn_files(SMALL, golden(SMALL))[0])
-    done = run_program("download-weights", "ifrnet-s", "--from", "ifrnet.param", "--dir", tmp_path, folder=tmp_path)
+    done = run_here("download-weights", "ifrnet-s", "--from", "ifrnet.param", "--dir", tmp_path, folder=tmp_path)
     assert done.returncode == 1
     assert "ifrnet.bin can't be read: No such file or directory" in " ".join(done.stderr.split())
 
@@ -142,7 +142,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
         with file.open(f"{FOLDER}/ifrnet.bin", "w") as entry:
             for _ in range(201):
                 entry.write(bytes(1_000_000))
-    done = run_program("download-weights", "ifrnet-s", "--from", "w.zip", "--dir", tmp_path, folder=tmp_path)
+    done = run_here("download-weights", "ifrnet-s", "--from", "w.zip", "--dir", tmp_path, folder=tmp_path)
     assert done.returncode == 1
     assert "is too large" in done.stderr
 

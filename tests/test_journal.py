@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.journal import Journal, Outcome, Record, Segment
+from ifrplus_cli.resume import resumable
+from ifrplus_cli.stopping import StoppedError
 
 OUTCOME = Outcome(
     2, 4, 1, {"motion": 1}, Fraction(0), Fraction(3, 25), ("Mind this.",), (Cut(1, Fraction(1, 25), 0.5),)
@@ -50,6 +52,19 @@ def test_nothing_is_there_before_the_first_segment_counts(tmp_path: Path) -> Non
     with pytest.raises(OutputError, match="missing or damaged"):
         Journal.read(journal.folder)
     assert not journal.next_part().exists()  # what was half written is begun anew
+
+
+@pytest.mark.parametrize("raised", [OutputError("The disk is full."), StoppedError(""), KeyboardInterrupt()])
+@pytest.mark.parametrize("finished", [0, 1])
+def test_a_run_that_ends_before_its_first_segment_leaves_no_folder(
+    finished: int, raised: BaseException, tmp_path: Path
+) -> None:
+    journal = journal_with(tmp_path, *[b"one"] * finished)
+    with pytest.raises(type(raised)), resumable(journal):
+        journal.next_part()
+        (journal.folder / "record.json.part").write_text("half")
+        raise raised
+    assert journal.folder.exists() is bool(finished)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2}', '{"format": 1, "terms": 3}'])

@@ -8,6 +8,7 @@ import mindspore as ms
 import numpy as np
 import numpy.typing as npt
 import pytest
+from golden import running_in
 
 from ifrplus_cli.models import losses
 from ifrplus_cli.models.ops import matching_cost, warp
@@ -19,10 +20,8 @@ SHAPE = (2, 3, 32, 48)
 @pytest.fixture(autouse=True)
 def at_once() -> Any:
     """Nothing is compiled: every loss is looked at once."""
-    before = ms.get_context("mode")
-    ms.set_context(mode=ms.PYNATIVE_MODE)
-    yield
-    ms.set_context(mode=before)
+    with running_in("pynative"):
+        yield
 
 
 def noise(*shape: int, seed: int = 0) -> Array:

@@ -12,11 +12,43 @@ from sounds import RATE, middle, sound
 from test_upsample import upsample
 
 from ifrplus_cli import encode
-from ifrplus_cli.retime import Retiming, retimed_text
+from ifrplus_cli.retime import Retiming, kept_packets, retimed_text
 
 SLOW = Retiming(Fraction(10), stretch=Fraction(2))
 CUT = Retiming(Fraction(10), cuts_start=True, end=Fraction(20))
+MS = Fraction(1, 1000)
 ASS = "[Events]\nFormat: x\nDialogue: 0,{},{},Default,,0,0,0,,One, two\n"
+
+
+def packets(*begins: int, last: int) -> list[tuple[Fraction, Fraction]]:
+    return [(begin * MS, end * MS) for begin, end in zip(begins, (*begins[1:], last), strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("spans", "kept"),
+    [
+        (packets(-30, -10, 10, 30, 50, 70, 90, last=110), range(7)),  # the first one begins before, with its lead
+        (packets(-20, 0, 20, 100, last=120), range(3)),
+        (packets(*range(-300, 200, 20), last=200), range(5, 20)),  # no longer a lead than is needed
+        (packets(-40, -20, 40, last=60), range(3)),  # a packet longer than others
+        (packets(-400, -300, 40, last=60), range(2, 3)),  # a hole in which the section begins
+        ([(-40 * MS, -20 * MS), (40 * MS, 60 * MS)], range(1, 2)),
+        ([(-90 * MS, -70 * MS), (-20 * MS, MS), (MS, 21 * MS)], range(1, 3)),  # a hole before that
+        ([(-21 * MS, 0 * MS), (Fraction(1, 3000), 21 * MS)], range(2)),  # rounding is no hole
+        (packets(-40, -20, last=-10), range(2, 2)),
+        (packets(100, last=120), range(0)),
+        ([], range(0)),
+    ],
+)
+def test_copied_sound_that_may_begin_within_a_packet_takes_what_its_decoder_needs(
+    spans: list[tuple[Fraction, Fraction]], kept: range
+) -> None:
+    found = kept_packets(spans, 100 * MS, leads=True)
+    assert list(found) == list(kept)
+
+
+def test_copied_packets_are_whole_otherwise() -> None:
+    assert kept_packets(packets(5, 25, 95, 100, last=120), 100 * MS, leads=False) == range(3)
 
 
 def test_the_rate_stays_and_the_film_lasts_longer(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import cv2
 import mindspore as ms
 import numpy as np
 import pytest
-from clips import ffmpeg, make_clip, run_program
+from clips import ffmpeg, make_clip, run_here
+from golden import running_in
 from mindspore import nn, ops
 
 from ifrplus_cli import footage, train, trainer
@@ -60,10 +61,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(MODELS, "lite", replace(MODELS["lite"], build=lambda *_: Tiny()))
     monkeypatch.setattr(train, "VALIDATED", 2)
     monkeypatch.setattr(train, "choose_device", lambda *_: Device("CPU"))
-    before = ms.get_context("mode")
-    ms.set_context(mode=ms.PYNATIVE_MODE)
-    yield
-    ms.set_context(mode=before)
+    with running_in("pynative"):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +222,7 @@ def test_material_that_cannot_be_used_is_named(tmp_path: Path, pictures: Path, m
 def test_the_command_says_at_once_what_is_wrong(
     arguments: tuple[object, ...], code: int, told: str, tmp_path: Path
 ) -> None:
-    done = run_program("train", *arguments, folder=tmp_path, environment={"COLUMNS": "200"})
+    done = run_here("train", *arguments, folder=tmp_path, environment={"COLUMNS": "200"})
     assert (done.returncode, done.stdout) == (code, "")
     assert told in done.stderr
     assert "Traceback" not in done.stderr

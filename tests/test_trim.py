@@ -11,7 +11,7 @@ import pytest
 from clips import ffmpeg, frame_hashes, frame_times, look_at, make_clip, streams
 from hypothesis import given
 from hypothesis import strategies as st
-from sounds import clicks
+from sounds import RATE, clicks, sound
 from test_upsample import LOSSLESS, upsample
 
 from ifrplus_cli.errors import InputError
@@ -20,6 +20,7 @@ from ifrplus_cli.probe import probe
 from ifrplus_cli.trim import FrameNumber, Moment, cut_section
 
 MILLISECOND = Fraction(1, 1000)
+SWEEP = ("-f", "lavfi", "-i", f"aevalsrc='0.4*sin(2*PI*(300+200*t)*t)':s={RATE}:d=4")
 
 
 @pytest.fixture(scope="module")
@@ -109,15 +110,17 @@ def test_a_rate_of_ntsc_and_a_late_start_are_cut_between_the_same_frames(tmp_pat
     assert frame_hashes(tmp_path / "film.mp4", "yuv420p")[::2] == frame_hashes(late, "yuv420p")[10:20]
 
 
-@pytest.mark.parametrize(("sound", "slack"), [("aac", 1.2), ("flac", 0.1)])
-@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+@pytest.mark.parametrize(
+    ("codec", "slack", "name"),
+    [("aac", 0.1, "film.mp4"), ("aac", 1.2, "film.mkv"), ("flac", 0.1, "film.mp4"), ("flac", 0.1, "film.mkv")],
+)
 def test_everything_is_cut_at_the_same_instants(
-    sound: str, slack: float, name: str, talking: Path, tmp_path: Path
+    codec: str, slack: float, name: str, talking: Path, tmp_path: Path
 ) -> None:
-    source = talking if sound == "aac" else tmp_path / "source.mkv"
-    if sound != "aac":
+    source = talking if codec == "aac" else tmp_path / "source.mkv"
+    if codec != "aac":
         maps = ("-map", "0:v", "-map", "0:a", "-map", "0:s")
-        ffmpeg("-i", talking, *maps, "-c", "copy", "-c:a", sound, "-c:s", "srt", source)
+        ffmpeg("-i", talking, *maps, "-c", "copy", "-c:a", codec, "-c:s", "srt", source)
     film = tmp_path / name
     upsample(source, film, start=Fraction("0.9"), end=Fraction("2.2"))
     begin = frame_times(talking)[23]
@@ -129,6 +132,34 @@ def test_everything_is_cut_at_the_same_instants(
     told = [(float(c["start_time"]), float(c["end_time"]), c["tags"]["title"]) for c in look_at(film)["chapters"]]
     assert [title for *_, title in told] == ["One; a=b", "Two"]
     assert np.allclose([span for *span, _ in told], [(0, 0.58), (0.58, 1.28)], atol=0.0011)
+
+
+@pytest.mark.parametrize("start", [23, 50])  # between key frames, and at one
+@pytest.mark.parametrize(("codec", "alike"), [("aac", 0.003), ("libmp3lame", 0.001), ("ac3", 0.001), ("libopus", 0.02)])
+def test_copied_sound_begins_and_ends_within_a_packet_in_mp4(
+    codec: str, alike: float, start: int, long: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source.mp4"
+    ffmpeg("-i", long, *SWEEP, "-c:v", "copy", "-c:a", codec, "-shortest", source)
+    upsample(source, tmp_path / "film.mp4", start=FrameNumber(start), end=FrameNumber(start + 30))
+    begin, length = start * RATE // 25, 30 * RATE // 25
+    found, wanted = sound(tmp_path / "film.mp4"), sound(source)[begin : begin + length]
+    assert length <= len(found) < length + RATE // 25
+    assert np.abs(found[:length] - wanted).max() < alike
+    assert np.abs(found[: length - 48] - wanted[48:]).max() > 0.1, "a millisecond late would be seen"
+
+
+def test_sound_with_a_hole_where_a_section_begins_stays_where_it_is(long: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp4"
+    ffmpeg(
+        "-i", long, *SWEEP, "-c", "copy", "-c:a", "aac", "-bsf:a", "noise=drop=between(n\\,37\\,64)", "-t", 3, source
+    )
+    upsample(source, tmp_path / "film.mp4", start=FrameNumber(25), end=FrameNumber(60))
+    found, wanted = sound(tmp_path / "film.mp4"), sound(source)[RATE:]
+    assert np.abs(found[: RATE * 36 // 100]).max() < 0.001
+    begin, end = RATE // 2, RATE
+    gaps = [np.abs(found[begin + late : end + late] - wanted[begin:end]).max() for late in range(-RATE // 1000, 49)]
+    assert min(gaps) < 0.02, "within a millisecond it is the same"
 
 
 def test_streams_that_lie_outside_the_section_do_not_stop_it(talking: Path, tmp_path: Path) -> None:

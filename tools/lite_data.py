@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.media import Image
-from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, flows_at, pair_flow
+from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -81,15 +81,15 @@ def measure(
 ) -> Sample:
     """What is known of a triplet, whose ends have ``flow``."""
     first, made, last = (to_float(frame) for frame in frames)
-    prior_left, prior_right = flows_at(flow, t, before, after)
-    size = prior_left.shape[1::-1]
+    prior = intermediate_flow(flow, t, before, after)
+    size = prior.shape[:0:-1]
     small = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in (first, made, last)]
-    blend = (1 - t) * backward_warp(small[0], prior_left / GRID)
-    blend += t * backward_warp(small[2], prior_right / GRID)
+    blend = (1 - t) * backward_warp(small[0], prior[:2].transpose(1, 2, 0) / GRID)
+    blend += t * backward_warp(small[2], prior[2:].transpose(1, 2, 0) / GRID)
     cells = (made.shape[1] // ERROR_CELL, made.shape[0] // ERROR_CELL)
     error = cv2.resize(np.abs(blend - small[1]).mean(axis=2), cells, interpolation=cv2.INTER_AREA)
-    planes = (prior_left, prior_right, dis_flow(made, first), dis_flow(made, last))
-    flows = np.concatenate(planes, axis=2).transpose(2, 0, 1)
+    teacher = np.concatenate([dis_flow(made, first), dis_flow(made, last)], axis=2)
+    flows = np.concatenate([prior, teacher.transpose(2, 0, 1)])
     return Sample(frames, t, flows.astype(np.float16), error)
 
 
