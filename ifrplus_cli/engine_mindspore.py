@@ -80,6 +80,7 @@ class MindSporeNetwork:
     def _kept(self, shapes: Sequence[tuple[int, ...]]) -> Iterator[None]:
         """Takes what is compiled inside from an earlier run, or keeps it for a later one; once in a process."""
         import mindspore
+        from mindspore.common import api
 
         context = mindspore.get_context
         in_graph = context("mode") == mindspore.GRAPH_MODE and context("device_target") == "CPU"
@@ -93,7 +94,11 @@ class MindSporeNetwork:
                 yield
                 return
             mindspore.set_context(enable_compile_cache=True, compile_cache_path=str(folder))
+            # MindSpore would read the script that was started, if there is one, and all that it imports: the folder's
+            # name tells what the graph follows from.
+            script, api.entry_script_path = api.entry_script_path, None
             try:
                 yield
             finally:
+                api.entry_script_path = script
                 mindspore.set_context(enable_compile_cache=False)
