@@ -56,10 +56,10 @@ def doubt_about(left: Image, right: Image, made: Image, flow: Flow) -> Doubt:
     for image, (along, down) in ((small_left, flow[:2]), (small_right, flow[2:])):
         places = (x + along[:height, :width] / GRID, y + down[:height, :width] / GRID)
         moved.append(cv2.remap(image, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-    apart, off = moved[1] - moved[0], small_made - moved[0]
-    share = np.clip((apart * off).sum(2) / ((apart * apart).sum(2) + 1e-6), 0, 1)
-    unexplained = np.abs(off - share[..., None] * apart).mean(2)
-    left_over, before = _spread(np.abs(apart).mean(2)), _spread(np.abs(small_left - small_right).mean(2))
+    apart, off = cv2.subtract(moved[1], moved[0]), cv2.subtract(small_made, moved[0])
+    share = np.clip(_channel_mean(apart * off) / (_channel_mean(apart * apart) + 1e-6 / 3), 0, 1)
+    unexplained = _channel_mean(cv2.absdiff(off, cv2.merge([share] * 3) * apart))
+    left_over, before = (_spread(_channel_mean(np.abs(one))) for one in (apart, cv2.subtract(small_left, small_right)))
     disagreement = np.sqrt(left_over * _spread(unexplained))
     in_vain = left_over / (before + NOISE)
     strength = _ramp(disagreement, FROM, FULL) * _ramp(in_vain, VAIN_FROM, VAIN_FULL)
@@ -75,6 +75,11 @@ def fall_back(left: Image, right: Image, made: Image, t: float, doubt: Doubt) ->
     weight = STRONGEST * cv2.resize(doubt.strength, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
     source = cv2.addWeighted(left, 1 - t, right, t, 0)
     return np.asarray(cv2.add(made, cv2.multiply(cv2.subtract(source, made), cv2.merge([weight] * 3))))
+
+
+def _channel_mean(image: Image) -> Flow:
+    """(H, W, 3) to (H, W)."""
+    return np.asarray(cv2.transform(image, np.full((1, 3), 1 / 3)))
 
 
 def _ramp(values: Flow, first: float, full: float) -> Flow:
