@@ -94,11 +94,12 @@ def sample_by_gather(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """``sample`` with nothing but gather and arithmetic."""
     pixels = image.transpose(0, 2, 3, 1).reshape(-1, image.shape[1])
     rows = max(1, BAND_POSITIONS // (x.shape[0] * x.shape[2]))
+    if rows >= x.shape[1]:
+        return _gathered(pixels, image.shape, x, y)
     bands = ()
-    for top in range(0, x.shape[1], rows):
-        here = (slice(None), slice(top, top + rows))
-        bands += (_gathered(pixels, image.shape, x[here], y[here]),)
-    return ops.cat(bands, 2) if len(bands) > 1 else bands[0]
+    for band_x, band_y in zip(ops.split(x, rows, 1), ops.split(y, rows, 1)):  # noqa: B905 - MindSpore's zip
+        bands += (_gathered(pixels, image.shape, band_x, band_y),)
+    return ops.cat(bands, 2)
 
 
 def _gathered(pixels: Tensor, shape: tuple[int, int, int, int], x: Tensor, y: Tensor) -> Tensor:
