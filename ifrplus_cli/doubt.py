@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ifrplus_cli.media import Image
-from ifrplus_cli.prior import GRID, Flow
+from ifrplus_cli.prior import GRID, Flow, channel_mean
 
 STRONGEST = 0.3  # weight of the source frames where doubt is whole
 FROM, FULL = 0.01, 0.03  # disagreement, 0 to 1, at which doubt begins and is whole
@@ -57,9 +57,9 @@ def doubt_about(left: Image, right: Image, made: Image, flow: Flow) -> Doubt:
         places = (x + along[:height, :width] / GRID, y + down[:height, :width] / GRID)
         moved.append(cv2.remap(image, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     apart, off = cv2.subtract(moved[1], moved[0]), cv2.subtract(small_made, moved[0])
-    share = np.clip(_channel_mean(apart * off) / (_channel_mean(apart * apart) + 1e-6 / 3), 0, 1)
-    unexplained = _channel_mean(cv2.absdiff(off, cv2.merge([share] * 3) * apart))
-    left_over, before = (_spread(_channel_mean(np.abs(one))) for one in (apart, cv2.subtract(small_left, small_right)))
+    share = np.clip(channel_mean(apart * off) / (channel_mean(apart * apart) + 1e-6 / 3), 0, 1)
+    unexplained = channel_mean(cv2.absdiff(off, cv2.merge([share] * 3) * apart))
+    left_over, before = (_spread(channel_mean(np.abs(one))) for one in (apart, cv2.subtract(small_left, small_right)))
     disagreement = np.sqrt(left_over * _spread(unexplained))
     in_vain = left_over / (before + NOISE)
     strength = _ramp(disagreement, FROM, FULL) * _ramp(in_vain, VAIN_FROM, VAIN_FULL)
@@ -75,11 +75,6 @@ def fall_back(left: Image, right: Image, made: Image, t: float, doubt: Doubt) ->
     weight = STRONGEST * cv2.resize(doubt.strength, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
     source = cv2.addWeighted(left, 1 - t, right, t, 0)
     return np.asarray(cv2.add(made, cv2.multiply(cv2.subtract(source, made), cv2.merge([weight] * 3))))
-
-
-def _channel_mean(image: Image) -> Flow:
-    """(H, W, 3) to (H, W)."""
-    return np.asarray(cv2.transform(image, np.full((1, 3), 1 / 3)))
 
 
 def _ramp(values: Flow, first: float, full: float) -> Flow:

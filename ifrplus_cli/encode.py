@@ -692,7 +692,7 @@ def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, 
     """What cuts and stretches the streams that are carried along."""
     timing = plan.retiming
     options: dict[str, object] = _prior_options(plan, dict(enumerate(mapped, start=1)))
-    copied = _copied_packets(plan, mapped) if timing.length is not None else {}
+    copied = _copied_packets(plan, mapped, timing.length) if timing.length is not None else {}
     for n, carried in enumerate(mapped, start=1):
         stream = carried.stream
         if _is_text(carried, timing):
@@ -715,13 +715,14 @@ def _prior_options(plan: EncodePlan, mapped: Mapping[int, Carried]) -> dict[str,
     return {f"copypriorss:{n}": int(plan.begins_within_packet(carried)) for n, carried in mapped.items()}
 
 
-def _copied_packets(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[int, range]:
+def _copied_packets(plan: EncodePlan, mapped: Sequence[Carried], length: Fraction) -> dict[int, range]:
     """Which packets of the streams that are copied, by index, belong to the section.
 
     They are counted from where ffmpeg seeks to, which depends on the streams that it reads.
     """
-    length, read = plan.retiming.length, [c for c in mapped if not _is_text(c, plan.retiming)]
-    assert length is not None
+    read = [c for c in mapped if not _is_text(c, plan.retiming)]
+    if all(c.codec != "copy" for c in read):
+        return {}
     spans: list[list[tuple[Fraction, Fraction]]] = [[] for _ in read]
     for n, start, end in _packets_read(plan, read, length):
         spans[n].append((start, end))
@@ -740,8 +741,6 @@ def _packets_read(
     Raises:
         OutputError: if it can't read them.
     """
-    if not read:
-        return
     source, options = _source(plan), _prior_options(plan, dict(enumerate(read)))
     output = ffmpeg.output(
         *(source[str(c.stream.index)] for c in read),

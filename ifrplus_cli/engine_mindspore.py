@@ -58,7 +58,6 @@ class MindSporeNetwork:
         import mindspore
 
         self._name = name
-
         self._tensor = mindspore.Tensor
         self._cell = cell
         self._cell.set_train(False)
@@ -89,7 +88,8 @@ class MindSporeNetwork:
             return
         MindSporeNetwork._keeps = False
         sources = [sha256_of(path) for path in sorted((Path(__file__).parent / "models").glob("*.py"))]
-        with graph_folder(self._name, shapes, sources, mindspore.__version__, platform.python_version()) as folder:
+        made_by = (mindspore.__version__, platform.python_version(), platform.machine())
+        with graph_folder(self._name, shapes, sources, made_by) as folder:
             if folder is None:
                 yield
                 return

@@ -182,10 +182,9 @@ def _sound_faults(wanted: Carried, found: StreamInfo, result: ClipInfo, promise:
         now = found.start - result.start
         if abs(now - offset) > start_slack:
             # Containers differ in whether the header hides an encoder's delay; packets tell the truth.
-            offset = _sound_start(wanted, (_used_span(plan.clip.path, wanted.stream, section) or NOTHING)[0], promise)
-            now = (packet_span(result.path, found.index, first_only=not hides_lead, begin=heard) or NOTHING)[
-                0
-            ] - result.start
+            wanted_span = _used_span(plan.clip.path, wanted.stream, section) or NOTHING
+            found_span = packet_span(result.path, found.index, first_only=not hides_lead, begin=heard) or NOTHING
+            offset, now = _sound_start(wanted, wanted_span[0], promise), found_span[0] - result.start
         if abs(now - offset) > start_slack:
             yield f"its sound starts {float(now):.3f} s from the picture instead of {float(offset):.3f} s"
     if wanted.stream.duration is not None and found.duration is not None:

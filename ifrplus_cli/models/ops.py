@@ -13,7 +13,7 @@ from mindspore import Tensor, ops
 from mindspore.ops import constexpr
 from mindspore.ops.operations.nn_ops import DeformableOffsets
 
-BAND_POSITIONS = 2**18  # sampled at once, so that what is computed of them is found in the cache
+BAND_POSITIONS = 2**18  # sampled at once on a CPU, so that what is computed of them is found in the cache
 MOST_GATHERED = 2**21  # positions in pictures: those of 1920x1080 would take 340 MB more than the primitive
 LARGEST_EXACT = 2**24  # whole number of float32
 
@@ -94,7 +94,7 @@ def sample_by_gather(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """``sample`` with nothing but gather and arithmetic."""
     pixels = image.transpose(0, 2, 3, 1).reshape(-1, image.shape[1])
     rows = max(1, BAND_POSITIONS // (x.shape[0] * x.shape[2]))
-    if rows >= x.shape[1]:
+    if device() != "CPU" or rows >= x.shape[1]:
         return _gathered(pixels, image.shape, x, y)
     bands = ()
     for band_x, band_y in zip(ops.split(x, rows, 1), ops.split(y, rows, 1)):  # noqa: B905 - MindSpore's zip
