@@ -108,6 +108,57 @@ class Neighbour:
     length: float
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How the points of one frame move to the other one, by planes.
+
+    Attributes:
+        motion: (2, h, w) in pixels for the whole way.
+        acceleration: (2, h, w) change of motion in pixels for a pair's length squared.
+        trust: (h, w) as ``PairFlow`` has it.
+    """
+
+    motion: Flow
+    acceleration: Flow
+    trust: Flow
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where the points of both frames go between them: all that does not depend on the timestep."""
+
+    from_left: _Way
+    from_right: _Way
+
+    def at(self, t: float) -> Flow:
+        """Flow from timestep ``t`` to both frames, as ``intermediate_flow`` gives it."""
+        from_left, from_right = _carried(self.from_left, t), _carried(self.from_right, 1 - t)
+        from_right[:2] *= -1
+        in_holes = HOLE_WEIGHT * ((1 - t) * self.from_left.motion - t * self.from_right.motion)
+        told_left, told_right = (
+            (one[:2] + OTHER_WEIGHT * other[:2] + in_holes) / (one[4] + OTHER_WEIGHT * other[4] + HOLE_WEIGHT)
+            for one, other in ((from_left, from_right), (from_right, from_left))
+        )
+        landed = from_left[2:] + from_right[2:]
+        bend = _bend(t) * landed[:2] / (landed[2] + HOLE_WEIGHT)
+        return np.concatenate([bend - t * told_left, bend + (1 - t) * told_right]).astype(np.float32)
+
+
+def find_paths(flow: PairFlow, before: Neighbour | None = None, after: Neighbour | None = None) -> Paths:
+    """The paths of a pair's points; straight where neither neighbour is known.
+
+    Args:
+        before: the neighbour whose right frame is the pair's left one.
+        after: the neighbour whose left frame is the pair's right one.
+    """
+    beyond_left = _Beyond(before.flow.backward, before.flow.backward_trust, before.length) if before else None
+    beyond_right = _Beyond(after.flow.forward, after.flow.forward_trust, after.length) if after else None
+    return Paths(
+        _way(flow.forward, flow.forward_trust, beyond_left),
+        _way(flow.backward, flow.backward_trust, beyond_right),
+    )
+
+
 def intermediate_flow(
     flow: PairFlow, t: float, before: Neighbour | None = None, after: Neighbour | None = None
 ) -> Flow:
@@ -119,28 +170,14 @@ def intermediate_flow(
     empty; where nothing lands, the linear mixture of both directions stays.
 
     Args:
-        before: the neighbour whose right frame is the pair's left one; paths are straight where neither is known.
-        after: the neighbour whose left frame is the pair's right one.
+        before, after: as ``find_paths`` takes them.
 
     Returns:
         (4, H/4, W/4) float32 in full-resolution pixels: x and y to the left frame, x and y to the right frame.
         The frame at ``t`` is approximated by sampling the left frame at p + flow[:2] and the right one at
         p + flow[2:].
     """
-    forward, backward = _planes(flow.forward), _planes(flow.backward)
-    beyond_left = _Beyond(before.flow.backward, before.flow.backward_trust, before.length) if before else None
-    beyond_right = _Beyond(after.flow.forward, after.flow.forward_trust, after.length) if after else None
-    from_left = _carried(forward, flow.forward_trust, t, beyond_left)
-    from_right = _carried(backward, flow.backward_trust, 1 - t, beyond_right)
-    from_right[:2] *= -1
-    in_holes = HOLE_WEIGHT * ((1 - t) * forward - t * backward)
-    told_left, told_right = (
-        (one[:2] + OTHER_WEIGHT * other[:2] + in_holes) / (one[4] + OTHER_WEIGHT * other[4] + HOLE_WEIGHT)
-        for one, other in ((from_left, from_right), (from_right, from_left))
-    )
-    landed = from_left[2:] + from_right[2:]
-    bend = _bend(t) * landed[:2] / (landed[2] + HOLE_WEIGHT)
-    return np.concatenate([bend - t * told_left, bend + (1 - t) * told_right]).astype(np.float32)
+    return find_paths(flow, before, after).at(t)
 
 
 def channel_mean(image: Image) -> Flow:
@@ -225,11 +262,15 @@ def _length(flow: Flow) -> Flow:
     return cv2.magnitude(flow[0], flow[1])
 
 
-def _carried(flow: Flow, trust: Flow, share: float, beyond: _Beyond | None) -> Flow:
-    """(2, H, W) motion and its acceleration, carried along ``share`` of the path; sums, then weights: (5, H, W)."""
-    acceleration = _acceleration(flow, trust, beyond)
-    values = np.concatenate([flow, acceleration])
-    return _splat(values, (share * flow - _bend(share) * acceleration) / GRID, trust)
+def _way(flow: Flow, trust: Flow, beyond: _Beyond | None) -> _Way:
+    motion = _planes(flow)
+    return _Way(motion, _acceleration(motion, trust, beyond), trust)
+
+
+def _carried(way: _Way, share: float) -> Flow:
+    """(2, h, w) motion and its acceleration, carried along ``share`` of the way; sums, then weights: (5, h, w)."""
+    values = np.concatenate([way.motion, way.acceleration])
+    return _splat(values, (share * way.motion - _bend(share) * way.acceleration) / GRID, way.trust)
 
 
 def _splat(values: Flow, path: Flow, weight: Flow) -> Flow:
