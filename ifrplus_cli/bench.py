@@ -220,7 +220,7 @@ def measure_frame(
         whole.append(_seconds(lambda: fresh()(*pair, [MIDDLE]), clock))
         network.append(timed.take())
         if model.plan.spec.uses_prior:
-            prior.append(_seconds(lambda: fresh().prior(*pair)(float(MIDDLE)), clock))
+            prior.append(_seconds(lambda: fresh().paths(*pair).at(float(MIDDLE)), clock))
         say(f"frame {run} of {runs}: {whole[-1]:.3g} s")
     return FrameTimes(first, Spread.of(network), Spread.of(prior) if prior else None, Spread.of(whole))
 
@@ -247,7 +247,8 @@ def measure_pipeline(model: LoadedModel, size: Size, alone: float, folder: Path,
     stages = {
         "decode": spent["decode"],
         "colour": spent["colour"],
-        "flow and tiles": spent["network"] - network,
+        "flow": spent["flow"],
+        "tiles": spent["network"] - network,
         "network": network,
         "encode": spent["encode"],
     }

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +25,7 @@ from ifrplus_cli.engine_onnx import OnnxNetwork
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.media import Frame, Image, Pair
 from ifrplus_cli.models import ModelSpec, Scales
-from ifrplus_cli.prior import GRID, Neighbour, PairFlow, intermediate_flow, pair_flow
+from ifrplus_cli.prior import GRID, Neighbour, PairFlow, Paths, find_paths, pair_flow
 from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
 from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
 
@@ -246,14 +247,31 @@ def surroundings(before: Pair | None, pair: Pair, after: Pair | None, rgb: Calla
     )
 
 
+@dataclass(frozen=True)
+class Motion:
+    """What is known of a pair before a network sees it.
+
+    Attributes:
+        left, right: float32 H x W x 3 RGB.
+        box: around what moves; None if nothing does.
+        paths: of the points of the padded pictures; None where the network needs none, or nothing moves.
+    """
+
+    left: Image
+    right: Image
+    box: Box | None
+    paths: Paths | None
+
+
 class Interpolator:
     """Makes frames between two frames of one size, and leaves alone what does not move.
 
-    The flow of a pair is found once, also where the pair is the neighbour of the next one: images are recognised as
-    objects, and must not be changed.
+    It does so in two steps, each of which may run in a thread of its own: ``look`` finds the motion, ``make`` the
+    frames. The flow of a pair is found once, also where the pair is the neighbour of the next one: images are
+    recognised as objects, and must not be changed.
 
     Attributes:
-        doubts: about the frames of the last call, in their order; empty where there is none about any of them.
+        doubts: about the frames that were made last, in their order; empty where there is none about any of them.
     """
 
     def __init__(self, model: LoadedModel, *, doubt: bool = False) -> None:
@@ -275,41 +293,56 @@ class Interpolator:
     def __call__(
         self, left: Image, right: Image, timesteps: Sequence[Fraction], around: Surroundings = ALONE
     ) -> list[Image]:
-        """Pictures between two frames.
+        """Both steps, one after the other."""
+        return self.make(self.look(left, right, around), timesteps)
+
+    def look(self, left: Image, right: Image, around: Surroundings = ALONE) -> Motion:
+        """Find what moves between two frames.
 
         Args:
             left, right: float32 H x W x 3 RGB.
-            timesteps: in (0, 1).
             around: what lies before and after the pair.
+        """
+        box = moving_box(left, right)
+        wanted = box is not None and (self.looks_around or self.doubt)
+        return Motion(left, right, box, self.paths(left, right, around) if wanted else None)
+
+    def make(self, motion: Motion, timesteps: Sequence[Fraction]) -> list[Image]:
+        """Pictures between two frames.
+
+        Args:
+            timesteps: in (0, 1).
 
         Returns:
             One for each timestep, float32 H x W x 3 RGB, not clipped.
         """
         self._doubted = []
         if self.plan.spec.any_timestep:
-            made = self._make(left, right, timesteps, around)
+            made = self._made(motion, timesteps)
         else:
-            made = make_by_halving(left, right, timesteps, lambda one, other: self._make(one, other, [HALF])[0])
+            made = make_by_halving(motion.left, motion.right, timesteps, partial(self._midpoint, motion))
         doubts = [doubt for image in made for known, doubt in self._doubted if known is image]
         self.doubts = doubts if len(doubts) == len(made) else []
         return made
 
-    def _make(
-        self, left: Image, right: Image, timesteps: Sequence[Fraction], around: Surroundings = ALONE
-    ) -> list[Image]:
-        """As the call, for timesteps that the network can make; where both pictures are alike it is their mixture."""
-        box = moving_box(left, right)
+    def _midpoint(self, whole: Motion, left: Image, right: Image) -> Image:
+        """Halfway between two pictures; both ends of the gap have been looked at already."""
+        known = left is whole.left and right is whole.right
+        return self._made(whole if known else self.look(left, right), [HALF])[0]
+
+    def _made(self, motion: Motion, timesteps: Sequence[Fraction]) -> list[Image]:
+        """Pictures at timesteps that the network can make; where both frames are alike they are mixtures."""
+        left, right, box = motion.left, motion.right, motion.box
         if box is None:
             return [_mixed(left, right, t) for t in timesteps]
         tiles = self.plan.tiles_of(box.size)
         if tiles is self.plan.tiles:
             box = Box(0, 0, *left.shape[:2])
-        prior_at = self.prior(left, right, around) if self.looks_around or self.doubt else None
         shared = {"left": _split(tiles, box.cut(left)), "right": _split(tiles, box.cut(right))}
         made = []
         for t in timesteps:
             inputs = {**shared, "t": np.full((tiles.count, 1, 1, 1), float(t), np.float32)}
-            prior = prior_at(float(t)) if prior_at else None
+            prior = motion.paths.at(float(t)) if motion.paths else None
             if prior is not None:
                 inputs["prior"] = tiles.split(_cut_prior(prior, box, tiles), channels_first=True, scale=GRID)
             part = tiles.merge(_interleaved(self._fill(inputs)))
@@ -321,16 +354,16 @@ class Interpolator:
             made.append(whole)
         return made
 
-    def prior(self, left: Image, right: Image, around: Surroundings = ALONE) -> Callable[[float], Batch]:
-        """The flow that the network starts from, of the padded pictures, as a function of the timestep."""
+    def paths(self, left: Image, right: Image, around: Surroundings = ALONE) -> Paths:
+        """Where the points of both frames, padded, go between them."""
         before, after = around.before, around.after
         earlier = Neighbour(self._flow(before.image, left), float(before.distance)) if before else None
         flow = self._flow(left, right)
         later = Neighbour(self._flow(right, after.image), float(after.distance)) if after else None
-        return lambda t: intermediate_flow(flow, t, earlier, later)
+        return find_paths(flow, earlier, later)
 
     def _flow(self, left: Image, right: Image) -> PairFlow:
-        for known_left, known_right, flow in self._flows:
+        for known_left, known_right, flow in list(self._flows):  # a list, for ``make`` may look, too
             if known_left is left and known_right is right:
                 return flow
         flow = pair_flow(self._padded(left), self._padded(right), self.plan.scales.flow)

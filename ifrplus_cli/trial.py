@@ -48,10 +48,10 @@ def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
         output = Path(folder) / (f"trial{job.output.suffix}" if names is None else f"trial/{names}")
         _try(clip, output, replace(uncut, end=FrameNumber(middle + 2)), model)
         done = _try(clip, output, replace(uncut, end=FrameNumber(middle + PAIRS + 1)), model)
-        if not done.frames_made:
+        each = done.seconds_per_frame
+        if each is None:
             return None
         sizes = picture_sizes(done.result)
-    each = (done.stage_seconds["network"] + done.stage_seconds["colour"]) / done.frames_made
     others = sum(sizes[1:]) / max(1, len(sizes) - 1)
     keys = ceil(job.expected_frames / KEY_FRAMES)
     size = keys * sizes[0] + (job.expected_frames - keys) * others

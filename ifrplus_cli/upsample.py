@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -23,9 +24,9 @@ from ifrplus_cli.doubt import Doubt
 from ifrplus_cli.duplicates import thin
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, plan_encode
 from ifrplus_cli.errors import InputError, telling_of_memory
-from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, surroundings
+from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, Motion, surroundings
 from ifrplus_cli.journal import Journal, Outcome
-from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind, Plane, Tick, Timing
+from ifrplus_cli.media import ClipInfo, Frame, Pair, PairKind, Plane, Tick, Timing
 from ifrplus_cli.output import PartFile, PartFolder, check_output
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch
@@ -48,7 +49,8 @@ from ifrplus_cli.timeline import (
 from ifrplus_cli.trim import Moment, cut_section
 from ifrplus_cli.verify import Promise, verify
 
-PAIRS_AHEAD = 2  # decoded pairs waiting for the network
+PAIRS_AHEAD = 2  # decoded pairs waiting for a look at their motion
+SLOTS_AHEAD = 1  # pairs with their motion waiting for the network: their pictures are large
 FRAMES_AHEAD = 4  # output frames waiting for the encoder
 NEARLY = Fraction(99, 100)  # of the nominal rate of a film that varies: an estimate
 
@@ -144,19 +146,54 @@ class Summary:
     notes: tuple[str, ...] = ()
     cuts: tuple[Cut, ...] = ()
 
+    @property
+    def seconds_per_frame(self) -> float | None:
+        """What a made frame took: motion is found while the network runs, so the slower of them counts."""
+        spent = self.stage_seconds
+        if not self.frames_made or "network" not in spent:
+            return None
+        return (max(spent["flow"], spent["network"]) + spent["colour"]) / self.frames_made
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The output frames from a source frame up to the next, and what is known of them before the network.
+
+    Attributes:
+        ticks: all of them.
+        wanted: those that no earlier run has written.
+        motion: of the pair's colours; None where nothing is made.
+        alpha: motion of its alpha, where it has one.
+    """
+
+    pair: Pair
+    ticks: tuple[Tick, ...]
+    wanted: tuple[Tick, ...]
+    motion: Motion | None = None
+    alpha: Motion | None = None
+
+    @property
+    def made(self) -> tuple[Tick, ...]:
+        """Those that the network makes."""
+        if self.pair.kind is not PairKind.MOTION:
+            return ()
+        return tuple(tick for tick in self.wanted if tick.t > 0)
+
 
 class StageClock:
-    """Adds up the time each stage works; every stage runs in one thread only."""
+    """Adds up the time each stage works, in whatever threads."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self._lock = Lock()
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         """Time what runs inside as work of ``stage``."""
         start = time.perf_counter()
         yield
-        self.seconds[stage] += time.perf_counter() - start
+        with self._lock:
+            self.seconds[stage] += time.perf_counter() - start
 
 
 def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
@@ -338,7 +375,8 @@ class _Run:
             pairs = self._paired(chain([first], frames))
             with (
                 Prefetch(pairs, PAIRS_AHEAD) as ahead,
-                Prefetch(self._output(first, ahead), FRAMES_AHEAD) as output,
+                Prefetch(self._slots(ahead), SLOTS_AHEAD) as slots,
+                Prefetch(self._output(first, slots), FRAMES_AHEAD) as output,
                 decoder,  # closed before the stages that wait for it
             ):
                 for frame in output:
@@ -427,77 +465,85 @@ class _Run:
         first, start = (0, self.job.clip.start) if section is None else (section.number, section.film_start)
         return Cut(first + pair.right_index, pair.right.pts - start, pair.score)
 
-    def _output(self, first: Frame, pairs: Prefetch[Pair]) -> Iterator[Frame]:
-        """All output frames: the slot of every pair, then the slot of the last frame, which is held.
-
-        Those that an earlier run has written are counted, and not made again.
-        """
-        last, index, passed = first, 0, 0
+    def _slots(self, pairs: Prefetch[Pair]) -> Iterator[Slot]:
+        """The slot of every pair, with its motion; those that an earlier run has written are counted alone."""
+        passed = 0
         for before, pair, after in with_neighbours(pairs):
-            self.pairs[pair.kind] += 1
-            if self.record is not None:
-                self.record.see_pair(pair)
-            if pair.kind is PairKind.CUT:
-                self.cuts.append(self._cut(pair))
-            self.smoothed += len(pair.left.repeats)
             ticks = self._ticks(pair)
             known, passed = max(0, self.kept - passed), passed + len(ticks)
-            if known < len(ticks):
-                yield from islice(self._slot(before, pair, after, ticks), known, None)
-            elif pair.kind is PairKind.MOTION:
-                self.made_before += sum(tick.t > 0 for tick in ticks)
-            last, index = pair.right, pair.right_index
-        held = self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration)
-        for tick in held[max(0, self.kept - passed) :]:
-            yield Frame(tick.pts, last.planes)
+            slot = Slot(pair, tuple(ticks), tuple(ticks[known:]))
+            yield self._looked(before, slot, after) if slot.made else slot
 
     def _ticks(self, pair: Pair) -> list[Tick]:
         return span_ticks(self.job.timeline, pair.index, (pair.left.pts, *pair.left.repeats, pair.right.pts))
 
-    def _slot(self, before: Pair | None, pair: Pair, after: Pair | None, ticks: list[Tick]) -> Iterator[Frame]:
-        between = [tick for tick in ticks if tick.t > 0]
-        if len(between) < len(ticks):
-            yield Frame(ticks[0].pts, pair.left.planes)
-        if pair.kind is PairKind.MOTION:
-            yield from self._made(before, pair, after, between)
-        elif pair.kind is PairKind.CUT and self.job.options.cut_fill == "blend":
-            yield from (Frame(tick.pts, self._mixed(pair, tick)) for tick in between)
-        else:
-            yield from (Frame(tick.pts, pair.left.planes) for tick in between)
+    def _looked(self, before: Pair | None, slot: Slot, after: Pair | None) -> Slot:
+        """The slot with the motion of its pair."""
+        motion = self._motion(self.interpolate, self.rgb, before, slot.pair, after)
+        if not self.job.clip.pixel_format.alpha:
+            return replace(slot, motion=motion)
+        alpha = self._motion(self.interpolate_alpha, self.alpha, before, slot.pair, after)
+        return replace(slot, motion=motion, alpha=alpha)
 
-    def _made(self, before: Pair | None, pair: Pair, after: Pair | None, ticks: list[Tick]) -> Iterator[Frame]:
-        if not ticks:
-            return
-        images = self._interpolated(self.interpolate, self.rgb, before, pair, after, ticks)
-        alphas: Sequence[Image | None] = [None] * len(ticks)
-        if self.job.clip.pixel_format.alpha:
-            alphas = self._interpolated(self.interpolate_alpha, self.alpha, before, pair, after, ticks)
+    def _motion(
+        self, interpolate: Interpolator, image_of: RgbMemory, before: Pair | None, pair: Pair, after: Pair | None
+    ) -> Motion:
+        """Of the pair's colours, or of its alpha."""
+        with self.clock("colour"):
+            left, right = image_of(pair.left), image_of(pair.right)
+            around = surroundings(before, pair, after, image_of) if interpolate.looks_around else ALONE
+        with self.clock("flow"):
+            return interpolate.look(left, right, around)
+
+    def _output(self, first: Frame, slots: Prefetch[Slot]) -> Iterator[Frame]:
+        """All output frames that are not written yet: of every slot, then of the last frame's, which is held."""
+        last, index, passed = first, 0, 0
+        for slot in slots:
+            self._count(slot)
+            yield from self._frames(slot)
+            last, index, passed = slot.pair.right, slot.pair.right_index, passed + len(slot.ticks)
+        held = self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration)
+        for tick in held[max(0, self.kept - passed) :]:
+            yield Frame(tick.pts, last.planes)
+
+    def _count(self, slot: Slot) -> None:
+        pair = slot.pair
+        self.pairs[pair.kind] += 1
         if self.record is not None:
-            left, right = self.rgb(pair.left), self.rgb(pair.right)
+            self.record.see_pair(pair)
+        if pair.kind is PairKind.CUT:
+            self.cuts.append(self._cut(pair))
+        if pair.kind is PairKind.MOTION:
+            self.made_before += sum(tick.t > 0 for tick in slot.ticks) - len(slot.made)
+        self.smoothed += len(pair.left.repeats)
+
+    def _frames(self, slot: Slot) -> Iterator[Frame]:
+        pair = slot.pair
+        made = self._made(slot, slot.motion) if slot.motion else iter(())
+        for tick in slot.wanted:
+            if tick.t == 0:
+                yield Frame(tick.pts, pair.left.planes)
+            elif slot.motion:
+                yield next(made)
+            elif pair.kind is PairKind.CUT and self.job.options.cut_fill == "blend":
+                yield Frame(tick.pts, self._mixed(pair, tick))
+            else:
+                yield Frame(tick.pts, pair.left.planes)
+
+    def _made(self, slot: Slot, motion: Motion) -> Iterator[Frame]:
+        steps = [tick.t for tick in slot.made]
+        with self.clock("network"):
+            images = self.interpolate.make(motion, steps)
+            alphas = self.interpolate_alpha.make(slot.alpha, steps) if slot.alpha else [None] * len(steps)
+        if self.record is not None:
             doubts: Sequence[Doubt | None] = self.interpolate.doubts or [None] * len(images)
-            for tick, image, doubt in zip(ticks, images, doubts, strict=True):
-                self.record.see_made(pair, tick.t, (left, image, right), doubt)
-        for tick, image, alpha in zip(ticks, images, alphas, strict=True):
+            for t, image, doubt in zip(steps, images, doubts, strict=True):
+                self.record.see_made(slot.pair, t, (motion.left, image, motion.right), doubt)
+        for tick, image, alpha in zip(slot.made, images, alphas, strict=True):
             with self.clock("colour"):
                 planes = self.convert.to_planes(image, alpha)
             self.made += 1
             yield Frame(tick.pts, planes)
-
-    def _interpolated(
-        self,
-        interpolate: Interpolator,
-        image_of: RgbMemory,
-        before: Pair | None,
-        pair: Pair,
-        after: Pair | None,
-        ticks: list[Tick],
-    ) -> list[Image]:
-        """Images of the frames at the ticks: of their colours, or of their alpha."""
-        with self.clock("colour"):
-            left, right = image_of(pair.left), image_of(pair.right)
-            around = surroundings(before, pair, after, image_of) if interpolate.looks_around else ALONE
-        with self.clock("network"):
-            return interpolate(left, right, [tick.t for tick in ticks], around)
 
     def _mixed(self, pair: Pair, tick: Tick) -> tuple[Plane, ...]:
         """Weighted mean of both frames; of colours as far as they are seen, where there is alpha."""
@@ -506,8 +552,8 @@ class _Run:
             planes = zip(pair.left.planes, pair.right.planes, strict=True)
             return tuple(np.asarray(cv2.addWeighted(left, 1 - share, right, share, 0)) for left, right in planes)
         image, alpha = (
-            cv2.addWeighted(image_of(pair.left), 1 - share, image_of(pair.right), share, 0)
-            for image_of in (self.rgb, self.alpha)
+            cv2.addWeighted(convert(pair.left.planes), 1 - share, convert(pair.right.planes), share, 0)
+            for convert in (self.convert.to_rgb, self.convert.alpha_as_rgb)
         )
         return self.convert.to_planes(image, alpha)
 

@@ -33,14 +33,13 @@ def build_report(job: Job, summary: Summary, record: RunRecord, facts: Mapping[s
 
 
 def _headline(job: Job, summary: Summary) -> dict[str, str]:
-    made = summary.frames_made
-    worked = summary.stage_seconds.get("network", 0.0) + summary.stage_seconds.get("colour", 0.0)
+    each = summary.seconds_per_frame
     return {
         "frames a second": rate_text(job.encode.timing.rate).partition(" ")[0],
-        "frames made": str(made),
+        "frames made": str(summary.frames_made),
         "cuts held": str(summary.pairs["cut"]),
         "for the whole run": f"{summary.seconds:.1f} s",
-        **({"a made frame": f"{worked / made:.2f} s"} if made and worked else {}),
+        **({} if each is None else {"a made frame": f"{each:.2f} s"}),
     }
 
 

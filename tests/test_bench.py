@@ -83,7 +83,7 @@ def test_a_whole_run_is_told_by_stages(tmp_path: Path) -> None:
     said: list[str] = []
     run = measure_pipeline(blend_model(size=(66, 98)), (97, 65), 3.0, tmp_path, said.append)
     assert (run.frames_in, run.frames_made) == (13, 12)
-    assert list(run.stages) == ["decode", "colour", "flow and tiles", "network", "encode"]
+    assert list(run.stages) == ["decode", "colour", "flow", "tiles", "network", "encode"]
     assert all(seconds > 0 for seconds in run.stages.values())
     assert run.stages["network"] < run.seconds
     assert run.ratio == pytest.approx(run.seconds / (12 * 3.0))

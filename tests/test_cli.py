@@ -139,7 +139,7 @@ def test_the_real_program_makes_motion_and_reports_it(bikes: Path, tmp_path: Pat
     assert (report["model"], report["device"], report["factor"]) == ("lite", "CPU", "2")
     assert (report["frames_in"], report["frames_out"], report["frames_made"]) == (3, 6, 2)
     assert report["versions"]["ifrplus"] == __version__
-    assert set(report["stage_seconds"]) == {"decode", "colour", "network", "encode"}
+    assert set(report["stage_seconds"]) == {"decode", "colour", "flow", "network", "encode"}
     assert report["peak_memory_mb"] > 100
     assert frame_hashes(tmp_path / "film.mp4", "yuv420p")[::2] == frame_hashes(tmp_path / "bikes.mp4", "yuv420p")
     assert [stream["codec_name"] for stream in streams(tmp_path / "film.mp4")] == ["h264", "aac"]

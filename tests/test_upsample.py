@@ -503,7 +503,7 @@ def test_a_summary_tells_what_was_done(clip: Path, tmp_path: Path) -> None:
     assert [step.done for step in steps] == list(range(1, 13))
     assert {step.expected for step in steps} == {12}
     assert steps[-1].made == summary.frames_made == 5
-    assert summary.stage_seconds.keys() == {"decode", "colour", "network", "encode"}
+    assert summary.stage_seconds.keys() == {"decode", "colour", "flow", "network", "encode"}
     assert summary.peak_memory_mb > 10
     assert len(summary.result.packet_pts) == 12
 
