@@ -83,7 +83,7 @@ def upsample(
             options[name] = Fraction(str(options[name]))
     job = plan_job(untangle(probe(source, input_fps), deinterlace), Path(output), UpsampleOptions(**options))
     if isinstance(model, str):
-        model = interpolate.load_model(plan_model(work_of(job), model, "auto", "auto"))
+        model = interpolate.load_for_run(plan_model(work_of(job), model, "auto", "auto"))
     return run_job(job, model, progress)
 
 

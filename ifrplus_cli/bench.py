@@ -33,13 +33,14 @@ from ifrplus_cli.interpolate import (
     LoadedModel,
     Network,
     load_model,
+    pairs_at_once,
     plan_network,
 )
 from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, Image, Timing
 from ifrplus_cli.probe import probe
 from ifrplus_cli.rawvideo import frame_header, stream_header
 from ifrplus_cli.scene import moving_scene
-from ifrplus_cli.upsample import Progress, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.upsample import Progress, StageClock, UpsampleOptions, plan_job, run_job
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]
@@ -54,6 +55,7 @@ CLIP_RATE = Fraction(25)
 FEWEST_FRAMES, MOST_FRAMES, RUN_SECONDS = 13, 241, 30.0  # of a generated clip; as many as take so long to make
 PRESET = "veryfast"  # of the encoder in a whole run
 CLIP_COLOUR = ColourTags("bt709", "bt709", "bt709", "tv")
+FRAMES_ALONE = 5  # that are timed before a whole run, and after it
 FRAMES_A_WORD = 6  # output frames of a whole run between two words on how far it is
 GIGA = 1e9
 
@@ -114,7 +116,7 @@ class PipelineTimes:
 
     Attributes:
         seconds: of the run, from opening the clip to verifying the result.
-        ratio: of these to what the made frames take by themselves.
+        ratio: of these to what the made frames take by themselves, one after the other.
         stages: seconds that each stage worked, ``network`` among them; they work at the same time.
     """
 
@@ -225,11 +227,14 @@ def measure_frame(
     return FrameTimes(first, Spread.of(network), Spread.of(prior) if prior else None, Spread.of(whole))
 
 
-def measure_pipeline(model: LoadedModel, size: Size, alone: float, folder: Path, say: Say) -> PipelineTimes:
+def measure_pipeline(
+    model: LoadedModel, size: Size, measure_alone: Callable[[], float], folder: Path, say: Say
+) -> PipelineTimes:
     """Upsample a generated H.264 clip to twice its rate, with a network that is compiled already.
 
     Args:
-        alone: seconds that a made frame takes by itself.
+        measure_alone: measures the seconds that a made frame takes by itself; called before and after the run, for
+            the speed of a machine changes.
         folder: for the clip and the result.
     """
 
@@ -239,7 +244,8 @@ def measure_pipeline(model: LoadedModel, size: Size, alone: float, folder: Path,
 
     say("whole run of a generated clip")
     timed = _TimedNetwork(model.network, time.perf_counter)
-    frames = min(max(round(RUN_SECONDS / alone), FEWEST_FRAMES), MOST_FRAMES)
+    before = measure_alone()
+    frames = min(max(round(RUN_SECONDS / before), FEWEST_FRAMES), MOST_FRAMES)
     clip = probe(write_clip(folder, size, frames))
     options = UpsampleOptions(encode=EncodeOptions(preset=PRESET))
     summary = run_job(plan_job(clip, folder / "result.mp4", options), replace(model, network=timed), advance)
@@ -252,7 +258,7 @@ def measure_pipeline(model: LoadedModel, size: Size, alone: float, folder: Path,
         "network": network,
         "encode": spent["encode"],
     }
-    ratio = summary.seconds / (summary.frames_made * alone)
+    ratio = summary.seconds / (summary.frames_made * statistics.mean([before, measure_alone()]))
     return PipelineTimes(summary.frames_in, summary.frames_made, summary.seconds, ratio, stages)
 
 
@@ -280,23 +286,19 @@ def write_clip(folder: Path, size: Size, count: int) -> Path:
 
 
 class _TimedNetwork:
-    """A network that adds up the seconds it takes."""
+    """A network that tells for how long it works."""
 
     def __init__(self, network: Network, clock: Clock) -> None:
         self._network = network
-        self._clock = clock
-        self._seconds = 0.0
+        self._stages = StageClock(clock)
 
     def __call__(self, *arrays: Batch) -> Batch:
-        started = self._clock()
-        made = self._network(*arrays)
-        self._seconds += self._clock() - started
-        return made
+        with self._stages("network"):
+            return self._network(*arrays)
 
     def take(self) -> float:
         """Seconds since it was last asked."""
-        seconds, self._seconds = self._seconds, 0.0
-        return seconds
+        return self._stages.seconds.pop("network", 0.0)
 
 
 def _seconds(work: Callable[[], object], clock: Clock) -> float:
@@ -394,7 +396,7 @@ def _measure_size(
         peak_memory_mb=memory,
         device_memory_mb=peak_device_memory_mb(engine),
         published_seconds=PUBLISHED_SECONDS.get(size),
-        pipeline=measure_pipeline(model, size, times.whole.median, folder, say) if options.pipeline else None,
+        pipeline=_measure_run(model, size, (left, right), folder, say) if options.pipeline else None,
     )
     setting = {
         "precision": plan.precision,
@@ -404,6 +406,17 @@ def _measure_size(
         **this_machine().facts(),
     }
     return setting, result
+
+
+def _measure_run(model: LoadedModel, size: Size, pair: tuple[Image, Image], folder: Path, say: Say) -> PipelineTimes:
+    """Measure a whole run beside frames that are made one after the other."""
+    at_once = pairs_at_once(model.plan)
+    in_run = model if at_once == model.at_once else load_model(model.plan, model.weights_path, at_once=at_once)
+
+    def measure_alone() -> float:
+        return measure_frame(model, pair, FRAMES_ALONE, say=say).whole.median
+
+    return measure_pipeline(in_run, size, measure_alone, folder, say)
 
 
 def _peak_memory_mb() -> float:

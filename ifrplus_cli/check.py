@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ifrplus_cli.colour import Converter, RgbMemory
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.interpolate import FRAMES_SEEN, Interpolator, LoadedModel, surroundings
+from ifrplus_cli.interpolate import FRAMES_SEEN, Interpolator, LoadedModel, MadeFrame, surroundings
 from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind, Plane
 from ifrplus_cli.metrics import psnr, ssim
 from ifrplus_cli.pairing import pair_frames, with_neighbours
@@ -218,15 +218,16 @@ class _Run:
         t = (frame.pts - pair.left.pts) / pair.length
         ends = self.rgb(pair.left), self.rgb(pair.right)
         around = surroundings(before, pair, after, self.rgb)
-        planes = self.convert.to_planes(self.interpolate(*ends, [t], around)[0])
-        self._judge(index, frame, self.convert.to_rgb(planes), ends, t)
+        (made,) = self.interpolate.make(self.interpolate.look(*ends, around), [t])
+        planes = self.convert.to_planes(made.image)
+        self._judge(index, frame, replace(made, image=self.convert.to_rgb(planes)), ends, t)
         return planes
 
-    def _judge(self, index: int, frame: Frame, made: Image, ends: tuple[Image, Image], t: Fraction) -> None:
-        true, made_codes = as_codes(self.convert.to_rgb(frame.planes)), as_codes(made)
+    def _judge(self, index: int, frame: Frame, made: MadeFrame, ends: tuple[Image, Image], t: Fraction) -> None:
+        true, made_codes = as_codes(self.convert.to_rgb(frame.planes)), as_codes(made.image)
         mixed = as_codes((1 - float(t)) * ends[0] + float(t) * ends[1])
         flow = _flow(*ends)
-        doubt = next(iter(self.interpolate.doubts), None)
+        doubt = made.doubt
         moment = Moment(
             index=index,
             seconds=self._seconds(frame),

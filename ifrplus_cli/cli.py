@@ -202,7 +202,7 @@ def upsample(
     from ifrplus_cli.cutlist import read_cuts, write_cuts
     from ifrplus_cli.encode import EncodeOptions
     from ifrplus_cli.interlace import untangle
-    from ifrplus_cli.interpolate import NetworkOptions, load_model
+    from ifrplus_cli.interpolate import NetworkOptions, load_for_run
     from ifrplus_cli.probe import probe
     from ifrplus_cli.resume import kept_for
     from ifrplus_cli.run_record import RunRecord
@@ -243,7 +243,7 @@ def upsample(
     if preview is not None:
 
         def load(job: Job) -> LoadedModel:
-            return load_model(
+            return load_for_run(
                 _plan_network(work_of(job), engine, device, _named(model, weights), network_options), weights
             )
 
@@ -252,12 +252,12 @@ def upsample(
     job = plan_job(clip, output, options)
     plan = _plan_network(work_of(job), engine, device, _named(model, weights), network_options)
     if dry_run:
-        cost = measure_cost(clip, job, load_model(plan, weights))
+        cost = measure_cost(clip, job, load_for_run(plan, weights))
         _show_plans(job, plan, cost, as_json=as_json)
         return
     if verbose:
         _show_plans(job, plan, None, as_json=False)
-    loaded = load_model(plan, weights)
+    loaded = load_for_run(plan, weights)
     if verbose:
         console.print_note(f"The weights are those of {loaded.weights_path}.")
     for note in (*plan.notes, *job.encode.notes):
@@ -378,7 +378,7 @@ def info(
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
     from ifrplus_cli.api import work_of
     from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_pictures
-    from ifrplus_cli.interpolate import NetworkOptions, load_model
+    from ifrplus_cli.interpolate import NetworkOptions, load_for_run
     from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
     from ifrplus_cli.upsample import UpsampleOptions, plan_job
@@ -390,7 +390,7 @@ def info(
     if not as_json:
         console.print_facts(_readable({**describe_clip(clip), **describe_pictures(clip)}), to_stdout=True)
     plan = _plan_network(work_of(job), engine, device, model, NetworkOptions())
-    cost = measure_cost(clip, job, load_model(plan))
+    cost = measure_cost(clip, job, load_for_run(plan))
     planned = {**describe_job(job), **describe_network(plan)}
     if as_json:
         source_facts = {**describe_clip(clip), **describe_pictures(clip)}

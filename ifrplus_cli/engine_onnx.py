@@ -83,7 +83,7 @@ def choose_gpu_provider(number: int) -> str:
 
 
 class OnnxNetwork:
-    """Runs a network's graph on numpy arrays; elsewhere than on a CPU, of one shape.
+    """Runs a network's graph on numpy arrays, in any number of threads; elsewhere than on a CPU, of one shape.
 
     Args:
         shape: of what it will be given.
@@ -91,6 +91,7 @@ class OnnxNetwork:
         number: of the GPU.
         weights: a file of the network's parameters; by default the one that is found for it.
         scales: that its graph is for; by default the preset for this shape.
+        threads: that a picture is made with on a CPU; by default one for each core.
 
     Raises:
         DeviceError: if ONNX Runtime is missing, or takes another provider than this one.
@@ -105,11 +106,12 @@ class OnnxNetwork:
         number: int = 0,
         weights: Path | None = None,
         scales: Scales | None = None,
+        threads: int | None = None,
     ) -> None:
         weights = weights or find_weights(spec.weights)
         graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights)
         self._parameters = _parameters(spec, weights)  # ONNX Runtime reads them where they are
-        options = _options()
+        options = _options(threads)
         if provider != CPU_PROVIDER:
             _fix_sizes(options, shape)
         wrap = _onnxruntime().OrtValue.ortvalue_from_numpy
@@ -168,13 +170,13 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
-def _options() -> SessionOptions:
+def _options(threads: int | None = None) -> SessionOptions:
     """How every graph is run; the figures are of lite at 1920x1080 on two cores."""
     onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = SILENT
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = this_machine().cores()
+    options.intra_op_num_threads = threads or this_machine().cores()
     # Threads that spin while they wait gain nothing, and take the cores from the decoder and the encoder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = True  # without it every run fetches its memory anew: 20 % slower

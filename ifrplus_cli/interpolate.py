@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,11 +16,11 @@ import numpy.typing as npt
 
 from ifrplus_cli.activity import Box, moves, moving_box
 from ifrplus_cli.bisection import HALF, largest_error, make_by_halving
-from ifrplus_cli.device import Device, free_memory
+from ifrplus_cli.device import Device, free_memory, this_machine
 from ifrplus_cli.doubt import Doubt, doubt_about, fall_back
 from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.engine_mindspore import MindSporeNetwork
-from ifrplus_cli.engine_onnx import OnnxNetwork
+from ifrplus_cli.engine_onnx import CPU_PROVIDER, OnnxNetwork
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.media import Frame, Image, Pair
 from ifrplus_cli.models import ModelSpec, Scales
@@ -31,6 +30,7 @@ from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
 
 Batch = npt.NDArray[np.float32]
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
+SIDE_BY_SIDE_PIXELS = 2048 * 1152  # of a picture, up to which a second one is made beside it: 0.6 GB more
 MEMORY_SHARE = 0.8  # of the free memory that the network may take
 LARGEST_PART = 0.8  # of a picture that is worth being made by itself
 GIGABYTE = 1e9
@@ -98,6 +98,7 @@ class LoadedModel:
     network: Network
     weights_path: Path
     weights_sha256: str
+    at_once: int = 1  # pairs that it may be given at the same time, each in a thread of its own
 
 
 def plan_network(
@@ -188,11 +189,22 @@ def _batch(tiles: TilePlan, room: float) -> int:
     return math.ceil(tiles.count / math.ceil(tiles.count / fitting))
 
 
-def load_model(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
+def pairs_at_once(plan: NetworkPlan) -> int:
+    """Pairs of a film that are best made at the same time.
+
+    Two where cores are all there is and the memory of a second pair is small: operations on half the cores each wait
+    less for one another.
+    """
+    on_cores = plan.engine.provider == CPU_PROVIDER and this_machine().cores() > 1
+    return 2 if on_cores and math.prod(plan.tiles.padded_size) <= SIDE_BY_SIDE_PIXELS else 1
+
+
+def load_model(plan: NetworkPlan, weights: Path | None = None, *, at_once: int = 1) -> LoadedModel:
     """Build a network and load its weights; the device must have been chosen before.
 
     Args:
         weights: a file of its weights; by default the one that is found for it.
+        at_once: pairs that it will be given at the same time.
 
     Raises:
         ModelError: if weights are missing or do not fit.
@@ -202,16 +214,22 @@ def load_model(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
         name = plan.spec.weights
         remedy = f"run ifrplus download-weights {name}" if MANIFEST[name].urls else "install the program again"
         raise ModelError(f"The weights {path or name} were not found.", f"Give their file with --weights, or {remedy}.")
-    return LoadedModel(plan, _run_by(plan, path), path, sha256_of(path))
+    return LoadedModel(plan, _run_by(plan, path, at_once), path, sha256_of(path), at_once)
 
 
-def _run_by(plan: NetworkPlan, weights: Path) -> Network:
+def load_for_run(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
+    """As ``load_model``, for many pairs of a film, of which as many are made at once as is best."""
+    return load_model(plan, weights, at_once=pairs_at_once(plan))
+
+
+def _run_by(plan: NetworkPlan, weights: Path, at_once: int) -> Network:
     """The network, run by the engine that was chosen for it."""
     if plan.engine == MINDSPORE:
         name = f"{plan.spec.name} {plan.scales} {plan.precision}"
         return MindSporeNetwork(plan.spec.build(plan.scales, plan.precision), weights, name)
     shape = (plan.batch, *plan.tiles.tile_size)
-    return OnnxNetwork(plan.spec, shape, plan.engine.provider, plan.device.number, weights, plan.scales)
+    threads = this_machine().cores() // at_once
+    return OnnxNetwork(plan.spec, shape, plan.engine.provider, plan.device.number, weights, plan.scales, threads)
 
 
 @dataclass(frozen=True)
@@ -263,15 +281,25 @@ class Motion:
     paths: Paths | None
 
 
+@dataclass(frozen=True)
+class MadeFrame:
+    """A made frame.
+
+    Attributes:
+        image: float32 H x W x 3 RGB, not clipped.
+        doubt: about it; None where it is not looked for, or nothing moves.
+    """
+
+    image: Image
+    doubt: Doubt | None = None
+
+
 class Interpolator:
     """Makes frames between two frames of one size, and leaves alone what does not move.
 
-    It does so in two steps, each of which may run in a thread of its own: ``look`` finds the motion, ``make`` the
-    frames. The flow of a pair is found once, also where the pair is the neighbour of the next one: images are
+    It does so in two steps: ``look`` finds the motion, in one thread, and ``make`` the frames, in as many as the model
+    allows. The flow of a pair is found once, also where the pair is the neighbour of the next one: images are
     recognised as objects, and must not be changed.
-
-    Attributes:
-        doubts: about the frames that were made last, in their order; empty where there is none about any of them.
     """
 
     def __init__(self, model: LoadedModel, *, doubt: bool = False) -> None:
@@ -281,8 +309,6 @@ class Interpolator:
         """
         self.plan, self.network = model.plan, model.network
         self.doubt = doubt
-        self.doubts: list[Doubt] = []
-        self._doubted: list[tuple[Image, Doubt]] = []  # all pictures that were made on the way, not only those wanted
         self._flows: deque[tuple[Image, Image, PairFlow]] = deque(maxlen=3)  # a pair's and its neighbours'
 
     @property
@@ -293,8 +319,8 @@ class Interpolator:
     def __call__(
         self, left: Image, right: Image, timesteps: Sequence[Fraction], around: Surroundings = ALONE
     ) -> list[Image]:
-        """Both steps, one after the other."""
-        return self.make(self.look(left, right, around), timesteps)
+        """The images of both steps, one after the other."""
+        return [frame.image for frame in self.make(self.look(left, right, around), timesteps)]
 
     def look(self, left: Image, right: Image, around: Surroundings = ALONE) -> Motion:
         """Find what moves between two frames.
@@ -307,34 +333,29 @@ class Interpolator:
         wanted = box is not None and (self.looks_around or self.doubt)
         return Motion(left, right, box, self.paths(left, right, around) if wanted else None)
 
-    def make(self, motion: Motion, timesteps: Sequence[Fraction]) -> list[Image]:
-        """Pictures between two frames.
+    def make(self, motion: Motion, timesteps: Sequence[Fraction]) -> list[MadeFrame]:
+        """Frames between two frames, one for each timestep.
 
         Args:
             timesteps: in (0, 1).
-
-        Returns:
-            One for each timestep, float32 H x W x 3 RGB, not clipped.
         """
-        self._doubted = []
         if self.plan.spec.any_timestep:
-            made = self._made(motion, timesteps)
-        else:
-            made = make_by_halving(motion.left, motion.right, timesteps, partial(self._midpoint, motion))
-        doubts = [doubt for image in made for known, doubt in self._doubted if known is image]
-        self.doubts = doubts if len(doubts) == len(made) else []
-        return made
+            return self._made(motion, timesteps)
+        made: list[MadeFrame] = []  # all that are made on the way, not only those wanted
 
-    def _midpoint(self, whole: Motion, left: Image, right: Image) -> Image:
-        """Halfway between two pictures; both ends of the gap have been looked at already."""
-        known = left is whole.left and right is whole.right
-        return self._made(whole if known else self.look(left, right), [HALF])[0]
+        def midpoint(left: Image, right: Image) -> Image:
+            known = left is motion.left and right is motion.right
+            made.extend(self._made(motion if known else self.look(left, right), [HALF]))
+            return made[-1].image
 
-    def _made(self, motion: Motion, timesteps: Sequence[Fraction]) -> list[Image]:
-        """Pictures at timesteps that the network can make; where both frames are alike they are mixtures."""
+        images = make_by_halving(motion.left, motion.right, timesteps, midpoint)
+        return [next((frame for frame in made if frame.image is image), MadeFrame(image)) for image in images]
+
+    def _made(self, motion: Motion, timesteps: Sequence[Fraction]) -> list[MadeFrame]:
+        """Frames at timesteps that the network can make; where both frames are alike they are mixtures."""
         left, right, box = motion.left, motion.right, motion.box
         if box is None:
-            return [_mixed(left, right, t) for t in timesteps]
+            return [MadeFrame(_mixed(left, right, t)) for t in timesteps]
         tiles = self.plan.tiles_of(box.size)
         if tiles is self.plan.tiles:
             box = Box(0, 0, *left.shape[:2])
@@ -347,11 +368,8 @@ class Interpolator:
                 inputs["prior"] = tiles.split(_cut_prior(prior, box, tiles), channels_first=True, scale=GRID)
             part = tiles.merge(_interleaved(self._fill(inputs)))
             whole = part if part.shape == left.shape else box.put(part, _mixed(left, right, t))
-            if self.doubt and prior is not None:
-                doubt = doubt_about(left, right, whole, prior)
-                whole = fall_back(left, right, whole, float(t), doubt)
-                self._doubted.append((whole, doubt))
-            made.append(whole)
+            doubt = doubt_about(left, right, whole, prior) if self.doubt and prior is not None else None
+            made.append(MadeFrame(fall_back(left, right, whole, float(t), doubt) if doubt else whole, doubt))
         return made
 
     def paths(self, left: Image, right: Image, around: Surroundings = ALONE) -> Paths:
@@ -378,7 +396,8 @@ class Interpolator:
     def _fill(self, inputs: Mapping[str, Batch]) -> Batch:
         """All tiles, (N, 3, h, w): those that move by the network, the others as they are."""
         left, right = inputs["left"], inputs["right"]
-        moving = [number for number in range(len(left)) if moves(left[number], right[number])]
+        # A single one holds what moves.
+        moving = [number for number in range(len(left)) if len(left) == 1 or moves(left[number], right[number])]
         if len(moving) == len(left):
             return self._run([inputs[name] for name in self.plan.spec.inputs])
         filled = left.copy()

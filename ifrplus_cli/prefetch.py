@@ -1,14 +1,16 @@
-"""Run one stage ahead of the next in a thread of its own, with a bounded queue between them."""
+"""Run one stage ahead of the next in threads of its own, with a bounded queue between them."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 POLL_S = 0.1
 
 
@@ -65,3 +67,18 @@ class Prefetch(Generic[Item]):
                 self._queue.put(entry, timeout=POLL_S)
                 return True
         return False
+
+
+def side_by_side(work: Callable[[Item], Result], items: Iterator[Item], count: int) -> Generator[Result, None, None]:
+    """What ``work`` makes of each item, in their order; ``count`` are worked on at the same time, each in a thread.
+
+    Items are taken in a thread of their own, one more than are worked on. An exception of ``work`` comes out where its
+    result would have. Closing waits for what is being worked on.
+    """
+    pool = ThreadPoolExecutor(count)
+    try:
+        with Prefetch((pool.submit(work, item) for item in items), max(1, count - 1)) as begun:
+            for future in begun:
+                yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import resource
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from threading import Lock
 
@@ -20,16 +20,15 @@ from ifrplus_cli.colour import Converter, RgbMemory, over_white
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.doubt import Doubt
 from ifrplus_cli.duplicates import thin
 from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, plan_encode
 from ifrplus_cli.errors import InputError, telling_of_memory
-from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, Motion, surroundings
+from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, MadeFrame, Motion, surroundings
 from ifrplus_cli.journal import Journal, Outcome
 from ifrplus_cli.media import ClipInfo, Frame, Pair, PairKind, Plane, Tick, Timing
 from ifrplus_cli.output import PartFile, PartFolder, check_output
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, pair_frames, with_neighbours
-from ifrplus_cli.prefetch import Prefetch
+from ifrplus_cli.prefetch import Prefetch, side_by_side
 from ifrplus_cli.resume import open_journal, resumable
 from ifrplus_cli.run_record import RunRecord
 from ifrplus_cli.segments import SegmentEncoder
@@ -50,7 +49,6 @@ from ifrplus_cli.trim import Moment, cut_section
 from ifrplus_cli.verify import Promise, verify
 
 PAIRS_AHEAD = 2  # decoded pairs waiting for a look at their motion
-SLOTS_AHEAD = 1  # pairs with their motion waiting for the network: their pictures are large
 FRAMES_AHEAD = 4  # output frames waiting for the encoder
 NEARLY = Fraction(99, 100)  # of the nominal rate of a film that varies: an estimate
 
@@ -180,20 +178,46 @@ class Slot:
         return tuple(tick for tick in self.wanted if tick.t > 0)
 
 
-class StageClock:
-    """Adds up the time each stage works, in whatever threads."""
+@dataclass(frozen=True)
+class FilledSlot:
+    """A slot with the frames that were made for it.
 
-    def __init__(self) -> None:
+    Attributes:
+        made: the planes of each.
+        seen: the same as the network made them, where a report is wanted.
+    """
+
+    slot: Slot
+    made: tuple[tuple[Plane, ...], ...]
+    seen: tuple[MadeFrame, ...] = ()
+
+
+class StageClock:
+    """Tells for how long each stage worked, in one thread or in several at the same time.
+
+    Attributes:
+        seconds: of each stage.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self._clock = clock
+        self._working: dict[str, int] = defaultdict(int)  # threads
+        self._since: dict[str, float] = {}
         self._lock = Lock()
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         """Time what runs inside as work of ``stage``."""
-        start = time.perf_counter()
+        with self._lock:
+            if not self._working[stage]:
+                self._since[stage] = self._clock()
+            self._working[stage] += 1
         yield
         with self._lock:
-            self.seconds[stage] += time.perf_counter() - start
+            self._working[stage] -= 1
+            if not self._working[stage]:
+                self.seconds[stage] += self._clock() - self._since[stage]
 
 
 def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
@@ -344,6 +368,7 @@ class _Run:
         self.made_before = 0
         self.smoothed = 0
         self.cuts: list[Cut] = []
+        self.at_once = model.at_once
         self.interpolate = Interpolator(model, doubt=job.options.doubt)
         self.convert = Converter(job.clip.pixel_format, job.clip.colour, job.encode.width, job.encode.height)
         self.rgb = RgbMemory(self.convert.to_rgb, FRAMES_SEEN)
@@ -375,7 +400,7 @@ class _Run:
             pairs = self._paired(chain([first], frames))
             with (
                 Prefetch(pairs, PAIRS_AHEAD) as ahead,
-                Prefetch(self._slots(ahead), SLOTS_AHEAD) as slots,
+                closing(side_by_side(self._filled, self._slots(ahead), self.at_once)) as slots,
                 Prefetch(self._output(first, slots), FRAMES_AHEAD) as output,
                 decoder,  # closed before the stages that wait for it
             ):
@@ -495,55 +520,60 @@ class _Run:
         with self.clock("flow"):
             return interpolate.look(left, right, around)
 
-    def _output(self, first: Frame, slots: Prefetch[Slot]) -> Iterator[Frame]:
+    def _filled(self, slot: Slot) -> FilledSlot:
+        """The slot with the frames that the network makes for it; many may be filled at the same time."""
+        if slot.motion is None:
+            return FilledSlot(slot, ())
+        steps = [tick.t for tick in slot.made]
+        with self.clock("network"):
+            made = self.interpolate.make(slot.motion, steps)
+            alphas = self.interpolate_alpha.make(slot.alpha, steps) if slot.alpha else ()
+        with self.clock("colour"):
+            planes = [
+                self.convert.to_planes(frame.image, alpha.image if alpha else None)
+                for frame, alpha in zip_longest(made, alphas)
+            ]
+        return FilledSlot(slot, tuple(planes), tuple(made) if self.record else ())
+
+    def _output(self, first: Frame, slots: Iterator[FilledSlot]) -> Iterator[Frame]:
         """All output frames that are not written yet: of every slot, then of the last frame's, which is held."""
         last, index, passed = first, 0, 0
-        for slot in slots:
-            self._count(slot)
-            yield from self._frames(slot)
+        for filled in slots:
+            slot = filled.slot
+            self._count(filled)
+            yield from self._frames(filled)
             last, index, passed = slot.pair.right, slot.pair.right_index, passed + len(slot.ticks)
         held = self.job.timeline.ticks(index, last.pts, last.pts + self.job.clip.last_duration)
         for tick in held[max(0, self.kept - passed) :]:
             yield Frame(tick.pts, last.planes)
 
-    def _count(self, slot: Slot) -> None:
-        pair = slot.pair
+    def _count(self, filled: FilledSlot) -> None:
+        slot, pair = filled.slot, filled.slot.pair
         self.pairs[pair.kind] += 1
-        if self.record is not None:
-            self.record.see_pair(pair)
+        self.smoothed += len(pair.left.repeats)
         if pair.kind is PairKind.CUT:
             self.cuts.append(self._cut(pair))
         if pair.kind is PairKind.MOTION:
             self.made_before += sum(tick.t > 0 for tick in slot.ticks) - len(slot.made)
-        self.smoothed += len(pair.left.repeats)
+        if self.record is not None:
+            self.record.see_pair(pair)
+            for tick, made in zip(slot.made, filled.seen, strict=True):
+                assert slot.motion is not None
+                images = slot.motion.left, made.image, slot.motion.right
+                self.record.see_made(pair, tick.t, images, made.doubt)
 
-    def _frames(self, slot: Slot) -> Iterator[Frame]:
-        pair = slot.pair
-        made = self._made(slot, slot.motion) if slot.motion else iter(())
-        for tick in slot.wanted:
+    def _frames(self, filled: FilledSlot) -> Iterator[Frame]:
+        pair, made = filled.slot.pair, iter(filled.made)
+        for tick in filled.slot.wanted:
             if tick.t == 0:
                 yield Frame(tick.pts, pair.left.planes)
-            elif slot.motion:
-                yield next(made)
+            elif pair.kind is PairKind.MOTION:
+                self.made += 1
+                yield Frame(tick.pts, next(made))
             elif pair.kind is PairKind.CUT and self.job.options.cut_fill == "blend":
                 yield Frame(tick.pts, self._mixed(pair, tick))
             else:
                 yield Frame(tick.pts, pair.left.planes)
-
-    def _made(self, slot: Slot, motion: Motion) -> Iterator[Frame]:
-        steps = [tick.t for tick in slot.made]
-        with self.clock("network"):
-            images = self.interpolate.make(motion, steps)
-            alphas = self.interpolate_alpha.make(slot.alpha, steps) if slot.alpha else [None] * len(steps)
-        if self.record is not None:
-            doubts: Sequence[Doubt | None] = self.interpolate.doubts or [None] * len(images)
-            for t, image, doubt in zip(steps, images, doubts, strict=True):
-                self.record.see_made(slot.pair, t, (motion.left, image, motion.right), doubt)
-        for tick, image, alpha in zip(slot.made, images, alphas, strict=True):
-            with self.clock("colour"):
-                planes = self.convert.to_planes(image, alpha)
-            self.made += 1
-            yield Frame(tick.pts, planes)
 
     def _mixed(self, pair: Pair, tick: Tick) -> tuple[Plane, ...]:
         """Weighted mean of both frames; of colours as far as they are seen, where there is alpha."""

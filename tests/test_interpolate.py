@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from clips import blend, blend_model
 
-from ifrplus_cli.device import Device
+from ifrplus_cli.device import Device, Machine
 from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.interpolate import (
@@ -22,6 +22,7 @@ from ifrplus_cli.interpolate import (
     OuterFrame,
     Surroundings,
     load_model,
+    pairs_at_once,
     plan_network,
 )
 from ifrplus_cli.models import MODELS
@@ -29,6 +30,7 @@ from ifrplus_cli.prior import pair_flow
 from ifrplus_cli.timeline import FactorTimeline, timesteps
 
 HALF = [Fraction(1, 2)]
+ON_CPU = Engine("onnx", "CPUExecutionProvider")
 
 
 class WatchedBlend:
@@ -300,3 +302,22 @@ def test_missing_weights_are_named(weights: Path | None, monkeypatch: pytest.Mon
         load_model(plan((64, 64)), weights)
     assert (str(weights) if weights else "lite") in missing.value.message
     assert "--weights" in missing.value.hint
+
+
+@pytest.mark.parametrize(
+    ("engine", "size", "cores", "pairs"),
+    [
+        (ON_CPU, (720, 1280), 2, 2),
+        (ON_CPU, (1080, 1920), 16, 2),
+        (ON_CPU, (2160, 3840), 8, 1),  # that would take the memory of two of them
+        (ON_CPU, (720, 1280), 1, 1),
+        (MINDSPORE, (720, 1280), 8, 1),
+        (Engine("onnx", "CUDAExecutionProvider"), (720, 1280), 8, 1),
+    ],
+)
+def test_pairs_are_made_at_once_where_that_is_faster(
+    engine: Engine, size: tuple[int, int], cores: int, pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Machine, "cores", lambda self: cores)
+    planned = plan_network(MODELS["lite"], engine, Device("CPU"), size, HALF, NetworkOptions(tile="off"))
+    assert pairs_at_once(planned) == pairs

@@ -1,4 +1,4 @@
-"""A stage works ahead in its own thread, but only so far, and never keeps its fault to itself."""
+"""A stage works ahead in threads of its own, but only so far, and never keeps its fault to itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from ifrplus_cli.prefetch import Prefetch
+from ifrplus_cli.prefetch import Prefetch, side_by_side
 
 
 class Counter:
@@ -101,3 +101,64 @@ def test_a_fault_in_the_consumer_stops_the_source() -> None:
         next(iter(ahead))
         raise ValueError("consumer")
     assert set(threading.enumerate()) <= threads
+
+
+def test_as_many_items_as_said_are_worked_on_side_by_side() -> None:
+    meeting = threading.Barrier(3)
+
+    def work(item: int) -> int:
+        meeting.wait(timeout=20)  # it goes on when three of them are here
+        return -item
+
+    assert list(side_by_side(work, iter(range(9)), 3)) == [-item for item in range(9)]
+
+
+def test_results_keep_the_order_of_the_items_and_no_more_are_taken_than_needed() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(20):
+            taken.append(item)
+            yield item
+
+    def work(item: int) -> int:
+        time.sleep(0.02 if item % 2 == 0 else 0)
+        return item
+
+    for item in side_by_side(work, items(), 2):
+        assert len(taken) <= item + 5  # two being worked on, one that waits, one about to, and one just taken
+    assert taken == list(range(20))
+
+
+def test_a_result_does_not_wait_for_the_next_item() -> None:
+    more = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        assert more.wait(timeout=20)
+        yield 2
+
+    results = side_by_side(lambda item: item, items(), 2)
+    assert next(results) == 1
+    more.set()
+    assert list(results) == [2]
+
+
+def test_a_fault_of_the_work_comes_out_in_its_place() -> None:
+    def work(item: int) -> float:
+        return 1 / (item - 2)
+
+    results = side_by_side(work, iter(range(5)), 2)
+    assert [next(results), next(results)] == [-0.5, -1.0]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_closing_leaves_no_work_behind() -> None:
+    done: list[int] = []
+    results = side_by_side(done.append, count(), 2)
+    next(results)
+    results.close()
+    left = len(done)
+    time.sleep(0.05)
+    assert len(done) == left <= 4

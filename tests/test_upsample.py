@@ -7,9 +7,10 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
-from itertools import pairwise
+from itertools import count, pairwise
 from math import ceil
 from pathlib import Path
 
@@ -38,7 +39,7 @@ from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
 from ifrplus_cli.probe import probe
-from ifrplus_cli.upsample import Progress, Summary, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.upsample import Progress, StageClock, Summary, UpsampleOptions, plan_job, run_job
 
 FFV1 = EncodeOptions("ffv1")
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
@@ -506,6 +507,31 @@ def test_a_summary_tells_what_was_done(clip: Path, tmp_path: Path) -> None:
     assert summary.stage_seconds.keys() == {"decode", "colour", "flow", "network", "encode"}
     assert summary.peak_memory_mb > 10
     assert len(summary.result.packet_pts) == 12
+
+
+def test_a_stage_that_works_in_two_threads_is_not_counted_twice() -> None:
+    now = iter([0.0, 5.0, 10.0, 12.0])
+    clock = StageClock(lambda: next(now))
+    with clock("network"), clock("network"):  # from 0 to 5
+        pass
+    with clock("network"):
+        pass
+    assert clock.seconds == {"network": 7.0}
+
+
+def test_pairs_that_are_made_at_once_come_out_in_order(clip: Path, tmp_path: Path) -> None:
+    turns = count()
+
+    def slow_first(left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
+        time.sleep(0.05 * (next(turns) % 2 == 0))  # so that each second one overtakes the one before it
+        return blend(left, right, t)
+
+    job = plan_job(probe(clip), tmp_path / "film.mkv", UpsampleOptions(factor=Fraction(3), encode=FFV1))
+    model = blend_model(slow_first, (job.encode.height, job.encode.width))
+    for at_once, name in ((1, "one"), (2, "two")):
+        run_job(replace(job, output=tmp_path / f"{name}.mkv"), replace(model, at_once=at_once))
+    assert frame_hashes(tmp_path / "two.mkv", "yuv420p") == frame_hashes(tmp_path / "one.mkv", "yuv420p")
+    assert frame_times(tmp_path / "two.mkv") == frame_times(tmp_path / "one.mkv")
 
 
 def test_a_damaged_film_is_repaired_as_far_as_possible_and_said_to_be_damaged(tmp_path: Path) -> None:
