@@ -51,7 +51,7 @@ def load_model(
     """
     named = SMALLEST if weights is not None and model == "auto" else model
     plan = plan_model(Work(size, (Fraction(1, 2),), frames), named, engine, device)
-    return interpolate.load_model(plan, None if weights is None else Path(weights))
+    return interpolate.load_for_run(plan, None if weights is None else Path(weights))
 
 
 def upsample(
