@@ -11,6 +11,10 @@ import pytest
 from clips import make_clip
 from sounds import make_talking
 
+from ifrplus_cli.allocator import keep_freed_memory
+
+keep_freed_memory()  # as the program does
+
 LONGEST_TEST_S = 150.0  # to compile the full network takes most of a minute
 
 
