@@ -30,7 +30,7 @@ from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
 
 Batch = npt.NDArray[np.float32]
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
-SIDE_BY_SIDE_PIXELS = 2048 * 1152  # of a picture, up to which a second one is made beside it: 0.6 GB more
+SIDE_BY_SIDE_PIXELS = 2048 * 1152  # of a picture, up to which a second one is made beside it: 0.4 GB more
 MEMORY_SHARE = 0.8  # of the free memory that the network may take
 LARGEST_PART = 0.8  # of a picture that is worth being made by itself
 GIGABYTE = 1e9
