@@ -32,6 +32,7 @@ from ifrplus_cli.interpolate import (
     Interpolator,
     LoadedModel,
     Network,
+    load_for_run,
     load_model,
     pairs_at_once,
     plan_network,
@@ -40,7 +41,8 @@ from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, Image, Timing
 from ifrplus_cli.probe import probe
 from ifrplus_cli.rawvideo import frame_header, stream_header
 from ifrplus_cli.scene import moving_scene
-from ifrplus_cli.upsample import Progress, StageClock, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.stage_clock import StageClock
+from ifrplus_cli.upsample import Progress, UpsampleOptions, plan_job, run_job
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]
@@ -242,9 +244,9 @@ def measure_pipeline(
         if run.done % FRAMES_A_WORD == 0:
             say(f"whole run: {run.done} of {run.expected} frames written")
 
-    say("whole run of a generated clip")
     timed = _TimedNetwork(model.network, time.perf_counter)
     before = measure_alone()
+    say("whole run of a generated clip")
     frames = min(max(round(RUN_SECONDS / before), FEWEST_FRAMES), MOST_FRAMES)
     clip = probe(write_clip(folder, size, frames))
     options = UpsampleOptions(encode=EncodeOptions(preset=PRESET))
@@ -410,11 +412,12 @@ def _measure_size(
 
 def _measure_run(model: LoadedModel, size: Size, pair: tuple[Image, Image], folder: Path, say: Say) -> PipelineTimes:
     """Measure a whole run beside frames that are made one after the other."""
-    at_once = pairs_at_once(model.plan)
-    in_run = model if at_once == model.at_once else load_model(model.plan, model.weights_path, at_once=at_once)
+    more = pairs_at_once(model.plan) > model.at_once
+    in_run = load_for_run(model.plan, model.weights_path) if more else model  # it may be compiled
 
     def measure_alone() -> float:
-        return measure_frame(model, pair, FRAMES_ALONE, say=say).whole.median
+        say(f"{FRAMES_ALONE} frames by themselves")
+        return measure_frame(model, pair, FRAMES_ALONE, say=lambda _: None).whole.median
 
     return measure_pipeline(in_run, size, measure_alone, folder, say)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import resource
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import chain, zip_longest
+from itertools import chain
 from pathlib import Path
-from threading import Lock
 
 import cv2
 import numpy as np
@@ -35,6 +34,7 @@ from ifrplus_cli.segments import SegmentEncoder
 from ifrplus_cli.sequence import target_of
 from ifrplus_cli.source import SourceIdentity
 from ifrplus_cli.space import check_room, picture_bytes, watch_room
+from ifrplus_cli.stage_clock import StageClock
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.timeline import (
     ConstantTimeline,
@@ -190,34 +190,6 @@ class FilledSlot:
     slot: Slot
     made: tuple[tuple[Plane, ...], ...]
     seen: tuple[MadeFrame, ...] = ()
-
-
-class StageClock:
-    """Tells for how long each stage worked, in one thread or in several at the same time.
-
-    Attributes:
-        seconds: of each stage.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self._clock = clock
-        self._working: dict[str, int] = defaultdict(int)  # threads
-        self._since: dict[str, float] = {}
-        self._lock = Lock()
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        """Time what runs inside as work of ``stage``."""
-        with self._lock:
-            if not self._working[stage]:
-                self._since[stage] = self._clock()
-            self._working[stage] += 1
-        yield
-        with self._lock:
-            self._working[stage] -= 1
-            if not self._working[stage]:
-                self.seconds[stage] += self._clock() - self._since[stage]
 
 
 def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
@@ -527,11 +499,13 @@ class _Run:
         steps = [tick.t for tick in slot.made]
         with self.clock("network"):
             made = self.interpolate.make(slot.motion, steps)
-            alphas = self.interpolate_alpha.make(slot.alpha, steps) if slot.alpha else ()
+            alphas: Sequence[MadeFrame | None] = [None] * len(made)
+            if slot.alpha:
+                alphas = self.interpolate_alpha.make(slot.alpha, steps)
         with self.clock("colour"):
             planes = [
                 self.convert.to_planes(frame.image, alpha.image if alpha else None)
-                for frame, alpha in zip_longest(made, alphas)
+                for frame, alpha in zip(made, alphas, strict=True)
             ]
         return FilledSlot(slot, tuple(planes), tuple(made) if self.record else ())
 

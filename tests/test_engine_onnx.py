@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import cache
 from itertools import islice
@@ -100,6 +101,16 @@ def test_it_reads_the_bundled_weights_by_itself() -> None:
     session = onnxruntime.InferenceSession(str(find_file("lite.onnx")), providers=[CPU_PROVIDER])
     alone = session.run(None, dict(zip(LITE.inputs, inputs, strict=True)))[0]
     np.testing.assert_allclose(OnnxNetwork(LITE, SHAPE, CPU_PROVIDER)(*inputs), alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pictures_that_are_made_at_the_same_time_are_their_own(threads: int) -> None:
+    network = OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, threads=threads)
+    pairs = [random_inputs(seed) for seed in range(6)]
+    alone = [network(*inputs) for inputs in pairs]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda inputs: network(*inputs), pairs))
+    np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
 def test_other_weights_are_used(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ ROWS = (
         "sequence",
         "showing",
         "source",
+        "stage_clock",
         "space",
         "stopping",
         "synthetic",

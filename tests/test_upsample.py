@@ -39,7 +39,7 @@ from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encode import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
 from ifrplus_cli.probe import probe
-from ifrplus_cli.upsample import Progress, StageClock, Summary, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.upsample import Progress, Summary, UpsampleOptions, plan_job, run_job
 
 FFV1 = EncodeOptions("ffv1")
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
@@ -507,16 +507,6 @@ def test_a_summary_tells_what_was_done(clip: Path, tmp_path: Path) -> None:
     assert summary.stage_seconds.keys() == {"decode", "colour", "flow", "network", "encode"}
     assert summary.peak_memory_mb > 10
     assert len(summary.result.packet_pts) == 12
-
-
-def test_a_stage_that_works_in_two_threads_is_not_counted_twice() -> None:
-    now = iter([0.0, 5.0, 10.0, 12.0])
-    clock = StageClock(lambda: next(now))
-    with clock("network"), clock("network"):  # from 0 to 5
-        pass
-    with clock("network"):
-        pass
-    assert clock.seconds == {"network": 7.0}
 
 
 def test_pairs_that_are_made_at_once_come_out_in_order(clip: Path, tmp_path: Path) -> None:
