@@ -24,7 +24,9 @@ from ifrplus_cli.allocator import keep_freed_memory
 from ifrplus_cli.choice import Work, choose_model, operations
 from ifrplus_cli.colour import Converter
 from ifrplus_cli.device import this_machine
-from ifrplus_cli.encode import EncodeOptions, Encoder, plan_encode
+from ifrplus_cli.encode import Encoder
+from ifrplus_cli.encode_plan import plan_encode
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.engine import choose_engine, engine_version, measure_convolution, peak_device_memory_mb, thread_count
 from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.interpolate import (

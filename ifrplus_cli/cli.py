@@ -200,7 +200,7 @@ def upsample(
     source = sources[0]
     from ifrplus_cli.api import work_of
     from ifrplus_cli.cutlist import read_cuts, write_cuts
-    from ifrplus_cli.encode import EncodeOptions
+    from ifrplus_cli.encoders import EncodeOptions
     from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import NetworkOptions, load_for_run
     from ifrplus_cli.probe import probe

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, plan_encode
+from ifrplus_cli.encode import Encoder
+from ifrplus_cli.encode_plan import EncodePlan, plan_encode
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.interpolate import LoadedModel
 from ifrplus_cli.media import Chroma, ClipInfo, Frame, PixelFormat, Plane
 from ifrplus_cli.output import PartFile

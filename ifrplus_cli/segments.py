@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from fractions import Fraction
 
-from ifrplus_cli.encode import EncodePlan, Encoder
+from ifrplus_cli.encode import Encoder
+from ifrplus_cli.encode_plan import EncodePlan
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.journal import Journal
 from ifrplus_cli.media import Frame

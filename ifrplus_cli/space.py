@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ifrplus_cli.encode import DEFAULT_CRF, EncodePlan
+from ifrplus_cli.encode_plan import EncodePlan
+from ifrplus_cli.encoders import DEFAULT_CRF
 from ifrplus_cli.errors import OutputError
 
 MEGABYTE = 10**6

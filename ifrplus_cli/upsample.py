@@ -20,7 +20,9 @@ from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.duplicates import thin
-from ifrplus_cli.encode import EncodeOptions, EncodePlan, Encoder, origin_of, plan_encode
+from ifrplus_cli.encode import Encoder
+from ifrplus_cli.encode_plan import EncodePlan, origin_of, plan_encode
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import InputError, telling_of_memory
 from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, MadeFrame, Motion, surroundings
 from ifrplus_cli.journal import Journal, Outcome

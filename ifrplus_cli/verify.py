@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from ifrplus_cli.carried import Carried, other_streams
 from ifrplus_cli.containers import MILLISECOND
-from ifrplus_cli.encode import Carried, EncodePlan, other_streams
+from ifrplus_cli.encode_plan import EncodePlan
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.hdr import light_faults
 from ifrplus_cli.media import Chroma, ClipInfo, ColourTags, Section, StreamInfo

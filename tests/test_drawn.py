@@ -24,7 +24,7 @@ from clips import (
     streams,
 )
 
-from ifrplus_cli.encode import EncodeOptions
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, OutputError
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.probe import probe

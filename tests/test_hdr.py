@@ -11,7 +11,8 @@ import pytest
 from clips import BLEND_PROGRAM, ffmpeg, frame_hashes, make_clip, picture, run_program
 
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encode import EncodeOptions, EncodePlan, plan_encode
+from ifrplus_cli.encode_plan import EncodePlan, plan_encode
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.hdr import light_faults, light_notes, light_options, read_light
 from ifrplus_cli.media import ContentLight, LightInfo, MasteringDisplay, Timing

@@ -11,7 +11,7 @@ import pytest
 from clips import BEEP, BLEND_PROGRAM, blend_model, ffmpeg, frame_times, make_clip, picture, run_program, streams
 
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encode import EncodeOptions
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.media import PIXEL_FORMATS
 from ifrplus_cli.preview import labelled, make_preview
 from ifrplus_cli.probe import probe

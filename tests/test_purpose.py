@@ -9,7 +9,7 @@ import pytest
 from clips import BEEP, BLEND_PROGRAM, frame_hashes, make_clip, picture, run_program, streams
 from test_upsample import upsample
 
-from ifrplus_cli.encode import EncodeOptions
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.probe import probe
 from ifrplus_cli.purpose import SOCIAL_SIZE, settings_for

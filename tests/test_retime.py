@@ -11,7 +11,8 @@ from clips import BEEP, frame_hashes, frame_times, look_at, make_clip, streams
 from sounds import RATE, middle, sound
 from test_upsample import upsample
 
-from ifrplus_cli import encode
+from ifrplus_cli import encode_command
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.retime import Retiming, kept_packets, retimed_text
 
 SLOW = Retiming(Fraction(10), stretch=Fraction(2))
@@ -69,7 +70,7 @@ def test_a_variable_rate_is_stretched_gap_by_gap(tmp_path: Path) -> None:
 def test_sound_subtitles_and_chapters_are_stretched_along(
     name: str, factor: int, stretcher: str, slack: float, talking: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encode, "_stretcher", lambda: stretcher)
+    monkeypatch.setattr(encode_command, "_stretcher", lambda: stretcher)
     upsample(talking, tmp_path / name, factor, slow_motion=True)
     found = look_at(tmp_path / name)
     assert len(sound(tmp_path / name)) / RATE == pytest.approx(3 * factor, abs=0.05)
@@ -99,7 +100,7 @@ def test_sound_that_starts_late_stays_late_by_the_factor(tmp_path: Path) -> None
 @pytest.mark.parametrize(("choice", "kinds"), [("keep", ["video", "audio"]), ("drop", ["video"])])
 def test_sound_can_be_kept_or_dropped(choice: str, kinds: list[str], tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", codec="libx264", inputs=BEEP, output=("-c:a", "aac", "-t", 0.24))
-    options = encode.EncodeOptions("libx264", preset="ultrafast", sound=choice)
+    options = EncodeOptions("libx264", preset="ultrafast", sound=choice)
     upsample(source, tmp_path / "film.mp4", slow_motion=True, encode=options)
     assert [stream["codec_type"] for stream in streams(tmp_path / "film.mp4")] == kinds
     if choice == "keep":

@@ -11,7 +11,8 @@ from clips import children, frame_hashes, frame_times, wrap_ffmpeg
 
 from ifrplus_cli import segments
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encode import EncodeOptions, EncodePlan
+from ifrplus_cli.encode_plan import EncodePlan
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.journal import Journal
 from ifrplus_cli.media import Frame

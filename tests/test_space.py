@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from clips import make_clip
 
-from ifrplus_cli.encode import EncodeOptions
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.probe import probe
 from ifrplus_cli.space import LEAST_FREE, check_room, picture_bytes, watch_room

@@ -10,7 +10,7 @@ import pytest
 from clips import blend, blend_model, make_clip, streams
 from test_upsample import upsample
 
-from ifrplus_cli.encode import EncodeOptions
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.probe import probe
 from ifrplus_cli.trial import PAIRS, measure_cost
 from ifrplus_cli.trim import FrameNumber

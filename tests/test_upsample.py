@@ -36,7 +36,7 @@ from sounds import CLICKS, clicks
 
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encode import EncodeOptions
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
 from ifrplus_cli.probe import probe
 from ifrplus_cli.upsample import Progress, Summary, UpsampleOptions, plan_job, run_job

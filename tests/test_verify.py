@@ -11,7 +11,8 @@ import pytest
 from clips import BEEP, ffmpeg, make_clip
 
 from ifrplus_cli.containers import write_display_matrix
-from ifrplus_cli.encode import EncodeOptions, EncodePlan, plan_encode
+from ifrplus_cli.encode_plan import EncodePlan, plan_encode
+from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.media import ClipInfo, ColourTags, Timing
 from ifrplus_cli.probe import probe
