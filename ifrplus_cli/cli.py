@@ -50,20 +50,28 @@ from ifrplus_cli.options import (
 )
 from ifrplus_cli.sequence import is_sequence
 from ifrplus_cli.stopping import StoppedError, StopRequest
+from ifrplus_cli.telling import (
+    download_line,
+    readable,
+    tell_bench,
+    tell_check,
+    tell_evaluation,
+    tell_plans,
+    tell_run,
+    tell_weights,
+    told_cost,
+    versions,
+    write_run_report,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
-    from ifrplus_cli.check import CheckResult
     from ifrplus_cli.choice import Work
     from ifrplus_cli.download import DownloadOptions, Outcome
-    from ifrplus_cli.evaluate import Evaluation
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
     from ifrplus_cli.media import ClipInfo
-    from ifrplus_cli.run_record import RunRecord
-    from ifrplus_cli.trial import Cost
-    from ifrplus_cli.upsample import Job, Progress, Summary, UpsampleOptions
+    from ifrplus_cli.upsample import Job, Progress, UpsampleOptions
 
 FAILED, INTERRUPTED = 1, 130
 UNHEARD = (EPIPE, ENOSPC)  # whoever reads stdout has seen enough, or it goes to a disk that is full
@@ -253,10 +261,10 @@ def upsample(
     plan = _plan_network(work_of(job), engine, device, _named(model, weights), network_options)
     if dry_run:
         cost = measure_cost(clip, job, load_for_run(plan, weights))
-        _show_plans(job, plan, cost, as_json=as_json)
+        tell_plans(job, plan, cost, as_json=as_json)
         return
     if verbose:
-        _show_plans(job, plan, None, as_json=False)
+        tell_plans(job, plan, None, as_json=False)
     loaded = load_for_run(plan, weights)
     if verbose:
         console.print_note(f"The weights are those of {loaded.weights_path}.")
@@ -271,17 +279,8 @@ def upsample(
     if cuts_out is not None:
         write_cuts(cuts_out, summary.cuts)
     if report is not None and record is not None:
-        _write_run_report(report, job, loaded, summary, record)
-    _show_run(job, loaded, summary, as_json=as_json, quiet=quiet)
-
-
-def _show_run(job: Job, loaded: LoadedModel, summary: Summary, *, as_json: bool, quiet: bool) -> None:
-    for note in summary.notes[len(job.encode.notes) :]:
-        console.print_note(note)
-    if as_json:
-        console.print_json(_report(job, loaded, summary))
-    elif not quiet:
-        console.print_done(_summary_line(job, summary))
+        write_run_report(report, job, loaded, summary, record)
+    tell_run(job, loaded, summary, as_json=as_json, quiet=quiet)
 
 
 def _preview(
@@ -309,21 +308,6 @@ def _preview(
             f"{output}: {clock(shown.start)} to {clock(shown.end)}, the source {where}, "
             f"the result {'below' if shown.stacked else 'on the right'}; verified."
         )
-
-
-def _write_run_report(path: Path, job: Job, loaded: LoadedModel, summary: Summary, record: RunRecord) -> None:
-    from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_settings
-    from ifrplus_cli.report import write_report
-    from ifrplus_cli.upsample_report import build_report
-
-    network = {**describe_network(loaded.plan), "weights_sha256": loaded.weights_sha256}
-    facts = {
-        "Source": _readable(describe_clip(job.clip)),
-        "Settings": _readable({**describe_settings(job), **describe_job(job)}),
-        "Network": _readable(network),
-        "Versions": _versions(loaded.plan),
-    }
-    write_report(build_report(job, summary, record, facts), path)
 
 
 def _refuse_contradictions(given: Mapping[str, Any]) -> None:
@@ -388,7 +372,7 @@ def info(
     stem = "images" if is_sequence(source) else source.stem
     job = plan_job(clip, source.parent / f"{stem}-upsampled.mp4", options)
     if not as_json:
-        console.print_facts(_readable({**describe_clip(clip), **describe_pictures(clip)}), to_stdout=True)
+        console.print_facts(readable({**describe_clip(clip), **describe_pictures(clip)}), to_stdout=True)
     plan = _plan_network(work_of(job), engine, device, model, NetworkOptions())
     cost = measure_cost(clip, job, load_for_run(plan))
     planned = {**describe_job(job), **describe_network(plan)}
@@ -398,9 +382,9 @@ def info(
         return
     sys.stdout.write("\nifrplus upsample would write\n")
     sys.stdout.flush()
-    console.print_facts(_readable(planned), to_stdout=True)
+    console.print_facts(readable(planned), to_stdout=True)
     if cost is not None:
-        console.print_facts(_told_cost(cost), to_stdout=True)
+        console.print_facts(told_cost(cost), to_stdout=True)
 
 
 @app.command()
@@ -441,28 +425,13 @@ def check(
         result = check_clip(clip, loaded, full=full, doubt=doubt is Doubt.auto, progress=advance)
     network = {**describe_network(plan), "weights_sha256": loaded.weights_sha256}
     if report is not None:
-        facts = {"Clip": _readable(describe_clip(clip)), "Network": _readable(network), "Versions": _versions(plan)}
+        facts = {"Clip": readable(describe_clip(clip)), "Network": readable(network), "Versions": versions(plan)}
         write_report(build_report(result, facts), report)
     if as_json:
-        told = {"versions": _versions(plan), "source": describe_clip(clip), "network": network}
+        told = {"versions": versions(plan), "source": describe_clip(clip), "network": network}
         console.print_json({**told, **describe_check(result), "report": report})
     else:
-        _show_check(result, report)
-
-
-def _show_check(result: CheckResult, report: Path | None) -> None:
-    from ifrplus_cli.check_report import headline
-    from ifrplus_cli.verdict import clock, verdict
-
-    console.print_facts(headline(result), to_stdout=True)
-    sys.stdout.write("\n")
-    sys.stdout.flush()
-    worst = ", ".join(f"{clock(sight.moment.seconds)} ({sight.moment.psnr:.1f} dB)" for sight in result.worst)
-    console.print_points([*verdict(result), f"Worst moments: {worst}."])
-    if result.no_vmaf:
-        console.print_note(f"VMAF is not among the figures: {result.no_vmaf}.")
-    if report is not None:
-        console.print_done(str(report))
+        tell_check(result, report)
 
 
 @app.command("eval")
@@ -510,23 +479,16 @@ def evaluate(
     if csv is not None:
         write_whole(csv, as_csv(result), "--csv")
     if report is not None:
-        facts = {"Network": _readable(network), "Versions": _versions(plan)}
+        facts = {"Network": readable(network), "Versions": versions(plan)}
         write_report(build_report(result, plan.spec, facts), report)
     if as_json:
-        told = {"versions": _versions(plan), "network": network, **describe_evaluation(result, plan.spec)}
+        told = {"versions": versions(plan), "network": network, **describe_evaluation(result, plan.spec)}
         console.print_json({**told, "csv": csv, "report": report})
         return
-    _show_evaluation(result, plan.spec.name)
+    tell_evaluation(result, plan.spec.name)
     console.print_points(remarks(result, plan.spec))
     for path, _ in wanted:
         console.print_done(str(path))
-
-
-def _show_evaluation(result: Evaluation, model: str) -> None:
-    from ifrplus_cli.eval_report import published_rows, result_rows
-
-    console.print_table(f"{result.dataset.path}, {len(result.scores)} triplets", result_rows(result, model))
-    console.print_table("Published means over whole benchmarks", published_rows(result.dataset))
 
 
 @app.command()
@@ -675,7 +637,7 @@ def bench(
     if as_json:
         console.print_json(describe_bench(result))
     else:
-        _show_bench(result)
+        tell_bench(result)
 
 
 @app.command("download-weights")
@@ -704,7 +666,7 @@ def download_weights(
     from ifrplus_cli.weights import MANIFEST, download_folder, weights_folders
 
     if list_all:
-        _list_weights(as_json=as_json)
+        tell_weights(as_json=as_json)
         return
     if name not in MANIFEST:
         raise typer.BadParameter(f"{name} is not one of {', '.join(MANIFEST)}.", param_hint="NAME")
@@ -719,7 +681,7 @@ def download_weights(
     if as_json:
         console.print_json(asdict(outcome))
         return
-    console.talk.print(_download_line(outcome), markup=False)
+    console.talk.print(download_line(outcome), markup=False)
     if outcome.fresh:
         console.print_note(f"Licence: {MANIFEST[name].licence}.")
     if options.folder.resolve() not in [searched.resolve() for searched in weights_folders()]:
@@ -732,36 +694,6 @@ def _download(name: str, options: DownloadOptions, *, shown: bool) -> Outcome:
 
     with console.transfer_bar(shown=shown) as advance:
         return download_weights(MANIFEST[name], options, advance, console.print_note)
-
-
-def _list_weights(*, as_json: bool) -> None:
-    from ifrplus_cli.weights import MANIFEST, download_folder, find_weights
-
-    listed = {name: {**asdict(entry), "path": find_weights(name)} for name, entry in MANIFEST.items()}
-    if as_json:
-        console.print_json(listed)
-        return
-    for name, facts in listed.items():
-        sys.stdout.write(f"{name}\n")
-        sys.stdout.flush()
-        told = {
-            "network": facts["network"],
-            "licence": facts["licence"],
-            "source": facts["source"],
-            "published at": " or ".join(facts["urls"]),
-            "size": f"{facts['size'] / 1e6:.1f} MB, as published" if facts["size"] else None,
-            "sha256": facts["sha256"] or ("none published" if facts["urls"] else None),
-            "found": facts["path"] or f"no; download-weights puts it in {download_folder()}",
-        }
-        console.print_facts({f"  {key}": str(value) for key, value in told.items() if value}, to_stdout=True)
-
-
-def _download_line(outcome: Outcome) -> str:
-    done = f"done: {outcome.path}" if outcome.fresh else f"{outcome.path} is there already"
-    checked = "as it must be" if outcome.enforced else "not compared, for none is published"
-    if outcome.fresh and not outcome.enforced:
-        checked = f"{checked}; recorded in {outcome.path.name}.json"
-    return f"{done}: {outcome.size / 1e6:.1f} MB, sha256 {outcome.sha256} ({checked})."
 
 
 def _factor(factor: Fraction | None, fps: Fraction | None) -> Fraction:
@@ -795,148 +727,6 @@ def _plan_network(
 def _named(model: ModelChoice, weights: Path | None) -> ModelChoice:
     """The network that was asked for; weights that a person gives without one are lite's."""
     return ModelChoice.lite if weights and model is ModelChoice.auto else model
-
-
-def _versions(plan: NetworkPlan) -> dict[str, str]:
-    from ifrplus_cli.devices import tool_version
-    from ifrplus_cli.engine import engine_version
-
-    return {"ifrplus": __version__, **engine_version(plan.engine), "ffmpeg": tool_version("ffmpeg")}
-
-
-def _show_plans(job: Job, plan: NetworkPlan, cost: Cost | None, *, as_json: bool) -> None:
-    from ifrplus_cli.info import describe_clip, describe_job, describe_network
-
-    source, planned = describe_clip(job.clip), {**describe_job(job), **describe_network(plan)}
-    if as_json:
-        console.print_json({"source": source, "plan": planned, "cost": cost and asdict(cost)})
-        return
-    console.print_facts(_readable(source))
-    console.print_facts(_readable(planned))
-    if cost is not None:
-        console.print_facts(_told_cost(cost))
-
-
-def _told_cost(cost: Cost) -> dict[str, str]:
-    each, whole = cost.seconds_per_frame, console.clock_time(cost.seconds)
-    return {
-        "time": f"about {whole}: {each:.2f} s a made frame",
-        "disk": f"about {cost.picture_mb:.1f} MB for the picture",
-        "memory": f"{cost.memory_mb:.0f} MB, and what ffmpeg takes",
-    }
-
-
-def _readable(facts: Mapping[str, object]) -> dict[str, str]:
-    """Plain data as a person reads it."""
-    return {name.replace("_", " "): _words(value) for name, value in facts.items() if value not in ([], {}, None)}
-
-
-def _words(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {told}" for name, told in value.items() if told is not None) or "not stated"
-    if isinstance(value, list):
-        return "; ".join(_words(item) for item in value)
-    return str(value)
-
-
-def _report(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object]:
-    from ifrplus_cli.info import describe_network
-    from ifrplus_cli.timeline import rate_text
-
-    return {
-        "versions": _versions(loaded.plan),
-        **describe_network(loaded.plan),
-        "weights_sha256": loaded.weights_sha256,
-        "input": str(job.clip.path),
-        "output": str(job.output),
-        "factor": str(job.options.factor if job.options.fps is None else job.encode.timing.rate / job.clip.rate),
-        "rate": rate_text(job.encode.timing.rate),
-        "doubt": "auto" if job.options.doubt else "off",
-        "frames_in": summary.frames_in,
-        "frames_out": summary.frames_out,
-        "frames_made": summary.frames_made,
-        "cuts": summary.pairs["cut"],
-        "duplicates": summary.pairs["duplicate"],
-        "seconds": round(summary.seconds, 3),
-        "stage_seconds": {stage: round(spent, 3) for stage, spent in summary.stage_seconds.items()},
-        "peak_memory_mb": round(summary.peak_memory_mb, 1),
-        "notes": list(summary.notes),
-    }
-
-
-def _summary_line(job: Job, summary: Summary) -> str:
-    from ifrplus_cli.timeline import rate_text
-
-    pairs = summary.pairs
-    return (
-        f"{job.output}: {summary.frames_in} frames became {summary.frames_out} "
-        f"({summary.frames_made} made, {pairs['cut']} cuts and {pairs['duplicate']} repeats held) "
-        f"at {rate_text(job.encode.timing.rate)} a second, in {console.clock_time(summary.seconds)}; verified."
-    )
-
-
-def _show_bench(result: BenchResult) -> None:
-    from ifrplus_cli.bench import PUBLISHED_SETTING
-
-    console.print_facts(_readable(result.setting), to_stdout=True)
-    rows = [
-        {
-            "size": f"{size.width}x{size.height}",
-            "model": size.network,
-            "engine": size.engine,
-            "network": _spread(size.times.network),
-            "flow": _spread(size.times.prior) if size.times.prior else "none",
-            "whole frame": _spread(size.times.whole),
-            "first": _seconds(size.times.first),
-            "peak memory": _memory(size),
-            "of the machine": f"{size.share_of_convolution:.0%} of {size.convolution_gflops:.0f} GFLOP/s",
-            "published": _seconds(size.published_seconds) if size.published_seconds else "",
-        }
-        for size in result.sizes
-    ]
-    console.print_table("Seconds a made frame, batch 1: median (least-most)", rows)
-    notes = [f"published: {PUBLISHED_SETTING}, as its authors measured it."]
-    notes.extend(
-        f"{network} is another, smaller network: the columns do not compare like with like."
-        for network in dict.fromkeys(size.network for size in result.sizes if size.network != "ifrplus")
-    )
-    notes.append("whole frame: flow, network, padding and tiles. first: the network's first frame, with compiling.")
-    notes.append("peak memory: of a process that does only this, with its engine.")
-    notes.append("of the machine: the network's convolutions, against one large 3x3 convolution in the same process.")
-    console.print_points(notes)
-    if runs := [(size, size.pipeline) for size in result.sizes if size.pipeline]:
-        console.print_table(
-            "Seconds of a whole run by stage (share); stages work at the same time",
-            [
-                {"size": f"{size.width}x{size.height}", "model": size.network, "engine": size.engine, **_stages(run)}
-                for size, run in runs
-            ],
-        )
-
-
-def _stages(run: PipelineTimes) -> dict[str, str]:
-    worked = sum(run.stages.values())
-    return {
-        "frames": f"{run.frames_in}, {run.frames_made} made",
-        **{stage: f"{_seconds(spent)} ({spent / worked:.0%})" for stage, spent in run.stages.items()},
-        "whole run": _seconds(run.seconds),
-        "to frames alone": f"{run.ratio:.2f}x",
-    }
-
-
-def _spread(spread: Spread) -> str:
-    return f"{_seconds(spread.median)} ({_seconds(spread.least)}-{_seconds(spread.most)})"
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.3f}" if seconds < 10 else f"{seconds:.1f}"
-
-
-def _memory(size: SizeResult) -> str:
-    device = f", device {size.device_memory_mb:.0f} MB" if size.device_memory_mb else ""
-    return f"{size.peak_memory_mb:.0f} MB{device}"
 
 
 def _told_of_stopping(advance: Callable[[Progress], None]) -> Callable[[Progress], None]:

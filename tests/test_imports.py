@@ -17,6 +17,7 @@ PACKAGE = Path(ifrplus_cli.__file__).parent
 # From the top down: a module imports from its own row and from those below.
 ROWS = (
     {"cli", "__main__"},
+    {"telling"},
     {"console", "options"},
     {"check_report", "eval_report", "upsample_report", "api"},
     {"report", "verdict", "trial"},
