@@ -134,9 +134,15 @@ def test_malformed_archives_are_refused_in_a_sentence(
     zipped, param, numbers = (tmp_path / name for name in ("w.zip", "w.param", "w.bin"))
     refused = 0
     for number in range(MALFORMED + MALFORMED // 4):
-        param.write_bytes(PARAM if number % 3 != 1 else spoilt_text(draw, PARAM))
-        numbers.write_bytes(NUMBERS if number % 3 != 2 else spoilt(draw, NUMBERS))
-        zipped.write_bytes(spoilt(draw, whole))
+        match number % 3:
+            case 0:
+                zipped.write_bytes(spoilt(draw, whole))
+            case 1:
+                param.write_bytes(spoilt_text(draw, PARAM))
+                numbers.write_bytes(NUMBERS)
+            case _:
+                param.write_bytes(PARAM)
+                numbers.write_bytes(spoilt(draw, NUMBERS))
         try:
             found = install._converted(MANIFEST["ifrnet-s"], param if number % 3 else zipped)
         except ModelError as error:
