@@ -52,6 +52,7 @@ from ifrplus_cli.sequence import is_sequence
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.telling import (
     download_line,
+    planned_facts,
     readable,
     tell_bench,
     tell_check,
@@ -361,7 +362,7 @@ def info(
 ) -> None:
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
     from ifrplus_cli.api import work_of
-    from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_pictures
+    from ifrplus_cli.info import describe_clip, describe_pictures
     from ifrplus_cli.interpolate import NetworkOptions, load_for_run
     from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
@@ -375,7 +376,7 @@ def info(
         console.print_facts(readable({**describe_clip(clip), **describe_pictures(clip)}), to_stdout=True)
     plan = _plan_network(work_of(job), engine, device, model, NetworkOptions())
     cost = measure_cost(clip, job, load_for_run(plan))
-    planned = {**describe_job(job), **describe_network(plan)}
+    planned = planned_facts(job, plan)
     if as_json:
         source_facts = {**describe_clip(clip), **describe_pictures(clip)}
         console.print_json({"source": source_facts, "plan": planned, "cost": cost and asdict(cost)})

@@ -49,9 +49,9 @@ def write_run_report(path: Path, job: Job, loaded: LoadedModel, summary: Summary
 
 def tell_plans(job: Job, plan: NetworkPlan, cost: Cost | None, *, as_json: bool) -> None:
     """What ``--dry-run`` and ``--verbose`` say: source, plan, and what the run will cost where that was tried."""
-    from ifrplus_cli.info import describe_clip, describe_job, describe_network
+    from ifrplus_cli.info import describe_clip
 
-    source, planned = describe_clip(job.clip), {**describe_job(job), **describe_network(plan)}
+    source, planned = describe_clip(job.clip), planned_facts(job, plan)
     if as_json:
         console.print_json({"source": source, "plan": planned, "cost": cost and asdict(cost)})
         return
@@ -59,6 +59,14 @@ def tell_plans(job: Job, plan: NetworkPlan, cost: Cost | None, *, as_json: bool)
     console.print_facts(readable(planned))
     if cost is not None:
         console.print_facts(told_cost(cost))
+
+
+def planned_facts(job: Job, plan: NetworkPlan) -> dict[str, object]:
+    """What would be written, and how it would be made."""
+    from ifrplus_cli.info import describe_job, describe_network
+    from ifrplus_cli.interpolate import pairs_at_once
+
+    return {**describe_job(job), **describe_network(plan), "pairs_at_once": pairs_at_once(plan)}
 
 
 def told_cost(cost: Cost) -> dict[str, str]:
@@ -78,6 +86,7 @@ def _run_facts(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, obj
     return {
         "versions": versions(loaded.plan),
         **describe_network(loaded.plan),
+        "pairs_at_once": loaded.at_once,
         "weights_sha256": loaded.weights_sha256,
         "input": str(job.clip.path),
         "output": str(job.output),

@@ -15,6 +15,7 @@ from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_c
 
 from ifrplus_cli import __version__
 from ifrplus_cli.decode import Decoder
+from ifrplus_cli.device import this_machine
 from ifrplus_cli.probe import probe
 from ifrplus_cli.weights import find_weights, sha256_of
 
@@ -98,6 +99,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(folder: Path) -> Non
     assert all(plan["cost"][name] > 0 for name in ("seconds_per_frame", "seconds", "picture_mb", "memory_mb"))
     assert plan["source"]["frames"] == 6
     assert (plan["plan"]["frames"], plan["plan"]["codec"]) == (15, "libx264")
+    assert plan["plan"]["pairs_at_once"] == (2 if this_machine().cores() > 1 else 1)
     assert [path.name for path in folder.iterdir()] == ["clip.mkv"]
 
 
