@@ -12,10 +12,11 @@ from ifrplus_cli import interpolate
 from ifrplus_cli.choice import SMALLEST, Work, choose_model
 from ifrplus_cli.interlace import untangle
 from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan, plan_network
+from ifrplus_cli.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.probe import probe as probe_clip
 from ifrplus_cli.timeline import timesteps
-from ifrplus_cli.upsample import Job, Progress, Summary, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.upsample import Progress, Summary, run_job
 
 
 def probe(path: str | Path, input_fps: Fraction | float | None = None) -> ClipInfo:

@@ -39,12 +39,13 @@ from ifrplus_cli.interpolate import (
     pairs_at_once,
     plan_network,
 )
+from ifrplus_cli.job import UpsampleOptions, plan_job
 from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, Image, Timing
 from ifrplus_cli.probe import probe
 from ifrplus_cli.rawvideo import frame_header, stream_header
 from ifrplus_cli.scene import moving_scene
 from ifrplus_cli.stage_clock import StageClock
-from ifrplus_cli.upsample import Progress, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.upsample import Progress, run_job
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]

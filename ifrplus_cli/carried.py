@@ -11,7 +11,7 @@ import ffmpeg
 
 from ifrplus_cli.containers import MKV, Container
 from ifrplus_cli.media import ClipInfo, StreamInfo
-from ifrplus_cli.probe import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.programs import SOURCE_LIMITS, find_tool, source_url
 from ifrplus_cli.retime import Retiming, is_lossless
 
 ATTACHED = "attached"  # cover art that becomes an attachment

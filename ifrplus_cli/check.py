@@ -21,7 +21,6 @@ from ifrplus_cli.media import ClipInfo, Frame, Image, Pair, PairKind, Plane
 from ifrplus_cli.metrics import psnr, ssim
 from ifrplus_cli.pairing import pair_frames, with_neighbours
 from ifrplus_cli.prior import GRID, dis_flow
-from ifrplus_cli.probe import upright_size
 from ifrplus_cli.sampling import sample, stretches_of
 from ifrplus_cli.showing import Picture, as_codes, difference, doubt_colours, flow_colours
 from ifrplus_cli.vmaf import VmafMeter, why_no_vmaf
@@ -160,7 +159,7 @@ class _Run:
         self.interpolate = interpolate
         self.meter = meter
         self.metered: list[int | None] = []  # the numbers of the made frames among those that the meter has seen
-        width, height = upright_size(clip)
+        width, height = clip.upright_size
         self.convert = Converter(clip.pixel_format, clip.colour, width, height)
         self.rgb = RgbMemory(self.convert.to_rgb, FRAMES_SEEN)
         self.moments: list[Moment] = []

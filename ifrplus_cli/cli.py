@@ -71,8 +71,9 @@ if TYPE_CHECKING:
     from ifrplus_cli.choice import Work
     from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
+    from ifrplus_cli.job import Job, UpsampleOptions
     from ifrplus_cli.media import ClipInfo
-    from ifrplus_cli.upsample import Job, Progress, UpsampleOptions
+    from ifrplus_cli.upsample import Progress
 
 FAILED, INTERRUPTED = 1, 130
 UNHEARD = (EPIPE, ENOSPC)  # whoever reads stdout has seen enough, or it goes to a disk that is full
@@ -208,15 +209,14 @@ def upsample(
         return
     source = sources[0]
     from ifrplus_cli.api import work_of
-    from ifrplus_cli.cutlist import read_cuts, write_cuts
+    from ifrplus_cli.cutlist import read_cuts
     from ifrplus_cli.encoders import EncodeOptions
     from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import NetworkOptions, load_for_run
+    from ifrplus_cli.job import UpsampleOptions, plan_job
+    from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD
     from ifrplus_cli.probe import probe
-    from ifrplus_cli.resume import kept_for
-    from ifrplus_cli.run_record import RunRecord
     from ifrplus_cli.trial import measure_cost
-    from ifrplus_cli.upsample import DEFAULT_CUT_THRESHOLD, UpsampleOptions, plan_job, run_job
     from ifrplus_cli.whole_file import check_place
 
     _refuse_contradictions(given)
@@ -264,22 +264,34 @@ def upsample(
         cost = measure_cost(clip, job, load_for_run(plan, weights))
         tell_plans(job, plan, cost, as_json=as_json)
         return
-    if verbose:
+    _make_film(job, plan, given)
+
+
+def _make_film(job: Job, plan: NetworkPlan, given: Mapping[str, Any]) -> None:
+    """Do the job of ``upsample``, and tell what came of it, by its arguments."""
+    from ifrplus_cli.cutlist import write_cuts
+    from ifrplus_cli.interpolate import load_for_run
+    from ifrplus_cli.resume import kept_for
+    from ifrplus_cli.run_record import RunRecord
+    from ifrplus_cli.upsample import run_job
+
+    if given["verbose"]:
         tell_plans(job, plan, None, as_json=False)
-    loaded = load_for_run(plan, weights)
-    if verbose:
+    loaded = load_for_run(plan, given["weights"])
+    if given["verbose"]:
         console.print_note(f"The weights are those of {loaded.weights_path}.")
     for note in (*plan.notes, *job.encode.notes):
         console.print_note(note)
+    as_json, quiet, report = given["as_json"], given["quiet"], given["report"]
     record = None if report is None else RunRecord(job.clip.start, job.clip.pixel_format)
     try:
         with console.progress_bar(shown=not quiet and not as_json) as advance:
             summary = run_job(job, loaded, _told_of_stopping(advance), console.print_note, _stop, record)
     except Interrupted:
         raise Interrupted(kept_for(job.output)) from None
-    if cuts_out is not None:
-        write_cuts(cuts_out, summary.cuts)
-    if report is not None and record is not None:
+    if given["cuts_out"] is not None:
+        write_cuts(given["cuts_out"], summary.cuts)
+    if record is not None:
         write_run_report(report, job, loaded, summary, record)
     tell_run(job, loaded, summary, as_json=as_json, quiet=quiet)
 
@@ -364,9 +376,9 @@ def info(
     from ifrplus_cli.api import work_of
     from ifrplus_cli.info import describe_clip, describe_pictures
     from ifrplus_cli.interpolate import NetworkOptions, load_for_run
+    from ifrplus_cli.job import UpsampleOptions, plan_job
     from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
-    from ifrplus_cli.upsample import UpsampleOptions, plan_job
 
     clip = probe(source, input_fps)
     options = UpsampleOptions(factor=_factor(factor, fps), fps=fps, overwrite=True)
@@ -411,14 +423,14 @@ def check(
     from ifrplus_cli.info import describe_clip, describe_network
     from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import NetworkOptions, load_model
-    from ifrplus_cli.probe import probe, upright_size
+    from ifrplus_cli.probe import probe
     from ifrplus_cli.report import write_report
     from ifrplus_cli.whole_file import check_place
 
     if report is not None:
         check_place(report, "--report", (source,))
     clip = untangle(probe(source, input_fps), deinterlace.value if deinterlace else None)
-    width, height = upright_size(clip)
+    width, height = clip.upright_size
     work = Work((height, width), (Fraction(1, 2),), dropped_frames(clip, full=full))
     plan = _plan_network(work, engine, device, _named(model, weights), NetworkOptions())
     loaded = load_model(plan, weights)

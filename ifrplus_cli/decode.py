@@ -16,7 +16,7 @@ from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError
 from ifrplus_cli.feed import UNIT, Feeder, numbers
 from ifrplus_cli.media import ClipInfo, Frame, Stills
-from ifrplus_cli.probe import SOURCE_LIMITS, find_tool, source_url, upright_size
+from ifrplus_cli.programs import SOURCE_LIMITS, find_tool, source_url
 
 # ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
 TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
@@ -76,7 +76,7 @@ class Decoder:
             upright: let ffmpeg turn the picture as the display matrix says, for an output that can't hold one.
         """
         self.clip = clip
-        self.width, self.height = upright_size(clip) if upright else (clip.width, clip.height)
+        self.width, self.height = clip.upright_size if upright else (clip.width, clip.height)
         self.repaired_times = 0
         self.frames = 0
         self._process = subprocess.Popen(

@@ -7,7 +7,7 @@ import subprocess
 from ifrplus_cli.device import device_states
 from ifrplus_cli.engine import engine_states
 from ifrplus_cli.errors import MediaToolError
-from ifrplus_cli.probe import find_tool
+from ifrplus_cli.programs import find_tool
 from ifrplus_cli.weights import MANIFEST, find_weights
 
 

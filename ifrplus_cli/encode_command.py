@@ -19,7 +19,7 @@ from ifrplus_cli.drawn import conversion, converts, muxer_options
 from ifrplus_cli.encode_plan import EncodePlan
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.media import ClipInfo
-from ifrplus_cli.probe import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.programs import SOURCE_LIMITS, find_tool, source_url
 from ifrplus_cli.retime import LEAD, kept_packets, sound_filter
 
 # Maps nothing, but keeps the source among ffmpeg's inputs: titles and chapters come from it.

@@ -23,7 +23,6 @@ from ifrplus_cli.encoders import (
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.hdr import check_shown_alone, is_hdr, light_notes
 from ifrplus_cli.media import ClipInfo, ColourTags, LightInfo, PixelFormat, Timing
-from ifrplus_cli.probe import upright_size
 from ifrplus_cli.purpose import settings_for
 from ifrplus_cli.retime import Retiming
 
@@ -134,7 +133,7 @@ def plan_encode(
     if codec.endswith(HARDWARE):
         try_encoder(codec, pix_fmt, clip)
     upright = clip.display_matrix is not None and not container.holds_display_matrix
-    width, height = upright_size(clip) if upright else (clip.width, clip.height)
+    width, height = clip.upright_size if upright else (clip.width, clip.height)
     stored_width, stored_height = stored_size(width, height, codec, pix_fmt)
     if (stored_width, stored_height) != (width, height):
         notes.append(

@@ -20,7 +20,6 @@ from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.prior import GRID, Neighbour, PairFlow, pair_flow
-from ifrplus_cli.probe import upright_size
 from ifrplus_cli.showing import Picture, as_codes
 from ifrplus_cli.teaching import example_of, moves, one_scene, to_float
 from ifrplus_cli.trim import FrameNumber, cut_section
@@ -62,8 +61,8 @@ class Footage:
         """
         for stretch in stretches:
             clip = stretch.clip
-            if min(upright_size(clip)) < least:
-                width, height = upright_size(clip)
+            if min(clip.upright_size) < least:
+                width, height = clip.upright_size
                 raise InputError(
                     f"{clip.path.name} is {width}x{height}, smaller than the {least} pixels of a crop.",
                     "Take it out, or choose a smaller --crop.",
@@ -106,7 +105,7 @@ def read_window(stretch: Stretch, least: int, draw: np.random.Generator) -> Wind
         MediaToolError: if ffmpeg fails.
     """
     clip = stretch.clip
-    width, height = upright_size(clip)
+    width, height = clip.upright_size
     sides = [min(side, least + MARGIN) // GRID * GRID for side in (height, width)]
     top, left = (int(draw.integers(whole - side + 1)) for whole, side in zip((height, width), sides, strict=True))
     part = stretch.part(int(draw.integers(max(stretch.count - FRAMES, 0) + 1)), FRAMES)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.media import ClipInfo, Frame, Image, PixelFormat
-from ifrplus_cli.probe import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.programs import SOURCE_LIMITS, find_tool, source_url
 from ifrplus_cli.trim import FrameNumber, cut_section
 
 WINDOWS, WINDOW = 5, 30  # places that are looked at, spread over the film, and frames at each

@@ -351,6 +351,12 @@ class ClipInfo:
     plays: int | None = None
 
     @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height of the picture after the display matrix is applied."""
+        turned = self.display_matrix is not None and self.display_matrix[0] == 0
+        return (self.height, self.width) if turned else (self.width, self.height)
+
+    @property
     def is_drawn(self) -> bool:
         """Whether it is made of images, or an animation, rather than a film."""
         return self.stills is not None or self.plays is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.probe import is_text
+from ifrplus_cli.programs import is_text
 from ifrplus_cli.sequence import KINDS
 
 

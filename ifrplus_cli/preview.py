@@ -18,13 +18,14 @@ from ifrplus_cli.encode import Encoder
 from ifrplus_cli.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.interpolate import LoadedModel
+from ifrplus_cli.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.media import Chroma, ClipInfo, Frame, PixelFormat, Plane
 from ifrplus_cli.output import PartFile
-from ifrplus_cli.probe import probe, upright_size
+from ifrplus_cli.probe import probe
 from ifrplus_cli.sampling import busiest
 from ifrplus_cli.timeline import rate_text
 from ifrplus_cli.trim import FrameNumber
-from ifrplus_cli.upsample import Job, Progress, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.upsample import Progress, run_job
 from ifrplus_cli.verify import Promise, verify
 
 LARGEST = 960  # pixels of the longer side of each of the two pictures
@@ -81,7 +82,7 @@ def make_preview(
         )
         job = plan_job(_smaller(clip), Path(folder) / "result.mkv", limited)
         summary = run_job(job, load(job), progress)
-        width, height = upright_size(job.clip)
+        width, height = job.clip.upright_size
         stacked = height > width
         rows, columns = (2, 1) if stacked else (1, 2)
         shown = replace(job.clip, display_matrix=None, width=columns * width, height=rows * height)

@@ -18,8 +18,8 @@ from ifrplus_cli.stopping import StoppedError
 
 if TYPE_CHECKING:
     from ifrplus_cli.interpolate import LoadedModel
+    from ifrplus_cli.job import Job
     from ifrplus_cli.source import SourceIdentity
-    from ifrplus_cli.upsample import Job
 
 NOTHING_KEPT = "nothing was written."
 NOT_TERMS = {"encode", "overwrite", "resume"}  # options that are told by the plan, or change no frame

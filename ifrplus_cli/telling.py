@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from ifrplus_cli.download import Outcome
     from ifrplus_cli.evaluate import Evaluation
     from ifrplus_cli.interpolate import LoadedModel, NetworkPlan
+    from ifrplus_cli.job import Job
     from ifrplus_cli.run_record import RunRecord
     from ifrplus_cli.trial import Cost
-    from ifrplus_cli.upsample import Job, Summary
+    from ifrplus_cli.upsample import Summary
 
 
 def tell_run(job: Job, loaded: LoadedModel, summary: Summary, *, as_json: bool, quiet: bool) -> None:

@@ -17,7 +17,6 @@ from ifrplus_cli.errors import InputError
 from ifrplus_cli.layouts import Dataset, Triplet
 from ifrplus_cli.media import ClipInfo, Frame
 from ifrplus_cli.metrics import SSIM_WINDOW
-from ifrplus_cli.probe import upright_size
 from ifrplus_cli.sequence import BEGIN_AND_END, END_LIES_IN
 from ifrplus_cli.showing import Picture, as_codes
 
@@ -87,7 +86,7 @@ def read_picture(file: Path) -> Picture:
 
 
 def _of_clip(clip: ClipInfo) -> Iterator[Shown]:
-    width, height = upright_size(clip)
+    width, height = clip.upright_size
     convert = Converter(clip.pixel_format, clip.colour, width, height)
 
     def codes(frame: Frame) -> Picture:

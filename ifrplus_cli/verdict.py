@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from ifrplus_cli.check import CheckResult, Moment
 from ifrplus_cli.choice import SMALLEST
-from ifrplus_cli.probe import upright_size
 
 # Words for a mean PSNR from so many dB on.
 QUALITIES = (
@@ -92,7 +91,7 @@ def _model(result: CheckResult) -> Iterator[str]:
 
 
 def _fast(result: CheckResult) -> list[Moment]:
-    width = upright_size(result.clip)[0]
+    width = result.clip.upright_size[0]
     return [moment for moment in result.moments if moment.motion > FAST_MOTION * width]
 
 

@@ -12,7 +12,7 @@ import ffmpeg
 
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.media import ClipInfo, Plane
-from ifrplus_cli.probe import find_tool, upright_size
+from ifrplus_cli.programs import find_tool
 
 LOG = "vmaf.json"
 MODEL = "vmaf_v0.6.1"  # libvmaf's own default, for a screen of 1920x1080 three heights away
@@ -96,7 +96,7 @@ class VmafMeter:
 
 
 def _command(clip: ClipInfo) -> list[str]:
-    raw = {"format": "rawvideo", "pixel_format": clip.pixel_format.name, "video_size": upright_size(clip)}
+    raw = {"format": "rawvideo", "pixel_format": clip.pixel_format.name, "video_size": clip.upright_size}
     both = ffmpeg.input("pipe:0", **raw).filter_multi_output("split")
     even = both[0].filter("select", "not(mod(n,2))").filter("setpts", "N")
     odd = both[1].filter("select", "mod(n,2)").filter("setpts", "N")

@@ -16,7 +16,8 @@ import ifrplus_cli
 import ifrplus_cli.upsample
 from ifrplus_cli import load_model, probe, upsample
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.upsample import Progress, plan_job
+from ifrplus_cli.job import plan_job
+from ifrplus_cli.upsample import Progress
 
 README = Path(__file__).parents[1] / "README.md"
 

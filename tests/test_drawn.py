@@ -26,9 +26,10 @@ from clips import (
 
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, OutputError
+from ifrplus_cli.job import UpsampleOptions, plan_job
 from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.probe import probe
-from ifrplus_cli.upsample import Summary, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.upsample import Summary, run_job
 
 RATE = Fraction(25)
 NO_CUTS = {"cut_threshold": None}

@@ -21,7 +21,20 @@ ROWS = (
     {"console", "options"},
     {"check_report", "eval_report", "upsample_report", "api"},
     {"report", "verdict", "trial"},
-    {"upsample", "preview", "bench", "check", "evaluate", "download", "info", "devices", "verify", "install", "resume"}
+    {
+        "upsample",
+        "preview",
+        "bench",
+        "check",
+        "evaluate",
+        "download",
+        "info",
+        "job",
+        "devices",
+        "verify",
+        "install",
+        "resume",
+    }
     | {"train"},
     {"choice"},
     {"interpolate"},
@@ -51,6 +64,7 @@ ROWS = (
         "duplicates",
         "examples",
         "feed",
+        "ffprobe",
         "footage",
         "hdr",
         "interlace",
@@ -59,6 +73,7 @@ ROWS = (
         "machine",
         "ncnn",
         "output",
+        "programs",
         "published",
         "purpose",
         "recipe",
@@ -72,6 +87,7 @@ ROWS = (
         "showing",
         "source",
         "stage_clock",
+        "stream_facts",
         "space",
         "stopping",
         "synthetic",
@@ -91,8 +107,8 @@ ROWS = (
 HOMES = {
     "typer": {"cli", "console", "options"},
     "rich": {"cli", "console"},
-    "ffmpeg": {"probe", "decode", "carried", "encode_command", "encode", "interlace", "vmaf"},
-    "subprocess": {"probe", "decode", "encoders", "carried", "encode_command", "encode", "feed", "interlace"}
+    "ffmpeg": {"ffprobe", "decode", "carried", "encode_command", "encode", "interlace", "vmaf"},
+    "subprocess": {"ffprobe", "decode", "encoders", "carried", "encode_command", "encode", "feed", "interlace"}
     | {"devices", "vmaf"},
     "mindspore": {"models", "device", "engine_mindspore", "trainer"},
     "onnx": {"engine_onnx", "graphs", "models"},

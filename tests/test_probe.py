@@ -10,9 +10,9 @@ import pytest
 from clips import BEEP, ffmpeg, make_clip
 
 from ifrplus_cli.containers import write_display_matrix
-from ifrplus_cli.errors import InputError, MediaToolError
+from ifrplus_cli.errors import InputError
 from ifrplus_cli.media import ColourTags
-from ifrplus_cli.probe import _read_times, find_tool, packet_span, probe, upright_size
+from ifrplus_cli.probe import packet_span, probe
 
 B_FRAMES = ("-preset", "medium", "-bf", "3")
 IRREGULAR = [0, 40, 90, 200, 240, 1300]
@@ -117,7 +117,7 @@ def test_a_turned_picture_has_its_shown_size(matrix: tuple[int, ...], size: tupl
     write_display_matrix(film, matrix)
     found = probe(film)
     assert found.display_matrix == matrix
-    assert upright_size(found) == size
+    assert found.upright_size == size
 
 
 def test_other_streams_are_listed_in_order(tmp_path: Path) -> None:
@@ -221,51 +221,3 @@ def test_what_is_no_film_is_refused_with_a_sentence_and_a_hint(
 def test_a_web_address_is_not_opened(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         probe(Path("http://127.0.0.1:9/film.mp4"))
-
-
-@pytest.mark.parametrize("name", ["ffmpeg", "ffprobe"])
-def test_a_missing_program_is_named_with_the_way_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(f"IFRPLUS_{name.upper()}", "/nonexistent/tool")
-    with pytest.raises(MediaToolError) as missing:
-        find_tool(name)
-    assert "/nonexistent/tool" in missing.value.message
-    assert "apt-get install -y ffmpeg" in missing.value.hint
-
-
-def test_programs_come_from_the_environment_before_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = tmp_path / "my ffprobe"
-    mine.write_text("#!/bin/sh\n")
-    mine.chmod(0o755)
-    monkeypatch.setenv("IFRPLUS_FFPROBE", str(mine))
-    assert find_tool("ffprobe") == str(mine)
-    monkeypatch.delenv("IFRPLUS_FFPROBE")
-    assert Path(find_tool("ffprobe")).name == "ffprobe"
-
-
-@pytest.mark.parametrize("script", ["#!/nonexistent\n", "#!/bin/sh\n", "#!/bin/sh\necho hello\n"])
-def test_a_program_that_does_not_work_is_said_to_be_at_fault(
-    script: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broken = tmp_path / "ffprobe"
-    broken.write_text(script)
-    broken.chmod(0o755)
-    monkeypatch.setenv("IFRPLUS_FFPROBE", str(broken))
-    with pytest.raises(MediaToolError, match="does not work"):
-        probe(clip)
-
-
-@pytest.mark.parametrize(
-    ("times", "durations", "last"),
-    [
-        ((67, 100, 134), (1, 1, 1), 0),  # a rate of 1000 is a guess of ffmpeg's at some Matroska and FLV files
-        ((67, 100, 134), (0, 1, 1), 0),
-        ((67, 100, 134), (33, 34, 1), 1),
-        ((0, 1, 2), (1, 1, 1), 1),
-        ((67,), (1,), 1),
-    ],
-)
-def test_a_unit_that_all_packets_state_is_no_duration(
-    times: tuple[int, ...], durations: tuple[int, ...], last: int
-) -> None:
-    packets = [{"pts": str(pts), "duration": str(d)} for pts, d in zip(times, durations, strict=True)]
-    assert _read_times(packets).last_duration == last

@@ -11,9 +11,9 @@ from clips import make_clip
 
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.job import UpsampleOptions, plan_job
 from ifrplus_cli.probe import probe
 from ifrplus_cli.space import LEAST_FREE, check_room, picture_bytes, watch_room
-from ifrplus_cli.upsample import UpsampleOptions, plan_job
 
 
 def planned_bytes(clip: Path, **options: object) -> int:

@@ -11,10 +11,10 @@ from clips import blend, blend_model, make_clip, streams
 from test_upsample import upsample
 
 from ifrplus_cli.encoders import EncodeOptions
+from ifrplus_cli.job import UpsampleOptions, plan_job
 from ifrplus_cli.probe import probe
 from ifrplus_cli.trial import PAIRS, measure_cost
 from ifrplus_cli.trim import FrameNumber
-from ifrplus_cli.upsample import UpsampleOptions, plan_job
 
 SECONDS = 0.05
 

@@ -38,8 +38,9 @@ from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
+from ifrplus_cli.job import UpsampleOptions, plan_job
 from ifrplus_cli.probe import probe
-from ifrplus_cli.upsample import Progress, Summary, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.upsample import Progress, Summary, run_job
 
 FFV1 = EncodeOptions("ffv1")
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
@@ -213,17 +214,6 @@ def sound_packets(path: Path) -> list[Fraction]:
     track = streams(path, "audio")[0]
     packets = (p for p in look_at(path)["packets"] if p["stream_index"] == track["index"])
     return [p["pts"] * Fraction(track["time_base"]) for p in packets]
-
-
-@pytest.mark.parametrize(
-    ("kind", "rate", "told"),
-    [("cfr", 24, "would drop some"), ("cfr", 25, "has 25 frames a second already"), ("vfr", 1, "would drop some")],
-)
-def test_a_rate_is_never_lowered(kind: str, rate: int, told: str, source_of: Source, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=told) as raised:
-        upsample(source_of(kind), tmp_path / "film.mp4", fps=Fraction(rate))
-    assert "higher --fps" in raised.value.hint
-    assert not (tmp_path / "film.mp4").exists()
 
 
 def test_a_last_frame_that_stays_longer_is_shared_out(tmp_path: Path) -> None:

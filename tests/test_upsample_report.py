@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from clips import BLEND_PROGRAM, blend_model, make_clip, run_program
 
+from ifrplus_cli.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.media import PairKind
 from ifrplus_cli.probe import probe
 from ifrplus_cli.run_record import SHOWN, RunRecord
-from ifrplus_cli.upsample import Job, Summary, UpsampleOptions, plan_job, run_job
+from ifrplus_cli.upsample import Summary, run_job
 from ifrplus_cli.upsample_report import build_report
 
 

@@ -1,0 +1,132 @@
+"""All that is decided about a run before the first frame, but for the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from ifrplus_cli.encode_plan import EncodePlan, origin_of, plan_encode
+from ifrplus_cli.encoders import EncodeOptions
+from ifrplus_cli.errors import InputError
+from ifrplus_cli.media import ClipInfo, Timing
+from ifrplus_cli.output import check_output
+from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD
+from ifrplus_cli.sequence import target_of
+from ifrplus_cli.timeline import (
+    ConstantTimeline,
+    FactorTimeline,
+    SlowMotionTimeline,
+    Timeline,
+    last_tick,
+    rate_text,
+)
+from ifrplus_cli.trim import Moment, cut_section
+
+NEARLY = Fraction(99, 100)  # of the nominal rate of a film that varies: an estimate
+
+
+@dataclass(frozen=True)
+class UpsampleOptions:
+    """What a person may say about a run.
+
+    Attributes:
+        factor: output frames a source frame, above 1.
+        fps: output frames a second, at a constant rate; in place of the factor.
+        slow_motion: keep the source's rate, and let everything last ``factor`` times as long.
+        start, end: the part of the film that is used, None for its own start and end.
+        smooth_duplicates: interpolate across frames that repeat the one before them.
+        cut_threshold: 0 to 1, None for no cut detection.
+        cuts: numbers of the source's frames that begin a scene, in place of seeking them.
+        cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
+        doubt: let made frames fall back towards the source frames where they are in doubt.
+        resume: go on with what a run that did not end has left.
+    """
+
+    factor: Fraction = Fraction(2)
+    fps: Fraction | None = None
+    slow_motion: bool = False
+    start: Moment | None = None
+    end: Moment | None = None
+    smooth_duplicates: bool = False
+    cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
+    cuts: frozenset[int] | None = None
+    cut_fill: str = "hold"
+    doubt: bool = True
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    overwrite: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that is decided before the first frame, but for the network."""
+
+    clip: ClipInfo
+    output: Path  # a file, or the folder of images
+    options: UpsampleOptions
+    timeline: Timeline
+    encode: EncodePlan
+
+    @property
+    def expected_frames(self) -> int:
+        """Output frames, going by the packets of the source."""
+        return self.timeline.count(len(self.clip.packet_pts), self.clip.end)
+
+
+def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
+    """Decide everything about a run; nothing is decoded or written.
+
+    Raises:
+        IfrplusError: if the output can't be written or an option can't be met.
+    """
+    target = target_of(output, image_suffix(clip))
+    check_output(clip.path, target.path, overwrite=options.overwrite, is_images=target.names is not None)
+    clip = cut_section(clip, options.start, options.end)
+    timeline = _timeline(clip, options)
+    encode = plan_encode(
+        clip,
+        target.path,
+        options.encode,
+        Timing(
+            time_base=timeline.time_base(clip.time_base),
+            rate=timeline.rate(clip.rate),
+            last_duration=timeline.shown(clip.end) - last_tick(timeline, clip.times, clip.end).pts,
+        ),
+        stretch=_stretch(options),
+        image_names=target.names,
+    )
+    return Job(clip, target.path, options, timeline, encode)
+
+
+def image_suffix(clip: ClipInfo) -> str | None:
+    """Of the images that a clip is made of; None for any other clip."""
+    return clip.stills.files[0].suffix if clip.stills and clip.stills.decoder else None
+
+
+def _stretch(options: UpsampleOptions) -> Fraction:
+    return options.factor if options.slow_motion else Fraction(1)
+
+
+def _timeline(clip: ClipInfo, options: UpsampleOptions) -> Timeline:
+    if options.slow_motion:
+        return SlowMotionTimeline(options.factor, origin_of(clip, options.factor))
+    if options.fps is None:
+        return FactorTimeline(options.factor)
+    _check_rate(clip, options.fps)
+    # Times that are stored as whole milliseconds, say, are off by up to one of them.
+    rounded = (1 / clip.rate) % clip.time_base != 0
+    return ConstantTimeline(options.fps, clip.start, clip.time_base if rounded else Fraction(0))
+
+
+def _check_rate(clip: ClipInfo, wanted: Fraction) -> None:
+    """Refuse a rate that would drop frames, or change nothing."""
+    if wanted == clip.rate and not clip.variable_rate:
+        raise InputError(
+            f"{clip.path.name} has {rate_text(clip.rate)} frames a second already.", "Give a higher --fps."
+        )
+    if wanted < clip.rate * (NEARLY if clip.variable_rate else 1):
+        raise InputError(
+            f"{clip.path.name} has {rate_text(clip.rate)} frames a second, and {rate_text(wanted)} would drop some.",
+            "Give a higher --fps; ffmpeg -i IN -r RATE OUT lowers a rate.",
+        )

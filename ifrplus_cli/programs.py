@@ -1,0 +1,60 @@
+"""ffmpeg's programs: where they are, how a source is named to them, and what they said when they failed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ifrplus_cli.errors import MediaToolError
+
+INSTALL_HINT = "Install it with: apt-get install -y ffmpeg (or set {variable} to the program)."
+# Demuxers of films in one file. No others are ever tried: some read other files or addresses that the file names (hls,
+# dash, concat, sdp, imf, image2), others take anything at all for a picture (tty).
+FILM_DEMUXERS = (
+    "4xm,apng,asf,asf_o,av1,avi,avs2,avs3,bink,cavsvideo,dhav,dirac,dnxhd,dv,ea,film_cpk,flic,flv,gif,gxf,h261,h263,h264,hevc,"
+    "idcin,ivf,ivr,kux,live_flv,lxf,m4v,matroska,mjpeg,mlv,mov,mpeg,mpegts,mpegvideo,mpjpeg,mtv,mvi,mxf,nsv,nut,nuv,obu,ogg,"
+    "pmp,pva,r3d,rm,roq,rpl,smjpeg,smk,swf,ty,vc1,vc1test,vivo,vividas,vmd,wc3movie,webm,wtv,xmv,yuv4mpegpipe"
+)
+# Options of every ffmpeg that reads a source: this one file, and nothing that it might lead to.
+SOURCE_LIMITS = {"protocol_whitelist": "file", "format_whitelist": FILM_DEMUXERS}
+
+
+def find_tool(name: str) -> str:
+    """Path of ``ffmpeg`` or ``ffprobe``: ``IFRPLUS_FFMPEG`` / ``IFRPLUS_FFPROBE`` first, then PATH.
+
+    Raises:
+        MediaToolError: if it is not there.
+    """
+    variable = f"IFRPLUS_{name.upper()}"
+    wanted = os.environ.get(variable) or name
+    found = shutil.which(wanted)
+    if found is None:
+        raise MediaToolError(f"The program {wanted} was not found.", INSTALL_HINT.format(variable=variable))
+    return str(Path(found).absolute())
+
+
+def source_url(path: Path) -> str:
+    """The path as an ffmpeg input that is always read as one local file, whatever characters it has."""
+    return f"file:{path.absolute()}"
+
+
+def is_text(path: Path) -> bool:
+    """Whether the whole path is valid text; ffmpeg-python takes no other."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def last_line(stderr: bytes | str, path: Path) -> str:
+    """The last thing ffmpeg said, without addresses and without the path, fit to stand in a sentence."""
+    text = stderr.decode("utf-8", "replace") if isinstance(stderr, bytes) else stderr
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = lines[-1] if lines else "no reason was given"
+    for name in (source_url(path), str(path.absolute()), str(path)):
+        said = said.replace(f"{name}: ", "")
+    if said.startswith("[") and "] " in said:
+        said = said.split("] ", 1)[1]
+    return said.rstrip(".")

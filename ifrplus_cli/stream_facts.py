@@ -1,0 +1,221 @@
+"""What ffprobe's answers say of a stream: formats, colours, times and rates; plain data in and out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ifrplus_cli.errors import InputError
+from ifrplus_cli.media import PIXEL_FORMATS, Chapter, Chroma, ColourTags, PixelFormat, StreamInfo
+
+DRAWN = {"png", "apng", "gif", "webp", "tiff"}  # decoders of images
+# Formats whose samples ffmpeg repacks without loss into a planar format of ours.
+REPACKED = {
+    "nv12": "yuv420p",
+    "nv21": "yuv420p",
+    "nv16": "yuv422p",
+    "nv24": "yuv444p",
+    "yuyv422": "yuv422p",
+    "uyvy422": "yuv422p",
+    "yuvj420p": "yuv420p",
+    "yuvj422p": "yuv422p",
+    "yuvj444p": "yuv444p",
+    "p010le": "yuv420p10le",
+    "p210le": "yuv422p10le",
+    "y210le": "yuv422p10le",
+    "p410le": "yuv444p10le",
+}
+
+
+def main_video(path: Path, streams: list[dict[str, Any]]) -> dict[str, Any]:
+    """The stream that is the film: the default one of moving pictures, or the first of them.
+
+    Raises:
+        InputError: if there is none, or none that can be decoded.
+    """
+    pictures = [s for s in streams if s.get("codec_type") == "video" and not s["disposition"]["attached_pic"]]
+    if not pictures:
+        raise InputError(f"{path.name} has no video stream.", "Give a file with a moving picture.")
+    video = next((s for s in pictures if s["disposition"]["default"]), pictures[0])
+    if "codec_name" not in video or video["codec_name"] == "unknown" or not video.get("width"):
+        raise InputError(
+            f"The installed ffmpeg has no decoder for the video in {path.name}.",
+            "Install a newer ffmpeg, or convert the file first.",
+        )
+    if "pix_fmt" not in video or video["pix_fmt"] == "unknown":
+        raise InputError(f"The video in {path.name} can't be decoded: its stream is damaged.", "Get a sound copy.")
+    return video
+
+
+@dataclass(frozen=True)
+class PacketTimes:
+    """The shown packets of a video stream, in units of its time base.
+
+    Attributes:
+        count: how many there are.
+        timed: how many of them have any time.
+        times: the different times, in order.
+        last_duration: of the last one, 0 if it is not stated, or the same single unit is stated for packets that lie
+            further apart: ffmpeg does so where a wrong rate misleads it.
+        reordered: whether any packet but the first says when it is shown, and not only when it is decoded.
+    """
+
+    count: int
+    timed: int
+    times: list[int]
+    last_duration: int
+    reordered: bool
+
+
+def read_times(packets: Iterable[dict[str, str]]) -> PacketTimes:
+    """The times of packets, told by their ``pts``, ``dts``, ``duration`` and ``flags``."""
+    count, timed, reordered, last, last_duration = 0, 0, False, None, 0
+    times: set[int] = set()
+    stated: set[int] = set()
+    for packet in packets:
+        if "D" in packet.get("flags", ""):
+            continue
+        reordered = reordered or (count > 0 and "pts" in packet)
+        count += 1
+        known = packet.get("pts", packet.get("dts"))
+        if known is not None:
+            timed += 1
+            times.add(int(known))
+        if last is None or int(known or 0) > last:
+            last, last_duration = int(known or 0), int(packet.get("duration", 0))
+        stated.add(int(packet.get("duration", 0)))
+    if stated <= {0, 1} and len(times) > 1 and max(times) - min(times) >= 2 * (len(times) - 1):
+        last_duration = 0
+    return PacketTimes(count, timed, sorted(times), last_duration, reordered)
+
+
+def untimed(times: list[int], count: int, video: dict[str, Any], time_base: Fraction) -> list[int]:
+    """Times for packets of which some carry none: the nominal clock from the first known time."""
+    start = times[0] if times else 0
+    step = 1 / (ratio(video.get("r_frame_rate", "")) or Fraction(25)) / time_base
+    return [start + round(n * step) for n in range(count)]
+
+
+def pixel_format_of(name: str, codec: str = "") -> PixelFormat:
+    """The planar format that holds the samples of format ``name`` without loss where there is one."""
+    name = REPACKED.get(name, name)
+    if name in PIXEL_FORMATS:
+        return PIXEL_FORMATS[name]
+    alpha, depth = _has_alpha(name, codec), _depth(name)
+    if name.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal", "x2")):
+        chroma = Chroma.RGB
+    elif name.startswith(("gray", "ya", "mono")):
+        chroma = Chroma.RGB if alpha else Chroma.GRAY
+    else:
+        chroma = Chroma.C420 if "420" in name or "410" in name else Chroma.C422 if "422" in name else Chroma.C444
+    return next(
+        form for form in PIXEL_FORMATS.values() if form.chroma is chroma and form.alpha == alpha and form.depth >= depth
+    )
+
+
+def decode_format_of(pixel_format: PixelFormat, source_formats: list[str]) -> str:
+    """Ffmpeg's name of what it decodes to, so that no sample changes on the way to ``pixel_format``."""
+    if any(name.startswith("yuvj") for name in source_formats):
+        return pixel_format.name.replace("yuv", "yuvj")
+    # Between packed and planar ffmpeg's scaler changes 8-bit alpha by one.
+    return "rgba" if pixel_format.name == "gbrap" and "gbrap" not in source_formats else pixel_format.name
+
+
+def _depth(name: str) -> int:
+    if any(word in name for word in ("48", "64", "16")):
+        return 16
+    return 12 if name.endswith(("le", "be")) else 8
+
+
+def _has_alpha(name: str, codec: str) -> bool:
+    """Whether samples carry alpha that means something: what records screens leaves anything in there."""
+    if name == "bgra":
+        return codec == "gif"
+    return (
+        name.startswith(("yuva", "ayuv", "gbrap", "rgba", "argb", "abgr"))
+        or name in {"ya8", "ya16le", "ya16be"}
+        or (name == "pal8" and codec in DRAWN)
+    )
+
+
+def colour_tags(video: dict[str, Any]) -> ColourTags:
+    """What a stream states of its colours; None for what it leaves open."""
+
+    def known(key: str) -> str | None:
+        value = video.get(key)
+        return None if value in (None, "unknown", "reserved", "unspecified") else str(value)
+
+    full = "pc" if video["pix_fmt"].startswith("yuvj") else None
+    return ColourTags(
+        primaries=known("color_primaries"),
+        transfer=known("color_transfer"),
+        matrix=known("color_space"),
+        range=known("color_range") or full,
+        chroma_location=known("chroma_location"),
+    )
+
+
+def display_matrix(video: dict[str, Any]) -> tuple[int, ...] | None:
+    """The nine numbers of a stream's display matrix, row by row, as they are stored."""
+    for data in video.get("side_data_list", []):
+        if "displaymatrix" in data:
+            rows = [line.split(":", 1)[1].split() for line in data["displaymatrix"].splitlines() if ":" in line]
+            return tuple(int(value) for row in rows for value in row)
+    return None
+
+
+def ratio(text: str) -> Fraction | None:
+    """``30000/1001`` or ``4:3`` as a number; None where either part is zero or no number."""
+    above, _, below = text.replace(":", "/").partition("/")
+    if not above.isdigit() or not below.isdigit() or int(above) == 0 or int(below) == 0:
+        return None
+    return Fraction(int(above), int(below))
+
+
+def _gaps(times: list[int]) -> list[int]:
+    return [after - before for before, after in pairwise(times)]
+
+
+def nominal_rate(video: dict[str, Any], times: list[int], time_base: Fraction) -> Fraction:
+    """The stream's own rate where its frames keep to it, else the rate of the most common gap."""
+    stated = [ratio(video.get(key, "")) for key in ("r_frame_rate", "avg_frame_rate")]
+    gaps = Counter(_gaps(times))
+    if not gaps:
+        return next((rate for rate in stated if rate), Fraction(25))
+    usual = gaps.most_common(1)[0][0] * time_base
+    near = [rate for rate in stated if rate and abs(1 / rate - usual) <= time_base]
+    return near[0] if near else (1 / usual).limit_denominator(1001)
+
+
+def is_variable(times: list[int]) -> bool:
+    """Whether gaps differ by more than a container's rounding to its time base explains."""
+    gaps = _gaps(times)
+    return bool(gaps) and (max(gaps) - min(gaps)) > 1
+
+
+def chapter_of(chapter: dict[str, Any]) -> Chapter:
+    """A chapter as ffprobe lists it."""
+    unit = Fraction(chapter["time_base"])
+    return Chapter(chapter["start"] * unit, chapter["end"] * unit, tuple(chapter.get("tags", {}).items()))
+
+
+def stream_info(stream: dict[str, Any]) -> StreamInfo:
+    """What is known of a stream besides the film's."""
+
+    def seconds(key: str) -> Fraction | None:
+        return Fraction(stream[key]) if stream.get(key, "N/A") != "N/A" else None
+
+    return StreamInfo(
+        index=stream["index"],
+        kind=stream.get("codec_type", "data"),
+        codec=stream.get("codec_name", "unknown"),
+        start=seconds("start_time"),
+        duration=seconds("duration"),
+        attached_picture=bool(stream.get("disposition", {}).get("attached_pic")),
+        dispositions=tuple(name for name, held in stream.get("disposition", {}).items() if held),
+    )
