@@ -70,9 +70,10 @@ if TYPE_CHECKING:
 
     from ifrplus_cli.choice import Work
     from ifrplus_cli.download import DownloadOptions, Outcome
-    from ifrplus_cli.interpolate import LoadedModel, NetworkOptions, NetworkPlan
+    from ifrplus_cli.interpolate import LoadedModel
     from ifrplus_cli.job import Job, UpsampleOptions
     from ifrplus_cli.media import ClipInfo
+    from ifrplus_cli.network_plan import NetworkOptions, NetworkPlan
     from ifrplus_cli.upsample import Progress
 
 FAILED, INTERRUPTED = 1, 130
@@ -212,8 +213,9 @@ def upsample(
     from ifrplus_cli.cutlist import read_cuts
     from ifrplus_cli.encoders import EncodeOptions
     from ifrplus_cli.interlace import untangle
-    from ifrplus_cli.interpolate import NetworkOptions, load_for_run
+    from ifrplus_cli.interpolate import load_for_run
     from ifrplus_cli.job import UpsampleOptions, plan_job
+    from ifrplus_cli.network_plan import NetworkOptions
     from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD
     from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
@@ -375,8 +377,9 @@ def info(
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
     from ifrplus_cli.api import work_of
     from ifrplus_cli.info import describe_clip, describe_pictures
-    from ifrplus_cli.interpolate import NetworkOptions, load_for_run
+    from ifrplus_cli.interpolate import load_for_run
     from ifrplus_cli.job import UpsampleOptions, plan_job
+    from ifrplus_cli.network_plan import NetworkOptions
     from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
 
@@ -422,7 +425,8 @@ def check(
     from ifrplus_cli.choice import Work
     from ifrplus_cli.info import describe_clip, describe_network
     from ifrplus_cli.interlace import untangle
-    from ifrplus_cli.interpolate import NetworkOptions, load_model
+    from ifrplus_cli.interpolate import load_model
+    from ifrplus_cli.network_plan import NetworkOptions
     from ifrplus_cli.probe import probe
     from ifrplus_cli.report import write_report
     from ifrplus_cli.whole_file import check_place
@@ -472,8 +476,9 @@ def evaluate(
     from ifrplus_cli.eval_report import as_csv, build_report, describe_evaluation, remarks
     from ifrplus_cli.evaluate import evaluate_dataset
     from ifrplus_cli.info import describe_network
-    from ifrplus_cli.interpolate import NetworkOptions, load_model
+    from ifrplus_cli.interpolate import load_model
     from ifrplus_cli.layouts import LAYOUTS, find_dataset
+    from ifrplus_cli.network_plan import NetworkOptions
     from ifrplus_cli.report import write_report
     from ifrplus_cli.triplets import read_triplets
     from ifrplus_cli.whole_file import check_place, write_whole

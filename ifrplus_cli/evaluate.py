@@ -11,10 +11,11 @@ import numpy as np
 
 from ifrplus_cli.bisection import HALF
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.interpolate import Interpolator, LoadedModel, NetworkOptions, load_model, plan_network
+from ifrplus_cli.interpolate import Interpolator, LoadedModel, load_model
 from ifrplus_cli.layouts import Dataset
 from ifrplus_cli.media import Image
 from ifrplus_cli.metrics import psnr, ssim, ssim_volume
+from ifrplus_cli.network_plan import NetworkOptions, plan_network
 from ifrplus_cli.showing import Picture, as_codes, difference, fitted
 from ifrplus_cli.triplets import Shown, read_triplets
 

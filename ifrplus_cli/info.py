@@ -5,9 +5,9 @@ from __future__ import annotations
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.duplicates import thin
 from ifrplus_cli.interlace import detect_fields
-from ifrplus_cli.interpolate import NetworkPlan
 from ifrplus_cli.job import Job
 from ifrplus_cli.media import ClipInfo
+from ifrplus_cli.network_plan import NetworkPlan
 from ifrplus_cli.timeline import rate_text
 from ifrplus_cli.trim import FrameNumber, cut_section
 

@@ -1,10 +1,9 @@
-"""Two pictures and timesteps in, pictures between them out: plans, pads, tiles, batches and runs the network."""
+"""Two pictures and timesteps in, pictures between them out: loads a network, pads, tiles, batches and runs it."""
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,71 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.activity import Box, moves, moving_box
-from ifrplus_cli.bisection import HALF, largest_error, make_by_halving
-from ifrplus_cli.device import Device, free_memory, this_machine
+from ifrplus_cli.bisection import HALF, make_by_halving
+from ifrplus_cli.device import this_machine
 from ifrplus_cli.doubt import Doubt, doubt_about, fall_back
-from ifrplus_cli.engine import MINDSPORE, Engine
+from ifrplus_cli.engine import MINDSPORE
 from ifrplus_cli.engine_mindspore import MindSporeNetwork
-from ifrplus_cli.engine_onnx import CPU_PROVIDER, OnnxNetwork
+from ifrplus_cli.engine_onnx import OnnxNetwork
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.media import Frame, Image, Pair
-from ifrplus_cli.models import ModelSpec, Scales
+from ifrplus_cli.network_plan import NetworkPlan, pairs_at_once
 from ifrplus_cli.prior import GRID, Neighbour, PairFlow, Paths, find_paths, pair_flow
-from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
+from ifrplus_cli.tiling import TilePlan
 from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
 
 Batch = npt.NDArray[np.float32]
-BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
-SIDE_BY_SIDE_PIXELS = 2048 * 1152  # of a picture, up to which a second one is made beside it: 0.4 GB more
-MEMORY_SHARE = 0.8  # of the free memory that the network may take
-LARGEST_PART = 0.8  # of a picture that is worth being made by itself
-GIGABYTE = 1e9
-
-
-@dataclass(frozen=True)
-class NetworkOptions:
-    """What a person may say about how the network is run.
-
-    Attributes:
-        tile: ``auto``, ``off`` or the largest tile as (width, height) in pixels.
-        tile_overlap: least overlap of tiles in pixels.
-        flow_scale: size at which motion is sought against the picture, 1 to 1/8; None takes the network's preset.
-        precision: ``auto``, ``fp32`` or ``fp16``.
-    """
-
-    tile: str | tuple[int, int] = "auto"
-    tile_overlap: int = DEFAULT_OVERLAP
-    flow_scale: float | None = None
-    precision: str = "auto"
-
-
-@dataclass(frozen=True)
-class NetworkPlan:
-    """How a network is run on the pictures of a clip.
-
-    Attributes:
-        precision: ``fp32`` or ``fp16``.
-        batch: tiles that go through the network at once.
-        reasons: sentences that say what was chosen, and why.
-        notes: sentences that a person should read.
-    """
-
-    spec: ModelSpec
-    engine: Engine
-    device: Device
-    scales: Scales
-    precision: str
-    tiles: TilePlan
-    batch: int
-    reasons: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    def tiles_of(self, size: tuple[int, int]) -> TilePlan:
-        """The tiles for a part of the picture, (height, width): its own where the network takes any size quickly."""
-        part, whole = math.prod(size), self.tiles.height * self.tiles.width
-        if self.tiles.count > 1 or not self.engine.takes_any_size or part > LARGEST_PART * whole:
-            return self.tiles
-        return plan_tiles(*size, multiple=self.spec.multiple(self.scales), tile=None, overlap=0)
 
 
 class Network(Protocol):
@@ -99,104 +47,6 @@ class LoadedModel:
     weights_path: Path
     weights_sha256: str
     at_once: int = 1  # pairs that it may be given at the same time, each in a thread of its own
-
-
-def plan_network(
-    spec: ModelSpec,
-    engine: Engine,
-    device: Device,
-    size: tuple[int, int],
-    timesteps: Iterable[Fraction],
-    options: NetworkOptions | None = None,
-) -> NetworkPlan:
-    """Decide how a network is run; nothing is built or loaded.
-
-    Args:
-        size: (height, width) of the pictures in pixels.
-        timesteps: all that will be asked for.
-
-    Raises:
-        IfrplusError: if an option can't be met.
-    """
-    options = options or NetworkOptions()
-    preset = spec.scales(*size)
-    scales = preset if options.flow_scale is None else Scales(options.flow_scale, preset.refiner)
-    precision = _precision(spec, engine, device, options.precision)
-    needed = spec.bytes_per_pixel if engine == MINDSPORE else spec.onnx_bytes_per_pixel
-    room = _room(device, needed)
-    tiles, why_tiles = _tiles(spec, size, scales, options, room, needed)
-    notes = () if spec.any_timestep else tuple(_timing_notes(spec, timesteps))
-    return NetworkPlan(spec, engine, device, scales, precision, tiles, _batch(tiles, room), why_tiles, notes)
-
-
-def _timing_notes(spec: ModelSpec, timesteps: Iterable[Fraction]) -> Iterator[str]:
-    if error := largest_error(timesteps):
-        yield (
-            f"The network {spec.name} only halves gaps: made frames are up to {float(error):.1%} of the gap between "
-            "two source frames off their time."
-        )
-
-
-def _precision(spec: ModelSpec, engine: Engine, device: Device, wanted: str) -> str:
-    possible = spec.precisions if engine == MINDSPORE else ("fp32",)
-    if wanted == "auto":
-        return "fp32" if device.kind == "CPU" else possible[-1]
-    if wanted not in possible:
-        raise ModelError(f"The network {spec.name} does not run in {wanted}.", "Leave --precision out.")
-    return wanted
-
-
-def _room(device: Device, bytes_per_pixel: int) -> float:
-    """Pixels that fit the free memory; where that is unknown, what has been run on an Ascend 910A."""
-    free = free_memory(device)
-    return BATCH_PIXELS if free is None else MEMORY_SHARE * free / bytes_per_pixel
-
-
-def _tiles(
-    spec: ModelSpec,
-    size: tuple[int, int],
-    scales: Scales,
-    options: NetworkOptions,
-    room: float,
-    bytes_per_pixel: int,
-) -> tuple[TilePlan, tuple[str, ...]]:
-    """The tiles, and for ``auto`` a sentence about the choice."""
-
-    def plan(tile: tuple[int, int] | None) -> TilePlan:
-        height, width = size
-        return plan_tiles(height, width, multiple=spec.multiple(scales), tile=tile, overlap=options.tile_overlap)
-
-    if not isinstance(options.tile, str):
-        return plan(options.tile), ()
-    if options.tile == "off":
-        return plan(None), ()
-    plans = [plan(tile) for tile in auto_tiles(*size)]
-    tiles = next((tiles for tiles in plans if _pixels(tiles) <= room), plans[-1])
-    height, width = tiles.tile_size
-    how = f"whole, as {width}x{height}" if tiles.count == 1 else f"in {tiles.count} tiles of {width}x{height}"
-    needed, free = (pixels * bytes_per_pixel / GIGABYTE for pixels in (_pixels(tiles), room / MEMORY_SHARE))
-    return tiles, (f"Pictures are run {how}: that takes about {needed:.1f} GB of {free:.1f} GB of free memory.",)
-
-
-def _pixels(tiles: TilePlan) -> int:
-    height, width = tiles.tile_size
-    return height * width
-
-
-def _batch(tiles: TilePlan, room: float) -> int:
-    """Tiles at once: as many as fit, shared evenly among the rounds."""
-    fitting = max(1, int(min(BATCH_PIXELS, room)) // _pixels(tiles))
-    return math.ceil(tiles.count / math.ceil(tiles.count / fitting))
-
-
-def pairs_at_once(plan: NetworkPlan) -> int:
-    """Pairs of a film that are best made at the same time.
-
-    Two where cores are all there is and the memory of a second pair is small: operations on half the cores each wait
-    less for one another.
-    """
-    on_cores = plan.engine.provider == CPU_PROVIDER and this_machine().cores() > 1
-    return 2 if on_cores and math.prod(plan.tiles.padded_size) <= SIDE_BY_SIDE_PIXELS else 1
 
 
 def load_model(plan: NetworkPlan, weights: Path | None = None, *, at_once: int = 1) -> LoadedModel:

@@ -17,7 +17,8 @@ from blends import blend
 from ifrplus_cli import cli, engine, interpolate, segments
 from ifrplus_cli.device import Device
 from ifrplus_cli.engine import MINDSPORE, Choice, Engine
-from ifrplus_cli.interpolate import LoadedModel, NetworkPlan
+from ifrplus_cli.interpolate import LoadedModel
+from ifrplus_cli.network_plan import NetworkPlan
 
 INPUTS = ("left", "right", "t")
 SECONDS_A_FRAME = float(os.environ.get("SECONDS_A_FRAME", "0.5"))

@@ -16,8 +16,7 @@ import ifrplus_cli
 import ifrplus_cli.upsample
 from ifrplus_cli import load_model, probe, upsample
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.job import plan_job
-from ifrplus_cli.upsample import Progress
+from ifrplus_cli.upsample import Progress, run_job
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -26,7 +25,7 @@ def test_the_functions_are_not_the_files_of_the_same_names() -> None:
     assert callable(ifrplus_cli.upsample)
     assert callable(probe)
     assert callable(load_model)
-    assert plan_job.__module__ == "ifrplus_cli.upsample"
+    assert run_job.__module__ == "ifrplus_cli.upsample"
     script = "import ifrplus_cli.probe, ifrplus_cli.upsample; from ifrplus_cli import probe, upsample; upsample(*'ab')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "InputError: a does not exist" in done.stderr

@@ -19,8 +19,9 @@ from ifrplus_cli.checkpoint import NUMBERS, read_checkpoint
 from ifrplus_cli.device import choose_device
 from ifrplus_cli.engine import MINDSPORE
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.interpolate import load_model, plan_network
+from ifrplus_cli.interpolate import load_model
 from ifrplus_cli.models import MODELS, Scales
+from ifrplus_cli.network_plan import plan_network
 from ifrplus_cli.weights import load_weights, read_weights
 
 SMALL = entry("a.weight", [2, 3], "Float32", bytes(24)) + entry("a.bias", [3], "Float16", bytes(6))

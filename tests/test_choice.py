@@ -11,8 +11,8 @@ from ifrplus_cli import choice
 from ifrplus_cli.choice import ACCEPTED_SECONDS, BEST_FIRST, Work, choose_model, estimate
 from ifrplus_cli.device import Device
 from ifrplus_cli.engine import MINDSPORE, Engine, measure_convolution
-from ifrplus_cli.interpolate import plan_network
 from ifrplus_cli.models import MODELS
+from ifrplus_cli.network_plan import plan_network
 
 CPU, ONNX = Device("CPU"), Engine("onnx", "CPUExecutionProvider")
 HALF, THIRD = (Fraction(1, 2),), (Fraction(1, 3), Fraction(2, 3))

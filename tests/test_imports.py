@@ -38,6 +38,7 @@ ROWS = (
     | {"train"},
     {"choice"},
     {"interpolate"},
+    {"network_plan"},
     {"engine"},
     {"engine_mindspore", "engine_onnx", "trainer", "learning_material"},
     {"graphs"},

@@ -16,9 +16,10 @@ from ifrplus_cli.decode import Decoder
 from ifrplus_cli.device import Device
 from ifrplus_cli.engine import Engine
 from ifrplus_cli.engine_onnx import CPU_PROVIDER
-from ifrplus_cli.interpolate import Interpolator, NetworkOptions, load_model, plan_network
+from ifrplus_cli.interpolate import Interpolator, load_model
 from ifrplus_cli.media import Image
 from ifrplus_cli.models import MODELS
+from ifrplus_cli.network_plan import NetworkOptions, plan_network
 from ifrplus_cli.probe import probe
 
 pytest.importorskip("onnxruntime")
