@@ -24,7 +24,7 @@ import onnx
 from ifrplus_cli.models.onnx_graph import BANDS, Graph, stored_parameters, warp
 from ifrplus_cli.weights import sha256_of
 
-RADIUS = 3  # of the matching cost, in cells of 16 pixels
+RADIUS = 3  # of the matching cost, in cells of 32 pixels
 FLOW_SCALE = 32  # pixels of flow that the layers see as 1
 DIFFERENCE_SCALE = 4  # between the two warped frames, as the layers see it
 CENTRE = 0.5  # taken off all samples
@@ -33,37 +33,37 @@ CENTRE = 0.5  # taken off all samples
 def lite(g: Graph) -> None:
     """The whole network: see ``Lite.construct``."""
     frames = g.channels(g.subtract(g.cat("left", "right"), g.constant(CENTRE)), 3)
-    eighth, sixteenth = encode(g, g.shrink(frames, 2))
-    change, hidden = refine_sixteenth(g, sixteenth, g.shrink("prior", 4))
-    change, hidden = refine_eighth(g, eighth, g.shrink("prior", 2), change, hidden)
-    merge(g, frames, g.add("prior", change), hidden)
+    fine, coarse = encode(g, g.shrink(frames, 4))
+    change, hidden = refine_coarse(g, coarse, g.shrink("prior", 8))
+    change, hidden = refine_fine(g, fine, g.shrink("prior", 4), change, hidden)
+    merge(g, frames, g.add("prior", g.resize(change)), g.resize(hidden))
 
 
 def encode(g: Graph, frames: str) -> tuple[str, str]:
-    eighth = g.layer("encode_eighth", g.layer("encode_quarter", frames, 2), 2)
-    eighth = g.layer("encode_eighth_more", eighth)
-    return eighth, g.layer("encode_sixteenth_more", g.layer("encode_sixteenth", eighth, 2))
+    fine = g.layer("encode_fine", g.layer("encode_first", frames, 2), 2)
+    fine = g.layer("encode_fine_more", fine)
+    return fine, g.layer("encode_coarse_more", g.layer("encode_coarse", fine, 2))
 
 
-def refine_sixteenth(g: Graph, features: str, flow: str) -> tuple[str, str]:
-    channels, signature = g.shapes["encode_sixteenth_more.weight"][0], g.shapes["signature.weight"][0]
-    warped = warp(g, features, flow, cell=16)
+def refine_coarse(g: Graph, features: str, flow: str) -> tuple[str, str]:
+    channels, signature = g.shapes["encode_coarse_more.weight"][0], g.shapes["signature.weight"][0]
+    warped = warp(g, features, flow, cell=32)
     cost = matching_cost(g, *g.halves(g.channels(g.conv("signature", warped), 2 * signature)))
     both = g.channels(warped, 2 * channels)
     x = g.layer("match", g.cat(both, cost, g.scale(flow, 1 / FLOW_SCALE), g.time(flow, "match")))
     deep = g.layer("context_two", g.layer("context_one", g.layer("context_down", x, 2)))
-    x = g.add(x, g.layer("context_up", g.resize(deep)))
-    x = g.layer("sixteenth", x)
-    return g.scale(g.shuffle(g.conv("sixteenth_flow", x)), 16), g.shuffle(g.layer("sixteenth_hidden", x))
+    deep = g.crop(g.resize(deep), x)
+    x = g.layer("coarse", g.add(x, g.layer("context_up", deep)))
+    return g.scale(g.shuffle(g.conv("coarse_flow", x)), 32), g.shuffle(g.layer("coarse_hidden", x))
 
 
-def refine_eighth(g: Graph, features: str, flow: str, change: str, hidden: str) -> tuple[str, str]:
+def refine_fine(g: Graph, features: str, flow: str, change: str, hidden: str) -> tuple[str, str]:
     flow = g.add(flow, change)
-    both = g.channels(warp(g, features, flow, cell=8), 2 * g.shapes["encode_eighth_more.weight"][0])
-    x = g.layer("eighth_in", g.cat(both, hidden, g.scale(flow, 1 / FLOW_SCALE), g.time(flow, "eighth_in")))
-    x = g.add(x, g.layer("eighth_two", g.layer("eighth_one", x)))
-    change = g.add(g.resize(change), g.scale(g.shuffle(g.conv("eighth_flow", x)), 8))
-    return change, g.shuffle(g.layer("eighth_hidden", x))
+    both = g.channels(warp(g, features, flow, cell=16), 2 * g.shapes["encode_fine_more.weight"][0])
+    x = g.layer("fine_in", g.cat(both, hidden, g.scale(flow, 1 / FLOW_SCALE), g.time(flow, "fine_in")))
+    x = g.add(x, g.layer("fine_two", g.layer("fine_one", x)))
+    change = g.add(g.resize(change), g.scale(g.shuffle(g.conv("fine_flow", x)), 16))
+    return change, g.shuffle(g.layer("fine_hidden", x))
 
 
 def merge(g: Graph, frames: str, flow: str, hidden: str) -> None:
@@ -99,7 +99,8 @@ def look_around(g: Graph, warped: str, still: str, hidden: str) -> str:
         g.convolve(still, of_still, size=4, stride=4),
     )
     x = g.layer("quarter_in", g.cat(g.leaky(patches), hidden))
-    return g.shuffle(g.conv("quarter_hidden", g.add(x, g.layer("quarter_one", x))))
+    x = g.add(x, g.layer("quarter_one", x))
+    return g.shuffle(g.conv("quarter_hidden", g.add(x, g.layer("quarter_two", x))))
 
 
 def of_sides(g: Graph, kernel: str) -> str:

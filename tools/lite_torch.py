@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 RADIUS = 3
-SIXTEENTH, EIGHTH, QUARTER, HALF = 96, 64, 48, 32
+COARSE, FINE, QUARTER, HALF = 96, 64, 48, 32
 PATCH = 40
-HIDDEN_EIGHTH, HIDDEN_HALF = 32, 16
+HIDDEN_FINE, HIDDEN_HALF = 32, 16
 SIGNATURE = 24
 FLOW_SCALE = 32
 DIFFERENCE_SCALE = 4
@@ -51,31 +51,32 @@ class Lite(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encode_quarter = conv(3, 16, 2)
-        self.encode_eighth = conv(16, 32, 2)
-        self.encode_eighth_more = conv(32, 32)
-        self.encode_sixteenth = conv(32, 64, 2)
-        self.encode_sixteenth_more = conv(64, 64)
+        self.encode_first = conv(3, 16, 2)
+        self.encode_fine = conv(16, 32, 2)
+        self.encode_fine_more = conv(32, 32)
+        self.encode_coarse = conv(32, 64, 2)
+        self.encode_coarse_more = conv(64, 64)
 
         self.signature = nn.Conv2d(64, SIGNATURE, 1)
-        self.match = conv(2 * 64 + (2 * RADIUS + 1) ** 2 + 5, SIXTEENTH)
-        self.context_down = conv(SIXTEENTH, 144, 2)
+        self.match = conv(2 * 64 + (2 * RADIUS + 1) ** 2 + 5, COARSE)
+        self.context_down = conv(COARSE, 144, 2)
         self.context_one = conv(144, 144)
         self.context_two = conv(144, 144)
-        self.context_up = conv(144, SIXTEENTH)
-        self.sixteenth = conv(SIXTEENTH, SIXTEENTH)
-        self.sixteenth_flow = conv(SIXTEENTH, 4 * 4)
-        self.sixteenth_hidden = nn.Conv2d(SIXTEENTH, 4 * HIDDEN_EIGHTH, 1)
+        self.context_up = conv(144, COARSE)
+        self.coarse = conv(COARSE, COARSE)
+        self.coarse_flow = conv(COARSE, 4 * 4)
+        self.coarse_hidden = nn.Conv2d(COARSE, 4 * HIDDEN_FINE, 1)
 
-        self.eighth_in = conv(2 * 32 + HIDDEN_EIGHTH + 5, EIGHTH)
-        self.eighth_one = conv(EIGHTH, EIGHTH)
-        self.eighth_two = conv(EIGHTH, EIGHTH)
-        self.eighth_flow = conv(EIGHTH, 4 * 4)
-        self.eighth_hidden = nn.Conv2d(EIGHTH, 4 * HIDDEN_HALF, 1)
+        self.fine_in = conv(2 * 32 + HIDDEN_FINE + 5, FINE)
+        self.fine_one = conv(FINE, FINE)
+        self.fine_two = conv(FINE, FINE)
+        self.fine_flow = conv(FINE, 4 * 4)
+        self.fine_hidden = nn.Conv2d(FINE, 4 * HIDDEN_HALF, 1)
 
         self.quarter_patch = nn.Conv2d(4 * 3, PATCH, 4, 4)
         self.quarter_in = conv(PATCH + HIDDEN_HALF, QUARTER)
         self.quarter_one = conv(QUARTER, QUARTER)
+        self.quarter_two = conv(QUARTER, QUARTER)
         self.quarter_hidden = nn.Conv2d(QUARTER, 4 * HIDDEN_HALF, 1)
 
         self.half_in = conv(2 * 12 + HIDDEN_HALF, HALF)
@@ -84,7 +85,7 @@ class Lite(nn.Module):
         for layer in self.children():
             nn.init.kaiming_normal_(layer.weight, a=0.1)  # PyTorch's own start loses 60 % of the signal in each layer
             nn.init.zeros_(layer.bias)
-        for head in (self.sixteenth_flow, self.eighth_flow, self.quarter_hidden, self.half_out):
+        for head in (self.coarse_flow, self.fine_flow, self.quarter_two, self.quarter_hidden, self.half_out):
             nn.init.zeros_(head.weight)
 
     def forward(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
@@ -92,15 +93,15 @@ class Lite(nn.Module):
         return self.flows(left, right, prior, t)[0]
 
     def flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Made frames (N, 3, H, W) and the flows (N, 4, h, w), in pixels, at 1/8 and 1/4 of the size.
+        """Made frames (N, 3, H, W) and the flows (N, 4, h, w), in pixels, at 1/16 and 1/4 of the size.
 
         See ``estimate`` for the arguments.
         """
-        flow_eighth, flow_quarter, hidden = self.estimate(left, right, prior, t)
-        return self.merge(torch.cat([left, right]), flow_quarter, hidden, t), flow_eighth, flow_quarter
+        rough, flow, hidden = self.estimate(left, right, prior, t)
+        return self.merge(torch.cat([left, right]), flow, hidden, t), rough, flow
 
     def estimate(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Flows (N, 4, h, w), in pixels, at 1/8 and 1/4 of the size, and hidden features at 1/4.
+        """Flows (N, 4, h, w), in pixels, at 1/16 and 1/4 of the size, and hidden features at 1/4.
 
         Args:
             left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 32.
@@ -108,32 +109,32 @@ class Lite(nn.Module):
             t: (N, 1, 1, 1) float32 in (0, 1).
         """
         n = left.shape[0]
-        images = functional.avg_pool2d(torch.cat([left, right]), 2)
-        eighth = leaky(self.encode_eighth(leaky(self.encode_quarter(images - 0.5))))
-        eighth = leaky(self.encode_eighth_more(eighth))
-        sixteenth = leaky(self.encode_sixteenth_more(leaky(self.encode_sixteenth(eighth))))
+        images = functional.avg_pool2d(torch.cat([left, right]), 4)
+        fine = leaky(self.encode_fine(leaky(self.encode_first(images - 0.5))))
+        fine = leaky(self.encode_fine_more(fine))
+        coarse = leaky(self.encode_coarse_more(leaky(self.encode_coarse(fine))))
 
-        flow = functional.avg_pool2d(prior, 4)
-        warped = warp(sixteenth, both_sides(flow) / 16)
+        flow = functional.avg_pool2d(prior, 8)
+        warped = warp(coarse, both_sides(flow) / 32)
         signature = self.signature(warped)
         cost = matching_cost(signature[:n], signature[n:])
         seen = torch.cat([warped[:n], warped[n:], cost, flow / FLOW_SCALE, t.expand(-1, -1, *flow.shape[2:])], dim=1)
         x = leaky(self.match(seen))
         deep = leaky(self.context_two(leaky(self.context_one(leaky(self.context_down(x))))))
-        x = x + leaky(self.context_up(enlarge(deep)))
-        x = leaky(self.sixteenth(x))
-        change = functional.pixel_shuffle(self.sixteenth_flow(x), 2).float() * 16
-        hidden = leaky(functional.pixel_shuffle(self.sixteenth_hidden(x), 2))
+        x = x + leaky(self.context_up(enlarge(deep)[:, :, : x.shape[2], : x.shape[3]]))
+        x = leaky(self.coarse(x))
+        change = functional.pixel_shuffle(self.coarse_flow(x), 2).float() * 32
+        hidden = leaky(functional.pixel_shuffle(self.coarse_hidden(x), 2))
 
-        flow_eighth = flow = functional.avg_pool2d(prior, 2) + change
-        warped = warp(eighth, both_sides(flow) / 8)
+        rough = flow = functional.avg_pool2d(prior, 4) + change
+        warped = warp(fine, both_sides(flow) / 16)
         seen = torch.cat([warped[:n], warped[n:], hidden, flow / FLOW_SCALE, t.expand(-1, -1, *flow.shape[2:])], dim=1)
-        x = leaky(self.eighth_in(seen))
-        x = x + leaky(self.eighth_two(leaky(self.eighth_one(x))))
-        change = enlarge(change) + functional.pixel_shuffle(self.eighth_flow(x), 2).float() * 8
-        hidden = leaky(functional.pixel_shuffle(self.eighth_hidden(x), 2))
+        x = leaky(self.fine_in(seen))
+        x = x + leaky(self.fine_two(leaky(self.fine_one(x))))
+        change = enlarge(change) + functional.pixel_shuffle(self.fine_flow(x), 2).float() * 16
+        hidden = leaky(functional.pixel_shuffle(self.fine_hidden(x), 2))
 
-        return flow_eighth, prior + change, hidden
+        return rough, prior + enlarge(change), enlarge(hidden)
 
     def merge(self, images: Tensor, flow_quarter: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
         """Made frames (N, 3, H, W) of (2N, 3, H, W) left, then right frames."""
@@ -144,6 +145,7 @@ class Lite(nn.Module):
         patches = leaky(self.quarter_patch(torch.cat([seen, mean_and_difference(images[:n], images[n:])], dim=1)))
         x = leaky(self.quarter_in(torch.cat([patches, hidden], dim=1)))
         x = x + leaky(self.quarter_one(x))
+        x = x + leaky(self.quarter_two(x))
         hidden = enlarge(hidden) + functional.pixel_shuffle(self.quarter_hidden(x), 2)
         seen = torch.cat([functional.pixel_unshuffle(seen, 2), hidden], dim=1)
         x = leaky(self.half_one(leaky(self.half_in(seen))))

@@ -152,31 +152,32 @@ def flow_loss(flow: Tensor, batch: Batch) -> Tensor:
 
 
 def lower_precision(device: torch.device) -> torch.autocast:
-    """Convolutions in bfloat16, but not on a CPU without AVX-512, where they are ten times as slow as in float32."""
-    helps = device.type != "cpu" or torch.backends.cpu.get_cpu_capability() == "AVX512"
+    """Convolutions in bfloat16, but not on a CPU that only emulates it, where they take up to ten times as long."""
+    knows = torch.cpu.get_capabilities()
+    helps = device.type != "cpu" or knows.get("avx512_bf16", False) or knows.get("amx_bf16", False)
     return torch.autocast(device.type, torch.bfloat16, enabled=helps)
 
 
 def loss_of(network: Lite, batch: Batch, logarithm_weight: float, flow_weight: float) -> tuple[Tensor, Tensor]:
     """Image loss and flow loss, weighted."""
     with lower_precision(batch.left.device):
-        made, flow_eighth, flow_quarter = network.flows(batch.left, batch.right, batch.prior, batch.t)
-    flow = flow_loss(enlarge(flow_eighth), batch) + flow_loss(flow_quarter, batch)
+        made, rough, flow = network.flows(batch.left, batch.right, batch.prior, batch.t)
+    distance = flow_loss(enlarge(rough, 4), batch) + flow_loss(flow, batch)
     image = laplacian_loss(made, batch.middle) + logarithm_weight * logarithmic_loss(made, batch.middle)
-    return image, flow_weight * flow
+    return image, flow_weight * distance
 
 
 def flow_loss_of(network: Lite, batch: Batch, flow_weight: float) -> tuple[Tensor, Tensor]:
     """What the flows alone are worth: at half size, the average of both frames warped by them; then the flow loss."""
     with lower_precision(batch.left.device):
-        flow_eighth, flow_quarter, _ = network.estimate(batch.left, batch.right, batch.prior, batch.t)
+        rough, flow, _ = network.estimate(batch.left, batch.right, batch.prior, batch.t)
     ends, middle = (
         functional.avg_pool2d(torch.cat([batch.left, batch.right]), 2),
         functional.avg_pool2d(batch.middle, 2),
     )
-    left, right = warp(ends, both_sides(enlarge(flow_quarter)) / 2).chunk(2)
-    flow = flow_loss(enlarge(flow_eighth), batch) + flow_loss(flow_quarter, batch)
-    return laplacian_loss((left + right) / 2, middle), flow_weight * flow
+    left, right = warp(ends, both_sides(enlarge(flow)) / 2).chunk(2)
+    distance = flow_loss(enlarge(rough, 4), batch) + flow_loss(flow, batch)
+    return laplacian_loss((left + right) / 2, middle), flow_weight * distance
 
 
 class HoldOut:

@@ -13,12 +13,12 @@ from mindspore.common.initializer import HeUniform
 
 from ifrplus_cli.models.ops import enlarge, leaky, matching_cost, shrink, shuffle, unshuffle, warp
 
-RADIUS = 3  # of the matching cost, in cells of 16 pixels
+RADIUS = 3  # of the matching cost, in cells of 32 pixels
 SIGNATURE = 24  # channels compared for it
-# Channels of the stages at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size, and of patches of 4 x 4 pixels.
-HALF, QUARTER, EIGHTH, SIXTEENTH, CONTEXT = 32, 48, 64, 96, 144
+# Channels of the stages at 1/2, 1/4, 1/16, 1/32 and 1/64 of the size, and of patches of 4 x 4 pixels.
+HALF, QUARTER, FINE, COARSE, CONTEXT = 32, 48, 64, 96, 144
 PATCH = 40
-HIDDEN_HALF, HIDDEN_EIGHTH = 16, 32  # channels a stage receives from the next coarser one
+HIDDEN_HALF, HIDDEN_FINE = 16, 32  # channels a stage receives from the next coarser one
 FLOW_SCALE = 32  # pixels of flow that the layers see as 1
 DIFFERENCE_SCALE = 4  # between the two warped frames, as the layers see it
 
@@ -41,31 +41,32 @@ class Lite(nn.Cell):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encode_quarter = conv(3, 16, stride=2)
-        self.encode_eighth = conv(16, 32, stride=2)
-        self.encode_eighth_more = conv(32, 32)
-        self.encode_sixteenth = conv(32, 64, stride=2)
-        self.encode_sixteenth_more = conv(64, 64)
+        self.encode_first = conv(3, 16, stride=2)
+        self.encode_fine = conv(16, 32, stride=2)
+        self.encode_fine_more = conv(32, 32)
+        self.encode_coarse = conv(32, 64, stride=2)
+        self.encode_coarse_more = conv(64, 64)
 
         self.signature = conv(64, SIGNATURE, size=1)
-        self.match = conv(2 * 64 + (2 * RADIUS + 1) ** 2 + 4 + 1, SIXTEENTH)
-        self.context_down = conv(SIXTEENTH, CONTEXT, stride=2)
+        self.match = conv(2 * 64 + (2 * RADIUS + 1) ** 2 + 4 + 1, COARSE)
+        self.context_down = conv(COARSE, CONTEXT, stride=2)
         self.context_one = conv(CONTEXT, CONTEXT)
         self.context_two = conv(CONTEXT, CONTEXT)
-        self.context_up = conv(CONTEXT, SIXTEENTH)
-        self.sixteenth = conv(SIXTEENTH, SIXTEENTH)
-        self.sixteenth_flow = conv(SIXTEENTH, 4 * 4, zero=True)
-        self.sixteenth_hidden = conv(SIXTEENTH, 4 * HIDDEN_EIGHTH, size=1)
+        self.context_up = conv(CONTEXT, COARSE)
+        self.coarse = conv(COARSE, COARSE)
+        self.coarse_flow = conv(COARSE, 4 * 4, zero=True)
+        self.coarse_hidden = conv(COARSE, 4 * HIDDEN_FINE, size=1)
 
-        self.eighth_in = conv(2 * 32 + HIDDEN_EIGHTH + 4 + 1, EIGHTH)
-        self.eighth_one = conv(EIGHTH, EIGHTH)
-        self.eighth_two = conv(EIGHTH, EIGHTH)
-        self.eighth_flow = conv(EIGHTH, 4 * 4, zero=True)
-        self.eighth_hidden = conv(EIGHTH, 4 * HIDDEN_HALF, size=1)
+        self.fine_in = conv(2 * 32 + HIDDEN_FINE + 4 + 1, FINE)
+        self.fine_one = conv(FINE, FINE)
+        self.fine_two = conv(FINE, FINE)
+        self.fine_flow = conv(FINE, 4 * 4, zero=True)
+        self.fine_hidden = conv(FINE, 4 * HIDDEN_HALF, size=1)
 
         self.quarter_patch = conv(4 * 3, PATCH, size=4, stride=4)
         self.quarter_in = conv(PATCH + HIDDEN_HALF, QUARTER)
         self.quarter_one = conv(QUARTER, QUARTER)
+        self.quarter_two = conv(QUARTER, QUARTER)
         self.quarter_hidden = conv(QUARTER, 4 * HIDDEN_HALF, size=1, zero=True)
 
         self.half_in = conv(2 * 3 * 4 + HIDDEN_HALF, HALF)
@@ -86,48 +87,48 @@ class Lite(nn.Cell):
         return self.with_flows(left, right, prior, t)[0]
 
     def with_flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The frame, and the (N, 4, h, w) flows in full-resolution pixels behind it, finest first: h = H/4 and H/8."""
+        """The frame, and the (N, 4, h, w) flows in full-resolution pixels behind it: h = H/4, then H/16."""
         images = ops.cat((left, right))
-        eighth, sixteenth = self.encode(shrink(images, 2))
-        change, hidden = self.refine_sixteenth(sixteenth, shrink(prior, 4), t)
-        rough = shrink(prior, 2) + change
-        change, hidden = self.refine_eighth(eighth, rough, change, hidden, t)
-        flow = prior + change
-        return self.merge(images, flow, hidden, t), (flow, rough)
+        fine, coarse = self.encode(shrink(images, 4))
+        change, hidden = self.refine_coarse(coarse, shrink(prior, 8), t)
+        rough = shrink(prior, 4) + change
+        change, hidden = self.refine_fine(fine, rough, change, hidden, t)
+        flow = prior + enlarge(change)
+        return self.merge(images, flow, enlarge(hidden), t), (flow, rough)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (2N, 32, H/8, W/8) and (2N, 64, H/16, W/16) of the (2N, 3, H/2, W/2) left, then right frames."""
-        eighth = leaky(self.encode_eighth(leaky(self.encode_quarter(images - 0.5))))
-        eighth = leaky(self.encode_eighth_more(eighth))
-        return eighth, leaky(self.encode_sixteenth_more(leaky(self.encode_sixteenth(eighth))))
+        """Features (2N, 32, H/16, W/16) and (2N, 64, H/32, W/32) of the (2N, 3, H/4, W/4) left, then right frames."""
+        fine = leaky(self.encode_fine(leaky(self.encode_first(images - 0.5))))
+        fine = leaky(self.encode_fine_more(fine))
+        return fine, leaky(self.encode_coarse_more(leaky(self.encode_coarse(fine))))
 
-    def refine_sixteenth(self, features: Tensor, flow: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Corrects the prior by matching and context at 1/16 and 1/32 of the size.
+    def refine_coarse(self, features: Tensor, flow: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Corrects the prior by matching and context at 1/32 and 1/64 of the size.
 
         Returns:
-            (N, 4, H/8, W/8) change of the flows in pixels, and (N, 32, H/8, W/8) hidden features.
+            (N, 4, H/16, W/16) change of the flows in pixels, and (N, 32, H/16, W/16) hidden features.
         """
-        warped = warp(features, both_sides(flow / 16))
+        warped = warp(features, both_sides(flow / 32))
         cost = matching_cost(*halves(self.signature(warped)), RADIUS)
         x = leaky(self.match(ops.cat((*halves(warped), cost, flow / FLOW_SCALE, plane(t, flow)), 1)))
         deep = leaky(self.context_one(leaky(self.context_down(x))))
         deep = leaky(self.context_two(deep))
-        x = x + leaky(self.context_up(enlarge(deep)))
-        x = leaky(self.sixteenth(x))
-        return 16 * shuffle(self.sixteenth_flow(x)), leaky(shuffle(self.sixteenth_hidden(x)))
+        x = x + leaky(self.context_up(enlarge(deep)[:, :, : x.shape[2], : x.shape[3]]))  # sides may be odd here
+        x = leaky(self.coarse(x))
+        return 32 * shuffle(self.coarse_flow(x)), leaky(shuffle(self.coarse_hidden(x)))
 
-    def refine_eighth(
+    def refine_fine(
         self, features: Tensor, flow: Tensor, change: Tensor, hidden: Tensor, t: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Corrects ``flow``, the prior with its (N, 4, H/8, W/8) ``change``, with the features warped anew.
+        """Corrects ``flow``, the prior with its (N, 4, H/16, W/16) ``change``, with the features warped anew.
 
         Returns:
-            (N, 4, H/4, W/4) whole change of the flows in pixels, and (N, 16, H/4, W/4) hidden features.
+            (N, 4, H/8, W/8) whole change of the flows in pixels, and (N, 16, H/8, W/8) hidden features.
         """
-        warped = warp(features, both_sides(flow / 8))
-        x = leaky(self.eighth_in(ops.cat((*halves(warped), hidden, flow / FLOW_SCALE, plane(t, flow)), 1)))
-        x = x + leaky(self.eighth_two(leaky(self.eighth_one(x))))
-        return enlarge(change) + 8 * shuffle(self.eighth_flow(x)), leaky(shuffle(self.eighth_hidden(x)))
+        warped = warp(features, both_sides(flow / 16))
+        x = leaky(self.fine_in(ops.cat((*halves(warped), hidden, flow / FLOW_SCALE, plane(t, flow)), 1)))
+        x = x + leaky(self.fine_two(leaky(self.fine_one(x))))
+        return enlarge(change) + 16 * shuffle(self.fine_flow(x)), leaky(shuffle(self.fine_hidden(x)))
 
     def merge(self, images: Tensor, flow: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
         """Warps both frames with the final (N, 4, H/4, W/4) flow and blends them: mask, then residual."""
@@ -148,7 +149,8 @@ class Lite(nn.Cell):
         """
         patches = leaky(self.quarter_patch(ops.cat((warped, still), 1)))
         x = leaky(self.quarter_in(ops.cat((patches, hidden), 1)))
-        return shuffle(self.quarter_hidden(x + leaky(self.quarter_one(x))))
+        x = x + leaky(self.quarter_one(x))
+        return shuffle(self.quarter_hidden(x + leaky(self.quarter_two(x))))
 
 
 def mean_and_difference(left: Tensor, right: Tensor) -> Tensor:

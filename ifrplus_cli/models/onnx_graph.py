@@ -184,6 +184,11 @@ class Graph:
         """The mean of each cell."""
         return self.node("AveragePool", x, kernel_shape=[factor, factor], strides=[factor, factor])
 
+    def crop(self, x: str, like: str) -> str:
+        """As many rows and columns of ``x``, from its upper left corner, as ``like`` has."""
+        begin, axes = self.integers(0, 0), self.integers(2, 3)
+        return self.node("Slice", x, begin, self.node("Shape", like, start=2), axes)
+
     def shuffle(self, x: str) -> str:
         """Pixel shuffle by 2."""
         return self.node("DepthToSpace", x, blocksize=2, mode="CRD")

@@ -14,7 +14,7 @@ from mindspore.ops import constexpr
 from mindspore.ops.operations.nn_ops import DeformableOffsets
 
 BAND_POSITIONS = 2**18  # sampled at once on a CPU, so that what is computed of them is found in the cache
-MOST_GATHERED = 2**21  # positions in pictures: those of 1920x1080 would take 340 MB more than the primitive
+MOST_GATHERED = 2**22  # positions in pictures, those of two of 1920x1088: more would take too much memory
 LARGEST_EXACT = 2**24  # whole number of float32
 
 
