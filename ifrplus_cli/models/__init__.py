@@ -154,7 +154,7 @@ MODELS: dict[str, ModelSpec] = {
         multiple=lambda _: 32,
         build=_build_lite,
         precisions=("fp32",),
-        bytes_per_pixel=1100,
+        bytes_per_pixel=1150,
         multiplications=lambda _: 12_414.8125,
         graph=OnnxGraph(bytes_per_pixel=350, file_name="lite.onnx"),
     ),
