@@ -11,7 +11,18 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import HeUniform, initializer
 
-from ifrplus_cli.models.ops import deformable_conv, gelu, layer_norm, prelu, scale_channels, spatial_mean
+from ifrplus_cli.models.ops import (
+    convolve,
+    deformable_conv,
+    equal_parts,
+    gelu,
+    layer_norm,
+    prelu,
+    resize,
+    scale_channels,
+    spatial_mean,
+    split,
+)
 
 
 def conv(inside: int, outside: int, size: int = 3, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -41,7 +52,7 @@ class LayerNorm2d(nn.Cell):
         self.bias = Parameter(np.zeros(channels, np.float32))
 
     def construct(self, x: Tensor) -> Tensor:
-        return layer_norm(x.astype(ms.float32), self.weight, self.bias).astype(x.dtype)
+        return ops.cast(layer_norm(ops.cast(x, ms.float32), self.weight, self.bias), x.dtype)
 
 
 class ResponseNorm(nn.Cell):
@@ -54,10 +65,10 @@ class ResponseNorm(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
-        full = x.astype(ms.float32)
+        full = ops.cast(x, ms.float32)
         norm = ops.sqrt(spatial_mean(full * full) * (height * width))
         share = norm / (norm.mean(1, keep_dims=True) + 1e-6)
-        return ops.bias_add(scale_channels(full, 1 + self.weight * share), self.bias).astype(x.dtype)
+        return ops.cast(ops.bias_add(scale_channels(full, 1 + self.weight * share), self.bias), x.dtype)
 
 
 class Mlp(nn.Cell):
@@ -160,8 +171,8 @@ class ChannelAttention(nn.Cell):
         )
 
     def construct(self, x: Tensor) -> Tensor:
-        mean = spatial_mean(x.astype(ms.float32))
-        factor = self.conv(mean.reshape(*mean.shape, 1, 1)).astype(x.dtype)
+        mean = spatial_mean(ops.cast(x, ms.float32))
+        factor = ops.cast(self.conv(mean.reshape(*mean.shape, 1, 1)), x.dtype)
         return scale_channels(x, factor.reshape(mean.shape))
 
 
@@ -177,9 +188,9 @@ class DeformableConv(nn.Cell):
         self.conv_offset = conv(channels, groups * 27)
 
     def construct(self, x: Tensor) -> Tensor:
-        offset, mask = ops.split(self.conv_offset.weight, self.sizes)
+        offset, mask = split(self.conv_offset.weight, self.sizes, 0)
         kernels = tap_filters(offset, mask, self.groups)
-        offset, mask = ops.split(self.conv_offset.bias, self.sizes)
+        offset, mask = split(self.conv_offset.bias, self.sizes, 0)
         return deform(x, x, None, kernels, tap_filters(offset, mask, self.groups), self.weight, self.bias)
 
 
@@ -219,23 +230,22 @@ def deform(
     Returns:
         (N, O, H, W), of the type of ``x``.
     """
-    size = x.shape[1] // len(kernels)
-    parts = ops.split(x, size, 1)
-    weights = ops.split(weight.astype(x.dtype), size, 1)
+    parts = equal_parts(x, len(kernels))
+    weights = equal_parts(ops.cast(weight, x.dtype), len(kernels))
     total = None
     for group in range(len(kernels)):
-        kernel, shift = kernels[group].astype(x.dtype), biases[group].astype(x.dtype)
-        taps = ops.conv2d(guide, kernel, shift, padding=1, pad_mode="pad").astype(ms.float32)
-        right, down, mask = ops.split(taps, 9, 1)
+        taps = convolve(guide, ops.cast(kernels[group], x.dtype), padding=1)
+        taps = ops.cast(ops.bias_add(taps, ops.cast(biases[group], x.dtype)), ms.float32)
+        right, down, mask = equal_parts(taps, 3)
         if flow is not None:
-            across, along = ops.split(flow, 1, 1)
+            across, along = equal_parts(flow, 2)
             right = right + ops.tile(across, (1, 9, 1, 1))
             down = down + ops.tile(along, (1, 9, 1, 1))
         part = deformable_conv(parts[group], right, down, ops.sigmoid(mask), weights[group])
         total = part if total is None else total + part
         # The next group waits, since the offsets of all would fill gigabytes at large sizes.
         guide = ops.depend(guide, total)
-    return ops.bias_add(total, bias.astype(x.dtype))
+    return ops.bias_add(total, ops.cast(bias, x.dtype))
 
 
 class SideBlock(nn.SequentialCell):
@@ -260,8 +270,8 @@ class ResBlock(nn.Cell):
         self.attention = ChannelAttention(channels)
 
     def construct(self, x: Tensor) -> Tensor:
-        main, side = ops.split(self.conv1(x), self.sizes, 1)
-        main, side = ops.split(self.conv3(ops.cat((main, self.conv2(side)), 1)), self.sizes, 1)
+        main, side = split(self.conv1(x), self.sizes)
+        main, side = split(self.conv3(ops.cat((main, self.conv2(side)), 1)), self.sizes)
         change = self.conv5(ops.cat((main, self.conv4(side)), 1))
         return self.prelu(x + self.attention(change))
 
@@ -271,7 +281,7 @@ class Enlarge(nn.Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
-        return ops.interpolate(x, size=(2 * height, 2 * width), mode="bilinear", align_corners=True)
+        return resize(x, (2 * height, 2 * width), align_corners=True)
 
 
 def two_convs(inside: int, outside: int, stride: int = 1) -> tuple[nn.Cell, ...]:

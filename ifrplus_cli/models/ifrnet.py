@@ -11,7 +11,7 @@ from mindspore import Parameter, Tensor, nn, ops
 
 from ifrplus_cli.models.blocks import conv
 from ifrplus_cli.models.ifrnet_family import Widths, made_by, seen_by
-from ifrplus_cli.models.ops import enlarge, joined, prelu, rescale, warp_both
+from ifrplus_cli.models.ops import enlarge, equal_parts, joined, prelu, rescale, split, warp_both
 
 
 class IfrNet(nn.Cell):
@@ -47,7 +47,7 @@ class IfrNet(nn.Cell):
         images = images.reshape(n, -1, height, width) - mean
         images = images.reshape(2 * n, 3, height, width)
         flow, mask, residual = self.estimate(images, t)
-        left, right = ops.split(joined(warp_both(images, flow)), 3, 1)
+        left, right = equal_parts(joined(warp_both(images, flow)), 2)
         return ops.clamp(right + mask * (left - right) + mean + residual, 0, 1)
 
     def estimate(self, images: Tensor, t: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -70,7 +70,7 @@ class IfrNet(nn.Cell):
             flow = change + 2 * enlarge(flow)
         change, out = _parts(self.decoder1(self.seen(hidden, features[0], flow)))
         flow = change + 2 * enlarge(flow)
-        mask, residual = ops.split(out, (1, 3), 1)
+        mask, residual = split(out, (1, 3))
 
         back = 1 / self.flow_scale
         return rescale(flow, back) * back, rescale(ops.sigmoid(mask), back), rescale(residual, back)
@@ -127,8 +127,8 @@ class ResBlock(nn.Cell):
         self.prelu = PReLU(channels)
 
     def construct(self, x: Tensor) -> Tensor:
-        main, side = ops.split(self.conv1(x), self.sizes, 1)
-        main, side = ops.split(self.conv3(ops.cat((main, self.conv2(side)), 1)), self.sizes, 1)
+        main, side = split(self.conv1(x), self.sizes)
+        main, side = split(self.conv3(ops.cat((main, self.conv2(side)), 1)), self.sizes)
         return self.prelu(x + self.conv5(ops.cat((main, self.conv4(side)), 1)))
 
 
@@ -158,4 +158,4 @@ def _level(inside: int, outside: int, first_kernel: int = 3) -> nn.SequentialCel
 
 def _parts(x: Tensor) -> tuple[Tensor, Tensor]:
     """The four channels of flow, and the others."""
-    return ops.split(x, (4, x.shape[1] - 4), 1)
+    return split(x, (4, x.shape[1] - 4))

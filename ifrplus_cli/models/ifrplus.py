@@ -23,7 +23,7 @@ from ifrplus_cli.models.blocks import (
     deform,
     tap_filters,
 )
-from ifrplus_cli.models.ops import enlarge, joined, rescale, scale_channels, warp, warp_both
+from ifrplus_cli.models.ops import enlarge, equal_parts, joined, rescale, scale_channels, split, warp, warp_both
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, red, green, blue
 DEVIATION = (0.229, 0.224, 0.225)
@@ -111,22 +111,22 @@ class Generator(nn.Cell):
 
         pair = joined(features[3])
         middle = ops.full_like(pair[:, :1], 0.5)
-        flow4, hidden = ops.split(self.decoder4(ops.cat((pair, middle), 1)), (4, 144), 1)
-        flow4 = flow4.astype(ms.float32)
+        flow4, hidden = split(self.decoder4(ops.cat((pair, middle), 1)), (4, 144))
+        flow4 = ops.cast(flow4, ms.float32)
 
         out = self.decoder3(ops.cat((hidden, joined(warp_both(features[2], flow4))), 1))
-        change, up, hidden = ops.split(out, (4, 6, 96), 1)
+        change, up, hidden = split(out, (4, 6, 96))
         flow3 = finer_flow(flow4, change, up)
 
         out = self.decoder2(ops.cat((hidden, joined(warp_both(features[1], flow3))), 1))
-        change, up, hidden = ops.split(out, (4, 6, 64), 1)
+        change, up, hidden = split(out, (4, 6, 64))
         flow2 = finer_flow(flow3, change, up)
 
         out = self.decoder1(ops.cat((hidden, joined(warp_both(features[0], flow2))), 1))
-        change, up, mask, residual = ops.split(out, (FLOWS * 4, FLOWS * 6, FLOWS, FLOWS * 3), 1)
+        change, up, mask, residual = split(out, (FLOWS * 4, FLOWS * 6, FLOWS, FLOWS * 3))
         flows = rescale(finer_flow(flow2, change, up), 1 / self.flow_scale) / self.flow_scale
-        mask = rescale(mask.astype(ms.float32), 1 / self.flow_scale)
-        residual = rescale(residual.astype(ms.float32), 1 / self.flow_scale)
+        mask = rescale(ops.cast(mask, ms.float32), 1 / self.flow_scale)
+        residual = rescale(ops.cast(residual, ms.float32), 1 / self.flow_scale)
         return flows, mask, residual, (flow2, flow3, flow4)
 
     def fuse(self, images: Tensor, flows: Tensor, mask: Tensor, residual: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ class Generator(nn.Cell):
         share = ops.repeat_interleave(ops.sigmoid(mask), 3, 1)
         blends = right + share * (left - right) + residual
         mean = blends.reshape(n, FLOWS, 3, height, width).mean(1)
-        return mean + self.comb_block(blends).astype(ms.float32)
+        return mean + ops.cast(self.comb_block(blends), ms.float32)
 
     def correct(self, images: Tensor, fused: Tensor, flow: Tensor) -> Tensor:
         """What the refiner adds to the fused frame: (N, 3, H, W) float32."""
@@ -148,7 +148,7 @@ class Generator(nn.Cell):
         lefts = self.pyramid(ops.depend(left, targets[-1]))
         rights = self.pyramid(ops.depend(right, lefts[-1]))
         change = self.refiner(lefts, rights, targets, rescale(flow, self.refiner_scale) * self.refiner_scale)
-        return rescale(change.astype(ms.float32), 1 / self.refiner_scale)
+        return rescale(ops.cast(change, ms.float32), 1 / self.refiner_scale)
 
     def pyramid(self, image: Tensor) -> tuple[Tensor, ...]:
         """The refiner's features of an image (N, 3, H, W)."""
@@ -207,7 +207,7 @@ class Refiner(nn.Cell):
         self, to_left: nn.Cell, to_right: nn.Cell, left: Tensor, right: Tensor, flow: Tensor, guides: tuple
     ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
         """Both frames' features (N, C, h, w) of one level where the flow leads to, and what guides the next level."""
-        left_flow, right_flow = ops.split(flow, 2, 1)
+        left_flow, right_flow = equal_parts(flow, 2)
         warped_left, warped_right = warp(left, left_flow), warp(right, right_flow)
         new_left, left_guide = to_left(left, warped_left, warped_right, left_flow, guides[0])
         # One after the other, for the memory's sake.
@@ -281,8 +281,8 @@ def finer_flow(flow: Tensor, change: Tensor, up: Tensor) -> Tensor:
     """
     n, channels, height, width = change.shape
     count = channels // 4
-    inner, gate = ops.split(up.astype(ms.float32).reshape(2 * n, 3 * count, height, width), (2 * count, count), 1)
+    inner, gate = split(ops.cast(up, ms.float32).reshape(2 * n, 3 * count, height, width), (2 * count, count))
     gate = ops.repeat_interleave(ops.sigmoid(gate), 2, 1).reshape(change.shape)
     start = ops.repeat_interleave(2 * enlarge(flow).reshape(2 * n, 2, height, width), count, 0)
     moved = warp_both(start, inner).reshape(change.shape)
-    return change.astype(ms.float32) + moved + gate * (start.reshape(change.shape) - moved)
+    return ops.cast(change, ms.float32) + moved + gate * (start.reshape(change.shape) - moved)

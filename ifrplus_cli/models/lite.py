@@ -11,7 +11,7 @@ import mindspore as ms
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import HeUniform
 
-from ifrplus_cli.models.ops import enlarge, leaky, matching_cost, shrink, shuffle, unshuffle, warp
+from ifrplus_cli.models.ops import enlarge, equal_parts, leaky, matching_cost, shrink, shuffle, split, unshuffle, warp
 
 RADIUS = 3  # of the matching cost, in cells of 32 pixels
 SIGNATURE = 24  # channels compared for it
@@ -137,7 +137,7 @@ class Lite(nn.Cell):
         hidden = enlarge(hidden) + self.look_around(seen, mean_and_difference(*halves(images)), hidden)
         x = leaky(self.half_in(ops.cat((unshuffle(seen), hidden), 1)))
         out = shuffle(self.half_out(leaky(self.half_one(x))))
-        mask, residual = ops.split(out, (1, 3), 1)
+        mask, residual = split(out, (1, 3))
         share = ops.sigmoid(mask + ops.log((1 - t) / t))  # of the left frame: 1 - t before anything is learnt
         return right + share * (left - right) + residual
 
@@ -160,15 +160,15 @@ def mean_and_difference(left: Tensor, right: Tensor) -> Tensor:
 
 def both_sides(flow: Tensor) -> Tensor:
     """(N, 4, h, w) flows to left and right as (2N, 2, h, w): left ones first, like the images."""
-    return ops.cat(ops.split(flow, 2, 1))
+    return ops.cat(equal_parts(flow, 2))
 
 
 def halves(x: Tensor) -> tuple[Tensor, Tensor]:
     """(2N, C, h, w) as what belongs to the left frames and what belongs to the right ones."""
-    return ops.split(x, x.shape[0] // 2)
+    return equal_parts(x, 2, 0)
 
 
 def plane(t: Tensor, like: Tensor) -> Tensor:
     """(N, 1, 1, 1) as a constant plane of the size of ``like``."""
     n, _, height, width = like.shape
-    return ops.broadcast_to(t, (n, 1, height, width)).astype(ms.float32)
+    return ops.cast(ops.broadcast_to(t, (n, 1, height, width)), ms.float32)

@@ -12,7 +12,7 @@ import numpy as np
 from mindspore import Tensor, nn, ops
 
 from ifrplus_cli.models.lite import both_sides
-from ifrplus_cli.models.ops import enlarge, shrink, warp
+from ifrplus_cli.models.ops import enlarge, equal_parts, resize, shrink, warp
 
 HARD_SHARE = 0.2  # of the pixels, those with the largest errors, that the Charbonnier loss counts
 CHARBONNIER_FLOOR = 1e-3
@@ -28,7 +28,7 @@ def charbonnier(made: Tensor, true: Tensor) -> Tensor:
     error = ops.sqrt(ops.square(made - true) + CHARBONNIER_FLOOR**2).mean(1).reshape(made.shape[0], -1)
     count = max(1, int(error.shape[1] * HARD_SHARE))
     least = ops.stop_gradient(ops.topk(error, count)[0][:, -1:])
-    hard = (error >= least).astype(ms.float32)
+    hard = ops.cast(error >= least, ms.float32)
     return ((error * hard).sum(1) / hard.sum(1)).mean()
 
 
@@ -114,7 +114,7 @@ def _resized(flow: Tensor, like: Tensor) -> Tensor:
     """A flow in the size of another; its pixels stay those of the picture."""
     if flow.shape[2:] == like.shape[2:]:
         return flow
-    return ops.interpolate(flow, size=like.shape[2:], mode="bilinear", align_corners=False)
+    return resize(flow, like.shape[2:])
 
 
 class Perceptual(nn.Cell):
@@ -153,7 +153,7 @@ class Perceptual(nn.Cell):
                 x = self.features[place](x)
                 place += 1
             unit = x / (ops.sqrt(ops.square(x).sum(1, keepdims=True)) + 1e-10)
-            ours, theirs = ops.split(unit, unit.shape[0] // 2)
+            ours, theirs = equal_parts(unit, 2, 0)
             loss = loss + self.linear[number](ops.square(ours - theirs)).mean()
         return loss
 

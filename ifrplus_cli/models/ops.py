@@ -9,13 +9,47 @@ import os
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 
 import mindspore as ms
+import numpy as np
 from mindspore import Tensor, ops
 from mindspore.ops import constexpr
+from mindspore.ops.auto_generate import SplitWithSize
 from mindspore.ops.operations.nn_ops import DeformableOffsets
 
 BAND_POSITIONS = 2**18  # sampled at once on a CPU, so that what is computed of them is found in the cache
 MOST_GATHERED = 2**22  # positions in pictures, those of two of 1920x1088: more would take too much memory
 LARGEST_EXACT = 2**24  # whole number of float32
+
+
+# MindSpore compiles its functions in Python anew at every call: interpolate for 0.7 s, arange for 0.5 s, split for
+# 0.4 s. Its primitives, and constants that Python computes, take a tenth of that.
+
+
+def split(x: Tensor, sizes: tuple[int, ...], axis: int = 1) -> tuple[Tensor, ...]:
+    """Parts of ``x`` of the ``sizes`` along an axis."""
+    return SplitWithSize()(x, sizes, axis)
+
+
+def equal_parts(x: Tensor, count: int, axis: int = 1) -> tuple[Tensor, ...]:
+    """``count`` parts of ``x`` of one size along an axis."""
+    return ops.Split(axis, count)(x)
+
+
+@constexpr
+def counted(count: int) -> Tensor:
+    """(count,) float32: 0, 1, 2 and so on."""
+    return Tensor(np.arange(count, dtype=np.float32))
+
+
+def convolve(x: Tensor, weight: Tensor, stride: int = 1, padding: int = 0, groups: int = 1) -> Tensor:
+    """Convolution of (N, C, H, W) with (O, C / groups, k, k), zeros outside the picture."""
+    outside, _, *size = weight.shape
+    layer = ops.Conv2D(outside, tuple(size), pad_mode="pad", pad=padding, stride=stride, group=groups)
+    return layer(x, weight)
+
+
+def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:
+    """(N, C, H, W) to (N, C, *size), bilinear with half-pixel centres or aligned corners."""
+    return ops.ResizeBilinearV2(align_corners, not align_corners)(x, size)
 
 
 def leaky(x: Tensor) -> Tensor:
@@ -25,7 +59,7 @@ def leaky(x: Tensor) -> Tensor:
 
 def prelu(x: Tensor, slopes: Tensor) -> Tensor:
     """Leaky ReLU of (N, C, H, W) with a slope for each channel, (C,), or one for all, (1,)."""
-    change = (1 - slopes).astype(x.dtype)
+    change = ops.cast(1 - slopes, x.dtype)
     negative = ops.relu(x) - x  # what -x is above 0; its negation takes nine times as long as a difference
     return x + (negative * change if change.size == 1 else scale_channels(negative, change.reshape(1, -1)))
 
@@ -85,47 +119,59 @@ def sample_by_primitive(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     grid = ops.stack((x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1), -1)
     # One type for both is what the primitive takes, and float32 what positions need.
     sampled = ops.grid_sample(
-        image.astype(ms.float32), grid, mode="bilinear", padding_mode="border", align_corners=True
+        ops.cast(image, ms.float32), grid, mode="bilinear", padding_mode="border", align_corners=True
     )
-    return sampled.astype(image.dtype)
+    return ops.cast(sampled, image.dtype)
 
 
 def sample_by_gather(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """``sample`` with nothing but gather and arithmetic."""
-    pixels = image.transpose(0, 2, 3, 1).reshape(-1, image.shape[1])
-    rows = max(1, BAND_POSITIONS // (x.shape[0] * x.shape[2]))
+    pixels = ops.transpose(image, (0, 2, 3, 1)).reshape(-1, image.shape[1])
+    rows = _band_rows(x.shape)
     if device() != "CPU" or rows >= x.shape[1]:
         return _gathered(pixels, image.shape, x, y)
+    sizes = _band_sizes(x.shape[1], rows)
     bands = ()
-    for band_x, band_y in zip(ops.split(x, rows, 1), ops.split(y, rows, 1)):  # noqa: B905 - MindSpore's zip
+    for band_x, band_y in zip(split(x, sizes), split(y, sizes)):  # noqa: B905 - MindSpore's zip
         bands += (_gathered(pixels, image.shape, band_x, band_y),)
     return ops.cat(bands, 2)
+
+
+@constexpr
+def _band_rows(shape: tuple[int, int, int]) -> int:
+    """Rows of (N, h, w) positions that are sampled at once."""
+    return max(1, BAND_POSITIONS // (shape[0] * shape[2]))
+
+
+@constexpr
+def _band_sizes(rows: int, band: int) -> tuple[int, ...]:
+    return tuple(min(band, rows - first) for first in range(0, rows, band))
 
 
 def _gathered(pixels: Tensor, shape: tuple[int, int, int, int], x: Tensor, y: Tensor) -> Tensor:
     """``sample`` of an image of a ``shape`` whose pixels are (N * H * W, C)."""
     n, channels, height, width = shape
-    x = ops.clamp(x, 0, width - 1)
-    y = ops.clamp(y, 0, height - 1)
+    x = ops.minimum(ops.maximum(x, 0), width - 1)
+    y = ops.minimum(ops.maximum(y, 0), height - 1)
     # The last column and row never are the upper left of four neighbours.
     left = ops.minimum(ops.floor(x), width - 2)
     top = ops.minimum(ops.floor(y), height - 2)
     # On CPU sums of whole numbers take three times as long as those of floats, and 16 bytes an element for good.
     number = ms.float32 if n * height * width <= LARGEST_EXACT else ms.int32
-    picture = ops.arange(n).astype(number).reshape(n, 1, 1) * (height * width)
-    first = top.astype(number) * width + left.astype(number) + ops.tile(picture, (1, *x.shape[1:]))
+    picture = ops.cast(counted(n), number).reshape(n, 1, 1) * (height * width)
+    first = ops.cast(top, number) * width + ops.cast(left, number) + ops.tile(picture, (1, *x.shape[1:]))
     first = first.reshape(-1)
-    to_right = repeated((x - left).astype(pixels.dtype).reshape(-1, 1), channels)
-    to_bottom = repeated((y - top).astype(pixels.dtype).reshape(-1, 1), channels)
+    to_right = repeated(ops.cast(x - left, pixels.dtype).reshape(-1, 1), channels)
+    to_bottom = repeated(ops.cast(y - top, pixels.dtype).reshape(-1, 1), channels)
 
     upper = _lerp(_pick(pixels, first), _pick(pixels, first + 1), to_right)
     lower = _lerp(_pick(pixels, first + width), _pick(pixels, first + (width + 1)), to_right)
     sampled = _lerp(upper, lower, to_bottom)
-    return sampled.reshape(n, *x.shape[1:], channels).transpose(0, 3, 1, 2)
+    return ops.transpose(sampled.reshape(n, *x.shape[1:], channels), (0, 3, 1, 2))
 
 
 def _pick(pixels: Tensor, numbers: Tensor) -> Tensor:
-    return ops.gather(pixels, numbers.astype(ms.int32), 0)
+    return ops.gather(pixels, ops.cast(numbers, ms.int32), 0)
 
 
 def _lerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
@@ -137,8 +183,8 @@ def _grid(like: Tensor) -> tuple[Tensor, Tensor]:
     """Columns and rows of the pixels of (..., h, w), of the same shape, float32."""
     *others, height, width = like.shape
     ones = (1,) * len(others)
-    columns = ops.arange(width).astype(ms.float32).reshape(*ones, 1, width)
-    rows = ops.arange(height).astype(ms.float32).reshape(*ones, height, 1)
+    columns = counted(width).reshape(*ones, 1, width)
+    rows = counted(height).reshape(*ones, height, 1)
     return ops.tile(columns, (*others, height, 1)), ops.tile(rows, (*others, 1, width))
 
 
@@ -162,8 +208,8 @@ def deformable_conv_by_primitive(x: Tensor, right: Tensor, down: Tensor, mask: T
     """``deformable_conv`` with the primitive DeformableOffsets."""
     deform = DeformableOffsets((1, 1, 1, 1), (1, 1, 1, 1), (3, 3))
     # Its output is 3H x 3W. It takes one type for both, and positions need float32.
-    taps = deform(x.astype(ms.float32), ops.cat((right, down, mask), 1))
-    return ops.conv2d(taps.astype(x.dtype), weight, stride=3)
+    taps = deform(ops.cast(x, ms.float32), ops.cat((right, down, mask), 1))
+    return convolve(ops.cast(taps, x.dtype), weight, stride=3)
 
 
 def deformable_conv_by_gather(x: Tensor, right: Tensor, down: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
@@ -171,13 +217,13 @@ def deformable_conv_by_gather(x: Tensor, right: Tensor, down: Tensor, mask: Tens
     n, channels, height, width = x.shape
     # A border of zeros, repeated, is zeros outside. It shifts all positions by 1, so that the taps' begin at 0.
     padded = ops.pad(x, (1, 1, 1, 1))
-    taps = ops.arange(9).reshape(1, 9, 1, 1).astype(ms.float32)
+    taps = counted(9).reshape(1, 9, 1, 1)
     columns, rows = _grid(right)
     across = (right + columns + taps % 3).reshape(n, 9 * height, width)
     along = (down + rows + taps // 3).reshape(n, 9 * height, width)
     sampled = sample_by_gather(padded, across, along).reshape(n, channels, 9, height, width)
-    sampled = sampled * mask.astype(x.dtype).reshape(n, 1, 9, height, width)
-    return ops.conv2d(sampled.reshape(n, channels * 9, height, width), weight.reshape(-1, channels * 9, 1, 1))
+    sampled = sampled * ops.cast(mask, x.dtype).reshape(n, 1, 9, height, width)
+    return convolve(sampled.reshape(n, channels * 9, height, width), weight.reshape(-1, channels * 9, 1, 1))
 
 
 # On CPU an operator that stretches one of its inputs keeps a table of 16 bytes an element for as long as the graph
@@ -196,7 +242,7 @@ def scale_channels(x: Tensor, factor: Tensor) -> Tensor:
         return x * factor.expand_dims(-1).expand_dims(-1)
     height, width = x.shape[2:]
     kernel = factor.reshape(-1, 1, 1, 1)
-    scaled = ops.conv2d(x.reshape(-1, factor.size, height, width), kernel, groups=factor.size)
+    scaled = convolve(x.reshape(-1, factor.size, height, width), kernel, groups=factor.size)
     return scaled.reshape(x.shape)
 
 
@@ -205,9 +251,9 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     channels = x.shape[1]
     if device() == "CPU":
         mean = ops.full((1, channels, 1, 1), 1 / channels, dtype=ms.float32)
-        centred = ops.conv2d(x, ops.eye(channels, channels, ms.float32).reshape(channels, channels, 1, 1) - mean)
-        inverse = ops.rsqrt(ops.conv2d(centred * centred, mean) + 1e-6)
-        scaled = centred * ops.conv2d(inverse, weight.reshape(channels, 1, 1, 1))
+        centred = convolve(x, ops.eye(channels, channels, ms.float32).reshape(channels, channels, 1, 1) - mean)
+        inverse = ops.rsqrt(convolve(centred * centred, mean) + 1e-6)
+        scaled = centred * convolve(inverse, weight.reshape(channels, 1, 1, 1))
     else:
         centred = x - x.mean(1, keep_dims=True)
         inverse = ops.rsqrt((centred * centred).mean(1, keep_dims=True) + 1e-6)
@@ -232,32 +278,31 @@ def rescale(x: Tensor, scale: float) -> Tensor:
     if scale == 1:
         return x
     height, width = x.shape[2:]
-    size = (int(height * scale), int(width * scale))
-    return ops.interpolate(x, size=size, mode="bilinear", align_corners=False)
+    return resize(x, (int(height * scale), int(width * scale)))
 
 
 def enlarge(x: Tensor, factor: int = 2) -> Tensor:
     """(N, C, H, W) to (N, C, factor H, factor W), bilinear with half-pixel centres."""
     height, width = x.shape[2:]
-    return ops.interpolate(x, size=(factor * height, factor * width), mode="bilinear", align_corners=False)
+    return resize(x, (factor * height, factor * width))
 
 
 def shrink(x: Tensor, factor: int) -> Tensor:
     """(N, C, H, W) to (N, C, H/factor, W/factor), the mean of each cell."""
-    return ops.avg_pool2d(x, factor, factor)
+    return ops.AvgPool(factor, factor)(x)
 
 
 def shuffle(x: Tensor) -> Tensor:
     """Pixel shuffle by 2: (N, 4C, H, W) to (N, C, 2H, 2W); channel 4c + 2i + j becomes pixel (i, j) of each block."""
     n, channels, height, width = x.shape
-    x = x.reshape(n, channels // 4, 2, 2, height, width).transpose(0, 1, 4, 2, 5, 3)
+    x = ops.transpose(x.reshape(n, channels // 4, 2, 2, height, width), (0, 1, 4, 2, 5, 3))
     return x.reshape(n, channels // 4, 2 * height, 2 * width)
 
 
 def unshuffle(x: Tensor) -> Tensor:
     """Inverse of ``shuffle``: (N, C, 2H, 2W) to (N, 4C, H, W)."""
     n, channels, height, width = x.shape
-    x = x.reshape(n, channels, height // 2, 2, width // 2, 2).transpose(0, 1, 3, 5, 2, 4)
+    x = ops.transpose(x.reshape(n, channels, height // 2, 2, width // 2, 2), (0, 1, 3, 5, 2, 4))
     return x.reshape(n, 4 * channels, height // 2, width // 2)
 
 
@@ -275,7 +320,7 @@ def matching_cost(left: Tensor, right: Tensor, radius: int) -> Tensor:
     # A convolution that picks one neighbour for each shift: on CPU the gradient of ops.pad never returns.
     pick = ops.eye(shifts, shifts, ms.float32).reshape(shifts, 1, 2 * radius + 1, 2 * radius + 1)
     alone = right.reshape(n * channels, 1, height, width)
-    shifted = ops.conv2d(alone, pick, padding=radius, pad_mode="pad").reshape(n, channels, shifts, -1)
+    shifted = convolve(alone, pick, padding=radius).reshape(n, channels, shifts, -1)
     difference = ops.abs(shifted - left.reshape(n, channels, 1, -1)).reshape(n, channels, -1)
     # A matrix product, since reductions over channels are slow on CPU.
     mean = ops.ones((n, 1, channels), ms.float32) / channels

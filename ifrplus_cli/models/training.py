@@ -17,6 +17,7 @@ from ifrplus_cli.models.losses import (
     laplacian,
     logarithm,
 )
+from ifrplus_cli.models.ops import equal_parts
 
 _each = ops.HyperMap()  # loops over hundreds of weights would be nested as deep in the graph
 
@@ -73,7 +74,7 @@ class Losses(nn.Cell):
         Returns:
             The scaled sum, and each loss by itself.
         """
-        prior, teacher = ops.split(flows, 4, 1)
+        prior, teacher = equal_parts(flows, 2)
         made, own = self.network(left, right, prior, t)
         total = 0.0
         parts = ()
@@ -140,7 +141,7 @@ _follow = ops.MultitypeFuncGraph("follow")
 
 @_squared.register("Tensor")
 def _squared_of_one(gradient: Tensor) -> Tensor:
-    return ops.square(gradient.astype(ms.float32)).sum()
+    return ops.square(ops.cast(gradient, ms.float32)).sum()
 
 
 @_times.register("Tensor", "Tensor")
