@@ -12,7 +12,6 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor, ops
 from mindspore.ops import constexpr
-from mindspore.ops.auto_generate import SplitWithSize
 from mindspore.ops.operations.nn_ops import DeformableOffsets
 
 BAND_POSITIONS = 2**18  # sampled at once on a CPU, so that what is computed of them is found in the cache
@@ -26,7 +25,22 @@ LARGEST_EXACT = 2**24  # whole number of float32
 
 def split(x: Tensor, sizes: tuple[int, ...], axis: int = 1) -> tuple[Tensor, ...]:
     """Parts of ``x`` of the ``sizes`` along an axis."""
-    return SplitWithSize()(x, sizes, axis)
+    parts = ()
+    for begin, size in _portions(x.shape, sizes, axis):
+        parts += (ops.slice(x, begin, size),)
+    return parts
+
+
+@constexpr
+def _portions(shape: tuple[int, ...], sizes: tuple[int, ...], axis: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Where each part of ``split`` begins, and its size."""
+    portions, first = [], 0
+    for size in sizes:
+        begin, extent = [0] * len(shape), list(shape)
+        begin[axis], extent[axis] = first, size
+        portions.append((tuple(begin), tuple(extent)))
+        first += size
+    return tuple(portions)
 
 
 def equal_parts(x: Tensor, count: int, axis: int = 1) -> tuple[Tensor, ...]:
