@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import mindspore as ms
@@ -179,3 +181,28 @@ def test_rescale_has_half_pixel_centres(scale: float) -> None:
     expected = cv2.resize(image, (round(24 * scale), round(16 * scale)), interpolation=cv2.INTER_LINEAR)
     made = ops.rescale(ms.Tensor(np.ascontiguousarray(image.transpose(2, 0, 1)[None])), scale)
     np.testing.assert_allclose(made.asnumpy()[0].transpose(1, 2, 0), expected, atol=1e-5)
+
+
+def test_parts_are_those_of_numpy() -> None:
+    x = noise(2, 7, 3, 4)
+
+    def turned(x: ms.Tensor) -> ms.Tensor:
+        first, second, third = ops.split(x, (1, 4, 2))
+        return ms.ops.cat((third, second, first), 1)
+
+    expected = np.concatenate(np.split(x, [1, 5], axis=1)[::-1], axis=1)
+    np.testing.assert_array_equal(run_both_ways(turned, x), expected)
+
+
+@pytest.mark.usefixtures("form")
+@pytest.mark.parametrize("slopes", [[0.25], [-0.5, 0.0, 0.3, 1.0, 1.7]], ids=["one for all", "one for each"])
+def test_slopes_may_be_of_any_sign_and_size(slopes: list[float]) -> None:
+    x, weight = noise(2, 5, 3, 4), np.float32(slopes)
+    expected = np.where(x > 0, x, x * weight.reshape(1, -1, 1, 1))
+    np.testing.assert_allclose(run_both_ways(ops.prelu, x, weight), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("source", sorted(Path(ops.__file__).parent.glob("*.py")), ids=lambda path: path.name)
+def test_networks_call_nothing_that_is_slow_to_compile(source: Path) -> None:
+    """Each call of these takes MindSpore 0.1 to 0.7 s at the start of a run; ``ops.py`` has others in their stead."""
+    assert not re.search(r"\bops\.(interpolate|arange|split|conv2d|avg_pool2d)\(", source.read_text("utf-8"))
