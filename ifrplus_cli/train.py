@@ -28,6 +28,7 @@ from ifrplus_cli.weights import MANIFEST, find_weights
 
 WEIGHTS, TABLE, PICTURE = "weights.safetensors", "curves.csv", "curves.png"
 VALIDATED = 24  # examples
+AS_GOOD = 0.01  # dB of validation, which so few examples do not tell apart
 BAD_STEPS = 10  # in a row, whose losses are no numbers, end a run
 SHOWN_EVERY, WRITING = 20.0, 0.02  # seconds between two writings of the curves, and the share of time that it may take
 ENDLESS = 1_000_000  # steps of a run that the clock ends
@@ -86,7 +87,7 @@ class TrainResult:
     """What came out of a run.
 
     Attributes:
-        weights: the averaged ones that validated best.
+        weights: the averaged ones that validated best, or later ones that validated better than the first and as well.
         first, best, blend: validation PSNR in dB: before the first step, at best, and of a blend of both frames.
         skipped: steps whose losses were no numbers.
     """
@@ -274,12 +275,11 @@ class _Run:
                 raise StoppedError(f"step {number + 1} is kept in {self._options.out}; go on with --resume.")
         stop.deferred = False
         self._write_curves()
-        first = next(row["psnr"] for row in self._rows if row.get("psnr") is not None)
         return TrainResult(
             weights=self._options.out / WEIGHTS,
             steps=self._position.step,
             seconds=self._position.seconds,
-            first=float(first or 0),
+            first=self._first_psnr,
             best=self._position.best,
             blend=blend,
             skipped=self._position.skipped,
@@ -309,12 +309,16 @@ class _Run:
         return HeldOut(tuple(read_batches(rows, batch, 1)), count)
 
     def _validate(self, held_out: HeldOut) -> None:
-        """Put the PSNR of the averaged weights into the last row, and keep the best."""
+        """Put the PSNR of the averaged weights into the last row, and keep the best.
+
+        Of equally good ones the last: the rate fell, and what so few examples do not show is in the other frames.
+        """
         figures = [_psnr(made, true) for batch in held_out.batches for made, true in self._pairs(batch)]
         value = fmean(figures)
         self._rows[-1]["psnr"] = value
-        if value > self._position.best:
-            self._position = replace(self._position, best=value)
+        best = self._position.best
+        if value > max(best - AS_GOOD, self._first_psnr if best else 0.0):
+            self._position = replace(self._position, best=max(best, value))
             if self._world.rank == 0:
                 card = {
                     "name": self._options.model,
@@ -327,8 +331,16 @@ class _Run:
         return zip(self._trainer.made(batch), batch["true"], strict=True)
 
     @property
+    def _psnrs(self) -> list[float]:
+        return [value for row in self._rows if (value := row.get("psnr")) is not None]
+
+    @property
+    def _first_psnr(self) -> float:
+        return self._psnrs[0]
+
+    @property
     def _last_psnr(self) -> float:
-        return next((float(row["psnr"]) for row in reversed(self._rows) if row.get("psnr") is not None), 0.0)  # type: ignore[arg-type]
+        return self._psnrs[-1]
 
     def _save(self) -> None:
         if self._world.rank == 0:

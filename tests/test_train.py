@@ -15,6 +15,7 @@ import pytest
 from clips import ffmpeg, make_clip, run_here
 from golden import running_in
 from mindspore import nn, ops
+from safetensors import safe_open
 
 from ifrplus_cli import footage, train, trainer
 from ifrplus_cli.device import Device
@@ -123,6 +124,30 @@ def test_weights_and_checkpoints_can_be_used_and_only_the_last_few_are_kept(tmp_
     assert "begun with another recipe" in refused(lambda: run(tmp_path, pictures, recipe=other, resume=True))
     begun = run(tmp_path / "more", pictures, init=str(kept[-1]))
     assert begun.first == pytest.approx(float(table(tmp_path)[-1]["psnr"]))
+
+
+@pytest.mark.parametrize(
+    ("validated", "kept"),
+    [
+        ((30.0, 30.5, 30.495), 6),  # as good: the later ones, of a lower rate
+        ((30.0, 30.5, 30.48), 3),
+        ((30.0, 29.9, 29.995), 0),  # never worse than the weights that it began with
+        ((30.0, 30.2, 30.4), 6),
+    ],
+)
+def test_later_weights_are_kept_unless_they_validate_worse(
+    tmp_path: Path,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    validated: tuple[float, ...],
+    kept: int,
+) -> None:
+    figures = iter((25.0, *validated))  # the first is of a blend
+    monkeypatch.setattr(train, "fmean", lambda _: next(figures))
+    result = run(tmp_path / "out", pictures)
+    with safe_open(result.weights, "numpy") as file:
+        assert file.metadata()["steps"] == str(kept)
+    assert (result.first, result.best) == (validated[0], max(validated))
 
 
 def test_two_batches_a_step_are_one_of_double_size(tmp_path: Path, pictures: Path) -> None:

@@ -23,8 +23,11 @@ from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, intermediate_
 Bytes = npt.NDArray[np.uint8]
 
 SIZE_MULTIPLE = 16
-SAMPLES_PER_STEP = 30  # of one clip, so that long clips don't drown short ones
-PLACEMENTS = ((1, 1), (2, 2), (3, 3), (1, 2), (2, 1), (1, 3), (3, 1))  # known frames before and after the made one
+SAMPLES = {  # of one clip, so that long clips don't drown short ones, by frames from the made one to both known ones
+    **dict.fromkeys(((1, 1), (2, 2), (3, 3)), 30),
+    **dict.fromkeys(((4, 4), (5, 5)), 15),
+    **dict.fromkeys(((1, 2), (2, 1), (1, 3), (3, 1)), 5),
+}
 STILL = 0.3  # mean motion in pixels below which a triplet teaches nothing
 TRUST_OF_CUT = 0.25  # mean trust of the flow below which the ends show different scenes
 ERROR_CELL = 32
@@ -116,10 +119,9 @@ def real_samples(path: Path) -> tuple[list[Bytes], list[tuple[int, int, int]], l
     count = len(frames)
     flow_between = cache(lambda first, last: pair_flow(to_float(frames[first]), to_float(frames[last])))
     places, samples = [], []
-    for before, after in PLACEMENTS:
+    for (before, after), wanted in SAMPLES.items():
         length = before + after
         middles = np.arange(before, count - after)
-        wanted = SAMPLES_PER_STEP if before == after else SAMPLES_PER_STEP // 6
         for middle in middles[:: max(1, -(-len(middles) // wanted))]:
             place = (int(middle - before), int(middle), int(middle + after))
             first, _, last = place
