@@ -8,7 +8,10 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-RECIPE = "DIS prior; Laplacian pyramid L1 and trusted DIS flow of the middle frame; AdamW, cosine; average of weights"
+RECIPE = (
+    "DIS prior; Laplacian pyramid L1 and trusted DIS flow of the middle frame; AdamW, at last Muon, cosine;"
+    " average of weights"
+)
 
 
 def export(checkpoint: Path, weights: Path, dtype: torch.dtype) -> dict[str, str]:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from lite_data import ERROR_CELL, backward_warp, decode, to_float
 from lite_torch import Lite, both_sides, enlarge, warp
+from muon import Muon
 from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional
@@ -279,7 +280,7 @@ class Training:
         torch.manual_seed(options.seed)
         self.network = Lite().to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=options.rate, weight_decay=1e-4)
+        self.optimizer = Muon(self.network.parameters(), lr=options.rate, weight_decay=1e-4)
         self.step, self.samples, self.elapsed = 0, 0, 0.0
         self.hold_out: dict[str, float] = {}
         self.best = 0.0
@@ -410,7 +411,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=224, help="side of a crop, a multiple of 32")
-    parser.add_argument("--rate", type=float, default=4e-4, help="highest learning rate")
+    parser.add_argument("--rate", type=float, default=3e-4, help="highest learning rate")
     parser.add_argument(
         "--logarithm-weight", type=float, default=0.02, help="of the logarithm of the squared error in the loss"
     )
