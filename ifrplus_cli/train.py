@@ -87,7 +87,7 @@ class TrainResult:
     """What came out of a run.
 
     Attributes:
-        weights: the averaged ones that validated best, or later ones that validated better than the first and as well.
+        weights: the last averages that validated within ``AS_GOOD`` of the best, and better than those at the start.
         first, best, blend: validation PSNR in dB: before the first step, at best, and of a blend of both frames.
         skipped: steps whose losses were no numbers.
     """
@@ -331,16 +331,12 @@ class _Run:
         return zip(self._trainer.made(batch), batch["true"], strict=True)
 
     @property
-    def _psnrs(self) -> list[float]:
-        return [value for row in self._rows if (value := row.get("psnr")) is not None]
-
-    @property
     def _first_psnr(self) -> float:
-        return self._psnrs[0]
+        return next(value for row in self._rows if (value := row.get("psnr")) is not None)
 
     @property
     def _last_psnr(self) -> float:
-        return self._psnrs[-1]
+        return next(value for row in reversed(self._rows) if (value := row.get("psnr")) is not None)
 
     def _save(self) -> None:
         if self._world.rank == 0:

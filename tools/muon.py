@@ -27,6 +27,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
+        """One update by the gradients that the weights have."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:
@@ -36,7 +37,9 @@ class Muon(torch.optim.Optimizer):
 
     def _turned(self, weight: Tensor) -> Tensor:
         state = self.state[weight]
-        momentum = state.setdefault("momentum", torch.zeros_like(weight))
+        if not state:
+            state["momentum"] = torch.zeros_like(weight)
+        momentum = state["momentum"]
         momentum.lerp_(weight.grad, 1 - MOMENTUM)
         ahead = weight.grad.lerp(momentum, MOMENTUM)  # Nesterov's
         matrix = ahead.flatten(1)
@@ -44,9 +47,10 @@ class Muon(torch.optim.Optimizer):
 
     def _adam(self, weight: Tensor) -> Tensor:
         state = self.state[weight]
-        mean = state.setdefault("mean", torch.zeros_like(weight))
-        square = state.setdefault("square", torch.zeros_like(weight))
-        state["step"] = count = state.get("step", 0) + 1
+        if not state:
+            state.update(step=0, mean=torch.zeros_like(weight), square=torch.zeros_like(weight))
+        state["step"] = count = state["step"] + 1
+        mean, square = state["mean"], state["square"]
         mean.lerp_(weight.grad, 1 - BETAS[0])
         square.lerp_(weight.grad.square(), 1 - BETAS[1])
         spread = (square / (1 - BETAS[1] ** count)).sqrt() + EPSILON
@@ -54,7 +58,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """A matrix with the same singular vectors whose singular values are about 1 (0.7 to 1.2), by Newton and Schulz."""
+    """A matrix with the same singular vectors whose singular values are about 1, by Newton and Schulz."""
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     result = wide / (wide.norm() + 1e-7)
     for a, b, c in NEWTON_SCHULZ:
