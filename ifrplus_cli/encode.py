@@ -36,6 +36,7 @@ from ifrplus_cli.retime import chapter_list, retimed_text
 
 # What the system says of a disk, a quota or a file that can grow no further.
 NO_ROOM = ("No space left", "Disk quota exceeded", "File too large", "SIGXFSZ")
+NOT_HELD = ("supported in container", "are supported for", "muxing is currently not supported")
 
 
 class Encoder:
@@ -231,12 +232,19 @@ class Encoder:
             raise OutputError(f"ffmpeg stopped writing the film: {reason}.", "Memory or disk space may have run out.")
         raise OutputError(
             f"ffmpeg could not encode with {self.plan.codec}: {reason}.",
-            "Check --codec, --preset, --crf, --pix-fmt and --encoder-arg.",
+            f"Name the output .mkv: a file of that kind can't hold what {self.plan.codec} makes."
+            if _tells_not_held(reason)
+            else "Check --codec, --preset, --crf, --pix-fmt and --encoder-arg.",
         )
 
 
 def _tells_no_room(reason: str) -> bool:
     return any(said in reason for said in NO_ROOM)
+
+
+def _tells_not_held(reason: str) -> bool:
+    """Whether the container can't hold the codec."""
+    return any(said in reason for said in NOT_HELD)
 
 
 def _extract(clip: ClipInfo, stream: StreamInfo) -> bytes:

@@ -199,6 +199,13 @@ def test_an_encoder_that_refuses(folder: Path) -> None:
     check_failure(done, "ffmpeg could not encode with libx264: Unrecognized option 'nope", folder, {"clip.mkv"})
 
 
+@pytest.mark.parametrize(("codec", "output"), [("ffv1", "film.mp4"), ("libx264", "film.webm"), ("libvpx", "film.mov")])
+def test_a_codec_that_the_container_does_not_hold(codec: str, output: str, folder: Path) -> None:
+    done = run_program("upsample", "clip.mkv", output, "--codec", codec, "-q", folder=folder, program=BLEND_PROGRAM)
+    check_failure(done, f"ffmpeg could not encode with {codec}: ", folder, {"clip.mkv"})
+    assert f"Name the output .mkv: a file of that kind can't hold what {codec} makes." in done.stderr
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing(sent: signal.Signals, tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mkv", frames=60)
