@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +31,14 @@ def shifted_pair(x: int, y: int, height: int = 192, width: int = 256) -> tuple[I
     left = scene[32 : 32 + height, 32 : 32 + width]
     right = scene[32 - y : 32 - y + height, 32 - x : 32 - x + width]
     return np.ascontiguousarray(left), np.ascontiguousarray(right)
+
+
+def pictures(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
+    """The frames of a real clip."""
+    capture = cv2.VideoCapture(str(path))
+    while (read := capture.read())[0]:
+        yield np.asarray(read[1], np.uint8)
+    capture.release()
 
 
 def inner(flow: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -157,13 +169,16 @@ def disagreement(forward: npt.NDArray[np.float32], backward: npt.NDArray[np.floa
     return np.linalg.norm(forward + back, axis=2)
 
 
-def test_what_one_direction_finds_the_other_finds_too() -> None:
-    # Covered and uncovered bars: each direction by itself loses some of them.
-    left, right = texture(256, 384), texture(256, 384)
-    for number, top in enumerate(range(8, 240, 40)):
-        bar, shift = texture(24, 200, seed=number + 7), 12 * (number + 1)
-        left[top : top + 24, 40:240] = bar
-        right[top : top + 24, 40 + shift : 240 + shift] = bar
-    found = pair_flow(left, right)
-    alone = disagreement(dis_flow(left, right), dis_flow(right, left))
-    assert disagreement(found.forward, found.backward).mean() < 0.8 * alone.mean()
+def test_what_one_direction_finds_the_other_finds_too(bikes: Path) -> None:
+    frames = [picture.astype(np.float32) / 255 for picture in islice(pictures(bikes), 19)]
+    pairs = [(frames[first], frames[first + 3]) for first in range(0, 16, 5)]
+    alone = sum(disagreement(dis_flow(left, right), dis_flow(right, left)).mean() for left, right in pairs)
+    together = [pair_flow(left, right) for left, right in pairs]
+    assert sum(disagreement(found.forward, found.backward).mean() for found in together) < 0.9 * alone
+
+
+def test_pictures_are_matched_by_their_codes_of_8_bits_as_they_were_in_training() -> None:
+    draw = np.random.default_rng(8)
+    left, right = (cv2.GaussianBlur(draw.uniform(-0.2, 1.2, (64, 96, 3)).astype(np.float32), None, 2) for _ in range(2))
+    codes = [np.clip(np.rint(image * 255), 0, 255).astype(np.float32) / 255 for image in (left, right)]
+    np.testing.assert_array_equal(dis_flow(left, right), dis_flow(*codes))
