@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 RADIUS = 3
-COARSE, FINE, QUARTER, HALF = 96, 64, 48, 32
+COARSE, FINE, EIGHTH, QUARTER, HALF = 96, 64, 96, 48, 32
 PATCH = 40
 HIDDEN_FINE, HIDDEN_HALF = 32, 16
 SIGNATURE = 24
@@ -76,16 +76,24 @@ class Lite(nn.Module):
         self.quarter_patch = nn.Conv2d(4 * 3, PATCH, 4, 4)
         self.quarter_in = conv(PATCH + HIDDEN_HALF, QUARTER)
         self.quarter_one = conv(QUARTER, QUARTER)
+        self.eighth_down = conv(QUARTER, EIGHTH, 2)
+        self.eighth_one = conv(EIGHTH, EIGHTH)
+        self.eighth_two = conv(EIGHTH, EIGHTH)
+        self.eighth_up = nn.Conv2d(EIGHTH, 4 * QUARTER, 1)
         self.quarter_two = conv(QUARTER, QUARTER)
         self.quarter_hidden = nn.Conv2d(QUARTER, 4 * HIDDEN_HALF, 1)
 
         self.half_in = conv(2 * 12 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
+        self.half_two = conv(HALF, HALF)
         self.half_out = conv(HALF, 4 * 4)
         for layer in self.children():
             nn.init.kaiming_normal_(layer.weight, a=0.1)  # PyTorch's own start loses 60 % of the signal in each layer
             nn.init.zeros_(layer.bias)
-        for head in (self.coarse_flow, self.fine_flow, self.quarter_two, self.quarter_hidden, self.half_out):
+        for head in (
+            *(self.coarse_flow, self.fine_flow, self.eighth_up, self.quarter_two, self.quarter_hidden),
+            *(self.half_two, self.half_out),
+        ):
             nn.init.zeros_(head.weight)
 
     def forward(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
@@ -145,10 +153,13 @@ class Lite(nn.Module):
         patches = leaky(self.quarter_patch(torch.cat([seen, mean_and_difference(images[:n], images[n:])], dim=1)))
         x = leaky(self.quarter_in(torch.cat([patches, hidden], dim=1)))
         x = x + leaky(self.quarter_one(x))
+        deep = leaky(self.eighth_two(leaky(self.eighth_one(leaky(self.eighth_down(x))))))
+        x = x + functional.pixel_shuffle(self.eighth_up(deep), 2)
         x = x + leaky(self.quarter_two(x))
         hidden = enlarge(hidden) + functional.pixel_shuffle(self.quarter_hidden(x), 2)
         seen = torch.cat([functional.pixel_unshuffle(seen, 2), hidden], dim=1)
         x = leaky(self.half_one(leaky(self.half_in(seen))))
+        x = x + leaky(self.half_two(x))
         out = functional.pixel_shuffle(self.half_out(x), 2).float()
         share = torch.sigmoid(out[:, :1] + torch.log((1 - t) / t))
         return share * left + (1 - share) * right + out[:, 1:]

@@ -15,8 +15,8 @@ from ifrplus_cli.models.ops import enlarge, equal_parts, leaky, matching_cost, s
 
 RADIUS = 3  # of the matching cost, in cells of 32 pixels
 SIGNATURE = 24  # channels compared for it
-# Channels of the stages at 1/2, 1/4, 1/16, 1/32 and 1/64 of the size, and of patches of 4 x 4 pixels.
-HALF, QUARTER, FINE, COARSE, CONTEXT = 32, 48, 64, 96, 144
+# Channels of the stages at 1/2, 1/4, 1/8, 1/16, 1/32 and 1/64 of the size, and of patches of 4 x 4 pixels.
+HALF, QUARTER, EIGHTH, FINE, COARSE, CONTEXT = 32, 48, 96, 64, 96, 144
 PATCH = 40
 HIDDEN_HALF, HIDDEN_FINE = 16, 32  # channels a stage receives from the next coarser one
 FLOW_SCALE = 32  # pixels of flow that the layers see as 1
@@ -66,11 +66,16 @@ class Lite(nn.Cell):
         self.quarter_patch = conv(4 * 3, PATCH, size=4, stride=4)
         self.quarter_in = conv(PATCH + HIDDEN_HALF, QUARTER)
         self.quarter_one = conv(QUARTER, QUARTER)
+        self.eighth_down = conv(QUARTER, EIGHTH, stride=2)
+        self.eighth_one = conv(EIGHTH, EIGHTH)
+        self.eighth_two = conv(EIGHTH, EIGHTH)
+        self.eighth_up = conv(EIGHTH, 4 * QUARTER, size=1, zero=True)
         self.quarter_two = conv(QUARTER, QUARTER)
         self.quarter_hidden = conv(QUARTER, 4 * HIDDEN_HALF, size=1, zero=True)
 
         self.half_in = conv(2 * 3 * 4 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
+        self.half_two = conv(HALF, HALF)
         self.half_out = conv(HALF, 4 * 4, zero=True)
 
     def construct(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
@@ -135,8 +140,8 @@ class Lite(nn.Cell):
         left, right = halves(warp(images, both_sides(enlarge(flow, 4))))
         seen = mean_and_difference(left, right)
         hidden = enlarge(hidden) + self.look_around(seen, mean_and_difference(*halves(images)), hidden)
-        x = leaky(self.half_in(ops.cat((unshuffle(seen), hidden), 1)))
-        out = shuffle(self.half_out(leaky(self.half_one(x))))
+        x = leaky(self.half_one(leaky(self.half_in(ops.cat((unshuffle(seen), hidden), 1)))))
+        out = shuffle(self.half_out(x + leaky(self.half_two(x))))
         mask, residual = split(out, (1, 3))
         share = ops.sigmoid(mask + ops.log((1 - t) / t))  # of the left frame: 1 - t before anything is learnt
         return right + share * (left - right) + residual
@@ -150,6 +155,8 @@ class Lite(nn.Cell):
         patches = leaky(self.quarter_patch(ops.cat((warped, still), 1)))
         x = leaky(self.quarter_in(ops.cat((patches, hidden), 1)))
         x = x + leaky(self.quarter_one(x))
+        deep = leaky(self.eighth_one(leaky(self.eighth_down(x))))
+        x = x + shuffle(self.eighth_up(leaky(self.eighth_two(deep))))
         return shuffle(self.quarter_hidden(x + leaky(self.quarter_two(x))))
 
 
