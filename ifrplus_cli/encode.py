@@ -232,7 +232,7 @@ class Encoder:
             raise OutputError(f"ffmpeg stopped writing the film: {reason}.", "Memory or disk space may have run out.")
         raise OutputError(
             f"ffmpeg could not encode with {self.plan.codec}: {reason}.",
-            f"Name the output .mkv: a file of that kind can't hold what {self.plan.codec} makes."
+            f"Name the output .mkv or change --codec: a file of that kind can't hold what {self.plan.codec} makes."
             if _tells_not_held(reason)
             else "Check --codec, --preset, --crf, --pix-fmt and --encoder-arg.",
         )

@@ -203,7 +203,7 @@ def test_an_encoder_that_refuses(folder: Path) -> None:
 def test_a_codec_that_the_container_does_not_hold(codec: str, output: str, folder: Path) -> None:
     done = run_program("upsample", "clip.mkv", output, "--codec", codec, "-q", folder=folder, program=BLEND_PROGRAM)
     check_failure(done, f"ffmpeg could not encode with {codec}: ", folder, {"clip.mkv"})
-    assert f"Name the output .mkv: a file of that kind can't hold what {codec} makes." in done.stderr
+    assert f"Name the output .mkv or change --codec: a file of that kind can't hold what {codec} makes." in done.stderr
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
