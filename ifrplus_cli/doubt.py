@@ -16,7 +16,7 @@ import numpy as np
 from ifrplus_cli.media import Image
 from ifrplus_cli.prior import GRID, Flow, channel_mean
 
-STRONGEST = 0.3  # weight of the source frames where doubt is whole
+STRONGEST = 0.15  # weight of the source frames where doubt is whole
 FROM, FULL = 0.01, 0.03  # disagreement, 0 to 1, at which doubt begins and is whole
 VAIN_FROM, VAIN_FULL = 0.3, 0.8  # of the difference between the frames as they are, that is left after moving them
 NOISE = 0.01  # difference that means nothing
