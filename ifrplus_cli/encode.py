@@ -36,7 +36,7 @@ from ifrplus_cli.retime import chapter_list, retimed_text
 
 # What the system says of a disk, a quota or a file that can grow no further.
 NO_ROOM = ("No space left", "Disk quota exceeded", "File too large", "SIGXFSZ")
-NOT_HELD = ("supported in container", "are supported for", "muxing is currently not supported")
+NOT_HELD = ("supported in container", "only supported in", "are supported for", "muxing is currently not supported")
 
 
 class Encoder:

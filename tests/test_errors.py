@@ -199,7 +199,10 @@ def test_an_encoder_that_refuses(folder: Path) -> None:
     check_failure(done, "ffmpeg could not encode with libx264: Unrecognized option 'nope", folder, {"clip.mkv"})
 
 
-@pytest.mark.parametrize(("codec", "output"), [("ffv1", "film.mp4"), ("libx264", "film.webm"), ("libvpx", "film.mov")])
+@pytest.mark.parametrize(
+    ("codec", "output"),
+    [("ffv1", "film.mp4"), ("libx264", "film.webm"), ("libvpx", "film.mov"), ("libvpx-vp9", "film.mov")],
+)
 def test_a_codec_that_the_container_does_not_hold(codec: str, output: str, folder: Path) -> None:
     done = run_program("upsample", "clip.mkv", output, "--codec", codec, "-q", folder=folder, program=BLEND_PROGRAM)
     check_failure(done, f"ffmpeg could not encode with {codec}: ", folder, {"clip.mkv"})
