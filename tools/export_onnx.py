@@ -70,6 +70,7 @@ def merge(g: Graph, frames: str, flow: str, hidden: str) -> None:
     warped = g.channels(warp(g, frames, flow, cell=1, enlarged=4, bands=BANDS), 6)
     hidden = g.add(g.resize(hidden), look_around(g, warped, g.channels(frames, 6), hidden))
     x = g.layer("half_one", half_in(g, warped, hidden))
+    x = g.add(x, g.layer("half_two", x))
     bias = g.add(g.parameter("half_out.bias"), g.constant([0] * 4 + [CENTRE] * 12))
     out = g.shuffle(g.convolve(x, g.parameter("half_out.weight"), bias, size=3))
     mask, residual = g.parts("Split", out, g.integers(1, 3), count=2, axis=1)

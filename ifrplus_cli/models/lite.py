@@ -75,6 +75,7 @@ class Lite(nn.Cell):
 
         self.half_in = conv(2 * 3 * 4 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
+        self.half_two = conv(HALF, HALF)
         self.half_out = conv(HALF, 4 * 4, zero=True)
 
     def construct(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
@@ -140,7 +141,7 @@ class Lite(nn.Cell):
         seen = mean_and_difference(left, right)
         hidden = enlarge(hidden) + self.look_around(seen, mean_and_difference(*halves(images)), hidden)
         x = leaky(self.half_one(leaky(self.half_in(ops.cat((unshuffle(seen), hidden), 1)))))
-        out = shuffle(self.half_out(x))
+        out = shuffle(self.half_out(x + leaky(self.half_two(x))))
         mask, residual = split(out, (1, 3))
         share = ops.sigmoid(mask + ops.log((1 - t) / t))  # of the left frame: 1 - t before anything is learnt
         return right + share * (left - right) + residual
