@@ -2,7 +2,7 @@
 
 Both frames of a pair, moved along the classical flow, should tell the same story at the timestep. Where they differ,
 hardly less than the frames do without being moved, and the made frame is not a mixture of them either, something was
-covered, blurred or lost. There the made frame falls back, by a third at most, towards the source frames, the nearer
+covered, blurred or lost. There the made frame falls back, by STRONGEST at most, towards the source frames, the nearer
 one before the other: less is risked than by a guess.
 """
 
