@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
-
-import ffmpeg
 
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import InputError, MediaToolError
@@ -17,30 +17,30 @@ from ifrplus_cli.sequence import KINDS
 REFUSED = b"Format not on whitelist"
 
 
-def ask_ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options: Any) -> dict[str, Any]:
+def ask_ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options: str | None) -> dict[str, Any]:
     """Ffprobe's answer about a file, with its format and streams unless ``options`` ask for something else.
 
     Args:
         limits: what ffprobe may open and try.
+        options: ffprobe's, by their names; None where one is a flag.
 
     Raises:
         InputError: if the file is no film, or can't be read as one.
         MediaToolError: if ffprobe is missing or does not work.
     """
     program = find_tool("ffprobe")
+    command = _command(program, path, {"show_format": None, "show_streams": None, "of": "json", **limits, **options})
     try:
-        found: dict[str, Any] = ffmpeg.probe(source_url(path), cmd=program, v="error", **limits, **options)
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else "its answer makes no sense"
-        raise _broken_program(program, said) from error
-    except ffmpeg.Error as error:
-        if REFUSED in error.stderr and path.suffix.lower() in KINDS:
-            raise one_image(path) from error
-        if REFUSED in error.stderr:
-            raise InputError(
-                f"{path.name} is not a film.", "Give a video file such as .mp4, .mov, .mkv or .webm."
-            ) from error
-        raise _unreadable(path, last_line(error.stderr, path)) from error
+        # ffmpeg-python's own question leaves ffprobe running where this program is interrupted.
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise _broken_program(program, error.strerror) from error
+    if done.returncode != 0:
+        raise _refusal(path, done.stderr)
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as error:
+        raise _broken_program(program, "its answer makes no sense") from error
     return found
 
 
@@ -56,14 +56,9 @@ def read_packets(path: Path, stream_index: int, entries: str, **options: str) ->
     """
     program = find_tool("ffprobe")
     shown = {"select_streams": str(stream_index), "show_entries": f"packet={entries}", "of": "compact=p=0"}
-    words = [word for name, value in {**SOURCE_LIMITS, **shown, **options}.items() for word in (f"-{name}", value)]
+    command = _command(program, path, {**SOURCE_LIMITS, **shown, **options})
     try:
-        process = subprocess.Popen(
-            [program, "-v", "error", *words, source_url(path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
         raise _broken_program(program, error.strerror) from error
     assert process.stdout and process.stderr
@@ -80,6 +75,20 @@ def read_packets(path: Path, stream_index: int, entries: str, **options: str) ->
         talk.join()
     if failed:
         raise _unreadable(path, last_line(talk.reason(process.returncode), path))
+
+
+def _command(program: str, path: Path, options: Mapping[str, str | None]) -> list[str]:
+    """An option without a value is a flag."""
+    words = ((f"-{name}",) if value is None else (f"-{name}", value) for name, value in options.items())
+    return [program, "-v", "error", *chain.from_iterable(words), source_url(path)]
+
+
+def _refusal(path: Path, stderr: bytes) -> InputError:
+    if REFUSED in stderr and path.suffix.lower() in KINDS:
+        return one_image(path)
+    if REFUSED in stderr:
+        return InputError(f"{path.name} is not a film.", "Give a video file such as .mp4, .mov, .mkv or .webm.")
+    return _unreadable(path, last_line(stderr, path))
 
 
 def _broken_program(program: str, said: str | None) -> MediaToolError:
