@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
@@ -34,6 +35,7 @@ FFMPEG = shutil.which("ffmpeg") or "ffmpeg"
 FFPROBE = shutil.which("ffprobe") or "ffprobe"
 MOVING = "scroll=horizontal=0.04:vertical=0.02"  # every frame of the test picture differs from the last
 BEEP = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
+TIME_TO_GO = 2.0  # seconds that a killed process may take
 
 
 def blend_model(
@@ -244,8 +246,15 @@ def children() -> list[str]:
     return [line for line in found if "multiprocessing.resource_tracker" not in line]
 
 
-def running_in(folder: Path) -> list[str]:
-    """Command lines of all processes that name something in a folder."""
+def left_running_in(folder: Path) -> list[str]:
+    """Command lines of all processes that name something in a folder, once those that were killed had time to go."""
+    deadline = time.monotonic() + TIME_TO_GO
+    while (found := _running_in(folder)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def _running_in(folder: Path) -> list[str]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):

@@ -12,7 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, run_here, run_program, running_in
+from clips import (
+    BEEP,
+    BLEND_PROGRAM,
+    ffmpeg,
+    frame_hashes,
+    frame_times,
+    left_running_in,
+    make_clip,
+    run_here,
+    run_program,
+)
 
 from ifrplus_cli.errors import (
     DeviceError,
@@ -53,7 +63,7 @@ def check_failure(done: subprocess.CompletedProcess[str], told: str, folder: Pat
     assert hint.startswith("hint: ")
     assert hint.endswith((".", ")", "ffmpeg", "mindspore"))
     assert {path.name for path in folder.iterdir()} == before
-    assert not running_in(folder)
+    assert not left_running_in(folder)
 
 
 def names_in(folder: Path) -> set[str]:
@@ -229,7 +239,7 @@ def test_an_interrupted_run_leaves_nothing(sent: signal.Signals, tmp_path: Path)
     assert complained.startswith("interrupted:")
     assert len(complained.splitlines()) == 1
     assert names_in(tmp_path) == {"clip.mkv"}
-    assert not running_in(tmp_path)
+    assert not left_running_in(tmp_path)
 
 
 NAMES = ["-y.mkv", 'it\'s "so": 100%d [red]\ntwo lines, Übergröße 影片?.mkv']

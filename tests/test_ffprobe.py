@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clips import running_in
+from clips import left_running_in
 
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.ffprobe import ask_ffprobe, read_packets
@@ -25,12 +25,12 @@ def test_a_program_that_does_not_work_is_said_to_be_at_fault(
 
 def test_an_interruption_leaves_no_program_behind(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = tmp_path / "ffprobe"
-    slow.write_text("#!/bin/sh\nkill -INT $PPID\nwhile :; do sleep 0.1; done\n")
+    slow.write_text("#!/bin/sh\nsleep 0.5\nkill -INT $PPID\nwhile :; do sleep 0.1; done\n")
     slow.chmod(0o755)
     monkeypatch.setenv("IFRPLUS_FFPROBE", str(slow))
     with pytest.raises(KeyboardInterrupt):
         ask_ffprobe(clip)
-    assert not running_in(tmp_path)
+    assert not left_running_in(tmp_path)
 
 
 def test_packets_come_one_by_one_with_what_was_asked(clip: Path) -> None:

@@ -22,10 +22,10 @@ from clips import (
     blend_model,
     frame_hashes,
     frame_times,
+    left_running_in,
     look_at,
     make_clip,
     run_program,
-    running_in,
 )
 
 from ifrplus_cli import segments
@@ -122,7 +122,7 @@ def test_the_first_signal_finishes_the_segment_and_the_second_does_not(film: Pat
     assert "--resume goes on from there" in told
     assert {path.name for path in tmp_path.iterdir()} == {"film.mkv.ifrplus"}
     assert not list(folder_of(output).glob("*.part"))
-    assert not running_in(tmp_path)
+    assert not left_running_in(tmp_path)
 
 
 def test_a_signal_ends_a_run_of_several_films(film: Path, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_run_whose_ffmpeg_is_killed_is_gone_on_with(dying: tuple[str, ...], fi
     assert process.returncode == 1
     assert "SIGKILL" in told.splitlines()[0]
     assert "frames are kept: the same command with --resume goes on from there." in told.splitlines()[1]
-    assert not running_in(tmp_path)
+    assert not left_running_in(tmp_path)
     assert upsample(film, output, "--resume", *factor).returncode == 0
     whole = tmp_path / "whole.mkv"
     assert upsample(film, whole, *factor).returncode == 0

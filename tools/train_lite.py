@@ -17,6 +17,7 @@ import torch
 from lite_data import ERROR_CELL, backward_warp, decode, to_float
 from lite_torch import Lite, both_sides, enlarge, warp
 from muon import Muon
+from overlays import with_overlay
 from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional
@@ -49,13 +50,16 @@ class Batch:
 class Pack:
     """The samples of a pack, frames and flows on ``device``."""
 
-    def __init__(self, folder: Path, device: torch.device, synthetic_share: float, seed: int) -> None:
+    def __init__(
+        self, folder: Path, device: torch.device, synthetic_share: float, overlay_share: float, seed: int
+    ) -> None:
         with np.load(folder / "index.npz") as index:
             self._index = {name: index[name] for name in index.files}
         frames = torch.from_numpy(np.fromfile(folder / "frames.u8", np.uint8))
         flows = torch.from_numpy(np.fromfile(folder / "flows.f16", np.float16))
         self._frames, self._flows = frames.to(device), flows.to(device)
         self._draw = np.random.default_rng(seed)
+        self._overlay_share = overlay_share
         synthetic = self._index["synthetic"]
         middle = self._index["t"] == 0.5
         # three of four real samples at the midpoint, whatever their number in the pack
@@ -99,6 +103,11 @@ class Pack:
         if self._draw.random() < 0.5:
             frames.reverse()
             flows, t = flows[[2, 3, 0, 1, 6, 7, 4, 5]], 1 - t
+        if self._draw.random() < self._overlay_share:
+            first, made, last = (frame.cpu().numpy() for frame in frames)
+            sample = with_overlay(self._draw, (first, made, last), t)
+            frames = [torch.from_numpy(frame).to(flows.device) for frame in sample.frames]
+            flows = torch.from_numpy(sample.flows).to(flows.device)
         return frames[0], frames[1], frames[2], flows, t
 
     def _place(self, height: int, width: int, size: int) -> tuple[int, int]:
@@ -351,7 +360,9 @@ def run(options: argparse.Namespace) -> None:
     """Trains until the time is over, measuring and saving on the way."""
     options.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     training = Training(options)
-    pack = Pack(options.pack, training.device, options.synthetic_share, options.seed + training.step)
+    pack = Pack(
+        options.pack, training.device, options.synthetic_share, options.overlay_share, options.seed + training.step
+    )
     hold_out = HoldOut(options.hold_out)
     for name, make in (("hold", hold), ("blend", blend), ("prior", dis)):
         print(f"hold-out {name} {hold_out.mean(make)['mean']:.3f} dB", flush=True)
@@ -420,6 +431,9 @@ def main() -> None:
         "--flow-only", action="store_true", help="train what finds the flows, on CPU; the last stage stays as it is"
     )
     parser.add_argument("--synthetic-share", type=float, default=0.2)
+    parser.add_argument(
+        "--overlay-share", type=float, default=0, help="of crops under a text or panel that stands still"
+    )
     parser.add_argument("--report-seconds", type=float, default=30)
     parser.add_argument("--check-minutes", type=float, default=15)
     parser.add_argument("--seed", type=int, default=1)

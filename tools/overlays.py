@@ -1,0 +1,84 @@
+"""Still overlays for training: the same text, panel or bars pasted on every frame of a triplet."""
+
+from __future__ import annotations
+
+import string
+
+import cv2
+import numpy as np
+from lite_data import Bytes, Sample, measure, to_float
+
+from ifrplus_cli.prior import pair_flow
+
+MARKS = string.ascii_letters + string.digits + ":.,-/&%"
+LEAST_COVER = 0.55  # opacity of a panel that lets the footage through
+
+
+def with_overlay(draw: np.random.Generator, frames: tuple[Bytes, Bytes, Bytes], t: float) -> Sample:
+    """A triplet under an overlay that stands still, with its flows found anew: an overlay draws them to itself.
+
+    Args:
+        frames: left, middle, right, each (H, W, 3) uint8 RGB; they are not changed.
+    """
+    shown = tuple(frame.copy() for frame in frames)
+    kind = draw.random()
+    if kind < 0.55:
+        _panel(draw, shown)
+    elif kind < 0.65:
+        _bars(draw, shown)
+    if kind < 0.3 or kind >= 0.55:
+        for _ in range(int(draw.integers(1, 4))):
+            _text(draw, shown)
+    left, middle, right = shown
+    return measure((left, middle, right), t, pair_flow(to_float(left), to_float(right)))
+
+
+def _colour(draw: np.random.Generator) -> tuple[int, int, int]:
+    """A grey or a colour, more often near black or white than between."""
+    red, green, blue = (int(255 * value) for value in draw.beta(0.5, 0.5, 3))
+    return (red, red, red) if draw.random() < 0.6 else (red, green, blue)
+
+
+def _panel(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
+    """A rectangle or ellipse, even or shaded, opaque or letting the footage through."""
+    height, width = shown[0].shape[:2]
+    tall, wide = (int(side * draw.uniform(0.08, 0.6)) for side in (height, width))
+    top, left = int(draw.integers(-tall // 3, height - tall // 2)), int(draw.integers(-wide // 3, width - wide // 2))
+    mask = np.zeros((height, width), np.uint8)
+    if draw.random() < 0.8:
+        cv2.rectangle(mask, (left, top), (left + wide, top + tall), 255, cv2.FILLED)
+    else:
+        cv2.ellipse(mask, (left + wide // 2, top + tall // 2), (wide // 2, tall // 2), 0, 0, 360, 255, -1, cv2.LINE_AA)
+    cover = mask[..., None].astype(np.float32) / 255
+    if draw.random() < 0.2:
+        cover *= draw.uniform(LEAST_COVER, 0.95)
+    ends = np.array([_colour(draw), _colour(draw)], np.float32)
+    slope = np.linspace(0, draw.choice([0.0, 0.0, 1.0]), width, dtype=np.float32)[None, :, None]
+    paint = ends[0] * (1 - slope) + ends[1] * slope
+    for frame in shown:
+        frame[:] = np.rint(frame * (1 - cover) + paint * cover)
+
+
+def _bars(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
+    """Black bars along one or two edges."""
+    thick = int(shown[0].shape[0] * draw.uniform(0.05, 0.25))
+    both, lying = draw.random() < 0.3, draw.random() < 0.5
+    for frame in shown:
+        edge = frame if lying else frame.transpose(1, 0, 2)
+        edge[:thick] = 0
+        if both:
+            edge[-thick:] = 0
+
+
+def _text(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
+    """A line of letters and digits, some of them outlined."""
+    height, width = shown[0].shape[:2]
+    line = "".join(draw.choice(list(MARKS), int(draw.integers(3, 14))))
+    place = int(draw.integers(-20, width // 2)), int(draw.integers(15, height))
+    font = int(draw.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX]))
+    size, thick, colour = float(draw.uniform(0.4, 2.2)), int(draw.integers(1, 5)), _colour(draw)
+    outline = tuple(255 - value for value in colour) if draw.random() < 0.3 else None
+    for frame in shown:
+        if outline:
+            cv2.putText(frame, line, place, font, size, outline, thick + 3, cv2.LINE_AA)
+        cv2.putText(frame, line, place, font, size, colour, thick, cv2.LINE_AA)
