@@ -12,6 +12,7 @@ from ifrplus_cli.prior import pair_flow
 
 MARKS = string.ascii_letters + string.digits + ":.,-/&%"
 LEAST_COVER = 0.55  # opacity of a panel that lets the footage through
+COMPRESSED = 0.6  # share of triplets
 
 
 def with_overlay(draw: np.random.Generator, frames: tuple[Bytes, Bytes, Bytes], t: float) -> Sample:
@@ -24,12 +25,14 @@ def with_overlay(draw: np.random.Generator, frames: tuple[Bytes, Bytes, Bytes], 
     kind = draw.random()
     if kind < 0.55:
         _panel(draw, shown)
-    elif kind < 0.65:
+    elif kind < 0.6:
         _bars(draw, shown)
     if kind < 0.3 or kind >= 0.55:
-        for _ in range(int(draw.integers(1, 4))):
+        for _ in range(int(draw.integers(1, 5))):
             _text(draw, shown)
-    left, middle, right = shown
+    if draw.random() < 0.2:
+        _frame(draw, shown)
+    left, middle, right = _compressed(draw, shown) if draw.random() < COMPRESSED else shown
     return measure((left, middle, right), t, pair_flow(to_float(left), to_float(right)))
 
 
@@ -37,6 +40,21 @@ def _colour(draw: np.random.Generator) -> tuple[int, int, int]:
     """A grey or a colour, more often near black or white than between."""
     red, green, blue = (int(255 * value) for value in draw.beta(0.5, 0.5, 3))
     return (red, red, red) if draw.random() < 0.6 else (red, green, blue)
+
+
+def _compressed(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> list[Bytes]:
+    """Frames that were stored with losses, so that what stands still is not quite the same in each of them."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(draw.integers(55, 97))]
+    return [cv2.imdecode(cv2.imencode(".jpg", frame, quality)[1], cv2.IMREAD_COLOR) for frame in shown]
+
+
+def _frame(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
+    """The outline of a rectangle."""
+    height, width = shown[0].shape[:2]
+    (left, right), (top, bottom) = (np.sort(draw.integers(0, side, 2)).tolist() for side in (width, height))
+    thick, colour = int(draw.integers(1, 5)), _colour(draw)
+    for frame in shown:
+        cv2.rectangle(frame, (left, top), (right, bottom), colour, thick)
 
 
 def _panel(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
@@ -76,7 +94,8 @@ def _text(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
     line = "".join(draw.choice(list(MARKS), int(draw.integers(3, 14))))
     place = int(draw.integers(-20, width // 2)), int(draw.integers(15, height))
     font = int(draw.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX]))
-    size, thick, colour = float(draw.uniform(0.4, 2.2)), int(draw.integers(1, 5)), _colour(draw)
+    size = float(np.exp(draw.uniform(np.log(0.35), np.log(2.2))))
+    thick, colour = int(draw.integers(1, 4)), _colour(draw)
     outline = tuple(255 - value for value in colour) if draw.random() < 0.3 else None
     for frame in shown:
         if outline:
