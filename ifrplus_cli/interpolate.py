@@ -240,6 +240,8 @@ class Interpolator:
 
     def _padded(self, image: Image) -> Image:
         height, width = self.plan.tiles.padded_size
+        if image.shape[:2] == (height, width):
+            return image
         missing = ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0))
         return np.pad(image, missing, mode="edge")
 

@@ -81,8 +81,9 @@ def pair_flow(left: Image, right: Image, scale: float = 1 / 2) -> PairFlow:
     height, width = left.shape[:2]
     grid = (width // GRID, height // GRID)
     size = _matching_size(width, height, scale)
-    small_left, small_right = (cv2.resize(image, grid, interpolation=cv2.INTER_AREA) for image in (left, right))
-    grey_left, grey_right = _grey(left, size), _grey(right, size)
+
+    def seen(image: Image) -> tuple[Image, _Grey]:
+        return cv2.resize(image, grid, interpolation=cv2.INTER_AREA), _grey(image, size)
 
     def one_way(source: _Grey, target: _Grey, small_source: Image, small_target: Image) -> tuple[Flow, Flow]:
         hint = _turned_round(_dis(target, source, finest=ROUGH_SCALE))
@@ -90,6 +91,9 @@ def pair_flow(left: Image, right: Image, scale: float = 1 / 2) -> PairFlow:
         return flow, _trust(small_source, small_target, flow)
 
     with ThreadPoolExecutor(1) as other_way:  # one core a direction: DIS hardly uses a second one
+        right_seen = other_way.submit(seen, right)
+        small_left, grey_left = seen(left)
+        small_right, grey_right = right_seen.result()
         backward = other_way.submit(one_way, grey_right, grey_left, small_right, small_left)
         forward = one_way(grey_left, grey_right, small_left, small_right)
         return PairFlow(forward[0], backward.result()[0], forward[1], backward.result()[1])

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from ifrplus_cli.models import MODELS
-from ifrplus_cli.models.lite import Lite
+from ifrplus_cli.models.lite import SHARPNESS, Lite
 from ifrplus_cli.models.ops import matching_cost, shuffle, unshuffle, warp
 from ifrplus_cli.weights import find_weights
 
@@ -70,14 +70,28 @@ def run(cell: nn.Cell, *arrays: Array) -> Array:
 
 
 @pytest.mark.parametrize("t", [0.5, 0.2])
-def test_untrained_it_blends_the_frames_warped_by_the_prior(both_modes: Lite, t: float) -> None:
+def test_untrained_it_blends_the_frames_warped_by_the_prior_and_as_they_are(both_modes: Lite, t: float) -> None:
     left, right, prior, when = inputs(2, 64, 96, t)
     prior[:] = np.float32([-2, 1, 3, 0]).reshape(1, 4, 1, 1)
     load(both_modes, untrained_values())
     made = run(both_modes, left, right, prior, when)
     inner = np.s_[:, :, 8:-8, 8:-8]
-    expected = (1 - t) * np.roll(left, (2, -1), (3, 2)) + t * np.roll(right, (-3, 0), (3, 2))
+    moved = (1 - t) * np.roll(left, (2, -1), (3, 2)) + t * np.roll(right, (-3, 0), (3, 2))
+    stay = np.exp(-np.logaddexp(0, SHARPNESS * np.abs(right - left).mean(axis=1, keepdims=True)))
+    expected = moved + stay * ((1 - t) * left + t * right - moved)
     np.testing.assert_allclose(made[inner], expected[inner], atol=2e-4)
+
+
+def test_where_it_says_so_what_is_alike_in_both_frames_stays(both_modes: Lite) -> None:
+    left, right, prior, when = inputs(1, 64, 96, 0.5)
+    right[:, :, 20:40, 30:60] = left[:, :, 20:40, 30:60]
+    values = random_values(1)
+    values["half_stay.weight"][:] = 0
+    values["half_stay.bias"][:] = 20
+    load(both_modes, values)
+    still = np.abs(run(both_modes, left, right, prior, when) - left)[0]
+    assert still[:, 20:40, 30:60].max() < 1e-5
+    assert np.median(still[:, 45:]) > 0.05
 
 
 @pytest.mark.parametrize("t", [0.001, 0.3, 0.999])

@@ -206,7 +206,7 @@ def test_a_source_that_is_another_one_while_it_is_read_is_refused(
 
 @pytest.mark.parametrize("dying", [("rawvideo", "pipe:1"), ("pipe:0",)], ids=["decoder", "encoder"])
 def test_a_run_whose_ffmpeg_is_killed_is_gone_on_with(dying: tuple[str, ...], film: Path, tmp_path: Path) -> None:
-    output, factor = tmp_path / "film.mkv", ("--factor", "4")  # so that the decoder is far from its end
+    output, factor = tmp_path / "film.mkv", ("--factor", "8")  # so that the decoder is far from its end
     process = start(film, output, *factor)
     os.kill(child_of(process.pid, dying), signal.SIGKILL)
     _, told = process.communicate(timeout=60)

@@ -27,6 +27,7 @@ from ifrplus_cli.weights import sha256_of
 RADIUS = 3  # of the matching cost, in cells of 32 pixels
 FLOW_SCALE = 32  # pixels of flow that the layers see as 1
 DIFFERENCE_SCALE = 4  # between the two warped frames, as the layers see it
+SHARPNESS = 200  # how fast a difference between the frames as they are forbids to stay
 CENTRE = 0.5  # taken off all samples
 
 
@@ -70,7 +71,6 @@ def merge(g: Graph, frames: str, flow: str, hidden: str) -> None:
     warped = g.channels(warp(g, frames, flow, cell=1, enlarged=4, bands=BANDS), 6)
     hidden = g.add(g.resize(hidden), look_around(g, warped, g.channels(frames, 6), hidden))
     x = g.layer("half_one", half_in(g, warped, hidden))
-    x = g.add(x, g.layer("half_two", x))
     bias = g.add(g.parameter("half_out.bias"), g.constant([0] * 4 + [CENTRE] * 12))
     out = g.shuffle(g.convolve(x, g.parameter("half_out.weight"), bias, size=3))
     mask, residual = g.parts("Split", out, g.integers(1, 3), count=2, axis=1)
@@ -78,7 +78,18 @@ def merge(g: Graph, frames: str, flow: str, hidden: str) -> None:
     odds = g.divide(g.subtract(g.constant(1), "t"), "t")
     share = g.node("Sigmoid", g.add(mask, g.node("Log", odds)))
     blended = g.add(right, g.multiply(share, g.subtract(left, right)))
-    g.finish("Add", blended, residual)
+    g.finish("Add", *stay(g, g.add(blended, residual), g.conv("half_stay", x)))
+
+
+def stay(g: Graph, made: str, said: str) -> tuple[str, str]:
+    """The made frame, and what brings it to the frames as they are where these agree and (N, 1, H/2, W/2) ``said``."""
+    apart = g.subtract("right", "left")
+    rows = g.node("Reshape", g.node("Abs", apart), g.integers(0, 3, -1))
+    differing = g.node("MatMul", g.constant([[SHARPNESS / 3] * 3]), rows)  # their mean; ReduceMean takes twice as long
+    said = g.resize(g.channels(said, 1))  # by its own, for in blocks of channels it would be enlarged sixteen times
+    share = g.node("Sigmoid", g.subtract(said, g.node("Reshape", differing, g.node("Shape", said))))
+    still = g.add("left", g.multiply("t", apart))
+    return made, g.multiply(share, g.subtract(still, made))
 
 
 def half_in(g: Graph, warped: str, hidden: str) -> str:

@@ -13,6 +13,7 @@ HIDDEN_FINE, HIDDEN_HALF = 32, 16
 SIGNATURE = 24
 FLOW_SCALE = 32
 DIFFERENCE_SCALE = 4
+SHARPNESS = 200
 
 
 def conv(inside: int, outside: int, stride: int = 1) -> nn.Conv2d:
@@ -85,14 +86,14 @@ class Lite(nn.Module):
 
         self.half_in = conv(2 * 12 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
-        self.half_two = conv(HALF, HALF)
         self.half_out = conv(HALF, 4 * 4)
+        self.half_stay = nn.Conv2d(HALF, 1, 1)
         for layer in self.children():
             nn.init.kaiming_normal_(layer.weight, a=0.1)  # PyTorch's own start loses 60 % of the signal in each layer
             nn.init.zeros_(layer.bias)
         for head in (
             *(self.coarse_flow, self.fine_flow, self.eighth_up, self.quarter_two, self.quarter_hidden),
-            *(self.half_two, self.half_out),
+            *(self.half_out, self.half_stay),
         ):
             nn.init.zeros_(head.weight)
 
@@ -159,10 +160,12 @@ class Lite(nn.Module):
         hidden = enlarge(hidden) + functional.pixel_shuffle(self.quarter_hidden(x), 2)
         seen = torch.cat([functional.pixel_unshuffle(seen, 2), hidden], dim=1)
         x = leaky(self.half_one(leaky(self.half_in(seen))))
-        x = x + leaky(self.half_two(x))
         out = functional.pixel_shuffle(self.half_out(x), 2).float()
         share = torch.sigmoid(out[:, :1] + torch.log((1 - t) / t))
-        return share * left + (1 - share) * right + out[:, 1:]
+        made = share * left + (1 - share) * right + out[:, 1:]
+        apart = images[n:] - images[:n]
+        stay = torch.sigmoid(enlarge(self.half_stay(x).float()) - SHARPNESS * apart.abs().mean(1, keepdim=True))
+        return made + stay * (images[:n] + t * apart - made)
 
 
 def mean_and_difference(left: Tensor, right: Tensor) -> Tensor:

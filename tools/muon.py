@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ class Muon(torch.optim.Optimizer):
     2024), with the size that AdamW's updates have (arXiv 2502.16982, section 2.2), so that both take one learning rate.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> None:
+    def __init__(self, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float, weight_decay: float) -> None:
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()

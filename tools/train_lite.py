@@ -26,6 +26,7 @@ from ifrplus_cli.prior import GRID, Neighbour, intermediate_flow, pair_flow
 
 WARM_UP = 300  # steps
 LAST_RATE = 0.02  # of the full learning rate, reached when the time is over
+FAST = 30  # times the learning rate
 EMA_DECAY = 0.999
 LAPLACIAN_LEVELS = 5
 LEAST_ERROR = 1e-5  # squared error, 50 dB, below which a crop no longer counts
@@ -289,7 +290,11 @@ class Training:
         torch.manual_seed(options.seed)
         self.network = Lite().to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimizer = Muon(self.network.parameters(), lr=options.rate, weight_decay=1e-4)
+        named = list(self.network.named_parameters())
+        fast = [weight for name, weight in named if name.split(".")[0] in options.fast]
+        others = [weight for name, weight in named if name.split(".")[0] not in options.fast]
+        groups = [{"params": others, "factor": 1}, *([{"params": fast, "factor": FAST}] if fast else [])]
+        self.optimizer = Muon(groups, lr=options.rate, weight_decay=1e-4)
         self.step, self.samples, self.elapsed = 0, 0, 0.0
         self.hold_out: dict[str, float] = {}
         self.best = 0.0
@@ -339,7 +344,7 @@ class Training:
         """One update; returns image loss and flow loss."""
         share = self.elapsed / (60 * self.options.minutes)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.options.rate, self.step, share)
+            group["lr"] = group["factor"] * learning_rate(self.options.rate, self.step, share)
         if self.options.flow_only:
             image, flow = flow_loss_of(self.network, batch, self.options.flow_weight)
         else:
@@ -423,6 +428,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=224, help="side of a crop, a multiple of 32")
     parser.add_argument("--rate", type=float, default=3e-4, help="highest learning rate")
+    parser.add_argument("--fast", nargs="*", default=[], help=f"layers that learn {FAST} times faster, for new heads")
     parser.add_argument(
         "--logarithm-weight", type=float, default=0.02, help="of the logarithm of the squared error in the loss"
     )

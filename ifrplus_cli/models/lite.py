@@ -2,7 +2,8 @@
 
 The idea is that of IFR+ and IFRNet (intermediate flows refined together with features, from coarse to fine) with one
 change: the flows don't start at zero but at those of ``prior.py``, so that the network only learns what classical
-matching gets wrong. The last layer of each head starts at zero: untrained, it returns the blend of both warped frames.
+matching gets wrong. The last layer of each head starts at zero: untrained, it returns the blend of both warped frames,
+and between it and the frames as they are where these agree.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ PATCH = 40
 HIDDEN_HALF, HIDDEN_FINE = 16, 32  # channels a stage receives from the next coarser one
 FLOW_SCALE = 32  # pixels of flow that the layers see as 1
 DIFFERENCE_SCALE = 4  # between the two warped frames, as the layers see it
+SHARPNESS = 200  # how fast a difference between the frames as they are forbids to stay
 
 
 def conv(inside: int, outside: int, size: int = 3, stride: int = 1, zero: bool = False) -> nn.Conv2d:
@@ -75,8 +77,8 @@ class Lite(nn.Cell):
 
         self.half_in = conv(2 * 3 * 4 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
-        self.half_two = conv(HALF, HALF)
         self.half_out = conv(HALF, 4 * 4, zero=True)
+        self.half_stay = conv(HALF, 1, size=1, zero=True)
 
     def construct(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
         """Makes the frame at ``t``.
@@ -136,15 +138,14 @@ class Lite(nn.Cell):
         return enlarge(change) + 16 * shuffle(self.fine_flow(x)), leaky(shuffle(self.fine_hidden(x)))
 
     def merge(self, images: Tensor, flow: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
-        """Warps both frames with the final (N, 4, H/4, W/4) flow and blends them: mask, then residual."""
+        """Warps both frames with the final (N, 4, H/4, W/4) flow and blends them: mask, residual, then what stays."""
         left, right = halves(warp(images, both_sides(enlarge(flow, 4))))
         seen = mean_and_difference(left, right)
         hidden = enlarge(hidden) + self.look_around(seen, mean_and_difference(*halves(images)), hidden)
         x = leaky(self.half_one(leaky(self.half_in(ops.cat((unshuffle(seen), hidden), 1)))))
-        out = shuffle(self.half_out(x + leaky(self.half_two(x))))
-        mask, residual = split(out, (1, 3))
+        mask, residual = split(shuffle(self.half_out(x)), (1, 3))
         share = ops.sigmoid(mask + ops.log((1 - t) / t))  # of the left frame: 1 - t before anything is learnt
-        return right + share * (left - right) + residual
+        return stayed(right + share * (left - right) + residual, *halves(images), enlarge(self.half_stay(x)), t)
 
     def look_around(self, warped: Tensor, still: Tensor, hidden: Tensor) -> Tensor:
         """What a wider view tells of which frame is right: both as they are warped, and as they are.
@@ -158,6 +159,16 @@ class Lite(nn.Cell):
         deep = leaky(self.eighth_one(leaky(self.eighth_down(x))))
         x = x + shuffle(self.eighth_up(leaky(self.eighth_two(deep))))
         return shuffle(self.quarter_hidden(x + leaky(self.quarter_two(x))))
+
+
+def stayed(made: Tensor, left: Tensor, right: Tensor, stay: Tensor, t: Tensor) -> Tensor:
+    """The made frame, and the frames as they are where they agree and (N, 1, H, W) ``stay`` says so.
+
+    Text and panels over moving footage do not move with it, and are finer than the flow.
+    """
+    apart = right - left
+    share = ops.sigmoid(stay - SHARPNESS * ops.abs(apart).mean(1, True))
+    return made + share * (left + t * apart - made)
 
 
 def mean_and_difference(left: Tensor, right: Tensor) -> Tensor:
