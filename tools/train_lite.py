@@ -56,8 +56,8 @@ class Pack:
     ) -> None:
         with np.load(folder / "index.npz") as index:
             self._index = {name: index[name] for name in index.files}
-        frames = torch.from_numpy(np.fromfile(folder / "frames.u8", np.uint8))
-        flows = torch.from_numpy(np.fromfile(folder / "flows.f16", np.float16))
+        frames = torch.from_numpy(np.memmap(folder / "frames.u8", np.uint8, "c"))
+        flows = torch.from_numpy(np.memmap(folder / "flows.f16", np.float16, "c"))
         self._frames, self._flows = frames.to(device), flows.to(device)
         self._draw = np.random.default_rng(seed)
         self._overlay_share = overlay_share
