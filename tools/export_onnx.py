@@ -78,18 +78,23 @@ def merge(g: Graph, frames: str, flow: str, hidden: str) -> None:
     odds = g.divide(g.subtract(g.constant(1), "t"), "t")
     share = g.node("Sigmoid", g.add(mask, g.node("Log", odds)))
     blended = g.add(right, g.multiply(share, g.subtract(left, right)))
-    g.finish("Add", *stay(g, g.add(blended, residual), g.conv("half_stay", x)))
+    g.finish("Add", *stayed(g, g.add(blended, residual), x))
 
 
-def stay(g: Graph, made: str, said: str) -> tuple[str, str]:
-    """The made frame, and what brings it to the frames as they are where these agree and (N, 1, H/2, W/2) ``said``."""
+def stayed(g: Graph, made: str, seen: str) -> tuple[str, str]:
+    """The made frame, and what brings it to the frames as they are; see ``Lite.stayed``."""
     apart = g.subtract("right", "left")
+    height, width = g.size(apart)
     rows = g.node("Reshape", g.node("Abs", apart), g.integers(0, 3, -1))
-    differing = g.node("MatMul", g.constant([[SHARPNESS / 3] * 3]), rows)  # their mean; ReduceMean takes twice as long
-    said = g.resize(g.channels(said, 1))  # by its own, for in blocks of channels it would be enlarged sixteen times
-    share = g.node("Sigmoid", g.subtract(said, g.node("Reshape", differing, g.node("Shape", said))))
-    still = g.add("left", g.multiply("t", apart))
-    return made, g.multiply(share, g.subtract(still, made))
+    alike = g.node("MatMul", g.constant([[-SHARPNESS / 3] * 3]), rows)  # their mean; ReduceMean takes twice as long
+    alike = g.node("Reshape", alike, g.cat(g.integers(-1, 1), height, width, axis=0))
+    sides = g.integers(g.shapes["half_one.weight"][0], 1)
+    of_seen, of_alike = g.parts("Split", g.parameter("half_stay.weight"), sides, count=2, axis=1)
+    stay = g.convolve(seen, of_seen, g.parameter("half_stay.bias"), size=1)
+    # Enlarged by its own, for in blocks of channels it would be enlarged sixteen times.
+    stay = g.add(g.channels(stay, 1), g.multiply(of_alike, g.shrink(g.node("Exp", alike), 2)))
+    share = g.node("Sigmoid", g.add(g.resize(stay), alike))
+    return made, g.multiply(share, g.subtract(g.add("left", g.multiply("t", apart)), made))
 
 
 def half_in(g: Graph, warped: str, hidden: str) -> str:

@@ -87,7 +87,7 @@ class Lite(nn.Module):
         self.half_in = conv(2 * 12 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
         self.half_out = conv(HALF, 4 * 4)
-        self.half_stay = nn.Conv2d(HALF, 1, 1)
+        self.half_stay = nn.Conv2d(HALF + 1, 1, 1)
         for layer in self.children():
             nn.init.kaiming_normal_(layer.weight, a=0.1)  # PyTorch's own start loses 60 % of the signal in each layer
             nn.init.zeros_(layer.bias)
@@ -164,7 +164,9 @@ class Lite(nn.Module):
         share = torch.sigmoid(out[:, :1] + torch.log((1 - t) / t))
         made = share * left + (1 - share) * right + out[:, 1:]
         apart = images[n:] - images[:n]
-        stay = torch.sigmoid(enlarge(self.half_stay(x).float()) - SHARPNESS * apart.abs().mean(1, keepdim=True))
+        unlike = SHARPNESS * apart.abs().mean(1, keepdim=True)
+        seen = torch.cat([x, functional.avg_pool2d(torch.exp(-unlike), 2)], dim=1)
+        stay = torch.sigmoid(enlarge(self.half_stay(seen).float()) - unlike)
         return made + stay * (images[:n] + t * apart - made)
 
 

@@ -155,7 +155,7 @@ MODELS: dict[str, ModelSpec] = {
         build=_build_lite,
         precisions=("fp32",),
         bytes_per_pixel=1150,
-        multiplications=lambda _: 15_950.8125,
+        multiplications=lambda _: 15_951.0625,
         graph=OnnxGraph(bytes_per_pixel=350, file_name="lite.onnx"),
     ),
     "ifrplus": ModelSpec(

@@ -78,7 +78,7 @@ class Lite(nn.Cell):
         self.half_in = conv(2 * 3 * 4 + HIDDEN_HALF, HALF)
         self.half_one = conv(HALF, HALF)
         self.half_out = conv(HALF, 4 * 4, zero=True)
-        self.half_stay = conv(HALF, 1, size=1, zero=True)
+        self.half_stay = conv(HALF + 1, 1, size=1, zero=True)
 
     def construct(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
         """Makes the frame at ``t``.
@@ -145,7 +145,7 @@ class Lite(nn.Cell):
         x = leaky(self.half_one(leaky(self.half_in(ops.cat((unshuffle(seen), hidden), 1)))))
         mask, residual = split(shuffle(self.half_out(x)), (1, 3))
         share = ops.sigmoid(mask + ops.log((1 - t) / t))  # of the left frame: 1 - t before anything is learnt
-        return stayed(right + share * (left - right) + residual, *halves(images), enlarge(self.half_stay(x)), t)
+        return self.stayed(right + share * (left - right) + residual, *halves(images), x, t)
 
     def look_around(self, warped: Tensor, still: Tensor, hidden: Tensor) -> Tensor:
         """What a wider view tells of which frame is right: both as they are warped, and as they are.
@@ -160,15 +160,16 @@ class Lite(nn.Cell):
         x = x + shuffle(self.eighth_up(leaky(self.eighth_two(deep))))
         return shuffle(self.quarter_hidden(x + leaky(self.quarter_two(x))))
 
+    def stayed(self, made: Tensor, left: Tensor, right: Tensor, seen: Tensor, t: Tensor) -> Tensor:
+        """The made frame, and the frames as they are where these agree and what was ``seen`` at half the size says so.
 
-def stayed(made: Tensor, left: Tensor, right: Tensor, stay: Tensor, t: Tensor) -> Tensor:
-    """The made frame, and the frames as they are where they agree and (N, 1, H, W) ``stay`` says so.
-
-    Text and panels over moving footage do not move with it, and are finer than the flow.
-    """
-    apart = right - left
-    share = ops.sigmoid(stay - SHARPNESS * ops.abs(apart).mean(1, True))
-    return made + share * (left + t * apart - made)
+        Text and panels over moving footage do not move with it, and are finer than the flow. That some pixel is alike
+        in both frames may be chance; that its neighbours are too is the layer's best hint.
+        """
+        apart = right - left
+        alike = -SHARPNESS * ops.abs(apart).mean(1, True)
+        stay = self.half_stay(ops.cat((seen, shrink(ops.exp(alike), 2)), 1))
+        return made + ops.sigmoid(enlarge(stay) + alike) * (left + t * apart - made)
 
 
 def mean_and_difference(left: Tensor, right: Tensor) -> Tensor:
