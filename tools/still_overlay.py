@@ -4,34 +4,35 @@ They are pasted on the first frames of each clip, every second frame is dropped 
 does, and the part of the picture that each of them covers is compared with what was pasted: PSNR of RGB, a mean over a
 clip's made frames, then over the clips. The last column is the rest of the picture.
 
-    PYTHONPATH=. python tools/still_overlay.py CLIPS
+    PYTHONPATH=. python tools/still_overlay.py CLIPS             # exactly alike in all frames
+    PYTHONPATH=. python tools/still_overlay.py CLIPS --crf 18    # stored as H.264, 4:2:0, as films are
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from holdout import CLIP_SUFFIXES, FRAMES
+from holdout import CLIP_SUFFIXES, FRAMES, Picture, read_by_program
 
 from ifrplus_cli.api import load_model
-from ifrplus_cli.colour import Converter
-from ifrplus_cli.decode import Decoder
 from ifrplus_cli.interpolate import Interpolator, OuterFrame, Surroundings
 from ifrplus_cli.media import Image
 from ifrplus_cli.metrics import psnr
-from ifrplus_cli.probe import probe
 from ifrplus_cli.showing import as_codes
 
 Mask = npt.NDArray[np.bool_]
 
+PEAK = 255
 MOST = 60.0  # decibels that are told of what does not differ at all
 KINDS = ("text", "panel", "outline")
 
@@ -54,25 +55,40 @@ def paste(picture: Image, kind: str, colour: tuple[float, float, float] | None =
         cv2.rectangle(picture, at(0.55, 0.1), at(0.9, 0.35), colour or (0.9, 0.8, 0.15), 2)
 
 
-def scores(path: Path) -> Iterator[list[float]]:
-    """Of each dropped frame: PSNR of every kind, and of the rest."""
-    clip = probe(path)
-    convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
-    with Decoder(clip) as decoder:
-        frames = [np.ascontiguousarray(convert.to_rgb(frame.planes)) for frame in islice(decoder, FRAMES)]
+def pasted(path: Path, crf: int | None) -> list[Picture]:
+    """A clip's first frames with everything pasted on; if ``crf`` is given, as they come back from H.264."""
+    frames = [codes.astype(np.float32) / PEAK for codes in read_by_program(path, FRAMES)]
     for frame, kind in ((frame, kind) for frame in frames for kind in KINDS):
         paste(frame, kind)
+    shown = [as_codes(frame) for frame in frames]
+    return shown if crf is None else _stored(shown, crf)
+
+
+def _stored(frames: list[Picture], crf: int) -> list[Picture]:
+    height, width = frames[0].shape[:2]
+    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}", "-i", "-")
+    h264 = ("-c:v", "libx264", "-crf", str(crf), "-pix_fmt", "yuv420p")
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "pasted.mkv"
+        subprocess.run(["ffmpeg", "-v", "error", *raw, *h264, film], input=b"".join(map(bytes, frames)), check=True)
+        return read_by_program(film, None)
+
+
+def scores(path: Path, crf: int | None) -> Iterator[list[float]]:
+    """Of each dropped frame: PSNR of every kind, and of the rest."""
+    frames = pasted(path, crf)
+    height, width = frames[0].shape[:2]
     places = [_covered(frames[0].shape, kind) for kind in KINDS]
     places.append(~np.logical_or.reduce(places))
-    make = Interpolator(load_model((clip.height, clip.width), "lite", device="CPU"), doubt=True)
-    kept = frames[::2]
+    make = Interpolator(load_model((height, width), "lite", device="CPU"), doubt=True)
+    kept = [frame.astype(np.float32) / PEAK for frame in frames[::2]]
     for place, (left, right) in enumerate(pairwise(kept)):
         around = Surroundings(
             OuterFrame(kept[place - 1]) if place else None,
             OuterFrame(kept[place + 2]) if place + 2 < len(kept) else None,
         )
         made = as_codes(make(left, right, [Fraction(1, 2)], around)[0])
-        true = as_codes(frames[2 * place + 1])
+        true = frames[2 * place + 1]
         yield [min(psnr(made[covered][None], true[covered][None]), MOST) for covered in places]
 
 
@@ -86,13 +102,16 @@ def main() -> None:
     """Measure every clip of the folder and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, help="a folder of clips")
-    paths = sorted(path for path in parser.parse_args().clips.iterdir() if path.suffix in CLIP_SUFFIXES)
+    parser.add_argument("--crf", type=int, help="store the pasted frames as H.264 of this quality first")
+    options = parser.parse_args()
+    paths = sorted(path for path in options.clips.iterdir() if path.suffix in CLIP_SUFFIXES)
     print(f"{'':40}" + "".join(f"{name:>9}" for name in (*KINDS, "the rest")))
     rows = []
     for path in paths:
-        rows.append([fmean(column) for column in zip(*scores(path), strict=True)])
+        rows.append([fmean(column) for column in zip(*scores(path, options.crf), strict=True)])
         print(f"{path.stem:40}" + "".join(f"{figure:9.2f}" for figure in rows[-1]), flush=True)
-    print(f"{'mean':40}" + "".join(f"{fmean(column):9.2f}" for column in zip(*rows, strict=True)))
+    for name, of_all in (("mean", fmean), ("worst clip", min)):
+        print(f"{name:40}" + "".join(f"{of_all(column):9.2f}" for column in zip(*rows, strict=True)))
 
 
 if __name__ == "__main__":
