@@ -1,4 +1,4 @@
-"""Still overlays for training: the same text, panel or bars pasted on every frame of a triplet."""
+"""Still overlays for training: the same text, panel, bars or outline pasted on every frame of a triplet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ifrplus_cli.prior import pair_flow
 
 MARKS = string.ascii_letters + string.digits + ":.,-/&%"
 LEAST_COVER = 0.55  # opacity of a panel that lets the footage through
-COMPRESSED = 0.6  # share of triplets
+SHARES = {"panel and text": 0.3, "panel": 0.25, "bars and text": 0.05, "text": 0.4}  # of triplets
+OUTLINED, COMPRESSED = 0.2, 0.6  # shares of all of them
 
 
 def with_overlay(draw: np.random.Generator, frames: tuple[Bytes, Bytes, Bytes], t: float) -> Sample:
@@ -22,16 +23,16 @@ def with_overlay(draw: np.random.Generator, frames: tuple[Bytes, Bytes, Bytes], 
         frames: left, middle, right, each (H, W, 3) uint8 RGB; they are not changed.
     """
     shown = tuple(frame.copy() for frame in frames)
-    kind = draw.random()
-    if kind < 0.55:
+    kinds = draw.choice(list(SHARES), p=list(SHARES.values()))
+    if "panel" in kinds:
         _panel(draw, shown)
-    elif kind < 0.6:
+    if "bars" in kinds:
         _bars(draw, shown)
-    if kind < 0.3 or kind >= 0.55:
+    if "text" in kinds:
         for _ in range(int(draw.integers(1, 5))):
             _text(draw, shown)
-    if draw.random() < 0.2:
-        _frame(draw, shown)
+    if draw.random() < OUTLINED:
+        _outline(draw, shown)
     left, middle, right = _compressed(draw, shown) if draw.random() < COMPRESSED else shown
     return measure((left, middle, right), t, pair_flow(to_float(left), to_float(right)))
 
@@ -48,7 +49,7 @@ def _compressed(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> list[Byt
     return [cv2.imdecode(cv2.imencode(".jpg", frame, quality)[1], cv2.IMREAD_COLOR) for frame in shown]
 
 
-def _frame(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
+def _outline(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
     """The outline of a rectangle."""
     height, width = shown[0].shape[:2]
     (left, right), (top, bottom) = (np.sort(draw.integers(0, side, 2)).tolist() for side in (width, height))

@@ -293,7 +293,7 @@ class Training:
         named = list(self.network.named_parameters())
         fast = [weight for name, weight in named if name.split(".")[0] in options.fast]
         others = [weight for name, weight in named if name.split(".")[0] not in options.fast]
-        groups = [{"params": others, "factor": 1}, *([{"params": fast, "factor": FAST}] if fast else [])]
+        groups = [{"params": others, "factor": 1}, {"params": fast, "factor": FAST}]
         self.optimizer = Muon(groups, lr=options.rate, weight_decay=1e-4)
         self.step, self.samples, self.elapsed = 0, 0, 0.0
         self.hold_out: dict[str, float] = {}
