@@ -8,7 +8,6 @@ from fractions import Fraction
 from ifrplus_cli.media import Image
 
 DEPTH = 3  # halvings: a gap is divided into eighths
-HALF = Fraction(1, 2)
 
 
 def nearest_reachable(t: Fraction) -> Fraction:

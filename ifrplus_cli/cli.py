@@ -471,13 +471,13 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure quality on a data set of triplets: the middle picture is made again, and compared."""
-    from ifrplus_cli.bisection import HALF
     from ifrplus_cli.choice import Work
     from ifrplus_cli.eval_report import as_csv, build_report, describe_evaluation, remarks
     from ifrplus_cli.evaluate import evaluate_dataset
     from ifrplus_cli.info import describe_network
     from ifrplus_cli.interpolate import load_model
     from ifrplus_cli.layouts import LAYOUTS, find_dataset
+    from ifrplus_cli.media import HALF
     from ifrplus_cli.network_plan import NetworkOptions
     from ifrplus_cli.report import write_report
     from ifrplus_cli.triplets import read_triplets
@@ -615,8 +615,10 @@ def train(
 def devices(as_json: JsonOption = False) -> None:
     """List devices, programs and weights on this machine."""
     from ifrplus_cli.devices import inventory
+    from ifrplus_cli.programs import tool_version
 
     found = inventory()
+    found["programs"] |= {name: tool_version(name) for name in ("ffmpeg", "ffprobe")}
     if as_json:
         console.print_json(found)
         return

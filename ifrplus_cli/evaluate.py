@@ -9,11 +9,10 @@ from statistics import fmean
 
 import numpy as np
 
-from ifrplus_cli.bisection import HALF
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.interpolate import Interpolator, LoadedModel, load_model
 from ifrplus_cli.layouts import Dataset
-from ifrplus_cli.media import Image
+from ifrplus_cli.media import HALF, Image
 from ifrplus_cli.metrics import psnr, ssim, ssim_volume
 from ifrplus_cli.network_plan import NetworkOptions, plan_network
 from ifrplus_cli.showing import Picture, as_codes, difference, fitted

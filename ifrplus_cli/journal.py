@@ -11,9 +11,9 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
-from ifrplus_cli.bisection import HALF
 from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.media import HALF
 from ifrplus_cli.output import sync, unwritable
 from ifrplus_cli.weights import sha256_of
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Plane = npt.NDArray[np.unsignedinteger]  # H x W samples, uint8 or uint16 (native order)
 Image = npt.NDArray[np.float32]  # H x W x 3 RGB, nominally 0..1, not clipped
+HALF = Fraction(1, 2)
 
 
 class Chroma(Enum):

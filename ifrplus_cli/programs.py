@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from ifrplus_cli.errors import MediaToolError
@@ -32,6 +33,19 @@ def find_tool(name: str) -> str:
     if found is None:
         raise MediaToolError(f"The program {wanted} was not found.", INSTALL_HINT.format(variable=variable))
     return str(Path(found).absolute())
+
+
+def tool_version(name: str) -> str:
+    """Version and place of ffmpeg or ffprobe, or that it is missing."""
+    try:
+        path = find_tool(name)
+    except MediaToolError as error:
+        return f"{error.message} {error.hint}"
+    told = subprocess.run(
+        [path, "-version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace", check=False
+    ).stdout
+    words = told.split(maxsplit=3)
+    return f"{words[2]} ({path})" if len(words) > 2 else f"does not run ({path})"
 
 
 def source_url(path: Path) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ifrplus_cli import __version__
-from ifrplus_cli.devices import tool_version
 from ifrplus_cli.engine import engine_version
 from ifrplus_cli.errors import IfrplusError, OutputError
 from ifrplus_cli.journal import RECORD, Journal, folder_of
+from ifrplus_cli.programs import tool_version
 from ifrplus_cli.segments import is_long
 from ifrplus_cli.stopping import StoppedError
 

@@ -110,7 +110,7 @@ HOMES = {
     "rich": {"cli", "console"},
     "ffmpeg": {"ffprobe", "decode", "carried", "encode_command", "encode", "interlace", "vmaf"},
     "subprocess": {"ffprobe", "decode", "encoders", "carried", "encode_command", "encode", "feed", "interlace"}
-    | {"devices", "vmaf"},
+    | {"programs", "vmaf"},
     "mindspore": {"models", "device", "engine_mindspore", "trainer"},
     "onnx": {"engine_onnx", "graphs", "models"},
     "onnxruntime": {"engine_onnx"},
