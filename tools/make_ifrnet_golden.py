@@ -1,8 +1,8 @@
-"""Makes ``tests/ifrnet_golden.npz``: outputs of the IFRNet family for weights that anyone can make again.
+"""Makes ``tests/models/ifrnet_golden.npz``: outputs of the IFRNet family for weights that anyone can make again.
 
 They are computed by the twin in ``ifrnet_torch.py``, which shares nothing with the program.
 
-    python tools/make_ifrnet_golden.py tests/ifrnet_golden.npz
+    python tools/make_ifrnet_golden.py tests/models/ifrnet_golden.npz
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Makes ``tests/ifrplus_golden.npz``: outputs of the IFR+ network for weights that anyone can make again.
+"""Makes ``tests/models/ifrplus_golden.npz``: outputs of the IFR+ network for weights that anyone can make again.
 
 The network was compared with outputs that were computed elsewhere before it made these.
 
-    PYTHONPATH=. python tools/make_ifrplus_golden.py tests/ifrplus_golden.npz
+    PYTHONPATH=. python tools/make_ifrplus_golden.py tests/models/ifrplus_golden.npz
 """
 
 from __future__ import annotations

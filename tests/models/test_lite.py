@@ -19,7 +19,7 @@ from ifrplus_cli.models.ops import matching_cost, shuffle, unshuffle, warp
 from ifrplus_cli.weights import find_weights
 
 Array = npt.NDArray[np.float32]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MOST_PARAMETERS, MOST_MULTIPLICATIONS = 2.5e6, 4e9
 
 
