@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ifrplus_cli.media import Image
+from ifrplus_cli.values import Image
 
 BLOCK = 32  # pixels a side; boxes begin and end at multiples of it, or at the edge of the picture
 NOISE = 1.5 / 255  # what differs by no more than a step of 8 bits has not moved

@@ -31,13 +31,13 @@ from ifrplus_cli.engine import choose_engine, engine_version, measure_convolutio
 from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.interpolate import Batch, Interpolator, LoadedModel, Network, load_for_run, load_model
 from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.media import PIXEL_FORMATS, ColourTags, Frame, Image, Timing
 from ifrplus_cli.network_plan import pairs_at_once, plan_network
 from ifrplus_cli.probe import probe
 from ifrplus_cli.rawvideo import frame_header, stream_header
 from ifrplus_cli.scene import moving_scene
 from ifrplus_cli.stage_clock import StageClock
 from ifrplus_cli.upsample import Progress, run_job
+from ifrplus_cli.values import PIXEL_FORMATS, ColourTags, Frame, Image, Timing
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
-from ifrplus_cli.media import Image
+from ifrplus_cli.values import Image
 
 DEPTH = 3  # halvings: a gap is divided into eighths
 

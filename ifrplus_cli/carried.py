@@ -10,9 +10,9 @@ from fractions import Fraction
 import ffmpeg
 
 from ifrplus_cli.containers import MKV, Container
-from ifrplus_cli.media import ClipInfo, StreamInfo
 from ifrplus_cli.programs import SOURCE_LIMITS, find_tool, source_url
 from ifrplus_cli.retime import Retiming, is_lossless
+from ifrplus_cli.values import ClipInfo, StreamInfo
 
 ATTACHED = "attached"  # cover art that becomes an attachment
 COVER_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png"), "gif": ("gif", "image/gif")}

@@ -72,9 +72,9 @@ if TYPE_CHECKING:
     from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.interpolate import LoadedModel
     from ifrplus_cli.job import Job, UpsampleOptions
-    from ifrplus_cli.media import ClipInfo
     from ifrplus_cli.network_plan import NetworkOptions, NetworkPlan
     from ifrplus_cli.upsample import Progress
+    from ifrplus_cli.values import ClipInfo
 
 FAILED, INTERRUPTED = 1, 130
 UNHEARD = (EPIPE, ENOSPC)  # whoever reads stdout has seen enough, or it goes to a disk that is full
@@ -212,6 +212,7 @@ def upsample(
     from ifrplus_cli.api import work_of
     from ifrplus_cli.cutlist import read_cuts
     from ifrplus_cli.encoders import EncodeOptions
+    from ifrplus_cli.files import check_place
     from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import load_for_run
     from ifrplus_cli.job import UpsampleOptions, plan_job
@@ -219,7 +220,6 @@ def upsample(
     from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD
     from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
-    from ifrplus_cli.whole_file import check_place
 
     _refuse_contradictions(given)
     for path, option in ((cuts_out, "--cuts-out"), (report, "--report")):
@@ -423,13 +423,13 @@ def check(
     from ifrplus_cli.check import check_clip, dropped_frames
     from ifrplus_cli.check_report import build_report, describe_check
     from ifrplus_cli.choice import Work
+    from ifrplus_cli.files import check_place
     from ifrplus_cli.info import describe_clip, describe_network
     from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import load_model
     from ifrplus_cli.network_plan import NetworkOptions
     from ifrplus_cli.probe import probe
     from ifrplus_cli.report import write_report
-    from ifrplus_cli.whole_file import check_place
 
     if report is not None:
         check_place(report, "--report", (source,))
@@ -474,14 +474,14 @@ def evaluate(
     from ifrplus_cli.choice import Work
     from ifrplus_cli.eval_report import as_csv, build_report, describe_evaluation, remarks
     from ifrplus_cli.evaluate import evaluate_dataset
+    from ifrplus_cli.files import check_place, write_whole
     from ifrplus_cli.info import describe_network
     from ifrplus_cli.interpolate import load_model
     from ifrplus_cli.layouts import LAYOUTS, find_dataset
-    from ifrplus_cli.media import HALF
     from ifrplus_cli.network_plan import NetworkOptions
     from ifrplus_cli.report import write_report
     from ifrplus_cli.triplets import read_triplets
-    from ifrplus_cli.whole_file import check_place, write_whole
+    from ifrplus_cli.values import HALF
 
     wanted = [(path, option) for path, option in ((csv, "--csv"), (report, "--report")) if path is not None]
     for path, option in wanted:

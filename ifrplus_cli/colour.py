@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.media import Chroma, ColourTags, Frame, Image, PixelFormat, Plane
+from ifrplus_cli.values import Chroma, ColourTags, Frame, Image, PixelFormat, Plane
 
 _Matrix = npt.NDArray[np.float64]
 

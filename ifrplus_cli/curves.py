@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.files import write_whole
 from ifrplus_cli.showing import Picture
-from ifrplus_cli.whole_file import write_whole
 
 WIDTH, HEIGHT = 960, 360  # pixels of each plot
 LEFT, RIGHT, TOP, BOTTOM = 90, 50, 40, 40

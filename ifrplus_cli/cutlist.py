@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.media import ClipInfo
-from ifrplus_cli.whole_file import write_whole
+from ifrplus_cli.files import write_whole
+from ifrplus_cli.values import ClipInfo
 
 HINT = 'It must look like {"cuts": [{"time": 1.24, "frame": 31}]}, as --cuts-out writes it.'
 NEAR = Fraction(1, 2)  # of a nominal frame that a time may be off

@@ -15,8 +15,8 @@ import numpy as np
 from ifrplus_cli.drain import StderrDrain
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError
 from ifrplus_cli.feed import UNIT, Feeder, numbers
-from ifrplus_cli.media import ClipInfo, Frame, Stills
 from ifrplus_cli.programs import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.values import ClipInfo, Frame, Stills
 
 # ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
 TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from ifrplus_cli.media import Image
 from ifrplus_cli.prior import GRID, Flow, channel_mean
+from ifrplus_cli.values import Image
 
 STRONGEST = 0.15  # weight of the source frames where doubt is whole
 FROM, FULL = 0.01, 0.03  # disagreement, 0 to 1, at which doubt begins and is whole

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.media import Frame, PixelFormat
+from ifrplus_cli.values import Frame, PixelFormat
 
 LONGEST_RUN = 6  # frames alike; what rests for longer is meant to
 BLOCK = 4  # pixels a side: means of blocks are compared, for their noise is low

@@ -29,10 +29,10 @@ from ifrplus_cli.encode_command import (
 )
 from ifrplus_cli.encode_plan import EncodePlan, check_pace
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.media import ClipInfo, Frame, Plane, StreamInfo
 from ifrplus_cli.programs import SOURCE_LIMITS, find_tool, source_url
 from ifrplus_cli.rawvideo import frame_header, raw_planes, stream_header
 from ifrplus_cli.retime import chapter_list, retimed_text
+from ifrplus_cli.values import ClipInfo, Frame, Plane, StreamInfo
 
 # What the system says of a disk, a quota or a file that can grow no further.
 NO_ROOM = ("No space left", "Disk quota exceeded", "File too large", "SIGXFSZ")

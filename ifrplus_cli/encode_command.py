@@ -18,9 +18,9 @@ from ifrplus_cli.containers import GIF, MILLISECOND
 from ifrplus_cli.drawn import conversion, converts, muxer_options
 from ifrplus_cli.encode_plan import EncodePlan
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.programs import SOURCE_LIMITS, find_tool, source_url
 from ifrplus_cli.retime import LEAD, kept_packets, sound_filter
+from ifrplus_cli.values import ClipInfo
 
 # Maps nothing, but keeps the source among ffmpeg's inputs: titles and chapters come from it.
 NO_STREAM = "v:999?"

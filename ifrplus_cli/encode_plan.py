@@ -22,9 +22,9 @@ from ifrplus_cli.encoders import (
 )
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.hdr import check_shown_alone, is_hdr, light_notes
-from ifrplus_cli.media import ClipInfo, ColourTags, LightInfo, PixelFormat, Timing
 from ifrplus_cli.purpose import settings_for
 from ifrplus_cli.retime import Retiming
+from ifrplus_cli.values import ClipInfo, ColourTags, LightInfo, PixelFormat, Timing
 
 # Transport streams count from wherever the transmitter's clock stood; their times say nothing about the film.
 ARBITRARY_ORIGIN = {"mpegts", "mpeg"}

@@ -12,8 +12,8 @@ from ifrplus_cli.containers import Container
 from ifrplus_cli.drawn import film_format, image_format, image_options, is_rgb
 from ifrplus_cli.errors import MediaToolError, OutputError
 from ifrplus_cli.hdr import is_hdr, light_options
-from ifrplus_cli.media import PIXEL_FORMATS, RICHNESS, Chroma, ClipInfo, PixelFormat, named
 from ifrplus_cli.programs import INSTALL_HINT, find_tool
+from ifrplus_cli.values import PIXEL_FORMATS, RICHNESS, Chroma, ClipInfo, PixelFormat, named
 
 # Constant quality that hides no detail, for encoders that have it.
 DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}

@@ -14,8 +14,8 @@ from typing import IO
 
 from ifrplus_cli.animation import webp_frames
 from ifrplus_cli.errors import IfrplusError, InputError
-from ifrplus_cli.media import PIXEL_FORMATS, ClipInfo, Stills
 from ifrplus_cli.rawvideo import PACKED_ALPHA, frame_header, image_stream_header, stream_header
+from ifrplus_cli.values import PIXEL_FORMATS, ClipInfo, Stills
 
 UNIT = Fraction(1, 1000)  # seconds in the stream from one picture to the next: its own time is known by its number
 RAW = PIXEL_FORMATS[PACKED_ALPHA]

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.media import ClipInfo, ColourTags, ContentLight, LightInfo, MasteringDisplay
+from ifrplus_cli.values import ClipInfo, ColourTags, ContentLight, LightInfo, MasteringDisplay
 
 TRANSFERS = {"smpte2084", "arib-std-b67"}  # PQ and HLG
 MASTERING, CONTENT_LIGHT = "Mastering display metadata", "Content light level metadata"

@@ -6,10 +6,10 @@ from ifrplus_cli.decode import Decoder
 from ifrplus_cli.duplicates import thin
 from ifrplus_cli.interlace import detect_fields
 from ifrplus_cli.job import Job
-from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.network_plan import NetworkPlan
 from ifrplus_cli.timeline import rate_text
 from ifrplus_cli.trim import FrameNumber, cut_section
+from ifrplus_cli.values import ClipInfo
 
 REPEATS_SEEN = 120  # frames that are looked at
 REPEATS_WORTH_A_WORD = 0.1  # of them

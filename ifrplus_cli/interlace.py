@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.media import ClipInfo, Frame, Image, PixelFormat
 from ifrplus_cli.programs import SOURCE_LIMITS, find_tool, source_url
 from ifrplus_cli.trim import FrameNumber, cut_section
+from ifrplus_cli.values import ClipInfo, Frame, Image, PixelFormat
 
 WINDOWS, WINDOW = 5, 30  # places that are looked at, spread over the film, and frames at each
 # Shares of the frames that ffmpeg's idet filter decides on: progressive clips were below 0.33, the others above 0.78.

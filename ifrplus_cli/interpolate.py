@@ -21,10 +21,10 @@ from ifrplus_cli.engine import MINDSPORE
 from ifrplus_cli.engine_mindspore import MindSporeNetwork
 from ifrplus_cli.engine_onnx import OnnxNetwork
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.media import HALF, Frame, Image, Pair
 from ifrplus_cli.network_plan import NetworkPlan, pairs_at_once
 from ifrplus_cli.prior import GRID, Neighbour, PairFlow, Paths, find_paths, pair_flow
 from ifrplus_cli.tiling import TilePlan
+from ifrplus_cli.values import HALF, Frame, Image, Pair
 from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
 
 Batch = npt.NDArray[np.float32]

@@ -9,7 +9,6 @@ from pathlib import Path
 from ifrplus_cli.encode_plan import EncodePlan, origin_of, plan_encode
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.media import ClipInfo, Timing
 from ifrplus_cli.output import check_output
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD
 from ifrplus_cli.sequence import target_of
@@ -22,6 +21,7 @@ from ifrplus_cli.timeline import (
     rate_text,
 )
 from ifrplus_cli.trim import Moment, cut_section
+from ifrplus_cli.values import ClipInfo, Timing
 
 NEARLY = Fraction(99, 100)  # of the nominal rate of a film that varies: an estimate
 

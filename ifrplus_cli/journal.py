@@ -13,8 +13,8 @@ from typing import Any
 
 from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.media import HALF
 from ifrplus_cli.output import sync, unwritable
+from ifrplus_cli.values import HALF
 from ifrplus_cli.weights import sha256_of
 
 FORMAT = 1  # of the record

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.media import Frame, Pair, PairKind, PixelFormat, Plane
+from ifrplus_cli.values import Frame, Pair, PairKind, PixelFormat, Plane
 
 DEFAULT_CUT_THRESHOLD = 0.8
 

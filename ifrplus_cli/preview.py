@@ -19,13 +19,13 @@ from ifrplus_cli.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.interpolate import LoadedModel
 from ifrplus_cli.job import Job, UpsampleOptions, plan_job
-from ifrplus_cli.media import Chroma, ClipInfo, Frame, PixelFormat, Plane
 from ifrplus_cli.output import PartFile
 from ifrplus_cli.probe import probe
 from ifrplus_cli.sampling import busiest
 from ifrplus_cli.timeline import rate_text
 from ifrplus_cli.trim import FrameNumber
 from ifrplus_cli.upsample import Progress, run_job
+from ifrplus_cli.values import Chroma, ClipInfo, Frame, PixelFormat, Plane
 from ifrplus_cli.verify import Promise, verify
 
 LARGEST = 960  # pixels of the longer side of each of the two pictures

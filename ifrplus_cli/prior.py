@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.media import Image
+from ifrplus_cli.values import Image
 
 Flow = npt.NDArray[np.float32]
 _Grey = npt.NDArray[np.uint8]

@@ -15,16 +15,6 @@ from ifrplus_cli.containers import MILLISECOND
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.ffprobe import ask_ffprobe, one_image, read_packets
 from ifrplus_cli.hdr import is_hdr, read_light
-from ifrplus_cli.media import (
-    PIXEL_FORMATS,
-    RICHNESS,
-    Chroma,
-    ClipInfo,
-    ColourTags,
-    LightInfo,
-    PixelFormat,
-    Stills,
-)
 from ifrplus_cli.programs import is_text
 from ifrplus_cli.sequence import KINDS, find_images, is_sequence, read_headers
 from ifrplus_cli.stream_facts import (
@@ -41,6 +31,16 @@ from ifrplus_cli.stream_facts import (
     read_times,
     stream_info,
     untimed,
+)
+from ifrplus_cli.values import (
+    PIXEL_FORMATS,
+    RICHNESS,
+    Chroma,
+    ClipInfo,
+    ColourTags,
+    LightInfo,
+    PixelFormat,
+    Stills,
 )
 
 # ffmpeg's demuxer of one image, and its decoder. The demuxer is named, so that nothing else is tried on the file.

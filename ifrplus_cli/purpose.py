@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.media import Chroma, ClipInfo
+from ifrplus_cli.values import Chroma, ClipInfo
 
 SOCIAL_SIZE = 50_000_000  # bytes: what the strictest of the usual services take
 SOUND_RATE = 256_000  # bits a second that are left for sound

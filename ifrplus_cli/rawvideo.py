@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ifrplus_cli.media import PIXEL_FORMATS, Chroma, LightInfo, PixelFormat, Plane
+from ifrplus_cli.values import PIXEL_FORMATS, Chroma, LightInfo, PixelFormat, Plane
 
 NANOSECONDS = 10**9
 NO_LIGHT = LightInfo()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ifrplus_cli.media import Chapter, StreamInfo
+from ifrplus_cli.values import Chapter, StreamInfo
 
 # Sound whose samples survive being decoded and encoded again: it is cut between samples.
 LOSSLESS_SOUND = {"flac", "alac", "tta", "wavpack"}

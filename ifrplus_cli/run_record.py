@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from ifrplus_cli.doubt import Doubt
-from ifrplus_cli.media import Image, Pair, PairKind, PixelFormat
 from ifrplus_cli.showing import Picture, as_codes, doubt_colours, fitted
+from ifrplus_cli.values import Image, Pair, PairKind, PixelFormat
 
 SHOWN = 6  # pairs whose pictures are kept
 THUMBNAIL = (64, 36)  # width and height of frames that are compared

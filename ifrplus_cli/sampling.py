@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from ifrplus_cli.decode import Decoder, decodes_from_start
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.media import ClipInfo, Frame
 from ifrplus_cli.trim import FrameNumber, cut_section
+from ifrplus_cli.values import ClipInfo, Frame
 
 STRETCHES = 10  # that a sample is spread over
 LOOKS = 4  # places of a long part of a film that are looked at

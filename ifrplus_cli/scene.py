@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.media import Image
+from ifrplus_cli.values import Image
 
 SEED = 20
 OBJECTS = 5

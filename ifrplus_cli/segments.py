@@ -9,9 +9,9 @@ from ifrplus_cli.encode import Encoder
 from ifrplus_cli.encode_plan import EncodePlan
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.journal import Journal
-from ifrplus_cli.media import Frame
 from ifrplus_cli.probe import read_segment
 from ifrplus_cli.stopping import StopRequest
+from ifrplus_cli.values import Frame
 
 FRAMES = 250  # in a segment, but for the last one
 HINT = "Choose another --codec."

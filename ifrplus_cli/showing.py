@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.media import Image
+from ifrplus_cli.values import Image
 
 Picture = npt.NDArray[np.uint8]  # H x W x 3, RGB
 

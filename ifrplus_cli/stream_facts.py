@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.media import PIXEL_FORMATS, Chapter, Chroma, ColourTags, PixelFormat, StreamInfo
+from ifrplus_cli.values import PIXEL_FORMATS, Chapter, Chroma, ColourTags, PixelFormat, StreamInfo
 
 DRAWN = {"png", "apng", "gif", "webp", "tiff"}  # decoders of images
 # Formats whose samples ffmpeg repacks without loss into a planar format of ours.

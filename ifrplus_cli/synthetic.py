@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from ifrplus_cli.augment import Example
-from ifrplus_cli.media import Image
 from ifrplus_cli.scene import texture
 from ifrplus_cli.showing import as_codes
 from ifrplus_cli.teaching import example_of
+from ifrplus_cli.values import Image
 
 MARGIN = 64  # pixels that an example is larger than a crop
 LAYERS = (2, 5)

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from ifrplus_cli.augment import Example, Flows
-from ifrplus_cli.media import Image
 from ifrplus_cli.pairing import cut_score
 from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
 from ifrplus_cli.showing import Picture
+from ifrplus_cli.values import Image
 
 ROUGH = 1 / 4  # size at which motion is told from rest
 STILL = 0.3  # mean motion in pixels below which a pair teaches nothing

@@ -9,7 +9,7 @@ from itertools import pairwise
 from math import ceil, gcd
 from typing import Protocol
 
-from ifrplus_cli.media import Tick
+from ifrplus_cli.values import Tick
 
 FINEST = Fraction(1, 10_000_000)  # seconds
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.media import Chapter, ClipInfo, Section, StreamInfo
+from ifrplus_cli.values import Chapter, ClipInfo, Section, StreamInfo
 
 ROUNDING = Fraction(1, 2000)  # seconds that a time is off for being told, or stored, in milliseconds
 

@@ -14,10 +14,10 @@ from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.layouts import Dataset, Triplet
-from ifrplus_cli.media import HALF, ClipInfo, Frame
 from ifrplus_cli.metrics import SSIM_WINDOW
 from ifrplus_cli.sequence import BEGIN_AND_END, END_LIES_IN
 from ifrplus_cli.showing import Picture, as_codes
+from ifrplus_cli.values import HALF, ClipInfo, Frame
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from ifrplus_cli.errors import telling_of_memory
 from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, MadeFrame, Motion, surroundings
 from ifrplus_cli.job import Job
 from ifrplus_cli.journal import Journal, Outcome
-from ifrplus_cli.media import ClipInfo, Frame, Pair, PairKind, Plane, Tick
 from ifrplus_cli.output import PartFile, PartFolder, check_output
 from ifrplus_cli.pairing import pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch, side_by_side
@@ -39,6 +38,7 @@ from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.timeline import (
     span_ticks,
 )
+from ifrplus_cli.values import ClipInfo, Frame, Pair, PairKind, Plane, Tick
 from ifrplus_cli.verify import Promise, verify
 
 PAIRS_AHEAD = 2  # decoded pairs waiting for a look at their motion

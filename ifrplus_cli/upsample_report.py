@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ifrplus_cli.job import Job
-from ifrplus_cli.media import PairKind
 from ifrplus_cli.report import Chart, Line, PictureRow, Report
 from ifrplus_cli.run_record import RunRecord, SeenFrame
 from ifrplus_cli.timeline import rate_text
 from ifrplus_cli.upsample import Summary
+from ifrplus_cli.values import PairKind
 from ifrplus_cli.verdict import clock, moments_text
 
 MUCH_DOUBT = 0.1  # share of the picture from which on a frame is worth a look

@@ -13,8 +13,8 @@ from clips import children, ffmpeg, frame_hash, frame_hashes, frame_times, make_
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError, MediaToolError
-from ifrplus_cli.media import Frame
 from ifrplus_cli.probe import probe
+from ifrplus_cli.values import Frame
 
 B_FRAMES = ("-preset", "medium", "-bf", "3", "-g", "20")
 

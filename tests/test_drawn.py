@@ -27,9 +27,9 @@ from clips import (
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, OutputError
 from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.probe import probe
 from ifrplus_cli.upsample import Summary, run_job
+from ifrplus_cli.values import ClipInfo
 
 RATE = Fraction(25)
 NO_CUTS = {"cut_threshold": None}

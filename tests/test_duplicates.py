@@ -15,8 +15,8 @@ from test_upsample import upsample
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.duplicates import thin
 from ifrplus_cli.info import repeats_advice
-from ifrplus_cli.media import PIXEL_FORMATS, Frame
 from ifrplus_cli.probe import probe
+from ifrplus_cli.values import PIXEL_FORMATS, Frame
 
 GRAY = PIXEL_FORMATS["gray"]
 

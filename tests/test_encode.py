@@ -14,7 +14,7 @@ from ifrplus_cli.encode import Encoder
 from ifrplus_cli.encode_plan import plan_encode
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.media import Timing
+from ifrplus_cli.values import Timing
 
 MANY_TIMES = [Fraction(n, 25) for n in range(120)]
 

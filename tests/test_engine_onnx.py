@@ -26,10 +26,10 @@ from ifrplus_cli.engine import MINDSPORE, Engine, convolution
 from ifrplus_cli.engine_onnx import CPU_PROVIDER, OnnxNetwork, choose_gpu_provider
 from ifrplus_cli.errors import DeviceError, ModelError
 from ifrplus_cli.interpolate import Interpolator, load_model
-from ifrplus_cli.media import Image
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network_plan import NetworkOptions, plan_network
 from ifrplus_cli.probe import probe
+from ifrplus_cli.values import Image
 from ifrplus_cli.weights import find_file, find_weights, sha256_of
 
 onnx = pytest.importorskip("onnx")

@@ -15,8 +15,8 @@ from ifrplus_cli.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.hdr import light_faults, light_notes, light_options, read_light
-from ifrplus_cli.media import ContentLight, LightInfo, MasteringDisplay, Timing
 from ifrplus_cli.probe import probe
+from ifrplus_cli.values import ContentLight, LightInfo, MasteringDisplay, Timing
 
 PQ = "setparams=range=tv:color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
 HLG = PQ.replace("smpte2084", "arib-std-b67")

@@ -98,7 +98,6 @@ ROOMS = {
     "layouts": "datasets",
     "learning_material": "training",
     "machine": "network",
-    "media": "values",
     "metrics": "frames",
     "models/losses": "training",
     "models/training": "training",
@@ -146,7 +145,6 @@ ROOMS = {
     "verify": "pipeline",
     "vmaf": "measure",
     "weights": "weights",
-    "whole_file": "files",
 }
 HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime", "PIL"}  # they take seconds
 FILES = sorted(PACKAGE.rglob("*.py"))

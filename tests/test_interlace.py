@@ -12,9 +12,9 @@ from test_upsample import upsample
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.interlace import Fields, detect_fields, untangle
-from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.probe import probe
 from ifrplus_cli.trim import FrameNumber, cut_section
+from ifrplus_cli.values import ClipInfo
 
 NTSC, FILM = Fraction(30000, 1001), Fraction(24000, 1001)
 MADE = {

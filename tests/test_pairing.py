@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ifrplus_cli.media import PIXEL_FORMATS, Frame, Pair, PairKind
 from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, cut_score, pair_frames, with_neighbours
+from ifrplus_cli.values import PIXEL_FORMATS, Frame, Pair, PairKind
 
 GRAY = PIXEL_FORMATS["gray"]
 BIKES_CUTS = [29, 75, 136, 186, 241]  # the last frames of its shots, seen by eye

@@ -13,9 +13,9 @@ from clips import BEEP, BLEND_PROGRAM, blend_model, ffmpeg, frame_times, make_cl
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.job import Job, UpsampleOptions
-from ifrplus_cli.media import PIXEL_FORMATS
 from ifrplus_cli.preview import labelled, make_preview
 from ifrplus_cli.probe import probe
+from ifrplus_cli.values import PIXEL_FORMATS
 
 
 def load(job: Job) -> object:

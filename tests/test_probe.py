@@ -11,8 +11,8 @@ from clips import BEEP, ffmpeg, make_clip
 
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.media import ColourTags
 from ifrplus_cli.probe import packet_span, probe
+from ifrplus_cli.values import ColourTags
 
 B_FRAMES = ("-preset", "medium", "-bf", "3")
 IRREGULAR = [0, 40, 90, 200, 240, 1300]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from clips import FFMPEG, FFPROBE
 
-from ifrplus_cli.media import PIXEL_FORMATS, PixelFormat
 from ifrplus_cli.rawvideo import PACKED_ALPHA, frame_header, raw_planes, stream_header
+from ifrplus_cli.values import PIXEL_FORMATS, PixelFormat
 
 NANOSECOND = Fraction(1, 10**9)
 

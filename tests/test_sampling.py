@@ -11,9 +11,9 @@ from clips import ffmpeg, frame_hash, frame_hashes, make_clip
 
 from ifrplus_cli import sampling
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.probe import probe
 from ifrplus_cli.sampling import busiest, sample, stretches_of
+from ifrplus_cli.values import ClipInfo
 
 MOVED = (range(10, 40), range(70, 100))
 

@@ -16,10 +16,10 @@ from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.job import UpsampleOptions, plan_job
 from ifrplus_cli.journal import Journal
-from ifrplus_cli.media import Frame
 from ifrplus_cli.probe import probe, read_segment
 from ifrplus_cli.segments import SegmentEncoder, is_long
 from ifrplus_cli.stopping import StopRequest
+from ifrplus_cli.values import Frame
 
 FRAME = Fraction(1, 25)
 

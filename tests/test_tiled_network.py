@@ -18,11 +18,11 @@ from ifrplus_cli.device import Device
 from ifrplus_cli.engine import Engine
 from ifrplus_cli.engine_onnx import CPU_PROVIDER
 from ifrplus_cli.interpolate import Interpolator, load_model
-from ifrplus_cli.media import Image
 from ifrplus_cli.metrics import psnr
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network_plan import NetworkOptions, plan_network
 from ifrplus_cli.probe import probe
+from ifrplus_cli.values import Image
 
 pytest.importorskip("onnxruntime")
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifrplus_cli.media import Tick
 from ifrplus_cli.timeline import FINEST, ConstantTimeline, FactorTimeline, Timeline, last_tick, timesteps
+from ifrplus_cli.values import Tick
 
 factors = st.fractions(Fraction(1), Fraction(64), max_denominator=50).filter(lambda factor: factor > 1)
 gaps = st.lists(st.fractions(Fraction(1, 90_000), Fraction(10), max_denominator=90_000), min_size=1, max_size=12)

@@ -15,9 +15,9 @@ from sounds import RATE, clicks, sound
 from test_upsample import LOSSLESS, upsample
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.media import ClipInfo
 from ifrplus_cli.probe import probe
 from ifrplus_cli.trim import FrameNumber, Moment, cut_section
+from ifrplus_cli.values import ClipInfo
 
 MILLISECOND = Fraction(1, 1000)
 SWEEP = ("-f", "lavfi", "-i", f"aevalsrc='0.4*sin(2*PI*(300+200*t)*t)':s={RATE}:d=4")

@@ -14,8 +14,8 @@ from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.media import ClipInfo, ColourTags, Timing
 from ifrplus_cli.probe import probe
+from ifrplus_cli.values import ClipInfo, ColourTags, Timing
 from ifrplus_cli.verify import Promise, verify
 
 CHAPTERS = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=400\ntitle=One\n"

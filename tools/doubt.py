@@ -25,9 +25,9 @@ from ifrplus_cli.api import load_model
 from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.interpolate import Interpolator, OuterFrame, Surroundings
-from ifrplus_cli.media import Image
 from ifrplus_cli.probe import probe
 from ifrplus_cli.showing import as_codes
+from ifrplus_cli.values import Image
 
 BLOCK = 16
 WORST = 100  # one block in so many

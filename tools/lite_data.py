@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.media import Image
 from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
+from ifrplus_cli.values import Image
 
 Bytes = npt.NDArray[np.uint8]
 

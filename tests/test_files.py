@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.whole_file import check_place, write_whole
+from ifrplus_cli.files import check_place, write_whole
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
