@@ -10,12 +10,12 @@ from typing import Any
 
 from ifrplus_cli import interpolate
 from ifrplus_cli.choice import SMALLEST, Work, choose_model
+from ifrplus_cli.frames.timeline import timesteps
 from ifrplus_cli.interlace import untangle
 from ifrplus_cli.interpolate import LoadedModel
 from ifrplus_cli.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.network_plan import NetworkOptions, NetworkPlan, plan_network
 from ifrplus_cli.probe import probe as probe_clip
-from ifrplus_cli.timeline import timesteps
 from ifrplus_cli.upsample import Progress, Summary, run_job
 from ifrplus_cli.values import ClipInfo
 

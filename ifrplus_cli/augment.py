@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.prior import GRID
-from ifrplus_cli.showing import Picture
+from ifrplus_cli.frames.flow import GRID
+from ifrplus_cli.frames.pictures import Picture
 
 Flows = npt.NDArray[np.float32]
 
@@ -23,7 +23,7 @@ class Example:
         left, true, right: (H, W, 3) uint8 RGB; H and W are multiples of 4.
         t: place of the true frame between the others, in (0, 1).
         flows: (8, H/4, W/4) float32 in pixels of the pictures, x and y, from the true frame to the left and to the
-            right one: those of ``prior.py``, then a teacher's, which knows the true frame.
+            right one: those of ``flow.py``, then a teacher's, which knows the true frame.
     """
 
     left: Picture

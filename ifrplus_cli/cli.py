@@ -210,14 +210,14 @@ def upsample(
         return
     source = sources[0]
     from ifrplus_cli.api import work_of
-    from ifrplus_cli.cutlist import read_cuts
     from ifrplus_cli.encoders import EncodeOptions
     from ifrplus_cli.files import check_place
+    from ifrplus_cli.frames.cut_list import read_cuts
+    from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD
     from ifrplus_cli.interlace import untangle
     from ifrplus_cli.interpolate import load_for_run
     from ifrplus_cli.job import UpsampleOptions, plan_job
     from ifrplus_cli.network_plan import NetworkOptions
-    from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD
     from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
 
@@ -271,7 +271,7 @@ def upsample(
 
 def _make_film(job: Job, plan: NetworkPlan, given: Mapping[str, Any]) -> None:
     """Do the job of ``upsample``, and tell what came of it, by its arguments."""
-    from ifrplus_cli.cutlist import write_cuts
+    from ifrplus_cli.frames.cut_list import write_cuts
     from ifrplus_cli.interpolate import load_for_run
     from ifrplus_cli.resume import kept_for
     from ifrplus_cli.run_record import RunRecord

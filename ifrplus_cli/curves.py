@@ -13,7 +13,7 @@ import numpy as np
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.files import write_whole
-from ifrplus_cli.showing import Picture
+from ifrplus_cli.frames.pictures import Picture
 
 WIDTH, HEIGHT = 960, 360  # pixels of each plot
 LEFT, RIGHT, TOP, BOTTOM = 90, 50, 40, 40

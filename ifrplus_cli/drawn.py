@@ -6,9 +6,9 @@ from dataclasses import replace
 from fractions import Fraction
 from math import floor
 
-from ifrplus_cli.colour import assumed_matrix
 from ifrplus_cli.containers import APNG, CENTISECOND, GIF, WEBP, Container
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.frames.colour import assumed_matrix
 from ifrplus_cli.values import HALF, Chroma, ClipInfo, ColourTags, PixelFormat, Timing, named
 
 JPEG = ColourTags(matrix="bt470bg", range="pc")  # as JFIF has it

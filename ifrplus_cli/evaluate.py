@@ -10,11 +10,11 @@ from statistics import fmean
 import numpy as np
 
 from ifrplus_cli.errors import InputError
+from ifrplus_cli.frames.metrics import psnr, ssim, ssim_volume
+from ifrplus_cli.frames.pictures import Picture, as_codes, difference, fitted
 from ifrplus_cli.interpolate import Interpolator, LoadedModel, load_model
 from ifrplus_cli.layouts import Dataset
-from ifrplus_cli.metrics import psnr, ssim, ssim_volume
 from ifrplus_cli.network_plan import NetworkOptions, plan_network
-from ifrplus_cli.showing import Picture, as_codes, difference, fitted
 from ifrplus_cli.triplets import Shown, read_triplets
 from ifrplus_cli.values import HALF, Image
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from ifrplus_cli.augment import Augmentation, Example, Flows, augmented
 from ifrplus_cli.errors import IfrplusError, InputError
+from ifrplus_cli.frames.flow import GRID
 from ifrplus_cli.layouts import Triplet
-from ifrplus_cli.prior import GRID
 from ifrplus_cli.teaching import example_of
 from ifrplus_cli.triplets import read_triplet
 

@@ -15,11 +15,11 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from ifrplus_cli.augment import Example
-from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.prior import GRID, Neighbour, PairFlow, pair_flow
-from ifrplus_cli.showing import Picture, as_codes
+from ifrplus_cli.frames.colour import Converter
+from ifrplus_cli.frames.flow import GRID, Neighbour, PairFlow, pair_flow
+from ifrplus_cli.frames.pictures import Picture, as_codes
 from ifrplus_cli.teaching import example_of, moves, one_scene, to_float
 from ifrplus_cli.trim import FrameNumber, cut_section
 from ifrplus_cli.values import ClipInfo

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.duplicates import thin
+from ifrplus_cli.frames.duplicates import thin
+from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.interlace import detect_fields
 from ifrplus_cli.job import Job
 from ifrplus_cli.network_plan import NetworkPlan
-from ifrplus_cli.timeline import rate_text
 from ifrplus_cli.trim import FrameNumber, cut_section
 from ifrplus_cli.values import ClipInfo
 

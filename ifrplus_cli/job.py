@@ -9,10 +9,8 @@ from pathlib import Path
 from ifrplus_cli.encode_plan import EncodePlan, origin_of, plan_encode
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.output import check_output
-from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD
-from ifrplus_cli.sequence import target_of
-from ifrplus_cli.timeline import (
+from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD
+from ifrplus_cli.frames.timeline import (
     ConstantTimeline,
     FactorTimeline,
     SlowMotionTimeline,
@@ -20,6 +18,8 @@ from ifrplus_cli.timeline import (
     last_tick,
     rate_text,
 )
+from ifrplus_cli.output import check_output
+from ifrplus_cli.sequence import target_of
 from ifrplus_cli.trim import Moment, cut_section
 from ifrplus_cli.values import ClipInfo, Timing
 

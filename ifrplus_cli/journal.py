@@ -11,8 +11,8 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
-from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.output import sync, unwritable
 from ifrplus_cli.values import HALF
 from ifrplus_cli.weights import sha256_of

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from ifrplus_cli.files import write_whole
-from ifrplus_cli.showing import Picture, fitted
+from ifrplus_cli.frames.pictures import Picture, fitted
 
 TEMPLATE = Path(__file__).with_name("report.html")
 JPEG_QUALITY = 85

@@ -9,8 +9,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from ifrplus_cli.doubt import Doubt
-from ifrplus_cli.showing import Picture, as_codes, doubt_colours, fitted
+from ifrplus_cli.frames.doubt import Doubt
+from ifrplus_cli.frames.pictures import Picture, as_codes, doubt_colours, fitted
 from ifrplus_cli.values import Image, Pair, PairKind, PixelFormat
 
 SHOWN = 6  # pairs whose pictures are kept

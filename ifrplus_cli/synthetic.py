@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from ifrplus_cli.augment import Example
-from ifrplus_cli.scene import texture
-from ifrplus_cli.showing import as_codes
+from ifrplus_cli.frames.pictures import as_codes
+from ifrplus_cli.frames.synthetic_scene import texture
 from ifrplus_cli.teaching import example_of
 from ifrplus_cli.values import Image
 

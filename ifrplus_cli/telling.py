@@ -82,8 +82,8 @@ def told_cost(cost: Cost) -> dict[str, str]:
 
 
 def _run_facts(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object]:
+    from ifrplus_cli.frames.timeline import rate_text
     from ifrplus_cli.info import describe_network
-    from ifrplus_cli.timeline import rate_text
 
     return {
         "versions": versions(loaded.plan),
@@ -108,7 +108,7 @@ def _run_facts(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, obj
 
 
 def _run_line(job: Job, summary: Summary) -> str:
-    from ifrplus_cli.timeline import rate_text
+    from ifrplus_cli.frames.timeline import rate_text
 
     pairs = summary.pairs
     return (

@@ -17,8 +17,8 @@ from ifrplus_cli.curves import read_rows, write_picture, write_rows
 from ifrplus_cli.device import choose_device
 from ifrplus_cli.errors import InputError, ModelError, OutputError
 from ifrplus_cli.examples import Rows, Share, Source
+from ifrplus_cli.frames.metrics import psnr
 from ifrplus_cli.learning_material import Material, from_triplets, from_videos, synthetic
-from ifrplus_cli.metrics import psnr
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.recipe import Recipe, learning_rate
 from ifrplus_cli.stopping import StoppedError, StopRequest

@@ -15,18 +15,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ifrplus_cli.colour import Converter, RgbMemory, over_white
 from ifrplus_cli.containers import write_display_matrix
-from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.duplicates import thin
 from ifrplus_cli.encode import Encoder
 from ifrplus_cli.errors import telling_of_memory
+from ifrplus_cli.frames.colour import Converter, RgbMemory, over_white
+from ifrplus_cli.frames.cut_list import Cut
+from ifrplus_cli.frames.duplicates import thin
+from ifrplus_cli.frames.pairing import pair_frames, with_neighbours
+from ifrplus_cli.frames.timeline import (
+    span_ticks,
+)
 from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, MadeFrame, Motion, surroundings
 from ifrplus_cli.job import Job
 from ifrplus_cli.journal import Journal, Outcome
 from ifrplus_cli.output import PartFile, PartFolder, check_output
-from ifrplus_cli.pairing import pair_frames, with_neighbours
 from ifrplus_cli.prefetch import Prefetch, side_by_side
 from ifrplus_cli.resume import open_journal, resumable
 from ifrplus_cli.run_record import RunRecord
@@ -35,9 +38,6 @@ from ifrplus_cli.source import SourceIdentity
 from ifrplus_cli.space import check_room, picture_bytes, watch_room
 from ifrplus_cli.stage_clock import StageClock
 from ifrplus_cli.stopping import StoppedError, StopRequest
-from ifrplus_cli.timeline import (
-    span_ticks,
-)
 from ifrplus_cli.values import ClipInfo, Frame, Pair, PairKind, Plane, Tick
 from ifrplus_cli.verify import Promise, verify
 

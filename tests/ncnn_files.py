@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Mapping
+from functools import cache
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import numpy.typing as npt
+from golden import maker
 
-from ifrplus_cli.models.ifrnet_family import Layer, Widths, layers
+from ifrplus_cli.models.ifrnet_family import Layer, Widths, layers, shapes
 
 Values = Mapping[str, npt.NDArray[np.float32]]
 RELEASE = "ifrnet-ncnn-vulkan-20220720-ubuntu"
+FOLDER = "IFRNet_S_Vimeo90K"
+RULE = maker("make_ifrnet_golden").rule
 TINY = Widths((2, 2, 2, 2), (4, 4, 4, 4), side=2)
 
 
@@ -91,3 +95,8 @@ def archive(folder: str, param: bytes, weights: bytes, more: Mapping[str, bytes]
         release.writestr(f"{RELEASE}/{folder}/ifrnet.param", param)
         release.writestr(f"{RELEASE}/{folder}/ifrnet.bin", weights)
     return file.getvalue()
+
+
+@cache
+def golden(widths: Widths) -> Values:
+    return {name: RULE(name, shape) for name, shape in shapes(widths).items()}

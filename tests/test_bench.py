@@ -30,8 +30,8 @@ from ifrplus_cli.bench import (
     measure_pipeline,
     write_clip,
 )
+from ifrplus_cli.frames.synthetic_scene import moving_scene
 from ifrplus_cli.machine import Machine
-from ifrplus_cli.scene import moving_scene
 
 
 class FakeClock:

@@ -19,12 +19,12 @@ from golden import running_in
 from safetensors.numpy import load_file, save_file
 
 from ifrplus_cli import engine_onnx, graphs
-from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.device import Device, choose_device
 from ifrplus_cli.engine import MINDSPORE, Engine, convolution
 from ifrplus_cli.engine_onnx import CPU_PROVIDER, OnnxNetwork, choose_gpu_provider
 from ifrplus_cli.errors import DeviceError, ModelError
+from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.interpolate import Interpolator, load_model
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network_plan import NetworkOptions, plan_network

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_triplets import write_triplet
+from triplet_folders import write_triplet
 
 from ifrplus_cli import examples
 from ifrplus_cli.examples import TripletSource

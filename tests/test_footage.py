@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from clips import ffmpeg, make_clip
 
-from ifrplus_cli import scene
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.footage import Footage, Stretch, Window
+from ifrplus_cli.frames import synthetic_scene
+from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.learning_material import from_videos
 from ifrplus_cli.probe import probe
-from ifrplus_cli.showing import as_codes
 from ifrplus_cli.synthetic import SyntheticMotion
 from ifrplus_cli.teaching import STILL, example_of
 
 
 def textures(count: int, shift: int, seed: int = 0) -> list[np.ndarray]:
     """Frames of a texture that moves to the left by ``shift`` pixels a frame."""
-    texture = as_codes(scene.texture(np.random.default_rng(seed), 256, 96))
+    texture = as_codes(synthetic_scene.texture(np.random.default_rng(seed), 256, 96))
     return [np.ascontiguousarray(texture[:, shift * k : shift * k + 96]) for k in range(count)]
 
 

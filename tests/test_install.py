@@ -11,10 +11,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 import pytest
 from clips import run_here, run_program
-from ncnn_files import archive, ncnn_files
+from ncnn_files import FOLDER, archive, golden, ncnn_files
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from test_ncnn import FOLDER, golden
 from web import Answer, Site, serving
 
 from ifrplus_cli.models.ifrnet_family import SMALL

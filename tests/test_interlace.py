@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from clips import BLEND_PROGRAM, ffmpeg, frame_times, make_clip, run_program
-from test_upsample import upsample
+from upsampling import upsample
 
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import InputError

@@ -13,11 +13,11 @@ from clips import blend, blend_model
 from ifrplus_cli.device import Device
 from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.errors import ModelError
+from ifrplus_cli.frames.flow import pair_flow
+from ifrplus_cli.frames.timeline import FactorTimeline, timesteps
 from ifrplus_cli.interpolate import Interpolator, OuterFrame, Surroundings, load_model
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network_plan import plan_network
-from ifrplus_cli.prior import pair_flow
-from ifrplus_cli.timeline import FactorTimeline, timesteps
 
 HALF = [Fraction(1, 2)]
 ON_CPU = Engine("onnx", "CPUExecutionProvider")

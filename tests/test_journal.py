@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ifrplus_cli.cutlist import Cut
 from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.journal import Journal, Outcome, Record, Segment
 from ifrplus_cli.resume import resumable
 from ifrplus_cli.stopping import StoppedError

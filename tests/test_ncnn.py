@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
-from ncnn_files import RELEASE, TINY, Values, archive, ncnn_files
-from test_ifrnet import GOLDEN
+from ncnn_files import FOLDER, RELEASE, TINY, archive, golden, ncnn_files
 
 from ifrplus_cli import install
 from ifrplus_cli.archive import read_archive
@@ -20,13 +18,7 @@ from ifrplus_cli.models.ifrnet_family import LARGE, SMALL, Widths, layers, shape
 from ifrplus_cli.ncnn import read_ncnn
 from ifrplus_cli.weights import MANIFEST
 
-FOLDER = "IFRNet_S_Vimeo90K"
 MALFORMED = 2_500  # for each of four seeds
-
-
-@cache
-def golden(widths: Widths) -> Values:
-    return {name: GOLDEN.rule(name, shape) for name, shape in shapes(widths).items()}
 
 
 @pytest.mark.parametrize("half", [False, True])

@@ -11,9 +11,9 @@ import pytest
 from ifrplus_cli.device import Device, Machine
 from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.errors import ModelError
+from ifrplus_cli.frames.timeline import FactorTimeline, timesteps
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network_plan import NetworkOptions, NetworkPlan, pairs_at_once, plan_network
-from ifrplus_cli.timeline import FactorTimeline, timesteps
 
 HALF = [Fraction(1, 2)]
 GAPS = range(9)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from clips import BEEP, BLEND_PROGRAM, frame_hashes, make_clip, picture, run_program, streams
-from test_upsample import upsample
+from upsampling import upsample
 
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import OutputError

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.frames.pictures import LARGEST_SHOWN
 from ifrplus_cli.report import Chart, Line, PictureRow, Report, data_uri, render, write_report
-from ifrplus_cli.showing import LARGEST_SHOWN
 
 EVIL = "</script><script>alert('x')</script>\"&"
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")

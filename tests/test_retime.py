@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clips import BEEP, frame_hashes, frame_times, look_at, make_clip, streams
 from sounds import RATE, middle, sound
-from test_upsample import upsample
+from upsampling import upsample
 
 from ifrplus_cli import encode_command
 from ifrplus_cli.encoders import EncodeOptions

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import pytest
 
-from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.device import Device
 from ifrplus_cli.engine import Engine
 from ifrplus_cli.engine_onnx import CPU_PROVIDER
+from ifrplus_cli.frames.colour import Converter
+from ifrplus_cli.frames.metrics import psnr
 from ifrplus_cli.interpolate import Interpolator, load_model
-from ifrplus_cli.metrics import psnr
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network_plan import NetworkOptions, plan_network
 from ifrplus_cli.probe import probe

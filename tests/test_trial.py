@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import blend, blend_model, make_clip, streams
-from test_upsample import upsample
+from upsampling import upsample
 
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.job import UpsampleOptions, plan_job

@@ -12,7 +12,7 @@ from clips import ffmpeg, frame_hashes, frame_times, look_at, make_clip, streams
 from hypothesis import given
 from hypothesis import strategies as st
 from sounds import RATE, clicks, sound
-from test_upsample import LOSSLESS, upsample
+from upsampling import LOSSLESS, upsample
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.probe import probe

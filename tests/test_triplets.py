@@ -9,20 +9,13 @@ import cv2
 import numpy as np
 import pytest
 from clips import make_clip
+from triplet_folders import write_triplet
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.layouts import find_dataset
 from ifrplus_cli.triplets import Shown, read_picture, read_triplets
 
 RED = (255, 0, 0)
-
-
-def write_triplet(folder: Path, *sizes: tuple[int, int], suffix: str = "png") -> None:
-    """Three noisy pictures of (height, width)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, size in enumerate(sizes, 1):
-        noise = np.random.default_rng(number).integers(0, 256, (*size, 3), np.uint8)
-        cv2.imwrite(str(folder / f"im{number}.{suffix}"), noise)
 
 
 def read(folder: Path) -> list[Shown]:

@@ -33,6 +33,7 @@ from clips import (
     wrap_ffmpeg,
 )
 from sounds import CLICKS, clicks
+from upsampling import LOSSLESS, upsample
 
 from ifrplus_cli.containers import write_display_matrix
 from ifrplus_cli.decode import Decoder
@@ -40,31 +41,15 @@ from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
 from ifrplus_cli.job import UpsampleOptions, plan_job
 from ifrplus_cli.probe import probe
-from ifrplus_cli.upsample import Progress, Summary, run_job
+from ifrplus_cli.upsample import Progress, run_job
 
 FFV1 = EncodeOptions("ffv1")
-LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
 LOSSLESS_H264 = ("-c:v", "libx264", "-qp", 0, "-preset", "ultrafast")
 USUAL = EncodeOptions(preset="medium")
 B_FRAMES = ("-preset", "medium", "-bf", "3", "-g", "20")
 IRREGULAR = [0, 40, 90, 200, 240, 700]
 MILLISECOND = Fraction(1, 1000)
 BIG = 1 << 30
-
-
-def upsample(
-    source: Path,
-    output: Path,
-    factor: Fraction | int = 2,
-    *,
-    encode: EncodeOptions = LOSSLESS,
-    network: Callable[..., object] = blend,
-    progress: Callable[[Progress], None] = lambda _: None,
-    **options: object,
-) -> Summary:
-    wanted = UpsampleOptions(factor=Fraction(factor), encode=encode, **options)  # type: ignore[arg-type]
-    job = plan_job(probe(source), output, wanted)
-    return run_job(job, blend_model(network, (job.encode.height, job.encode.width)), progress)
 
 
 def expected_times(times: list[Fraction], last_duration: Fraction, factor: Fraction) -> list[Fraction]:

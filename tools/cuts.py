@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, cut_score
+from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD, cut_score
 
 Luma = npt.NDArray[np.uint8]  # HEIGHT x WIDTH
 Shot = npt.NDArray[np.uint8]  # N x HEIGHT x WIDTH

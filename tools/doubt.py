@@ -22,11 +22,11 @@ import numpy.typing as npt
 from holdout import CLIP_SUFFIXES, FRAMES
 
 from ifrplus_cli.api import load_model
-from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
+from ifrplus_cli.frames.colour import Converter
+from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.interpolate import Interpolator, OuterFrame, Surroundings
 from ifrplus_cli.probe import probe
-from ifrplus_cli.showing import as_codes
 from ifrplus_cli.values import Image
 
 BLOCK = 16

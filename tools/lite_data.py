@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.prior import GRID, Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
+from ifrplus_cli.frames.flow import GRID, Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
 from ifrplus_cli.values import Image
 
 Bytes = npt.NDArray[np.uint8]

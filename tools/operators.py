@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from sample_clips import sample_clips
 
+from ifrplus_cli.frames.flow import intermediate_flow, pair_flow
 from ifrplus_cli.models import MODELS, Scales
-from ifrplus_cli.prior import intermediate_flow, pair_flow
 from ifrplus_cli.weights import find_weights, load_weights
 
 Inputs = dict[str, npt.NDArray[np.float32]]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from lite_data import Bytes, Sample, measure, to_float
 
-from ifrplus_cli.prior import pair_flow
+from ifrplus_cli.frames.flow import pair_flow
 
 MARKS = string.ascii_letters + string.digits + ":.,-/&%"
 LEAST_COVER = 0.55  # opacity of a panel that lets the footage through

@@ -25,9 +25,9 @@ import numpy.typing as npt
 from holdout import CLIP_SUFFIXES, FRAMES, Picture, read_by_program
 
 from ifrplus_cli.api import load_model
+from ifrplus_cli.frames.metrics import psnr
+from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.interpolate import Interpolator, OuterFrame, Surroundings
-from ifrplus_cli.metrics import psnr
-from ifrplus_cli.showing import as_codes
 from ifrplus_cli.values import Image
 
 Mask = npt.NDArray[np.bool_]

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from ifrplus_cli import interpolate
-from ifrplus_cli.activity import Box, moving_box
 from ifrplus_cli.api import load_model
-from ifrplus_cli.colour import Converter
 from ifrplus_cli.decode import Decoder
+from ifrplus_cli.frames.colour import Converter
+from ifrplus_cli.frames.motion_box import Box, moving_box
+from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.interpolate import Interpolator
 from ifrplus_cli.probe import probe
-from ifrplus_cli.showing import as_codes
 from ifrplus_cli.values import Image
 
 FRAMES = 31

@@ -22,7 +22,7 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional
 
-from ifrplus_cli.prior import GRID, Neighbour, intermediate_flow, pair_flow
+from ifrplus_cli.frames.flow import GRID, Neighbour, intermediate_flow, pair_flow
 
 WARM_UP = 300  # steps
 LAST_RATE = 0.02  # of the full learning rate, reached when the time is over

@@ -53,7 +53,7 @@ class ModelSpec:
         name: what ``--model`` calls it.
         weights: name of its weights in the manifest of ``weights.py``.
         inputs: what its ``construct`` takes, in order, out of ``left`` and ``right``, float32 (N, 3, H, W) RGB in 0..1,
-            ``prior``, (N, 4, H/4, W/4) flow of ``prior.py``, and ``t``, (N, 1, 1, 1). It returns (N, 3, H, W).
+            ``prior``, (N, 4, H/4, W/4) flow of ``flow.py``, and ``t``, (N, 1, 1, 1). It returns (N, 3, H, W).
         presets: scales for pictures whose shorter side is at most so many pixels; the last are for all larger ones.
         multiple: heights and widths it takes are multiples of this.
         build: makes the network for some scales and a precision, parameters not yet loaded.
@@ -76,7 +76,7 @@ class ModelSpec:
 
     @property
     def uses_prior(self) -> bool:
-        """Whether it starts from the classical flow of ``prior.py``."""
+        """Whether it starts from the classical flow of ``flow.py``."""
         return "prior" in self.inputs
 
     @property

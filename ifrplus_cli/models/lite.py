@@ -1,7 +1,7 @@
 """The lite network: refines the classical flow of a pair coarse to fine, and blends the two warped frames.
 
 The idea is that of IFR+ and IFRNet (intermediate flows refined together with features, from coarse to fine) with one
-change: the flows don't start at zero but at those of ``prior.py``, so that the network only learns what classical
+change: the flows don't start at zero but at those of ``flow.py``, so that the network only learns what classical
 matching gets wrong. The last layer of each head starts at zero: untrained, it returns the blend of both warped frames,
 and between it and the frames as they are where these agree.
 """

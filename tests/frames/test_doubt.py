@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from clips import blend_model
 
-from ifrplus_cli.doubt import STRONGEST, Doubt, doubt_about, fall_back
+from ifrplus_cli.frames.doubt import STRONGEST, Doubt, doubt_about, fall_back
 from ifrplus_cli.interpolate import Interpolator
 
 SIZE = (48, 64)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from ifrplus_cli.prior import GRID, Flow, channel_mean
+from ifrplus_cli.frames.flow import GRID, Flow, channel_mean
 from ifrplus_cli.values import Image
 
 STRONGEST = 0.15  # weight of the source frames where doubt is whole

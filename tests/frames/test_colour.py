@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifrplus_cli.colour import Converter, RgbMemory, over_white
+from ifrplus_cli.frames.colour import Converter, RgbMemory, over_white
 from ifrplus_cli.values import PIXEL_FORMATS, ColourTags, Frame, PixelFormat, Plane
 
 MATRICES = [None, "bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc", "bt2020c", "ycgco", "gbr", "unheard"]

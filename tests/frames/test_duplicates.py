@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, run_program, streams
-from test_upsample import upsample
+from upsampling import upsample
 
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.duplicates import thin
+from ifrplus_cli.frames.duplicates import thin
 from ifrplus_cli.info import repeats_advice
 from ifrplus_cli.probe import probe
 from ifrplus_cli.values import PIXEL_FORMATS, Frame

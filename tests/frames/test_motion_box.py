@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ifrplus_cli import activity
-from ifrplus_cli.activity import BLOCK, CELL, MARGIN, Box, moves, moving_box
+from ifrplus_cli.frames import motion_box
+from ifrplus_cli.frames.motion_box import BLOCK, CELL, MARGIN, Box, moves, moving_box
 
 STEP = 1 / 255
 
@@ -78,5 +78,5 @@ def test_noise_and_compression_do_not_move_but_fine_things_do() -> None:
 
 def test_means_are_not_sought_where_samples_move_all_over(monkeypatch: pytest.MonkeyPatch) -> None:
     left, right = pictures(100, 120)
-    monkeypatch.setattr(activity, "_moved_cells", None)
+    monkeypatch.setattr(motion_box, "_moved_cells", None)
     assert moving_box(left, 1 - right) == Box(0, 0, 100, 120)

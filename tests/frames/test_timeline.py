@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifrplus_cli.timeline import FINEST, ConstantTimeline, FactorTimeline, Timeline, last_tick, timesteps
+from ifrplus_cli.frames.timeline import FINEST, ConstantTimeline, FactorTimeline, Timeline, last_tick, timesteps
 from ifrplus_cli.values import Tick
 
 factors = st.fractions(Fraction(1), Fraction(64), max_denominator=50).filter(lambda factor: factor > 1)

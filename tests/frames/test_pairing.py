@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ifrplus_cli.pairing import DEFAULT_CUT_THRESHOLD, cut_score, pair_frames, with_neighbours
+from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD, cut_score, pair_frames, with_neighbours
 from ifrplus_cli.values import PIXEL_FORMATS, Frame, Pair, PairKind
 
 GRAY = PIXEL_FORMATS["gray"]

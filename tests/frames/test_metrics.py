@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ifrplus_cli.metrics import psnr, ssim, ssim_volume
+from ifrplus_cli.frames.metrics import psnr, ssim, ssim_volume
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ifrplus_cli.prior import dis_flow
-from ifrplus_cli.scene import moving_scene
+from ifrplus_cli.frames.flow import dis_flow
+from ifrplus_cli.frames.synthetic_scene import moving_scene
 
 
 @pytest.mark.parametrize("size", [(448, 256), (33, 21), (1, 1)])

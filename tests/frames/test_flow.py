@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ifrplus_cli.prior import Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
+from ifrplus_cli.frames.flow import Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
 
 Image = npt.NDArray[np.float32]
 MARGIN = 12  # cells at each side of the flow that a shift may spoil

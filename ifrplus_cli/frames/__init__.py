@@ -1,0 +1,1 @@
+"""What happens between two frames, in numpy: colour, pairs, timeline, flow, metrics."""

@@ -1,0 +1,32 @@
+"""Films upsampled here, by a network that mixes both frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+from blends import blend
+from clips import blend_model
+
+from ifrplus_cli.encoders import EncodeOptions
+from ifrplus_cli.job import UpsampleOptions, plan_job
+from ifrplus_cli.probe import probe
+from ifrplus_cli.upsample import Progress, Summary, run_job
+
+LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
+
+
+def upsample(
+    source: Path,
+    output: Path,
+    factor: Fraction | int = 2,
+    *,
+    encode: EncodeOptions = LOSSLESS,
+    network: Callable[..., object] = blend,
+    progress: Callable[[Progress], None] = lambda _: None,
+    **options: object,
+) -> Summary:
+    wanted = UpsampleOptions(factor=Fraction(factor), encode=encode, **options)  # type: ignore[arg-type]
+    job = plan_job(probe(source), output, wanted)
+    return run_job(job, blend_model(network, (job.encode.height, job.encode.width)), progress)
