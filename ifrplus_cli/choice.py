@@ -11,7 +11,7 @@ from ifrplus_cli.device import Device
 from ifrplus_cli.engine import Engine, can_run, measure_convolution
 from ifrplus_cli.models import MODELS, ModelSpec
 from ifrplus_cli.network_plan import NetworkOptions, NetworkPlan, plan_network
-from ifrplus_cli.weights import find_weights
+from ifrplus_cli.weights.manifest import find_weights
 
 ACCEPTED_SECONDS = 600.0  # that a run may take with a network that nobody asked for
 SHARE = 0.5  # of its rate in one large convolution that a machine reaches in a network: 0.4 to 0.75 were measured

@@ -69,12 +69,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ifrplus_cli.choice import Work
-    from ifrplus_cli.download import DownloadOptions, Outcome
     from ifrplus_cli.interpolate import LoadedModel
     from ifrplus_cli.job import Job, UpsampleOptions
     from ifrplus_cli.network_plan import NetworkOptions, NetworkPlan
     from ifrplus_cli.upsample import Progress
     from ifrplus_cli.values import ClipInfo
+    from ifrplus_cli.weights.download import DownloadOptions, Outcome
 
 FAILED, INTERRUPTED = 1, 130
 UNHEARD = (EPIPE, ENOSPC)  # whoever reads stdout has seen enough, or it goes to a disk that is full
@@ -682,8 +682,8 @@ def download_weights(
     as_json: JsonOption = False,
 ) -> None:
     """Fetch published weights: checked, and continued where an earlier attempt stopped."""
-    from ifrplus_cli import download
-    from ifrplus_cli.weights import MANIFEST, download_folder, weights_folders
+    from ifrplus_cli.weights import download
+    from ifrplus_cli.weights.manifest import MANIFEST, download_folder, weights_folders
 
     if list_all:
         tell_weights(as_json=as_json)
@@ -709,8 +709,8 @@ def download_weights(
 
 
 def _download(name: str, options: DownloadOptions, *, shown: bool) -> Outcome:
-    from ifrplus_cli.download import download_weights
-    from ifrplus_cli.weights import MANIFEST
+    from ifrplus_cli.weights.download import download_weights
+    from ifrplus_cli.weights.manifest import MANIFEST
 
     with console.transfer_bar(shown=shown) as advance:
         return download_weights(MANIFEST[name], options, advance, console.print_note)

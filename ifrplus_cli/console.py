@@ -31,9 +31,9 @@ from ifrplus_cli.errors import IfrplusError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ifrplus_cli.download import Transfer
     from ifrplus_cli.train import Progress as TrainingProgress
     from ifrplus_cli.upsample import Progress as RunProgress
+    from ifrplus_cli.weights.download import Transfer
 
 WIDE = 200  # columns of a table that is not printed on a terminal
 DUMB = ("dumb", "unknown")  # terminals that move no cursor

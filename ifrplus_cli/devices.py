@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ifrplus_cli.device import device_states
 from ifrplus_cli.engine import engine_states
-from ifrplus_cli.weights import MANIFEST, find_weights
+from ifrplus_cli.weights.manifest import MANIFEST, find_weights
 
 
 def inventory() -> dict[str, dict[str, str]]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ifrplus_cli.compiled import graph_folder
 from ifrplus_cli.errors import network_failure
-from ifrplus_cli.weights import load_weights, sha256_of
+from ifrplus_cli.weights.manifest import load_weights, sha256_of
 
 if TYPE_CHECKING:
     from mindspore import nn

@@ -15,7 +15,7 @@ from ifrplus_cli.device import Device, this_machine
 from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError, network_failure
 from ifrplus_cli.graphs import REMEDY, find_graph
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
-from ifrplus_cli.weights import find_weights, load_weights, read_weights
+from ifrplus_cli.weights.manifest import find_weights, load_weights, read_weights
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.models import ModelSpec, Scales
-from ifrplus_cli.weights import find_file, find_weights, sha256_of
+from ifrplus_cli.weights.manifest import find_file, find_weights, sha256_of
 
 if TYPE_CHECKING:
     from ifrplus_cli.models.onnx_graph import Parameter

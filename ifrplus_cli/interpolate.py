@@ -25,7 +25,7 @@ from ifrplus_cli.frames.motion_box import Box, moves, moving_box
 from ifrplus_cli.network_plan import NetworkPlan, pairs_at_once
 from ifrplus_cli.tiling import TilePlan
 from ifrplus_cli.values import HALF, Frame, Image, Pair
-from ifrplus_cli.weights import MANIFEST, find_weights, sha256_of
+from ifrplus_cli.weights.manifest import MANIFEST, find_weights, sha256_of
 
 Batch = npt.NDArray[np.float32]
 

@@ -15,7 +15,7 @@ from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.output import sync, unwritable
 from ifrplus_cli.values import HALF
-from ifrplus_cli.weights import sha256_of
+from ifrplus_cli.weights.manifest import sha256_of
 
 FORMAT = 1  # of the record
 RECORD, SEGMENT_LIST = "record.json", "segments.txt"

@@ -13,7 +13,6 @@ from ifrplus_cli import __version__, console
 if TYPE_CHECKING:
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
-    from ifrplus_cli.download import Outcome
     from ifrplus_cli.evaluate import Evaluation
     from ifrplus_cli.interpolate import LoadedModel
     from ifrplus_cli.job import Job
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from ifrplus_cli.run_record import RunRecord
     from ifrplus_cli.trial import Cost
     from ifrplus_cli.upsample import Summary
+    from ifrplus_cli.weights.download import Outcome
 
 
 def tell_run(job: Job, loaded: LoadedModel, summary: Summary, *, as_json: bool, quiet: bool) -> None:
@@ -207,7 +207,7 @@ def _memory(size: SizeResult) -> str:
 
 def tell_weights(*, as_json: bool) -> None:
     """What weights there are, and which of them are here."""
-    from ifrplus_cli.weights import MANIFEST, download_folder, find_weights
+    from ifrplus_cli.weights.manifest import MANIFEST, download_folder, find_weights
 
     listed = {name: {**asdict(entry), "path": find_weights(name)} for name, entry in MANIFEST.items()}
     if as_json:

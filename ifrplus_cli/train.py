@@ -24,7 +24,7 @@ from ifrplus_cli.recipe import Recipe, learning_rate
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.trainer import Batch, Trainer, World, join_world, read_batches
 from ifrplus_cli.training_checkpoint import Position
-from ifrplus_cli.weights import MANIFEST, find_weights
+from ifrplus_cli.weights.manifest import MANIFEST, find_weights
 
 WEIGHTS, TABLE, PICTURE = "weights.safetensors", "curves.csv", "curves.png"
 VALIDATED = 24  # examples

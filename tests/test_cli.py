@@ -17,7 +17,7 @@ from ifrplus_cli import __version__
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.device import this_machine
 from ifrplus_cli.probe import probe
-from ifrplus_cli.weights import find_weights, sha256_of
+from ifrplus_cli.weights.manifest import find_weights, sha256_of
 
 
 @pytest.fixture

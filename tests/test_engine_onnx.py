@@ -30,7 +30,7 @@ from ifrplus_cli.models import MODELS
 from ifrplus_cli.network_plan import NetworkOptions, plan_network
 from ifrplus_cli.probe import probe
 from ifrplus_cli.values import Image
-from ifrplus_cli.weights import find_file, find_weights, sha256_of
+from ifrplus_cli.weights.manifest import find_file, find_weights, sha256_of
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

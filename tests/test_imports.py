@@ -48,7 +48,6 @@ HOMES = {
 ROOMS = {
     "allocator": "pipeline",
     "animation": "video",
-    "archive": "weights",
     "augment": "training",
     "batch": "commands",
     "bench": "measure",
@@ -56,7 +55,6 @@ ROOMS = {
     "carried": "video",
     "check": "measure",
     "check_report": "reports",
-    "checkpoint": "weights",
     "choice": "network",
     "cli": "commands",
     "compiled": "network",
@@ -66,7 +64,6 @@ ROOMS = {
     "decode": "video",
     "device": "network",
     "devices": "network",
-    "download": "weights",
     "drain": "video",
     "drawn": "video",
     "encode": "video",
@@ -85,7 +82,6 @@ ROOMS = {
     "graphs": "network",
     "hdr": "video",
     "info": "reports",
-    "install": "weights",
     "interlace": "video",
     "interpolate": "network",
     "job": "pipeline",
@@ -95,7 +91,6 @@ ROOMS = {
     "machine": "network",
     "models/losses": "training",
     "models/training": "training",
-    "ncnn": "weights",
     "network_plan": "network",
     "options": "commands",
     "output": "pipeline",
@@ -133,7 +128,6 @@ ROOMS = {
     "verdict": "reports",
     "verify": "pipeline",
     "vmaf": "measure",
-    "weights": "weights",
 }
 HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime", "PIL"}  # they take seconds
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -25,7 +25,7 @@ from ifrplus_cli.recipe import RECIPES, LossWeights
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.train import BAD_STEPS, TrainOptions, TrainResult, train_network
 from ifrplus_cli.training_checkpoint import KEPT, checkpoints
-from ifrplus_cli.weights import load_weights
+from ifrplus_cli.weights.manifest import load_weights
 
 SIZE = 64
 RECIPE = replace(

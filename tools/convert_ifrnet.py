@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from ifrplus_cli.models.ifrnet_family import shapes, widths_of
-from ifrplus_cli.weights import MANIFEST, check_names, sha256_of, write_weights
+from ifrplus_cli.weights.manifest import MANIFEST, check_names, sha256_of, write_weights
 
 
 def convert(name: str, source: Path, target: Path) -> None:

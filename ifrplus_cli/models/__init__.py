@@ -51,7 +51,7 @@ class ModelSpec:
 
     Attributes:
         name: what ``--model`` calls it.
-        weights: name of its weights in the manifest of ``weights.py``.
+        weights: name of its weights in the manifest of ``manifest.py``.
         inputs: what its ``construct`` takes, in order, out of ``left`` and ``right``, float32 (N, 3, H, W) RGB in 0..1,
             ``prior``, (N, 4, H/4, W/4) flow of ``flow.py``, and ``t``, (N, 1, 1, 1). It returns (N, 3, H, W).
         presets: scales for pictures whose shorter side is at most so many pixels; the last are for all larger ones.

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.models.lite import SHARPNESS, Lite
 from ifrplus_cli.models.ops import matching_cost, shuffle, unshuffle, warp
-from ifrplus_cli.weights import find_weights
+from ifrplus_cli.weights.manifest import find_weights
 
 Array = npt.NDArray[np.float32]
 ROOT = Path(__file__).parents[2]

@@ -19,10 +19,10 @@ import pytest
 from clips import PROGRAM, run_here, run_program
 from web import Answer, Site, checkpoint, serving
 
-from ifrplus_cli import download
-from ifrplus_cli.download import DownloadOptions, Outcome, Transfer, download_weights
 from ifrplus_cli.errors import DownloadError, IfrplusError, OutputError
-from ifrplus_cli.weights import MANIFEST, WeightsEntry
+from ifrplus_cli.weights import download
+from ifrplus_cli.weights.download import DownloadOptions, Outcome, Transfer, download_weights
+from ifrplus_cli.weights.manifest import MANIFEST, WeightsEntry
 
 CONTENT = checkpoint()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from web import checkpoint, entry, protobuf_field
 
-from ifrplus_cli.checkpoint import NUMBERS, read_checkpoint
 from ifrplus_cli.device import choose_device
 from ifrplus_cli.engine import MINDSPORE
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.interpolate import load_model
 from ifrplus_cli.models import MODELS, Scales
 from ifrplus_cli.network_plan import plan_network
-from ifrplus_cli.weights import load_weights, read_weights
+from ifrplus_cli.weights.manifest import load_weights, read_weights
+from ifrplus_cli.weights.mindspore_ckpt import NUMBERS, read_checkpoint
 
 SMALL = entry("a.weight", [2, 3], "Float32", bytes(24)) + entry("a.bias", [3], "Float16", bytes(6))
 

@@ -21,8 +21,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ifrplus_cli import __version__
 from ifrplus_cli.errors import DownloadError, ModelError, OutputError
-from ifrplus_cli.install import beside, install, record_of
-from ifrplus_cli.weights import WeightsEntry, read_weights, sha256_of
+from ifrplus_cli.weights.install import beside, install, record_of
+from ifrplus_cli.weights.manifest import WeightsEntry, read_weights, sha256_of
 
 BLOCK = 2**18  # bytes
 TIMEOUT_S = 30.0  # without a sign of life

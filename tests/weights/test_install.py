@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from web import Answer, Site, serving
 
 from ifrplus_cli.models.ifrnet_family import SMALL
-from ifrplus_cli.weights import MANIFEST
+from ifrplus_cli.weights.manifest import MANIFEST
 
 NAME = "ifrnet-s.safetensors"
 IN_PLACE = {NAME, f"{NAME}.json", f"{NAME}.lock"}

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from ifrplus_cli import weights
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.models import MODELS, Scales
-from ifrplus_cli.weights import (
+from ifrplus_cli.weights import manifest
+from ifrplus_cli.weights.manifest import (
     MANIFEST,
     TRAINING_STATE,
     check_names,
@@ -29,7 +29,7 @@ from ifrplus_cli.weights import (
     weights_folders,
 )
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_bundled_file_is_there_and_in_the_wheel() -> None:
@@ -59,7 +59,7 @@ def test_published_files_are_fetched_safely() -> None:
 def test_downloads_go_where_weights_are_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("IFRPLUS_WEIGHTS", raising=False)
     assert download_folder() == ROOT / "weights"
-    monkeypatch.setattr(weights, "PACKAGE", tmp_path / "lib" / "ifrplus_cli")  # as it is when it is installed
+    monkeypatch.setattr(manifest, "PACKAGE", tmp_path / "lib" / "ifrplus_cli")  # as it is when it is installed
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     home, bundled = tmp_path / ".local" / "share" / "ifrplus", tmp_path / "lib" / "ifrplus_cli" / "bundled_weights"

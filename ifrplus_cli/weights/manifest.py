@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ifrplus_cli.checkpoint import read_checkpoint
 from ifrplus_cli.errors import ModelError
+from ifrplus_cli.weights.mindspore_ckpt import read_checkpoint
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 BLOCK = 2**20  # bytes
 # What a training run stores beside parameters: its optimizer's copies of them, and counters.
 TRAINING_STATE = re.compile(

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from ncnn_files import FOLDER, RELEASE, TINY, archive, golden, ncnn_files
 
-from ifrplus_cli import install
-from ifrplus_cli.archive import read_archive
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.models.ifrnet_family import LARGE, SMALL, Widths, layers, shapes
-from ifrplus_cli.ncnn import read_ncnn
-from ifrplus_cli.weights import MANIFEST
+from ifrplus_cli.weights import install
+from ifrplus_cli.weights.archive import read_archive
+from ifrplus_cli.weights.manifest import MANIFEST
+from ifrplus_cli.weights.ncnn import read_ncnn
 
 MALFORMED = 2_500  # for each of four seeds
 
@@ -170,7 +170,7 @@ def test_entries_that_do_not_belong_are_refused(names: list[str], told: str, tmp
 
 
 def test_an_entry_does_not_grow_beyond_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ifrplus_cli import archive as module
+    from ifrplus_cli.weights import archive as module
 
     (tmp_path / "w.zip").write_bytes(archive(FOLDER, PARAM, bytes(10_000)))
     monkeypatch.setattr(module, "LARGEST_ENTRY", 9_999)

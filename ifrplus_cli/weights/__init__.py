@@ -1,0 +1,1 @@
+"""Files with parameters: which there are, reading, downloading, converting."""
