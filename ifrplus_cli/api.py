@@ -8,13 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ifrplus_cli import interpolate
-from ifrplus_cli.choice import SMALLEST, Work, choose_model
 from ifrplus_cli.frames.timeline import timesteps
 from ifrplus_cli.interlace import untangle
-from ifrplus_cli.interpolate import LoadedModel
 from ifrplus_cli.job import Job, UpsampleOptions, plan_job
-from ifrplus_cli.network_plan import NetworkOptions, NetworkPlan, plan_network
+from ifrplus_cli.network import interpolator
+from ifrplus_cli.network.choose import SMALLEST, Work, choose_model
+from ifrplus_cli.network.interpolator import LoadedModel
+from ifrplus_cli.network.plan import NetworkOptions, NetworkPlan, plan_network
 from ifrplus_cli.probe import probe as probe_clip
 from ifrplus_cli.upsample import Progress, Summary, run_job
 from ifrplus_cli.values import ClipInfo
@@ -53,7 +53,7 @@ def load_model(
     """
     named = SMALLEST if weights is not None and model == "auto" else model
     plan = plan_model(Work(size, (Fraction(1, 2),), frames), named, engine, device)
-    return interpolate.load_for_run(plan, None if weights is None else Path(weights))
+    return interpolator.load_for_run(plan, None if weights is None else Path(weights))
 
 
 def upsample(
@@ -85,7 +85,7 @@ def upsample(
             options[name] = Fraction(str(options[name]))
     job = plan_job(untangle(probe(source, input_fps), deinterlace), Path(output), UpsampleOptions(**options))
     if isinstance(model, str):
-        model = interpolate.load_for_run(plan_model(work_of(job), model, "auto", "auto"))
+        model = interpolator.load_for_run(plan_model(work_of(job), model, "auto", "auto"))
     return run_job(job, model, progress)
 
 
@@ -108,7 +108,7 @@ def plan_model(
     Args:
         note: is told of an accelerator that is there but that has to be passed over.
     """
-    from ifrplus_cli.engine import choose_engine
+    from ifrplus_cli.network.engine import choose_engine
 
     computing, chosen, why_engine = choose_engine(engine, device, model, note)
     spec, why = choose_model(model, computing, chosen, work, options)

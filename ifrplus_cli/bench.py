@@ -21,18 +21,24 @@ from typing import Any
 import cv2
 
 from ifrplus_cli.allocator import keep_freed_memory
-from ifrplus_cli.choice import Work, choose_model, operations
-from ifrplus_cli.device import this_machine
 from ifrplus_cli.encode import Encoder
 from ifrplus_cli.encode_plan import plan_encode
 from ifrplus_cli.encoders import EncodeOptions
-from ifrplus_cli.engine import choose_engine, engine_version, measure_convolution, peak_device_memory_mb, thread_count
 from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.synthetic_scene import moving_scene
-from ifrplus_cli.interpolate import Batch, Interpolator, LoadedModel, Network, load_for_run, load_model
 from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.network_plan import pairs_at_once, plan_network
+from ifrplus_cli.network.choose import Work, choose_model, operations
+from ifrplus_cli.network.device import this_machine
+from ifrplus_cli.network.engine import (
+    choose_engine,
+    engine_version,
+    measure_convolution,
+    peak_device_memory_mb,
+    thread_count,
+)
+from ifrplus_cli.network.interpolator import Batch, Interpolator, LoadedModel, Network, load_for_run, load_model
+from ifrplus_cli.network.plan import pairs_at_once, plan_network
 from ifrplus_cli.probe import probe
 from ifrplus_cli.rawvideo import frame_header, stream_header
 from ifrplus_cli.stage_clock import StageClock

@@ -68,10 +68,10 @@ from ifrplus_cli.telling import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ifrplus_cli.choice import Work
-    from ifrplus_cli.interpolate import LoadedModel
     from ifrplus_cli.job import Job, UpsampleOptions
-    from ifrplus_cli.network_plan import NetworkOptions, NetworkPlan
+    from ifrplus_cli.network.choose import Work
+    from ifrplus_cli.network.interpolator import LoadedModel
+    from ifrplus_cli.network.plan import NetworkOptions, NetworkPlan
     from ifrplus_cli.upsample import Progress
     from ifrplus_cli.values import ClipInfo
     from ifrplus_cli.weights.download import DownloadOptions, Outcome
@@ -215,9 +215,9 @@ def upsample(
     from ifrplus_cli.frames.cut_list import read_cuts
     from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD
     from ifrplus_cli.interlace import untangle
-    from ifrplus_cli.interpolate import load_for_run
     from ifrplus_cli.job import UpsampleOptions, plan_job
-    from ifrplus_cli.network_plan import NetworkOptions
+    from ifrplus_cli.network.interpolator import load_for_run
+    from ifrplus_cli.network.plan import NetworkOptions
     from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
 
@@ -272,7 +272,7 @@ def upsample(
 def _make_film(job: Job, plan: NetworkPlan, given: Mapping[str, Any]) -> None:
     """Do the job of ``upsample``, and tell what came of it, by its arguments."""
     from ifrplus_cli.frames.cut_list import write_cuts
-    from ifrplus_cli.interpolate import load_for_run
+    from ifrplus_cli.network.interpolator import load_for_run
     from ifrplus_cli.resume import kept_for
     from ifrplus_cli.run_record import RunRecord
     from ifrplus_cli.upsample import run_job
@@ -377,9 +377,9 @@ def info(
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
     from ifrplus_cli.api import work_of
     from ifrplus_cli.info import describe_clip, describe_pictures
-    from ifrplus_cli.interpolate import load_for_run
     from ifrplus_cli.job import UpsampleOptions, plan_job
-    from ifrplus_cli.network_plan import NetworkOptions
+    from ifrplus_cli.network.interpolator import load_for_run
+    from ifrplus_cli.network.plan import NetworkOptions
     from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
 
@@ -422,12 +422,12 @@ def check(
     """Measure quality on a clip: drop every second frame, make it again, and compare."""
     from ifrplus_cli.check import check_clip, dropped_frames
     from ifrplus_cli.check_report import build_report, describe_check
-    from ifrplus_cli.choice import Work
     from ifrplus_cli.files import check_place
     from ifrplus_cli.info import describe_clip, describe_network
     from ifrplus_cli.interlace import untangle
-    from ifrplus_cli.interpolate import load_model
-    from ifrplus_cli.network_plan import NetworkOptions
+    from ifrplus_cli.network.choose import Work
+    from ifrplus_cli.network.interpolator import load_model
+    from ifrplus_cli.network.plan import NetworkOptions
     from ifrplus_cli.probe import probe
     from ifrplus_cli.report import write_report
 
@@ -471,14 +471,14 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure quality on a data set of triplets: the middle picture is made again, and compared."""
-    from ifrplus_cli.choice import Work
     from ifrplus_cli.eval_report import as_csv, build_report, describe_evaluation, remarks
     from ifrplus_cli.evaluate import evaluate_dataset
     from ifrplus_cli.files import check_place, write_whole
     from ifrplus_cli.info import describe_network
-    from ifrplus_cli.interpolate import load_model
     from ifrplus_cli.layouts import LAYOUTS, find_dataset
-    from ifrplus_cli.network_plan import NetworkOptions
+    from ifrplus_cli.network.choose import Work
+    from ifrplus_cli.network.interpolator import load_model
+    from ifrplus_cli.network.plan import NetworkOptions
     from ifrplus_cli.report import write_report
     from ifrplus_cli.triplets import read_triplets
     from ifrplus_cli.values import HALF
@@ -562,7 +562,7 @@ def train(
 ) -> None:
     """Train a network, or fine-tune one on your own films."""
     from ifrplus_cli.augment import Augmentation
-    from ifrplus_cli.device import quiet_mindspore
+    from ifrplus_cli.network.device import quiet_mindspore
     from ifrplus_cli.recipe import RECIPES, changed
     from ifrplus_cli.train import TrainOptions, train_network
 
@@ -614,7 +614,7 @@ def train(
 @app.command()
 def devices(as_json: JsonOption = False) -> None:
     """List devices, programs and weights on this machine."""
-    from ifrplus_cli.devices import inventory
+    from ifrplus_cli.network.devices import inventory
     from ifrplus_cli.programs import tool_version
 
     found = inventory()

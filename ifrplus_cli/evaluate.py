@@ -12,9 +12,9 @@ import numpy as np
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.metrics import psnr, ssim, ssim_volume
 from ifrplus_cli.frames.pictures import Picture, as_codes, difference, fitted
-from ifrplus_cli.interpolate import Interpolator, LoadedModel, load_model
 from ifrplus_cli.layouts import Dataset
-from ifrplus_cli.network_plan import NetworkOptions, plan_network
+from ifrplus_cli.network.interpolator import Interpolator, LoadedModel, load_model
+from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.triplets import Shown, read_triplets
 from ifrplus_cli.values import HALF, Image
 

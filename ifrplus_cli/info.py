@@ -7,7 +7,7 @@ from ifrplus_cli.frames.duplicates import thin
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.interlace import detect_fields
 from ifrplus_cli.job import Job
-from ifrplus_cli.network_plan import NetworkPlan
+from ifrplus_cli.network.plan import NetworkPlan
 from ifrplus_cli.trim import FrameNumber, cut_section
 from ifrplus_cli.values import ClipInfo
 

@@ -18,8 +18,8 @@ from ifrplus_cli.encode import Encoder
 from ifrplus_cli.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.frames.timeline import rate_text
-from ifrplus_cli.interpolate import LoadedModel
 from ifrplus_cli.job import Job, UpsampleOptions, plan_job
+from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.output import PartFile
 from ifrplus_cli.probe import probe
 from ifrplus_cli.sampling import busiest

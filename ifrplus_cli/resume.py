@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ifrplus_cli import __version__
-from ifrplus_cli.engine import engine_version
 from ifrplus_cli.errors import IfrplusError, OutputError
 from ifrplus_cli.journal import RECORD, Journal, folder_of
+from ifrplus_cli.network.engine import engine_version
 from ifrplus_cli.programs import tool_version
 from ifrplus_cli.segments import is_long
 from ifrplus_cli.stopping import StoppedError
 
 if TYPE_CHECKING:
-    from ifrplus_cli.interpolate import LoadedModel
     from ifrplus_cli.job import Job
+    from ifrplus_cli.network.interpolator import LoadedModel
     from ifrplus_cli.source import SourceIdentity
 
 NOTHING_KEPT = "nothing was written."

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
     from ifrplus_cli.evaluate import Evaluation
-    from ifrplus_cli.interpolate import LoadedModel
     from ifrplus_cli.job import Job
-    from ifrplus_cli.network_plan import NetworkPlan
+    from ifrplus_cli.network.interpolator import LoadedModel
+    from ifrplus_cli.network.plan import NetworkPlan
     from ifrplus_cli.run_record import RunRecord
     from ifrplus_cli.trial import Cost
     from ifrplus_cli.upsample import Summary
@@ -66,7 +66,7 @@ def tell_plans(job: Job, plan: NetworkPlan, cost: Cost | None, *, as_json: bool)
 def planned_facts(job: Job, plan: NetworkPlan) -> dict[str, object]:
     """What would be written, and how it would be made."""
     from ifrplus_cli.info import describe_job, describe_network
-    from ifrplus_cli.network_plan import pairs_at_once
+    from ifrplus_cli.network.plan import pairs_at_once
 
     return {**describe_job(job), **describe_network(plan), "pairs_at_once": pairs_at_once(plan)}
 
@@ -239,7 +239,7 @@ def download_line(outcome: Outcome) -> str:
 
 def versions(plan: NetworkPlan) -> dict[str, str]:
     """Of this program, its engine and ffmpeg."""
-    from ifrplus_cli.engine import engine_version
+    from ifrplus_cli.network.engine import engine_version
     from ifrplus_cli.programs import tool_version
 
     return {"ifrplus": __version__, **engine_version(plan.engine), "ffmpeg": tool_version("ffmpeg")}

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
-from ifrplus_cli.interpolate import LoadedModel
 from ifrplus_cli.job import Job, UpsampleOptions, plan_job
+from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.probe import picture_sizes
 from ifrplus_cli.trim import FrameNumber
 from ifrplus_cli.upsample import Summary, run_job

@@ -26,9 +26,17 @@ from ifrplus_cli.frames.pairing import pair_frames, with_neighbours
 from ifrplus_cli.frames.timeline import (
     span_ticks,
 )
-from ifrplus_cli.interpolate import ALONE, FRAMES_SEEN, Interpolator, LoadedModel, MadeFrame, Motion, surroundings
 from ifrplus_cli.job import Job
 from ifrplus_cli.journal import Journal, Outcome
+from ifrplus_cli.network.interpolator import (
+    ALONE,
+    FRAMES_SEEN,
+    Interpolator,
+    LoadedModel,
+    MadeFrame,
+    Motion,
+    surroundings,
+)
 from ifrplus_cli.output import PartFile, PartFolder, check_output
 from ifrplus_cli.prefetch import Prefetch, side_by_side
 from ifrplus_cli.resume import open_journal, resumable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ifrplus_cli.check import CheckResult, Moment
-from ifrplus_cli.choice import SMALLEST
+from ifrplus_cli.network.choose import SMALLEST
 
 # Words for a mean PSNR from so many dB on.
 QUALITIES = (

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from blends import blend
 
-from ifrplus_cli import cli, engine, interpolate, segments
-from ifrplus_cli.device import Device
-from ifrplus_cli.engine import MINDSPORE, Choice, Engine
-from ifrplus_cli.interpolate import LoadedModel
-from ifrplus_cli.network_plan import NetworkPlan
+from ifrplus_cli import cli, segments
+from ifrplus_cli.network import engine, interpolator
+from ifrplus_cli.network.device import Device
+from ifrplus_cli.network.engine import MINDSPORE, Choice, Engine
+from ifrplus_cli.network.interpolator import LoadedModel
+from ifrplus_cli.network.plan import NetworkPlan
 
 INPUTS = ("left", "right", "t")
 SECONDS_A_FRAME = float(os.environ.get("SECONDS_A_FRAME", "0.5"))
@@ -51,5 +52,5 @@ if __name__ == "__main__":
     segments.FRAMES = int(os.environ.get("SEGMENT_FRAMES", segments.FRAMES))
     engine.choose_engine = choose
     engine.engine_version = version
-    interpolate.load_model = load
+    interpolator.load_model = load
     cli.main()

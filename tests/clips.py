@@ -25,11 +25,11 @@ from blends import blend
 from PIL import Image
 
 import ifrplus_cli
-from ifrplus_cli.device import Device
-from ifrplus_cli.engine import MINDSPORE, Engine
-from ifrplus_cli.interpolate import LoadedModel
 from ifrplus_cli.models import MODELS
-from ifrplus_cli.network_plan import NetworkOptions, plan_network
+from ifrplus_cli.network.device import Device
+from ifrplus_cli.network.engine import MINDSPORE, Engine
+from ifrplus_cli.network.interpolator import LoadedModel
+from ifrplus_cli.network.plan import NetworkOptions, plan_network
 
 FFMPEG = shutil.which("ffmpeg") or "ffmpeg"
 FFPROBE = shutil.which("ffprobe") or "ffprobe"

@@ -17,7 +17,7 @@ import pytest
 from clips import PROGRAM, blend, blend_model, frame_times, picture, run_program
 from typer.testing import CliRunner
 
-from ifrplus_cli import bench, cli, network_plan
+from ifrplus_cli import bench, cli
 from ifrplus_cli.bench import (
     BenchOptions,
     BenchResult,
@@ -31,7 +31,8 @@ from ifrplus_cli.bench import (
     write_clip,
 )
 from ifrplus_cli.frames.synthetic_scene import moving_scene
-from ifrplus_cli.machine import Machine
+from ifrplus_cli.network import plan
+from ifrplus_cli.network.machine import Machine
 
 
 class FakeClock:
@@ -66,7 +67,7 @@ def test_the_first_frame_is_told_apart_and_the_others_by_their_median() -> None:
 
 
 def test_all_tiles_of_a_picture_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_plan, "BATCH_PIXELS", 1)  # one tile at a time
+    monkeypatch.setattr(plan, "BATCH_PIXELS", 1)  # one tile at a time
     times = measure(FakeClock(20.0, 10.0, 3.0, 2.0), (96, 64), 1, [], tile=(64, 64), tile_overlap=16)  # two tiles
     assert (times.first, times.network.median) == (30.0, 5.0)
 

@@ -15,7 +15,7 @@ from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_c
 
 from ifrplus_cli import __version__
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.device import this_machine
+from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.probe import probe
 from ifrplus_cli.weights.manifest import find_weights, sha256_of
 

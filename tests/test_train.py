@@ -18,9 +18,9 @@ from mindspore import nn, ops
 from safetensors import safe_open
 
 from ifrplus_cli import footage, train, trainer
-from ifrplus_cli.device import Device
 from ifrplus_cli.errors import IfrplusError, InputError, ModelError, OutputError
 from ifrplus_cli.models import MODELS
+from ifrplus_cli.network.device import Device
 from ifrplus_cli.recipe import RECIPES, LossWeights
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.train import BAD_STEPS, TrainOptions, TrainResult, train_network

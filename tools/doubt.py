@@ -25,7 +25,7 @@ from ifrplus_cli.api import load_model
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.pictures import as_codes
-from ifrplus_cli.interpolate import Interpolator, OuterFrame, Surroundings
+from ifrplus_cli.network.interpolator import Interpolator, OuterFrame, Surroundings
 from ifrplus_cli.probe import probe
 from ifrplus_cli.values import Image
 

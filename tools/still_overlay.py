@@ -27,7 +27,7 @@ from holdout import CLIP_SUFFIXES, FRAMES, Picture, read_by_program
 from ifrplus_cli.api import load_model
 from ifrplus_cli.frames.metrics import psnr
 from ifrplus_cli.frames.pictures import as_codes
-from ifrplus_cli.interpolate import Interpolator, OuterFrame, Surroundings
+from ifrplus_cli.network.interpolator import Interpolator, OuterFrame, Surroundings
 from ifrplus_cli.values import Image
 
 Mask = npt.NDArray[np.bool_]

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ifrplus_cli import interpolate
 from ifrplus_cli.api import load_model
 from ifrplus_cli.decode import Decoder
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.motion_box import Box, moving_box
 from ifrplus_cli.frames.pictures import as_codes
-from ifrplus_cli.interpolate import Interpolator
+from ifrplus_cli.network import interpolator
+from ifrplus_cli.network.interpolator import Interpolator
 from ifrplus_cli.probe import probe
 from ifrplus_cli.values import Image
 
@@ -36,13 +36,13 @@ HALF = [Fraction(1, 2)]
 @contextmanager
 def everything_moves() -> Iterator[None]:
     """Take all of every picture for moving."""
-    before = interpolate.moving_box, interpolate.moves
-    interpolate.moving_box = lambda left, right: Box(0, 0, *left.shape[:2])  # type: ignore[assignment]
-    interpolate.moves = lambda left, right: True  # type: ignore[assignment]
+    before = interpolator.moving_box, interpolator.moves
+    interpolator.moving_box = lambda left, right: Box(0, 0, *left.shape[:2])  # type: ignore[assignment]
+    interpolator.moves = lambda left, right: True  # type: ignore[assignment]
     try:
         yield
     finally:
-        interpolate.moving_box, interpolate.moves = before
+        interpolator.moving_box, interpolator.moves = before
 
 
 def timed(make: Interpolator, left: Image, right: Image) -> tuple[Image, float]:

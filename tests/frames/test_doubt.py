@@ -9,7 +9,7 @@ import pytest
 from clips import blend_model
 
 from ifrplus_cli.frames.doubt import STRONGEST, Doubt, doubt_about, fall_back
-from ifrplus_cli.interpolate import Interpolator
+from ifrplus_cli.network.interpolator import Interpolator
 
 SIZE = (48, 64)
 STILL = np.zeros((4, 12, 16), np.float32)

@@ -9,12 +9,12 @@ import pytest
 from golden import maker, running_in
 from safetensors.numpy import save_file
 
-from ifrplus_cli import graphs
-from ifrplus_cli.engine_mindspore import MindSporeNetwork
-from ifrplus_cli.engine_onnx import CPU_PROVIDER, OnnxNetwork
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.models import MODELS, Scales
 from ifrplus_cli.models.ifrnet_family import shapes, widths_of
+from ifrplus_cli.network import onnx_cache
+from ifrplus_cli.network.engine_mindspore import MindSporeNetwork
+from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -101,7 +101,7 @@ def test_a_graph_that_no_longer_fits_is_made_anew(why: str, folder: Path, monkey
     if why == "other weights":
         write_weights(folder, "ifrnet-s", 0.5)
     elif why == "another version":
-        monkeypatch.setattr(graphs, "VERSION", "0")
+        monkeypatch.setattr(onnx_cache, "VERSION", "0")
     elif why == "damaged":
         kept.write_bytes(kept.read_bytes()[:1000])
     else:

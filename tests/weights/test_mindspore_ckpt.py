@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from web import checkpoint, entry, protobuf_field
 
-from ifrplus_cli.device import choose_device
-from ifrplus_cli.engine import MINDSPORE
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.interpolate import load_model
 from ifrplus_cli.models import MODELS, Scales
-from ifrplus_cli.network_plan import plan_network
+from ifrplus_cli.network.device import choose_device
+from ifrplus_cli.network.engine import MINDSPORE
+from ifrplus_cli.network.interpolator import load_model
+from ifrplus_cli.network.plan import plan_network
 from ifrplus_cli.weights.manifest import load_weights, read_weights
 from ifrplus_cli.weights.mindspore_ckpt import NUMBERS, read_checkpoint
 
@@ -38,7 +38,7 @@ def mindspore() -> Iterator[Any]:
     """MindSpore without compiled graphs, which take long to make."""
     import mindspore
 
-    from ifrplus_cli.device import choose_device
+    from ifrplus_cli.network.device import choose_device
 
     before = mindspore.get_context("mode")
     choose_device("cpu")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ifrplus_cli.device import device_states
-from ifrplus_cli.engine import engine_states
+from ifrplus_cli.network.device import device_states
+from ifrplus_cli.network.engine import engine_states
 from ifrplus_cli.weights.manifest import MANIFEST, find_weights
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ifrplus_cli.device import Device, Machine
-from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.frames.timeline import FactorTimeline, timesteps
 from ifrplus_cli.models import MODELS
-from ifrplus_cli.network_plan import NetworkOptions, NetworkPlan, pairs_at_once, plan_network
+from ifrplus_cli.network.device import Device, Machine
+from ifrplus_cli.network.engine import MINDSPORE, Engine
+from ifrplus_cli.network.plan import NetworkOptions, NetworkPlan, pairs_at_once, plan_network
 
 HALF = [Fraction(1, 2)]
 GAPS = range(9)
@@ -38,7 +38,7 @@ def test_a_midpoint_network_says_how_far_frames_are_off_their_time() -> None:
 def test_auto_tiles_are_the_largest_that_fit_the_free_memory(
     free: float, expected: tuple[int, int], count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ifrplus_cli.network_plan.free_memory", lambda device: int(free))
+    monkeypatch.setattr("ifrplus_cli.network.plan.free_memory", lambda device: int(free))
     chosen = plan((1080, 1920))
     assert (chosen.tiles.tile_size, chosen.tiles.count) == (expected, count)
     height, width = expected
@@ -48,7 +48,7 @@ def test_auto_tiles_are_the_largest_that_fit_the_free_memory(
 
 
 def test_small_tiles_share_what_memory_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ifrplus_cli.network_plan.free_memory", lambda device: int(1e9))
+    monkeypatch.setattr("ifrplus_cli.network.plan.free_memory", lambda device: int(1e9))
     chosen = plan((1080, 1920), tile=(640, 384))
     height, width = chosen.tiles.tile_size
     assert 1 < chosen.batch < chosen.tiles.count
@@ -56,7 +56,7 @@ def test_small_tiles_share_what_memory_there_is(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_where_the_free_memory_is_unknown_the_published_size_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ifrplus_cli.network_plan.free_memory", lambda device: None)
+    monkeypatch.setattr("ifrplus_cli.network.plan.free_memory", lambda device: None)
     assert plan((1024, 1920)).tiles.count == 1
     assert plan((1080, 1920)).tiles.count == 2
 

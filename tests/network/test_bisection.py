@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ifrplus_cli.bisection import largest_error, make_by_halving, nearest_reachable
+from ifrplus_cli.network.bisection import largest_error, make_by_halving, nearest_reachable
 
 timesteps = st.fractions(0, 1, max_denominator=1000)
 

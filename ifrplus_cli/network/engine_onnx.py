@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.device import Device, this_machine
 from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError, network_failure
-from ifrplus_cli.graphs import REMEDY, find_graph
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
+from ifrplus_cli.network.device import Device, this_machine
+from ifrplus_cli.network.onnx_cache import REMEDY, find_graph
 from ifrplus_cli.weights.manifest import find_weights, load_weights, read_weights
 
 if TYPE_CHECKING:

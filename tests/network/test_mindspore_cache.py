@@ -13,9 +13,9 @@ import pytest
 from mindspore import nn
 from safetensors.numpy import save_file
 
-from ifrplus_cli.compiled import KEPT, graph_folder, graphs_folder
-from ifrplus_cli.device import choose_device
-from ifrplus_cli.engine_mindspore import MindSporeNetwork
+from ifrplus_cli.network.device import choose_device
+from ifrplus_cli.network.engine_mindspore import MindSporeNetwork
+from ifrplus_cli.network.mindspore_cache import KEPT, graph_folder, graphs_folder
 
 
 @pytest.fixture(autouse=True)

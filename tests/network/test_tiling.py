@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ifrplus_cli.errors import IfrplusError
-from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
+from ifrplus_cli.network.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
 
 
 @st.composite

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ifrplus_cli import choice
-from ifrplus_cli.choice import ACCEPTED_SECONDS, BEST_FIRST, Work, choose_model, estimate
-from ifrplus_cli.device import Device
-from ifrplus_cli.engine import MINDSPORE, Engine, measure_convolution
 from ifrplus_cli.models import MODELS
-from ifrplus_cli.network_plan import plan_network
+from ifrplus_cli.network import choose
+from ifrplus_cli.network.choose import ACCEPTED_SECONDS, BEST_FIRST, Work, choose_model, estimate
+from ifrplus_cli.network.device import Device
+from ifrplus_cli.network.engine import MINDSPORE, Engine, measure_convolution
+from ifrplus_cli.network.plan import plan_network
 
 CPU, ONNX = Device("CPU"), Engine("onnx", "CPUExecutionProvider")
 HALF, THIRD = (Fraction(1, 2),), (Fraction(1, 3), Fraction(2, 3))
@@ -26,7 +26,7 @@ class Here:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.names: set[str] = set()
         self.rate, self.measured = RATE, 0
-        monkeypatch.setattr(choice, "find_weights", lambda name: Path(name) if name in self.names else None)
+        monkeypatch.setattr(choose, "find_weights", lambda name: Path(name) if name in self.names else None)
 
     def choose(
         self, *names: str, frames: int = 100, timesteps: tuple[Fraction, ...] = HALF, engine: Engine = ONNX
@@ -98,7 +98,7 @@ def test_what_is_asked_for_is_taken_unmeasured(here: Here) -> None:
 
 def test_the_estimate_is_of_all_that_is_computed() -> None:
     plan = plan_network(MODELS["ifrnet-s"], ONNX, CPU, (256, 448), HALF)
-    expected = 10 * 2 * MODELS["ifrnet-s"].multiplications(plan.scales) * 256 * 448 / (RATE * 1e9 * choice.SHARE)
+    expected = 10 * 2 * MODELS["ifrnet-s"].multiplications(plan.scales) * 256 * 448 / (RATE * 1e9 * choose.SHARE)
     assert estimate(plan, 10, RATE) == pytest.approx(expected)
     assert 0 < expected < ACCEPTED_SECONDS
 

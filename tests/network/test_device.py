@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ifrplus_cli.device import Device, choose_device, device_states, mindspore_version, parse_device
 from ifrplus_cli.errors import DeviceError
-from ifrplus_cli.machine import Machine
+from ifrplus_cli.network.device import Device, choose_device, device_states, mindspore_version, parse_device
+from ifrplus_cli.network.machine import Machine
 
 
 class FakeMindSpore(SimpleNamespace):
@@ -189,7 +189,7 @@ def test_the_version_is_mindspores_own(machine: Any) -> None:
 
 def test_the_device_can_be_chosen_again_after_something_ran() -> None:
     script = (
-        "import mindspore; from ifrplus_cli.device import choose_device;"
+        "import mindspore; from ifrplus_cli.network.device import choose_device;"
         "(mindspore.Tensor([1.0]) + 1).asnumpy(); print(choose_device('CPU'), choose_device('auto'))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ifrplus_cli.bisection import largest_error
-from ifrplus_cli.device import Device
-from ifrplus_cli.engine import Engine, can_run, measure_convolution
 from ifrplus_cli.models import MODELS, ModelSpec
-from ifrplus_cli.network_plan import NetworkOptions, NetworkPlan, plan_network
+from ifrplus_cli.network.bisection import largest_error
+from ifrplus_cli.network.device import Device
+from ifrplus_cli.network.engine import Engine, can_run, measure_convolution
+from ifrplus_cli.network.plan import NetworkOptions, NetworkPlan, plan_network
 from ifrplus_cli.weights.manifest import find_weights
 
 ACCEPTED_SECONDS = 600.0  # that a run may take with a network that nobody asked for

@@ -18,16 +18,16 @@ from clips import PROGRAM, frame_times
 from golden import running_in
 from safetensors.numpy import load_file, save_file
 
-from ifrplus_cli import engine_onnx, graphs
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.device import Device, choose_device
-from ifrplus_cli.engine import MINDSPORE, Engine, convolution
-from ifrplus_cli.engine_onnx import CPU_PROVIDER, OnnxNetwork, choose_gpu_provider
 from ifrplus_cli.errors import DeviceError, ModelError
 from ifrplus_cli.frames.colour import Converter
-from ifrplus_cli.interpolate import Interpolator, load_model
 from ifrplus_cli.models import MODELS
-from ifrplus_cli.network_plan import NetworkOptions, plan_network
+from ifrplus_cli.network import engine_onnx, onnx_cache
+from ifrplus_cli.network.device import Device, choose_device
+from ifrplus_cli.network.engine import MINDSPORE, Engine, convolution
+from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork, choose_gpu_provider
+from ifrplus_cli.network.interpolator import Interpolator, load_model
+from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.probe import probe
 from ifrplus_cli.values import Image
 from ifrplus_cli.weights.manifest import find_file, find_weights, sha256_of
@@ -140,10 +140,10 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_a_broken_graph_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "lite.onnx"
     broken.write_bytes(Path(str(find_file("lite.onnx"))).read_bytes()[:5000])
-    monkeypatch.setattr(graphs, "find_file", lambda name: broken)
+    monkeypatch.setattr(onnx_cache, "find_file", lambda name: broken)
     with pytest.raises(ModelError, match="can't be used"):
         OnnxNetwork(LITE, SHAPE, CPU_PROVIDER)
-    monkeypatch.setattr(graphs, "find_file", lambda name: None)
+    monkeypatch.setattr(onnx_cache, "find_file", lambda name: None)
     with pytest.raises(ModelError, match=r"lite\.onnx"):
         OnnxNetwork(LITE, SHAPE, CPU_PROVIDER)
 

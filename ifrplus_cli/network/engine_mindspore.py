@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.compiled import graph_folder
 from ifrplus_cli.errors import network_failure
+from ifrplus_cli.network.mindspore_cache import graph_folder
 from ifrplus_cli.weights.manifest import load_weights, sha256_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class MindSporeNetwork:
             yield
             return
         MindSporeNetwork._keeps = False
-        sources = [sha256_of(path) for path in sorted((Path(__file__).parent / "models").glob("*.py"))]
+        sources = [sha256_of(path) for path in sorted((Path(__file__).parents[1] / "models").glob("*.py"))]
         made_by = (mindspore.__version__, platform.python_version(), platform.machine())
         with graph_folder(self._name, shapes, sources, made_by) as folder:
             if folder is None:

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from ifrplus_cli.decode import Decoder
-from ifrplus_cli.device import Device
-from ifrplus_cli.engine import Engine
-from ifrplus_cli.engine_onnx import CPU_PROVIDER
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.metrics import psnr
-from ifrplus_cli.interpolate import Interpolator, load_model
 from ifrplus_cli.models import MODELS
-from ifrplus_cli.network_plan import NetworkOptions, plan_network
+from ifrplus_cli.network.device import Device
+from ifrplus_cli.network.engine import Engine
+from ifrplus_cli.network.engine_onnx import CPU_PROVIDER
+from ifrplus_cli.network.interpolator import Interpolator, load_model
+from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.probe import probe
 from ifrplus_cli.values import Image
 

@@ -13,17 +13,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.bisection import make_by_halving
-from ifrplus_cli.device import this_machine
-from ifrplus_cli.engine import MINDSPORE
-from ifrplus_cli.engine_mindspore import MindSporeNetwork
-from ifrplus_cli.engine_onnx import OnnxNetwork
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.frames.doubt import Doubt, doubt_about, fall_back
 from ifrplus_cli.frames.flow import GRID, Neighbour, PairFlow, Paths, find_paths, pair_flow
 from ifrplus_cli.frames.motion_box import Box, moves, moving_box
-from ifrplus_cli.network_plan import NetworkPlan, pairs_at_once
-from ifrplus_cli.tiling import TilePlan
+from ifrplus_cli.network.bisection import make_by_halving
+from ifrplus_cli.network.device import this_machine
+from ifrplus_cli.network.engine import MINDSPORE
+from ifrplus_cli.network.engine_mindspore import MindSporeNetwork
+from ifrplus_cli.network.engine_onnx import OnnxNetwork
+from ifrplus_cli.network.plan import NetworkPlan, pairs_at_once
+from ifrplus_cli.network.tiling import TilePlan
 from ifrplus_cli.values import HALF, Frame, Image, Pair
 from ifrplus_cli.weights.manifest import MANIFEST, find_weights, sha256_of
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ifrplus_cli import device as mindspore_device
-from ifrplus_cli import engine_mindspore, engine_onnx
-from ifrplus_cli.device import Device, choose_device, parse_device, this_machine
-from ifrplus_cli.engine_onnx import Batch
 from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError
-from ifrplus_cli.machine import Machine
 from ifrplus_cli.models import MODELS, ModelSpec
+from ifrplus_cli.network import device as mindspore_device
+from ifrplus_cli.network import engine_mindspore, engine_onnx
+from ifrplus_cli.network.device import Device, choose_device, parse_device, this_machine
+from ifrplus_cli.network.engine_onnx import Batch
+from ifrplus_cli.network.machine import Machine
 
 Note = Callable[[str], None]
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from clips import blend, blend_model
 
-from ifrplus_cli.device import Device
-from ifrplus_cli.engine import MINDSPORE, Engine
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.frames.flow import pair_flow
 from ifrplus_cli.frames.timeline import FactorTimeline, timesteps
-from ifrplus_cli.interpolate import Interpolator, OuterFrame, Surroundings, load_model
 from ifrplus_cli.models import MODELS
-from ifrplus_cli.network_plan import plan_network
+from ifrplus_cli.network.device import Device
+from ifrplus_cli.network.engine import MINDSPORE, Engine
+from ifrplus_cli.network.interpolator import Interpolator, OuterFrame, Surroundings, load_model
+from ifrplus_cli.network.plan import plan_network
 
 HALF = [Fraction(1, 2)]
 ON_CPU = Engine("onnx", "CPUExecutionProvider")
@@ -99,7 +99,7 @@ def test_tiles_of_a_picture_go_through_together() -> None:
 
 
 def test_many_tiles_go_through_in_equal_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ifrplus_cli.network_plan.BATCH_PIXELS", 4 * 96 * 96)
+    monkeypatch.setattr("ifrplus_cli.network.plan.BATCH_PIXELS", 4 * 96 * 96)
     network = WatchedBlend()
     left, right = pictures(288, 160)
     made = interpolator(288, 160, network, tile=(96, 96))
@@ -181,7 +181,8 @@ def test_the_prior_tells_where_to_look_in_both_frames(t: Fraction, backward: flo
 
 def test_the_frames_around_a_pair_move_what_gathers_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
-    monkeypatch.setattr("ifrplus_cli.interpolate.pair_flow", lambda *pair: found.append(pair) or pair_flow(*pair))
+    counted = lambda *pair: found.append(pair) or pair_flow(*pair)  # noqa: E731
+    monkeypatch.setattr("ifrplus_cli.network.interpolator.pair_flow", counted)
     seen: list[np.ndarray] = []
 
     def look(left: np.ndarray, right: np.ndarray, prior: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -233,7 +234,7 @@ def test_a_midpoint_network_makes_each_frame_of_a_gap_once(factor: int) -> None:
 
 @pytest.mark.parametrize("weights", [None, Path("/nonexistent/w.safetensors")])
 def test_missing_weights_are_named(weights: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ifrplus_cli.interpolate.find_weights", lambda name: None)
+    monkeypatch.setattr("ifrplus_cli.network.interpolator.find_weights", lambda name: None)
     with pytest.raises(ModelError) as missing:
         load_model(plan_network(MODELS["lite"], MINDSPORE, Device("CPU"), (64, 64), HALF), weights)
     assert (str(weights) if weights else "lite") in missing.value.message

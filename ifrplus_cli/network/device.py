@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ifrplus_cli.errors import DeviceError
-from ifrplus_cli.machine import Machine
+from ifrplus_cli.network.machine import Machine
 
 KINDS = {kind.lower(): kind for kind in ("Ascend", "GPU", "CPU")}
 PREFERENCE = ("Ascend", "GPU", "CPU")

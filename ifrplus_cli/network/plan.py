@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ifrplus_cli.bisection import largest_error
-from ifrplus_cli.device import Device, free_memory, this_machine
-from ifrplus_cli.engine import MINDSPORE, Engine
-from ifrplus_cli.engine_onnx import CPU_PROVIDER
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.models import ModelSpec, Scales
-from ifrplus_cli.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
+from ifrplus_cli.network.bisection import largest_error
+from ifrplus_cli.network.device import Device, free_memory, this_machine
+from ifrplus_cli.network.engine import MINDSPORE, Engine
+from ifrplus_cli.network.engine_onnx import CPU_PROVIDER
+from ifrplus_cli.network.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
 
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
 SIDE_BY_SIDE_PIXELS = 2048 * 1152  # of a picture, up to which a second one is made beside it: 0.4 GB more

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ifrplus_cli import engine, engine_onnx
-from ifrplus_cli.device import Device
-from ifrplus_cli.engine import MINDSPORE, Engine, choose_engine, engine_states, thread_count
 from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError
-from ifrplus_cli.machine import Machine
 from ifrplus_cli.models import MODELS
+from ifrplus_cli.network import engine, engine_onnx
+from ifrplus_cli.network.device import Device
+from ifrplus_cli.network.engine import MINDSPORE, Engine, choose_engine, engine_states, thread_count
+from ifrplus_cli.network.machine import Machine
 
 ON_CPU = Engine("onnx", "CPUExecutionProvider")
 CUDA = "CUDAExecutionProvider"

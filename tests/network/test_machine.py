@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ifrplus_cli.machine import Machine
+from ifrplus_cli.network.machine import Machine
 
 ASCEND_FILES = ("dev/davinci0", "usr/local/Ascend/driver/version.info", "plugin/libmindspore_ascend.so.2")
 GPU_FILES = ("dev/nvidia0", "plugin/libmindspore_gpu.so.11.1", "plugin/libmindspore_gpu.so.11.6")
