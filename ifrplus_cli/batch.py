@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ifrplus_cli.containers import CONTAINERS
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.video.containers import CONTAINERS
 
 DEFAULT_NAME = "{stem}{suffix}"
 OTHERWISE = ".mp4"  # for films of a kind that can't be written

@@ -21,9 +21,6 @@ from typing import Any
 import cv2
 
 from ifrplus_cli.allocator import keep_freed_memory
-from ifrplus_cli.encode import Encoder
-from ifrplus_cli.encode_plan import plan_encode
-from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.synthetic_scene import moving_scene
@@ -39,11 +36,14 @@ from ifrplus_cli.network.engine import (
 )
 from ifrplus_cli.network.interpolator import Batch, Interpolator, LoadedModel, Network, load_for_run, load_model
 from ifrplus_cli.network.plan import pairs_at_once, plan_network
-from ifrplus_cli.probe import probe
-from ifrplus_cli.rawvideo import frame_header, stream_header
 from ifrplus_cli.stage_clock import StageClock
 from ifrplus_cli.upsample import Progress, run_job
 from ifrplus_cli.values import PIXEL_FORMATS, ColourTags, Frame, Image, Timing
+from ifrplus_cli.video.encode import Encoder
+from ifrplus_cli.video.encode_plan import plan_encode
+from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.raw_matroska import frame_header, stream_header
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]

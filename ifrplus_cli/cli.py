@@ -48,7 +48,6 @@ from ifrplus_cli.options import (
     parse_size,
     parse_tile,
 )
-from ifrplus_cli.sequence import is_sequence
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.telling import (
     download_line,
@@ -64,6 +63,7 @@ from ifrplus_cli.telling import (
     versions,
     write_run_report,
 )
+from ifrplus_cli.video.images import is_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -210,16 +210,16 @@ def upsample(
         return
     source = sources[0]
     from ifrplus_cli.api import work_of
-    from ifrplus_cli.encoders import EncodeOptions
     from ifrplus_cli.files import check_place
     from ifrplus_cli.frames.cut_list import read_cuts
     from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD
-    from ifrplus_cli.interlace import untangle
     from ifrplus_cli.job import UpsampleOptions, plan_job
     from ifrplus_cli.network.interpolator import load_for_run
     from ifrplus_cli.network.plan import NetworkOptions
-    from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
+    from ifrplus_cli.video.encoders import EncodeOptions
+    from ifrplus_cli.video.interlace import untangle
+    from ifrplus_cli.video.probe import probe
 
     _refuse_contradictions(given)
     for path, option in ((cuts_out, "--cuts-out"), (report, "--report")):
@@ -380,8 +380,8 @@ def info(
     from ifrplus_cli.job import UpsampleOptions, plan_job
     from ifrplus_cli.network.interpolator import load_for_run
     from ifrplus_cli.network.plan import NetworkOptions
-    from ifrplus_cli.probe import probe
     from ifrplus_cli.trial import measure_cost
+    from ifrplus_cli.video.probe import probe
 
     clip = probe(source, input_fps)
     options = UpsampleOptions(factor=_factor(factor, fps), fps=fps, overwrite=True)
@@ -424,12 +424,12 @@ def check(
     from ifrplus_cli.check_report import build_report, describe_check
     from ifrplus_cli.files import check_place
     from ifrplus_cli.info import describe_clip, describe_network
-    from ifrplus_cli.interlace import untangle
     from ifrplus_cli.network.choose import Work
     from ifrplus_cli.network.interpolator import load_model
     from ifrplus_cli.network.plan import NetworkOptions
-    from ifrplus_cli.probe import probe
     from ifrplus_cli.report import write_report
+    from ifrplus_cli.video.interlace import untangle
+    from ifrplus_cli.video.probe import probe
 
     if report is not None:
         check_place(report, "--report", (source,))
@@ -615,7 +615,7 @@ def train(
 def devices(as_json: JsonOption = False) -> None:
     """List devices, programs and weights on this machine."""
     from ifrplus_cli.network.devices import inventory
-    from ifrplus_cli.programs import tool_version
+    from ifrplus_cli.video.ffmpeg import tool_version
 
     found = inventory()
     found["programs"] |= {name: tool_version(name) for name in ("ffmpeg", "ffprobe")}

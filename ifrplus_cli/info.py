@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ifrplus_cli.decode import Decoder
 from ifrplus_cli.frames.duplicates import thin
 from ifrplus_cli.frames.timeline import rate_text
-from ifrplus_cli.interlace import detect_fields
 from ifrplus_cli.job import Job
 from ifrplus_cli.network.plan import NetworkPlan
-from ifrplus_cli.trim import FrameNumber, cut_section
 from ifrplus_cli.values import ClipInfo
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.interlace import detect_fields
+from ifrplus_cli.video.trim import FrameNumber, cut_section
 
 REPEATS_SEEN = 120  # frames that are looked at
 REPEATS_WORTH_A_WORD = 0.1  # of them

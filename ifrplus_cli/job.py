@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from ifrplus_cli.encode_plan import EncodePlan, origin_of, plan_encode
-from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD
 from ifrplus_cli.frames.timeline import (
@@ -19,9 +17,11 @@ from ifrplus_cli.frames.timeline import (
     rate_text,
 )
 from ifrplus_cli.output import check_output
-from ifrplus_cli.sequence import target_of
-from ifrplus_cli.trim import Moment, cut_section
 from ifrplus_cli.values import ClipInfo, Timing
+from ifrplus_cli.video.encode_plan import EncodePlan, origin_of, plan_encode
+from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.images import target_of
+from ifrplus_cli.video.trim import Moment, cut_section
 
 NEARLY = Fraction(99, 100)  # of the nominal rate of a film that varies: an estimate
 

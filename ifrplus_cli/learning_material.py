@@ -9,11 +9,11 @@ from pathlib import Path
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.examples import Source, TripletSource
 from ifrplus_cli.footage import Footage, Stretch
-from ifrplus_cli.interlace import untangle
 from ifrplus_cli.layouts import CLIPS, Triplet, find_dataset, find_training_set
-from ifrplus_cli.probe import probe
 from ifrplus_cli.synthetic import SyntheticMotion
 from ifrplus_cli.values import ClipInfo
+from ifrplus_cli.video.interlace import untangle
+from ifrplus_cli.video.probe import probe
 
 HELD_OUT = 0.1  # of each film, its end, for validation
 LEAST_HELD_OUT, LEAST_FRAMES = 5, 12  # frames; a shorter film is all learnt from

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from ifrplus_cli.trim import FrameNumber
+    from ifrplus_cli.video.trim import FrameNumber
 
 
 class ModelChoice(str, Enum):
@@ -155,7 +155,7 @@ def parse_rate(text: str) -> Fraction:
 
 def parse_moment(text: str) -> Fraction | FrameNumber:
     """Seconds, h:mm:ss.ms, or a frame's number with the suffix f."""
-    from ifrplus_cli.trim import FrameNumber
+    from ifrplus_cli.video.trim import FrameNumber
 
     if found := re.fullmatch(r"(\d{1,9})f", text):
         return FrameNumber(int(found[1]))

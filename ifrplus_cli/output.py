@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.programs import is_text
-from ifrplus_cli.sequence import KINDS
+from ifrplus_cli.video.ffmpeg import is_text
+from ifrplus_cli.video.images import KINDS
 
 
 def check_output(source: Path, output: Path, *, overwrite: bool, is_images: bool = False) -> None:

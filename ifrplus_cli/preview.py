@@ -13,20 +13,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encode import Encoder
-from ifrplus_cli.encode_plan import EncodePlan, plan_encode
-from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.output import PartFile
-from ifrplus_cli.probe import probe
-from ifrplus_cli.sampling import busiest
-from ifrplus_cli.trim import FrameNumber
 from ifrplus_cli.upsample import Progress, run_job
 from ifrplus_cli.values import Chroma, ClipInfo, Frame, PixelFormat, Plane
 from ifrplus_cli.verify import Promise, verify
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.encode import Encoder
+from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
+from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.sampling import busiest
+from ifrplus_cli.video.trim import FrameNumber
 
 LARGEST = 960  # pixels of the longer side of each of the two pictures
 LABEL_SHARE, LEAST_LABEL = 16, 14  # a label's height is one of so many parts of the picture's, in pixels at least

@@ -12,9 +12,9 @@ from ifrplus_cli import __version__
 from ifrplus_cli.errors import IfrplusError, OutputError
 from ifrplus_cli.journal import RECORD, Journal, folder_of
 from ifrplus_cli.network.engine import engine_version
-from ifrplus_cli.programs import tool_version
 from ifrplus_cli.segments import is_long
 from ifrplus_cli.stopping import StoppedError
+from ifrplus_cli.video.ffmpeg import tool_version
 
 if TYPE_CHECKING:
     from ifrplus_cli.job import Job

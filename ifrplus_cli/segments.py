@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from fractions import Fraction
 
-from ifrplus_cli.encode import Encoder
-from ifrplus_cli.encode_plan import EncodePlan
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.journal import Journal
-from ifrplus_cli.probe import read_segment
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame
+from ifrplus_cli.video.encode import Encoder
+from ifrplus_cli.video.encode_plan import EncodePlan
+from ifrplus_cli.video.probe import read_segment
 
 FRAMES = 250  # in a segment, but for the last one
 HINT = "Choose another --codec."

@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ifrplus_cli.encode_plan import EncodePlan
-from ifrplus_cli.encoders import DEFAULT_CRF
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.video.encode_plan import EncodePlan
+from ifrplus_cli.video.encoders import DEFAULT_CRF
 
 MEGABYTE = 10**6
 LEAST_FREE = 50 * MEGABYTE  # below this nothing more is begun: other programs need some, too

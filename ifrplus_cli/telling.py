@@ -240,7 +240,7 @@ def download_line(outcome: Outcome) -> str:
 def versions(plan: NetworkPlan) -> dict[str, str]:
     """Of this program, its engine and ffmpeg."""
     from ifrplus_cli.network.engine import engine_version
-    from ifrplus_cli.programs import tool_version
+    from ifrplus_cli.video.ffmpeg import tool_version
 
     return {"ifrplus": __version__, **engine_version(plan.engine), "ffmpeg": tool_version("ffmpeg")}
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ifrplus_cli.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.network.interpolator import LoadedModel
-from ifrplus_cli.probe import picture_sizes
-from ifrplus_cli.trim import FrameNumber
 from ifrplus_cli.upsample import Summary, run_job
 from ifrplus_cli.values import ClipInfo
+from ifrplus_cli.video.probe import picture_sizes
+from ifrplus_cli.video.trim import FrameNumber
 
 PAIRS = 3
 GROWTH = 1.15  # of what the trial tells of the picture: one second of nine films took 0.99 to 1.45 times of it

@@ -15,9 +15,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ifrplus_cli.containers import write_display_matrix
-from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encode import Encoder
 from ifrplus_cli.errors import telling_of_memory
 from ifrplus_cli.frames.colour import Converter, RgbMemory, over_white
 from ifrplus_cli.frames.cut_list import Cut
@@ -48,6 +45,9 @@ from ifrplus_cli.stage_clock import StageClock
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.values import ClipInfo, Frame, Pair, PairKind, Plane, Tick
 from ifrplus_cli.verify import Promise, verify
+from ifrplus_cli.video.containers import write_display_matrix
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.encode import Encoder
 
 PAIRS_AHEAD = 2  # decoded pairs waiting for a look at their motion
 FRAMES_AHEAD = 4  # output frames waiting for the encoder

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ifrplus_cli.carried import Carried, other_streams
-from ifrplus_cli.containers import MILLISECOND
-from ifrplus_cli.encode_plan import EncodePlan
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.hdr import light_faults
-from ifrplus_cli.probe import packet_span, probe
-from ifrplus_cli.retime import LONGEST_PACKET
 from ifrplus_cli.values import Chroma, ClipInfo, ColourTags, Section, StreamInfo
+from ifrplus_cli.video.containers import MILLISECOND
+from ifrplus_cli.video.encode_plan import EncodePlan
+from ifrplus_cli.video.hdr import light_faults
+from ifrplus_cli.video.probe import packet_span, probe
+from ifrplus_cli.video.retime import LONGEST_PACKET
+from ifrplus_cli.video.stream_mapping import Carried, other_streams
 
 # An encoder of sound adds its delay and fills its last block: up to two blocks of 2048 samples at 44.1 kHz.
 CONVERTED_SOUND_SLACK = Fraction(1, 10)

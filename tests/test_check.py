@@ -13,8 +13,8 @@ from clips import BLEND_PROGRAM, blend, blend_model, ffmpeg, make_clip, run_prog
 from ifrplus_cli import check
 from ifrplus_cli.check import CheckResult, check_clip
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.probe import probe
-from ifrplus_cli.sampling import sample
+from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.sampling import sample
 
 SIZE = (48, 64)
 

@@ -14,9 +14,9 @@ import pytest
 from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, picture, run_program, streams
 
 from ifrplus_cli import __version__
-from ifrplus_cli.decode import Decoder
 from ifrplus_cli.network.device import this_machine
-from ifrplus_cli.probe import probe
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.probe import probe
 from ifrplus_cli.weights.manifest import find_weights, sha256_of
 
 

@@ -13,9 +13,9 @@ from ifrplus_cli.footage import Footage, Stretch, Window
 from ifrplus_cli.frames import synthetic_scene
 from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.learning_material import from_videos
-from ifrplus_cli.probe import probe
 from ifrplus_cli.synthetic import SyntheticMotion
 from ifrplus_cli.teaching import STILL, example_of
+from ifrplus_cli.video.probe import probe
 
 
 def textures(count: int, shift: int, seed: int = 0) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ from clips import make_clip
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.job import UpsampleOptions, image_suffix, plan_job
-from ifrplus_cli.probe import probe
+from ifrplus_cli.video.probe import probe
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ from ifrplus_cli import segments
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.job import UpsampleOptions, plan_job
 from ifrplus_cli.journal import folder_of
-from ifrplus_cli.probe import probe
 from ifrplus_cli.space import LEAST_FREE
 from ifrplus_cli.upsample import run_job
+from ifrplus_cli.video.probe import probe
 
 SEGMENT_FRAMES = 20
 SEGMENTS = {"SEGMENT_FRAMES": str(SEGMENT_FRAMES)}

@@ -10,16 +10,16 @@ import pytest
 from clips import children, frame_hashes, frame_times, wrap_ffmpeg
 
 from ifrplus_cli import segments
-from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encode_plan import EncodePlan
-from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.job import UpsampleOptions, plan_job
 from ifrplus_cli.journal import Journal
-from ifrplus_cli.probe import probe, read_segment
 from ifrplus_cli.segments import SegmentEncoder, is_long
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.encode_plan import EncodePlan
+from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.probe import probe, read_segment
 
 FRAME = Fraction(1, 25)
 

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import pytest
 from clips import make_clip
 
-from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.probe import probe
 from ifrplus_cli.space import LEAST_FREE, check_room, picture_bytes, watch_room
+from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.probe import probe
 
 
 def planned_bytes(clip: Path, **options: object) -> int:

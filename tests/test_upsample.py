@@ -35,13 +35,13 @@ from clips import (
 from sounds import CLICKS, clicks
 from upsampling import LOSSLESS, upsample
 
-from ifrplus_cli.containers import write_display_matrix
-from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
 from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.probe import probe
 from ifrplus_cli.upsample import Progress, run_job
+from ifrplus_cli.video.containers import write_display_matrix
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.probe import probe
 
 FFV1 = EncodeOptions("ffv1")
 LOSSLESS_H264 = ("-c:v", "libx264", "-qp", 0, "-preset", "ultrafast")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from clips import frame_hashes, make_clip
 
-from ifrplus_cli.probe import probe
 from ifrplus_cli.values import PIXEL_FORMATS, Chroma
+from ifrplus_cli.video.probe import probe
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from clips import make_clip
 
 from ifrplus_cli.check import CheckResult, Moment
-from ifrplus_cli.probe import probe
 from ifrplus_cli.verdict import clock, moments_text, verdict
+from ifrplus_cli.video.probe import probe
 
 
 @pytest.fixture(scope="module")

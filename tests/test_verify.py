@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from clips import BEEP, ffmpeg, make_clip
 
-from ifrplus_cli.containers import write_display_matrix
-from ifrplus_cli.encode_plan import EncodePlan, plan_encode
-from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.probe import probe
 from ifrplus_cli.values import ClipInfo, ColourTags, Timing
 from ifrplus_cli.verify import Promise, verify
+from ifrplus_cli.video.containers import write_display_matrix
+from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
+from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.probe import probe
 
 CHAPTERS = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=400\ntitle=One\n"
 DESCRIBED = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,setsar=4/3"

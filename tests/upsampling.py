@@ -9,10 +9,10 @@ from pathlib import Path
 from blends import blend
 from clips import blend_model
 
-from ifrplus_cli.encoders import EncodeOptions
 from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.probe import probe
 from ifrplus_cli.upsample import Progress, Summary, run_job
+from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.probe import probe
 
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
 

@@ -8,12 +8,12 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-from ifrplus_cli.decode import Decoder
-from ifrplus_cli.encode import Encoder
-from ifrplus_cli.encode_plan import EncodePlan, plan_encode
-from ifrplus_cli.encoders import EncodeOptions
-from ifrplus_cli.probe import probe
 from ifrplus_cli.values import Frame, Timing
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.encode import Encoder
+from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
+from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.probe import probe
 
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
 MILLISECOND = Fraction(1, 1000)

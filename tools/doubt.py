@@ -22,12 +22,12 @@ import numpy.typing as npt
 from holdout import CLIP_SUFFIXES, FRAMES
 
 from ifrplus_cli.api import load_model
-from ifrplus_cli.decode import Decoder
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.network.interpolator import Interpolator, OuterFrame, Surroundings
-from ifrplus_cli.probe import probe
 from ifrplus_cli.values import Image
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.probe import probe
 
 BLOCK = 16
 WORST = 100  # one block in so many

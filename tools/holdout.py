@@ -29,11 +29,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.decode import Decoder
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.metrics import psnr
 from ifrplus_cli.frames.pictures import as_codes
-from ifrplus_cli.probe import probe
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.probe import probe
 
 Picture = npt.NDArray[np.uint8]  # H x W x 3, RGB
 Reader = Callable[[Path, "int | None"], list[Picture]]

@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from ifrplus_cli.api import load_model
-from ifrplus_cli.decode import Decoder
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.motion_box import Box, moving_box
 from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.network import interpolator
 from ifrplus_cli.network.interpolator import Interpolator
-from ifrplus_cli.probe import probe
 from ifrplus_cli.values import Image
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.probe import probe
 
 FRAMES = 31
 HALF = [Fraction(1, 2)]

@@ -12,7 +12,7 @@ from clips import BLEND_PROGRAM, ffmpeg, make_clip, run_program
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.frames.cut_list import Cut, read_cuts, write_cuts
-from ifrplus_cli.probe import probe
+from ifrplus_cli.video.probe import probe
 
 
 @pytest.fixture(scope="module")

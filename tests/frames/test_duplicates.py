@@ -12,11 +12,11 @@ import pytest
 from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, run_program, streams
 from upsampling import upsample
 
-from ifrplus_cli.decode import Decoder
 from ifrplus_cli.frames.duplicates import thin
 from ifrplus_cli.info import repeats_advice
-from ifrplus_cli.probe import probe
 from ifrplus_cli.values import PIXEL_FORMATS, Frame
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.probe import probe
 
 GRAY = PIXEL_FORMATS["gray"]
 

@@ -18,7 +18,6 @@ from clips import PROGRAM, frame_times
 from golden import running_in
 from safetensors.numpy import load_file, save_file
 
-from ifrplus_cli.decode import Decoder
 from ifrplus_cli.errors import DeviceError, ModelError
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.models import MODELS
@@ -28,8 +27,9 @@ from ifrplus_cli.network.engine import MINDSPORE, Engine, convolution
 from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork, choose_gpu_provider
 from ifrplus_cli.network.interpolator import Interpolator, load_model
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
-from ifrplus_cli.probe import probe
 from ifrplus_cli.values import Image
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.probe import probe
 from ifrplus_cli.weights.manifest import find_file, find_weights, sha256_of
 
 onnx = pytest.importorskip("onnx")

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from ifrplus_cli.decode import Decoder
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.metrics import psnr
 from ifrplus_cli.models import MODELS
@@ -21,8 +20,9 @@ from ifrplus_cli.network.engine import Engine
 from ifrplus_cli.network.engine_onnx import CPU_PROVIDER
 from ifrplus_cli.network.interpolator import Interpolator, load_model
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
-from ifrplus_cli.probe import probe
 from ifrplus_cli.values import Image
+from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.probe import probe
 
 pytest.importorskip("onnxruntime")
 

@@ -1,0 +1,1 @@
+"""Everything that talks to ffmpeg and ffprobe, and files of pictures."""

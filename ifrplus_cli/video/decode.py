@@ -1,0 +1,258 @@
+"""A film's frames in their own planes, each with its exact time, streamed from ffmpeg."""
+
+from __future__ import annotations
+
+import queue
+import re
+import subprocess
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import IO
+
+import ffmpeg
+import numpy as np
+
+from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError
+from ifrplus_cli.values import ClipInfo, Frame, Stills
+from ifrplus_cli.video.drain import StderrDrain
+from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.video.image_pipe import UNIT, Feeder, numbers
+
+# ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
+TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
+FRAME_TIME = re.compile(r"showinfo.* n: *\d+ pts: *(-?\d+|NOPTS) ")
+# A frame's bytes always come after its line on stderr; the wait only bounds a broken ffmpeg.
+LINE_WAIT_S = 30.0
+PACKED = "rgba"  # the one format that is not planar
+SEEK_MARGIN = 5  # seconds before a section at which decoding begins, at the latest: the first frames may be broken
+
+
+class _FrameTimes(StderrDrain):
+    """Reads the times that showinfo prints."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._times: queue.SimpleQueue[Fraction | str | None] = queue.SimpleQueue()
+        self._time_base = Fraction(0)
+        super().__init__(stream)
+
+    def consume(self, line: str) -> bool:
+        if found := FRAME_TIME.search(line):
+            pts = found[1]
+            self._times.put("NOPTS" if pts == "NOPTS" else int(pts) * self._time_base)
+            return True
+        if found := TIME_BASE.search(line):
+            self._time_base = Fraction(int(found[1]), int(found[2]))
+            return True
+        return "showinfo" in line
+
+    def finish(self) -> None:
+        self._times.put(None)
+
+    def next(self) -> Fraction | None:
+        """Time of the next frame in seconds, None if the container gives it none.
+
+        Raises:
+            MediaToolError: if ffmpeg ended or stopped talking without having said it.
+        """
+        try:
+            said = self._times.get(timeout=LINE_WAIT_S)
+        except queue.Empty:
+            said = None
+        if said is None:
+            raise MediaToolError("ffmpeg did not report the time of a frame.", "Try another version of ffmpeg.")
+        return said if isinstance(said, Fraction) else None
+
+
+class Decoder:
+    """Iterates over a film's frames; a context manager that leaves no process behind.
+
+    Times strictly increase. A frame whose time is missing or not after its predecessor's is put one nominal frame
+    time later, and counted in ``repaired_times``.
+    """
+
+    def __init__(self, clip: ClipInfo, *, upright: bool = False) -> None:
+        """
+        Args:
+            upright: let ffmpeg turn the picture as the display matrix says, for an output that can't hold one.
+        """
+        self.clip = clip
+        self.width, self.height = clip.upright_size if upright else (clip.width, clip.height)
+        self.repaired_times = 0
+        self.frames = 0
+        self._process = subprocess.Popen(
+            _command(clip, self.width, self.height, upright),
+            stdin=subprocess.DEVNULL if clip.stills is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        assert self._process.stdout and self._process.stderr
+        self._stdout = self._process.stdout
+        self._times = _FrameTimes(self._process.stderr)
+        self._feeder = None if clip.stills is None else Feeder(clip, clip.stills, self._process)
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop ffmpeg, whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+        if self._feeder is not None:
+            self._feeder.join()
+        self._times.join()
+        self._stdout.close()
+
+    @property
+    def complaints(self) -> int:
+        """How many errors ffmpeg reported while it decoded."""
+        return self._times.complaints
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All frames in order of presentation.
+
+        Raises:
+            InputError: if not a single frame can be decoded, or any of some images can't.
+            MediaToolError: if ffmpeg fails or dies on the way.
+        """
+        if self.clip.stills is not None:
+            yield from self._pictures(self.clip.stills)
+            return
+        last: Fraction | None = None
+        shift, section, position = Fraction(0), self.clip.section, 0
+        while (data := self._read_picture()) is not None:
+            pts = self._times.next()
+            if last is None and pts is not None and self.clip.decode_times_only:
+                shift = self._film_start - pts
+            pts = None if pts is None else pts + shift
+            if pts is None or (last is not None and pts <= last):
+                pts = self._next_nominal(last)
+                self.repaired_times += 1
+            if is_decimated(self.clip):  # ffmpeg rounds the times of frames that it has thinned out
+                pts = self._film_start + position / self.clip.rate
+            position += 1
+            last = pts
+            if section is not None and pts < section.first:
+                continue
+            if section is not None and pts >= section.end:
+                break
+            self.frames += 1
+            shown = pts if section is None else max(pts, section.begin)
+            yield Frame(shown, _planes(data, self.clip, self.width, self.height))
+        else:
+            self._check_exit()
+        if self.frames == 0:
+            raise InputError(
+                f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Get a sound copy."
+            )
+
+    def _pictures(self, stills: Stills) -> Iterator[Frame]:
+        """All pictures of those that are fed, none of which may be missing."""
+        section = self.clip.section
+        for number in numbers(self.clip, stills):
+            data = self._read_picture()
+            at = None if data is None else self._times.next()
+            if data is None or at != number * UNIT:
+                raise self._lacking(stills, number)
+            self.frames += 1
+            pts = stills.times[number]
+            shown = pts if section is None else max(pts, section.begin)
+            yield Frame(shown, _planes(data, self.clip, self.width, self.height))
+        if self._read_picture() is not None:
+            raise MediaToolError("ffmpeg gave more pictures than it got.", "Try another version of ffmpeg.")
+        self._check_exit()
+
+    def _lacking(self, stills: Stills, number: int) -> IfrplusError:
+        """Why a picture is missing."""
+        self.close()
+        if self._feeder is not None and self._feeder.error is not None:
+            return self._feeder.error
+        name = f"The image {stills.files[number]}" if stills.decoder else f"Frame {number} of {self.clip.path}"
+        return InputError(f"{name} can't be decoded: {self._times.reason()}.", "Get a sound copy, or take it out.")
+
+    @property
+    def _film_start(self) -> Fraction:
+        return self.clip.start if self.clip.section is None else self.clip.section.film_start
+
+    def _next_nominal(self, last: Fraction | None) -> Fraction:
+        return self._film_start if last is None else last + 1 / self.clip.rate
+
+    def _read_picture(self) -> bytearray | None:
+        """One raw picture, or None at the end of the film."""
+        data = bytearray(self.clip.pixel_format.frame_bytes(self.width, self.height))
+        view, got = memoryview(data), 0
+        while got < len(data):
+            count = self._stdout.readinto(view[got:])  # type: ignore[attr-defined]
+            if not count:
+                break
+            got += count
+        if 0 < got < len(data):
+            self._fail()
+        return data if got else None
+
+    def _check_exit(self) -> None:
+        if self._process.wait() != 0:
+            self._fail()
+
+    def _fail(self) -> None:
+        reason = self._times.reason(self._process.wait())
+        raise MediaToolError(
+            f"ffmpeg stopped decoding {self.clip.path.name} after {self.frames} frames: {reason}.",
+            "Play the file to its end to see whether it is damaged.",
+        )
+
+
+def is_decimated(clip: ClipInfo) -> bool:
+    """Whether ffmpeg drops frames on the way, so that all are needed and they are counted from the first on."""
+    return clip.deinterlace is not None and "decimate" in clip.deinterlace
+
+
+def decodes_from_start(clip: ClipInfo) -> bool:
+    """Whether no part of it can be decoded without all that comes before."""
+    return clip.decode_times_only or is_decimated(clip)
+
+
+def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str]:
+    options: dict[str, object] = {} if upright else {"noautorotate": None}
+    from_start = clip.stills is not None or decodes_from_start(clip)
+    if clip.section is not None and not from_start and clip.section.first > SEEK_MARGIN:
+        options |= {
+            "noaccurate_seek": None,
+            "seek_timestamp": 1,
+            "ss": f"{float(clip.section.first - SEEK_MARGIN):.6f}",
+        }
+    if clip.stills is None:
+        source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, **SOURCE_LIMITS, **options)
+    else:
+        decoder = {"c:v": clip.stills.decoder} if clip.stills.decoder else {}
+        source = ffmpeg.input("pipe:0", copyts=None, format="matroska", protocol_whitelist="pipe", **decoder)
+    turn = clip.stills.turn if clip.stills else None
+    # The scaler only acts when the size changes within the film: pictures keep one size.
+    chain = [clip.deinterlace, "showinfo=checksum=0", turn, f"scale={width}:{height}"]
+    picture = source[str(clip.stream_index)]
+    stream = ffmpeg.output(
+        picture,
+        "pipe:1",
+        vf=",".join(step for step in chain if step),
+        format="rawvideo",
+        pix_fmt=clip.decode_format,
+        fps_mode="passthrough",
+    ).global_args("-hide_banner", "-loglevel", "repeat+level+info")
+    command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    return command
+
+
+def _planes(data: bytearray, clip: ClipInfo, width: int, height: int) -> tuple[np.ndarray, ...]:
+    samples = np.frombuffer(data, clip.pixel_format.dtype)
+    if clip.decode_format == PACKED:
+        red, green, blue, alpha = np.ascontiguousarray(samples.reshape(-1, 4).T).reshape(4, height, width)
+        return green, blue, red, alpha
+    planes, start = [], 0
+    for rows, columns in clip.pixel_format.plane_shapes(width, height):
+        planes.append(samples[start : start + rows * columns].reshape(rows, columns))
+        start += rows * columns
+    return tuple(planes)

@@ -1,0 +1,324 @@
+"""ffmpeg's command lines for a planned file: picture, sound and all else, at their times."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from ifrplus_cli.errors import OutputError
+from ifrplus_cli.values import ClipInfo
+from ifrplus_cli.video.containers import GIF, MILLISECOND
+from ifrplus_cli.video.encode_plan import EncodePlan
+from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.video.image_formats import conversion, converts, muxer_options
+from ifrplus_cli.video.retime import LEAD, kept_packets, sound_filter
+from ifrplus_cli.video.stream_mapping import ATTACHED, Carried, is_retimed_text
+
+# Maps nothing, but keeps the source among ffmpeg's inputs: titles and chapters come from it.
+NO_STREAM = "v:999?"
+# What a program wrote about the source's own video stream: its encoder, and mkvmerge's statistics.
+STATISTICS = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "SOURCE_ID", "_STATISTICS_TAGS")
+STALE_TAGS = ("encoder", *STATISTICS, *(f"{name}-eng" for name in STATISTICS))
+_QUIETLY = ("-hide_banner", "-nostdin", "-y", "-copyts", "-loglevel", "repeat+level+warning")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where ffmpeg takes the picture from, and the options by which it becomes the first stream of the film."""
+
+    stream: Any
+    options: Mapping[str, object]
+
+
+def encoded_picture(plan: EncodePlan, lead: int) -> Picture:
+    """The frames that come through the pipe, ``lead`` seconds late."""
+    frames = ffmpeg.input("pipe:0", format="matroska", itsoffset=-lead, protocol_whitelist="pipe")
+    options: dict[str, object] = {
+        "c:v:0": "ffv1" if plan.container is GIF else plan.codec,
+        "filter:v:0": ",".join(_filters(plan)),
+        "pix_fmt:v:0": plan.pix_fmt,
+        "fps_mode": "passthrough",
+        "enc_time_base": f"{plan.timing.time_base.numerator}:{plan.timing.time_base.denominator}",
+        **{f"{name}:v:0": value for name, value in plan.encoder_options},
+    }
+    if plan.clip.colour.chroma_location and not converts(plan.clip, plan.pix_fmt):
+        options["chroma_sample_location:v:0"] = plan.clip.colour.chroma_location
+    return Picture(frames["v:0"], options)
+
+
+def joined_picture(plan: EncodePlan, script: Path, start: Fraction) -> Picture:
+    """The segments of the folder that ffmpeg runs in, one behind the other, the first frame at ``start``."""
+    # Filters of packets count in the units of the file that is written: finer ones are added before, by itsoffset.
+    exact, late = plan.container.unit is None, start - plan.origin
+    unit = Fraction(1, plan.timing.time_base.denominator) if exact else MILLISECOND
+    ticks = round(late / unit) if exact else 0
+    # The script's whole path would be no plain text to ffmpeg, which takes it for an address.
+    segments = ffmpeg.input(
+        f"file:{script.name}",
+        format="concat",
+        auto_convert=0,
+        protocol_whitelist="file",
+        itsoffset=f"{0 if exact else float(late):.6f}",
+    )
+    length = round(plan.timing.last_duration / unit)
+    colour = plan.colour
+    described = {
+        "color_range": colour.range,
+        "color_primaries": colour.primaries,
+        "color_trc": colour.transfer,
+        "colorspace": plan.colour.matrix,
+        "chroma_sample_location": colour.chroma_location,
+    }
+    options = {
+        "c:v:0": "copy",
+        # Only the last frame's length counts; that of any other follows from the next one's time.
+        "bsf:v:0": f"setts=pts=PTS+{ticks}:dts=DTS+{ticks}:duration={max(1, length)}",
+        **{f"{name}:v:0": value for name, value in described.items() if value},
+        **{f"{name}:v:0": value for name, value in plan.encoder_options if name == "tag"},
+    }
+    return Picture(segments["v:0"], options)
+
+
+def _filters(plan: EncodePlan) -> list[str]:
+    """Filters that describe the picture; they touch its samples only where the matrix can't be stored."""
+    colour = plan.clip.colour
+    described = {
+        "range": colour.range,
+        "color_primaries": colour.primaries,
+        "color_trc": colour.transfer,
+        "colorspace": colour.matrix,
+    }
+    known = [f"{name}={value}" for name, value in described.items() if value]
+    filters = [f"setparams={':'.join(known)}"] if known else []
+    if changed := conversion(plan.clip, plan.colour, plan.pix_fmt):
+        filters += changed
+    elif plan.colour.matrix != colour.matrix and plan.container.is_film:
+        filters.append("zscale=matrix=170m")
+    if aspect := plan.clip.sample_aspect:
+        aspect = 1 / aspect if plan.upright and plan.width != plan.clip.width else aspect
+        filters.append(f"setsar=sar={aspect.numerator}/{aspect.denominator}:max=100000")
+    return filters or ["null"]
+
+
+def segment_command(plan: EncodePlan, path: Path, picture: Picture) -> list[str]:
+    unit = plan.timing.time_base.denominator
+    stream = ffmpeg.output(
+        picture.stream,
+        f"file:{path.absolute()}",
+        format=_segment_muxer(plan.codec),
+        video_track_timescale=unit,
+        movie_timescale=unit,  # the start of a track is stored in units of its own
+        map_metadata=-1,
+        **picture.options,
+    ).global_args(*_QUIETLY)
+    command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    return command
+
+
+def _segment_muxer(codec: str) -> str:
+    """A container that keeps any time base: mov takes most encoders, mp4 the others."""
+    return "mp4" if any(name in codec for name in ("vp8", "vpx", "vp9", "av1")) else "mov"
+
+
+def picture_command(plan: EncodePlan, target: str, picture: Picture) -> list[str]:
+    options: dict[str, object] = {
+        "format": "matroska" if plan.container is GIF else plan.container.muxer,
+        "map_metadata": -1,
+        **(_last_frame_options(plan) if plan.container.is_film else {}),
+        **picture.options,
+        **dict(plan.container.muxer_options),
+    }
+    if plan.container.is_film and plan.container.unit is None:
+        options["video_track_timescale"] = options["movie_timescale"] = plan.timing.time_base.denominator
+    if plan.container is not GIF:
+        options |= muxer_options(plan.container, plan.clip, plan.timing, Fraction(0))
+    stream = ffmpeg.output(picture.stream, target, **options).global_args(*_QUIETLY)
+    command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    return command
+
+
+def palette_command(drawn: Path, palette: Path) -> list[str]:
+    frames = ffmpeg.input(f"file:{drawn}", format="matroska", protocol_whitelist="file")
+    chosen = ffmpeg.output(
+        frames["v:0"], f"file:{palette}", vf="palettegen", format="image2", update=1, **{"frames:v": 1}
+    )
+    command: list[str] = ffmpeg.compile(chosen.global_args(*_QUIETLY), cmd=find_tool("ffmpeg"))
+    return command
+
+
+def gif_command(drawn: Path, palette: Path, path: Path, options: Mapping[str, object]) -> list[str]:
+    frames = ffmpeg.input(f"file:{drawn}", format="matroska", protocol_whitelist="file")
+    colours = ffmpeg.input(f"file:{palette}", format="png_pipe", protocol_whitelist="file")
+    pictures = ffmpeg.filter([frames["v:0"], colours["v:0"]], "paletteuse", diff_mode="rectangle")
+    stream = ffmpeg.output(
+        pictures, f"file:{path.absolute()}", format="gif", fps_mode="passthrough", enc_time_base="1:100", **options
+    )
+    command: list[str] = ffmpeg.compile(stream.global_args(*_QUIETLY), cmd=find_tool("ffmpeg"))
+    return command
+
+
+def film_command(
+    plan: EncodePlan, path: Path, picture: Picture, covers: Sequence[str], retimed: Mapping[str, Path]
+) -> list[str]:
+    clip, mapped = plan.clip, [carried for carried in plan.carried if carried.codec != ATTACHED]
+    source = _source(plan)
+    texts = {
+        index: ffmpeg.input(str(file), format=file.suffix[1:]) for index, file in retimed.items() if index != "chapters"
+    }
+    others = [
+        texts[index]["0"] if (index := str(carried.stream.index)) in texts else source[index] for carried in mapped
+    ]
+    options: dict[str, Any] = {
+        "format": plan.container.muxer,
+        "c": "copy",
+        "max_muxing_queue_size": 4096,
+        **{f"c:{n}": carried.codec for n, carried in enumerate(mapped, start=1)},
+        **_last_frame_options(plan),
+        **picture.options,
+        **_retiming_options(plan, mapped),
+        **_metadata_options(clip, mapped),
+        **dict(plan.container.muxer_options),
+    }
+    if plan.container.unit is None:
+        options["video_track_timescale"] = plan.timing.time_base.denominator
+        if (clip.start - plan.origin) % MILLISECOND:  # the start of a track is stored in units of its own
+            options["movie_timescale"] = plan.timing.time_base.denominator
+    streams = [picture.stream, *(others or [source[NO_STREAM]])]
+    target = f"file:{path.absolute()}"
+    stream = ffmpeg.output(*streams, target, **options).global_args(*_QUIETLY)
+    command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    end = command.index(target)  # ffmpeg-python takes no option twice
+    stale = (argument for name in STALE_TAGS for argument in ("-metadata:s:v:0", f"{name}="))
+    command[end:end] = [*stale, *covers]
+    if plan.retiming.changes:
+        _name_chapters(command, retimed.get("chapters"))
+    return command
+
+
+def _source(plan: EncodePlan) -> Any:
+    """The source as an input of ffmpeg's, at its times in the output, from a place before the section on."""
+    seek: dict[str, object] = {}
+    if (section := plan.clip.section) and section.cuts_start:
+        place = max(section.film_start, section.begin - LEAD)
+        seek = {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(place):.6f}"}
+    return ffmpeg.input(source_url(plan.clip.path), **SOURCE_LIMITS, itsoffset=f"{float(-plan.origin):.6f}", **seek)
+
+
+def _name_chapters(command: list[str], chapters: Path | None) -> None:
+    """Let chapters come from a file of their own, or from nowhere."""
+    inputs = command.count("-i")
+    command[command.index("-map_chapters") + 1] = "-1" if chapters is None else str(inputs)
+    if chapters is not None:
+        first = command.index("-map")
+        command[first:first] = ["-f", "ffmetadata", "-i", str(chapters)]
+
+
+def _metadata_options(clip: ClipInfo, mapped: Sequence[Carried]) -> dict[str, object]:
+    """Titles, languages and chapters as in the source."""
+    indices = (clip.stream_index, *(carried.stream.index for carried in mapped))
+    return {
+        "map_metadata": 1,
+        "map_chapters": 1,
+        **{f"map_metadata:s:{n}": f"1:s:{index}" for n, index in enumerate(indices)},
+    }
+
+
+def _last_frame_options(plan: EncodePlan) -> dict[str, object]:
+    """How long the last frame is shown, where that is not the nominal time: no encoder passes it on."""
+    length = plan.timing.last_duration
+    if abs(length - 1 / plan.timing.rate) < MILLISECOND:
+        return {}
+    # Only the last frame's length counts; that of any other follows from the next one's time.
+    unit = plan.container.unit or plan.timing.time_base
+    return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration={max(1, round(length / unit))}"}
+
+
+def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, object]:
+    """What cuts and stretches the streams that are carried along."""
+    timing = plan.retiming
+    options: dict[str, object] = _prior_options(plan, dict(enumerate(mapped, start=1)))
+    copied = _copied_packets(plan, mapped, timing.length) if timing.length is not None else {}
+    for n, carried in enumerate(mapped, start=1):
+        stream = carried.stream
+        if is_retimed_text(carried, timing):
+            options[f"disposition:{n}"] = "+".join(stream.dispositions) or "0"
+        elif stream.kind == "audio" and carried.codec != "copy":
+            stretch = timing.stretch if plan.stretches_sound else Fraction(1)
+            chain = sound_filter(stream, replace(timing, stretch=stretch), stretcher=_stretcher())
+            options[f"filter:{n}"] = chain or "anull"
+        elif stream.index in copied and not stream.attached_picture:
+            # Counted, for ffmpeg 5 tells a bitstream filter a wrong time base.
+            kept = copied[stream.index]
+            options[f"bsf:{n}"] = f"noise=drop=lt(n\\,{kept.start})+gte(n\\,{kept.stop})"
+    return options
+
+
+@cache
+def _stretcher() -> str:
+    """The better of ffmpeg's two filters that slow sound down, if it is built in."""
+    command = [find_tool("ffmpeg"), "-hide_banner", "-h", "filter=rubberband"]
+    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
+    return "rubberband" if "tempo" in told else "atempo"
+
+
+def _prior_options(plan: EncodePlan, mapped: Mapping[int, Carried]) -> dict[str, object]:
+    """Whether copied streams, by number, begin where ffmpeg has sought to, or with the section."""
+    if not plan.retiming.cuts_start:
+        return {}
+    return {f"copypriorss:{n}": int(plan.begins_within_packet(carried)) for n, carried in mapped.items()}
+
+
+def _copied_packets(plan: EncodePlan, mapped: Sequence[Carried], length: Fraction) -> dict[int, range]:
+    """Which packets of the streams that are copied, by index, belong to the section.
+
+    They are counted from where ffmpeg seeks to, which depends on the streams that it reads.
+    """
+    read = [c for c in mapped if not is_retimed_text(c, plan.retiming)]
+    if all(c.codec != "copy" for c in read):
+        return {}
+    spans: list[list[tuple[Fraction, Fraction]]] = [[] for _ in read]
+    for n, start, end in _packets_read(plan, read, length):
+        spans[n].append((start, end))
+    return {
+        c.stream.index: kept_packets(found, length, leads=plan.begins_within_packet(c))
+        for c, found in zip(read, spans, strict=True)
+        if c.codec == "copy"
+    }
+
+
+def _packets_read(
+    plan: EncodePlan, read: Sequence[Carried], length: Fraction
+) -> Iterator[tuple[int, Fraction, Fraction]]:
+    """Number of the stream, start and end in seconds of each packet that ffmpeg will read.
+
+    Raises:
+        OutputError: if it can't read them.
+    """
+    source, options = _source(plan), _prior_options(plan, dict(enumerate(read)))
+    output = ffmpeg.output(
+        *(source[str(c.stream.index)] for c in read),
+        "pipe:1",
+        format="framecrc",
+        c="copy",
+        t=float(length) + 1,  # packets are not quite in the order of their times
+        **options,
+    )
+    command = ffmpeg.compile(output.global_args(*_QUIETLY), cmd=find_tool("ffmpeg"))
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    units: dict[int, Fraction] = {}
+    for line in done.stdout.splitlines():
+        if told := re.match(r"#tb (\d+): (\d+/\d+)", line):
+            units[int(told[1])] = Fraction(told[2])
+        elif not line.startswith("#"):
+            n, _, pts, duration = (int(field) for field in line.split(",")[:4])
+            yield n, pts * units[n], (pts + duration) * units[n]
+    if done.returncode != 0:
+        raise OutputError("The sound of the section can't be read.", "The source may be damaged.")

@@ -1,0 +1,229 @@
+"""ffmpeg's encoders: which one stores a film, in which pixel format, and with which options."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from ifrplus_cli.errors import MediaToolError, OutputError
+from ifrplus_cli.values import PIXEL_FORMATS, RICHNESS, Chroma, ClipInfo, PixelFormat, named
+from ifrplus_cli.video.containers import Container
+from ifrplus_cli.video.ffmpeg import INSTALL_HINT, find_tool
+from ifrplus_cli.video.hdr import is_hdr, light_options
+from ifrplus_cli.video.image_formats import film_format, image_format, image_options, is_rgb
+
+# Constant quality that hides no detail, for encoders that have it.
+DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}
+# Encoders that need hardware, by the ends of their names, and quality of about the same kind.
+HARDWARE_QUALITY = {"_nvenc": (("cq", "19"), ("b", "0")), "_qsv": (("global_quality", "20"),)}
+HARDWARE = (*HARDWARE_QUALITY, "_vaapi", "_v4l2m2m", "_omx", "_amf", "_videotoolbox")
+DEFAULT_PRESET = {"libx264": "medium", "libx264rgb": "medium", "libx265": "medium", "libsvtav1": "8"}
+# Encoders that take odd widths and heights with subsampled chroma.
+TAKES_ODD_SIZES = {"ffv1", "ffvhuff", "huffyuv", "libvpx", "libvpx-vp9", "libaom-av1", "mjpeg", "png", "rawvideo"}
+# Matrices that VP9's own header, which players believe rather than the container, has no number for.
+NOT_IN_VP9 = {"fcc", "ycgco", "bt2020c"}
+# The one of them that a known one is next to.
+CONVERTED_MATRIX = {"fcc": "smpte170m"}
+# Formats of ffmpeg's that hold the samples of a planar one.
+PACKED = {
+    "gbrp": ("bgr0", "bgr24", "rgb24", "0rgb"),
+    "gbrap": ("bgra", "rgba", "argb"),
+    "gbrp16le": ("rgb48le", "rgb48be"),
+    "gbrap16le": ("rgba64le", "rgba64be"),
+}
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """What a person may say about encoding; None leaves the choice to the program.
+
+    Attributes:
+        sound: what becomes of it in a film that is slowed down: ``stretch``, ``keep`` or ``drop``.
+        purpose: one of ``PURPOSES``, whose settings fill what is left open.
+    """
+
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    pix_fmt: str | None = None
+    encoder_args: tuple[tuple[str, str], ...] = ()
+    sound: str = "stretch"
+    purpose: str | None = None
+
+
+def choose_codec(container: Container, clip: ClipInfo, options: EncodeOptions) -> str:
+    """What was asked for, or the container's own; H.265 for what players don't expect, or can't be, in H.264."""
+    if not container.is_film and options.codec not in (None, container.video_codec):
+        raise OutputError(f"{options.codec} does not go into this kind of file.", "Leave out --codec.")
+    if options.codec is not None:
+        return options.codec
+    if container.video_codec != "libx264":
+        return container.video_codec
+    wanted = film_format(clip)
+    rgb = wanted.chroma is Chroma.RGB
+    if is_hdr(clip.colour) or wanted.depth > (8 if rgb or clip.is_drawn else 10):
+        return "libx265"
+    return "libx264rgb" if rgb else "libx264"
+
+
+def encoder_facts(codec: str) -> str:
+    """What ``ffmpeg -h encoder=...`` says of an encoder: its options and pixel formats."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", codec):
+        raise OutputError(f"{codec} is not the name of an encoder.", "See ffmpeg -encoders for the names.")
+    told = _encoder_help(find_tool("ffmpeg"), codec)
+    known = any(f"Encoder {name} [" in told for name in (codec, f"lib{codec}")) or "pixel formats" in told
+    if not known or "Supported sample" in told:
+        raise OutputError(
+            f"The installed ffmpeg has no video encoder named {codec}.", "See ffmpeg -encoders for the names."
+        )
+    return told
+
+
+@cache
+def _encoder_help(program: str, codec: str) -> str:
+    try:
+        return subprocess.run(
+            [program, "-hide_banner", "-h", f"encoder={codec}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            check=False,
+        ).stdout
+    except OSError as error:
+        raise MediaToolError(
+            f"The program {program} does not work: {error.strerror}.", INSTALL_HINT.format(variable="IFRPLUS_FFMPEG")
+        ) from error
+
+
+def try_encoder(codec: str, pix_fmt: str, clip: ClipInfo) -> None:
+    """Encode a grey frame, for a built-in encoder says nothing of the hardware that it needs.
+
+    Raises:
+        OutputError: if that fails.
+    """
+    grey = f"color=gray:size={max(clip.width, 256)}x{max(clip.height, 256)}:rate=25"
+    command = [find_tool("ffmpeg"), "-hide_banner", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", grey]
+    command += ["-frames:v", "2", "-c:v", codec, "-pix_fmt", pix_fmt, "-f", "null", "-"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode != 0:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason was given"]
+        said = lines[0].split("] ", 1)[-1].rstrip(".")
+        raise OutputError(f"{codec} does not work on this machine: {said}.", "Leave out --codec to encode by the CPU.")
+
+
+def choose_pix_fmt(
+    clip: ClipInfo, container: Container, codec: str, facts: str, options: EncodeOptions
+) -> tuple[str, list[str]]:
+    listed = re.search(r"Supported pixel formats: (.*)", facts)
+    supported = listed[1].split() if listed else []
+    if options.pix_fmt is not None:
+        if supported and options.pix_fmt not in supported:
+            raise OutputError(f"{codec} can't store {options.pix_fmt}.", f"It takes: {' '.join(supported)}.")
+        return options.pix_fmt, []
+    own = clip.pixel_format
+    if not container.is_film:
+        chosen = image_format(own, codec)
+        return chosen, list(_image_notes(own, codec, chosen))
+    keeps_rgb = options.codec is not None and any(is_rgb(name) for name in supported)
+    wanted = own if keeps_rgb else film_format(clip)
+    shallow = named(wanted.chroma, 8, alpha=wanted.alpha)  # alpha counts for more than depth
+    for form in dict.fromkeys((wanted, *([shallow] if wanted.alpha else []), wanted.opaque)):
+        if found := _stored_as(form, clip, codec, supported):
+            notes = (
+                [] if wanted is own else [f"{own.name} is stored as {found}, as players expect; --codec ffv1 keeps it."]
+            )
+            full = codec == "mjpeg" and clip.colour.range != "pc"
+            return found, [*notes, *(["The picture is stored in full range: mjpeg has no other."] if full else [])]
+    chosen = _nearest(wanted, supported)
+    return chosen, [f"The picture is stored as {chosen}: {codec} can't store {own.name}."]
+
+
+def _stored_as(form: PixelFormat, clip: ClipInfo, codec: str, supported: Sequence[str]) -> str | None:
+    """The name under which an encoder stores samples of a format, None if it can't."""
+    full_range = form.name.replace("yuv", "yuvj")
+    if full_range in supported and (codec == "mjpeg" or (clip.colour.range == "pc" and form.name not in supported)):
+        return full_range
+    if form.name in supported or not supported:
+        return form.name
+    return next((name for name in PACKED.get(form.name, ()) if name in supported), None)
+
+
+def _image_notes(own: PixelFormat, codec: str, chosen: str) -> Iterator[str]:
+    if codec == "gif":
+        yield "GIF holds 256 colours, and times in hundredths of a second: up to 50 frames a second."
+    elif own.depth > 8 and not any(word in chosen for word in ("16", "48", "64")):
+        yield f"The picture is stored in 8 of its {own.depth} bits."
+    if codec == "mjpeg":
+        yield "JPEG is lossy; PNG and TIFF are not."
+    if codec.startswith("libwebp") and chosen != "bgra":
+        yield "WebP is lossy here, of quality 90; --encoder-arg quality=100 is the best it can."
+
+
+def _nearest(own: PixelFormat, supported: Sequence[str]) -> str:
+    """The supported format that loses least: alpha, then the same chroma in the next depth, else the most chroma."""
+    known = [PIXEL_FORMATS[name] for name in supported if name in PIXEL_FORMATS]
+    known = [f for f in known if f.alpha and own.alpha] or [f for f in known if not f.alpha]
+    same = [f for f in known if f.chroma is own.chroma]
+    richest = [f for f in known if f.chroma is not Chroma.GRAY or own.chroma is Chroma.GRAY]
+    most_first = 1 if own.chroma is Chroma.GRAY else -1
+    for candidates in (same, sorted(richest, key=lambda f: most_first * RICHNESS.index(f.chroma))):
+        if candidates:
+            return min(candidates, key=lambda f: (abs(f.depth - own.depth), -f.depth)).name
+    return supported[0]
+
+
+def stored_size(width: int, height: int, codec: str, pix_fmt: str) -> tuple[int, int]:
+    """Width and height rounded up to what the encoder takes."""
+    if codec in TAKES_ODD_SIZES:
+        return width, height
+    even_width = any(chroma in pix_fmt for chroma in ("420", "422", "nv", "p010"))
+    even_height = any(chroma in pix_fmt for chroma in ("420", "nv12", "nv21", "p010"))
+    return width + width % 2 * even_width, height + height % 2 * even_height
+
+
+def stored_matrix(own: str | None, codec: str) -> str | None:
+    """The matrix that the file will have.
+
+    Raises:
+        OutputError: if the encoder can store neither the source's nor one like it.
+    """
+    if own not in NOT_IN_VP9 or not codec.startswith("libvpx"):
+        return own
+    if own not in CONVERTED_MATRIX:
+        raise OutputError(f"VP9 can't store the colour matrix {own}.", "Write to .mp4 or .mkv instead.")
+    return CONVERTED_MATRIX[own]
+
+
+def encoder_options(
+    codec: str, pix_fmt: str, facts: str, options: EncodeOptions, clip: ClipInfo, container: Container
+) -> tuple[tuple[str, str], ...]:
+    chosen = dict(() if container.is_film else image_options(codec, pix_fmt))
+    crf = options.crf if options.crf is not None else DEFAULT_CRF.get(codec)
+    preset = options.preset or DEFAULT_PRESET.get(codec)
+    if options.crf is not None and not re.search(r"^ *-crf ", facts, re.MULTILINE):
+        raise OutputError(f"{codec} has no --crf.", "Leave --crf out, or set its quality with --encoder-arg.")
+    if options.preset is not None and not re.search(r"^ *-preset ", facts, re.MULTILINE):
+        raise OutputError(f"{codec} has no --preset.", "Leave --preset out.")
+    if crf is not None:
+        # x264 reads crf 0 as lossless in 8 bit only; qp 0 means it in every depth.
+        lossless = codec.startswith("libx264") and crf == 0
+        chosen["qp" if lossless else "crf"] = f"{crf:g}"
+    for ending, quality in HARDWARE_QUALITY.items():
+        chosen.update(quality if codec.endswith(ending) else ())
+    if codec.startswith("libvpx"):
+        chosen["b"] = "0"
+        chosen["row-mt"] = "1"
+    if preset is not None:
+        chosen["preset"] = preset
+    if codec == "libx265" and container.holds_display_matrix:
+        chosen["tag"] = "hvc1"  # the name that Apple's players ask for in mp4 and mov
+    chosen.update(light_options(codec, clip.light))
+    for name, value in options.encoder_args:
+        both = name.endswith("-params") and name in chosen
+        chosen[name] = f"{chosen[name]}:{value}" if both else value
+    return tuple(chosen.items())

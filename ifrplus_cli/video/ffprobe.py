@@ -1,0 +1,110 @@
+"""Questions to ffprobe about one file, with its failures as sentences."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ifrplus_cli.errors import InputError, MediaToolError
+from ifrplus_cli.video.drain import StderrDrain
+from ifrplus_cli.video.ffmpeg import INSTALL_HINT, SOURCE_LIMITS, find_tool, last_line, source_url
+from ifrplus_cli.video.images import KINDS
+
+REFUSED = b"Format not on whitelist"
+
+
+def ask_ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options: str | None) -> dict[str, Any]:
+    """Ffprobe's answer about a file, with its format and streams unless ``options`` ask for something else.
+
+    Args:
+        limits: what ffprobe may open and try.
+        options: ffprobe's, by their names; None where one is a flag.
+
+    Raises:
+        InputError: if the file is no film, or can't be read as one.
+        MediaToolError: if ffprobe is missing or does not work.
+    """
+    program = find_tool("ffprobe")
+    command = _command(program, path, {"show_format": None, "show_streams": None, "of": "json", **limits, **options})
+    try:
+        # ffmpeg-python's own question leaves ffprobe running where this program is interrupted.
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise _broken_program(program, error.strerror) from error
+    if done.returncode != 0:
+        raise _refusal(path, done.stderr)
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as error:
+        raise _broken_program(program, "its answer makes no sense") from error
+    return found
+
+
+def read_packets(path: Path, stream_index: int, entries: str, **options: str) -> Iterator[dict[str, str]]:
+    """What is known of each packet of a stream, one by one: a long film has too many for one answer.
+
+    Args:
+        entries: ffprobe's names of what is asked of a packet, with commas.
+
+    Raises:
+        InputError: if the file can't be read.
+        MediaToolError: if ffprobe is missing or does not work.
+    """
+    program = find_tool("ffprobe")
+    shown = {"select_streams": str(stream_index), "show_entries": f"packet={entries}", "of": "compact=p=0"}
+    command = _command(program, path, {**SOURCE_LIMITS, **shown, **options})
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
+        raise _broken_program(program, error.strerror) from error
+    assert process.stdout and process.stderr
+    talk = StderrDrain(process.stderr)
+    try:
+        for line in filter(bytes.strip, process.stdout):
+            fields = (field.partition("=") for field in line.decode().strip().split("|") if "=" in field)
+            yield {name: value for name, _, value in fields if value != "N/A"}
+        failed = process.wait() != 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        talk.join()
+    if failed:
+        raise _unreadable(path, last_line(talk.reason(process.returncode), path))
+
+
+def _command(program: str, path: Path, options: Mapping[str, str | None]) -> list[str]:
+    """An option without a value is a flag."""
+    words = ((f"-{name}",) if value is None else (f"-{name}", value) for name, value in options.items())
+    return [program, "-v", "error", *chain.from_iterable(words), source_url(path)]
+
+
+def _refusal(path: Path, stderr: bytes) -> InputError:
+    if REFUSED in stderr and path.suffix.lower() in KINDS:
+        return one_image(path)
+    if REFUSED in stderr:
+        return InputError(f"{path.name} is not a film.", "Give a video file such as .mp4, .mov, .mkv or .webm.")
+    return _unreadable(path, last_line(stderr, path))
+
+
+def _broken_program(program: str, said: str | None) -> MediaToolError:
+    return MediaToolError(
+        f"The program {program} does not work: {said}.", INSTALL_HINT.format(variable="IFRPLUS_FFPROBE")
+    )
+
+
+def _unreadable(path: Path, said: str) -> InputError:
+    return InputError(
+        f"{path.name} can't be read as a film: {said}.", "The file may be damaged, cut short, or not a video at all."
+    )
+
+
+def one_image(path: Path) -> InputError:
+    """What is said of an image where a film is wanted."""
+    return InputError(
+        f"{path.name} is one image.", f"Give its folder, or a pattern such as '{path.parent}/*{path.suffix}'."
+    )

@@ -1,0 +1,189 @@
+"""How pictures are stored in images and animations, and in films that are made of them: samples, colours, options."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from math import floor
+
+from ifrplus_cli.errors import OutputError
+from ifrplus_cli.frames.colour import assumed_matrix
+from ifrplus_cli.values import HALF, Chroma, ClipInfo, ColourTags, PixelFormat, Timing, named
+from ifrplus_cli.video.containers import APNG, CENTISECOND, GIF, WEBP, Container
+
+JPEG = ColourTags(matrix="bt470bg", range="pc")  # as JFIF has it
+LOSSY_WEBP = ColourTags(matrix="bt470bg", range="tv")
+WIDE_FORMATS = {"png": "be", "apng": "be", "tiff": "le"}  # by the end that comes first in words of 16 bits
+# ffmpeg's scaler by its best means: without them it loses a code or more on the way.
+SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+SCALER_MATRICES = {
+    "bt709": "bt709",
+    "fcc": "fcc",
+    "bt470bg": "bt601",
+    "smpte170m": "bt601",
+    "smpte240m": "smpte240m",
+    "bt2020nc": "bt2020",
+    "bt2020c": "bt2020",
+}
+# For more than 8 bits zimg, since ffmpeg's own scaler drops what is beyond 8 on the way to RGB.
+ZIMG_MATRICES = {
+    "bt709": "709",
+    "fcc": "fcc",
+    "bt470bg": "470bg",
+    "smpte170m": "170m",
+    "smpte240m": "240m",
+    "bt2020nc": "2020_ncl",
+    "bt2020c": "2020_cl",
+}
+MJPEG_CHROMA = {"yuv420p", "yuv422p", "yuv444p"}
+
+
+def image_format(own: PixelFormat, codec: str) -> str:
+    """The pixel format in which an encoder of images or animations stores a clip's pictures."""
+    if codec == "gif":
+        return "bgra"  # as its palette is made from
+    if codec == "mjpeg":
+        return f"yuvj{own.opaque.name[3:]}" if own.opaque.name in MJPEG_CHROMA else "yuvj444p"
+    if codec in WIDE_FORMATS:
+        stem = "gray" if own.chroma is Chroma.GRAY else "rgba" if own.alpha else "rgb"
+        deep = {"gray": "gray16", "rgb": "rgb48", "rgba": "rgba64"}[stem] + WIDE_FORMATS[codec]
+        return deep if own.depth > 8 else {"rgb": "rgb24"}.get(stem, stem)
+    if own.chroma in (Chroma.RGB, Chroma.GRAY):
+        return "bgra"
+    return "yuva420p" if own.alpha else "yuv420p"
+
+
+def film_format(clip: ClipInfo) -> PixelFormat:
+    """What a film that is made of images should hold, so that it can be shown everywhere."""
+    own = clip.pixel_format
+    if not clip.is_drawn or own.chroma not in (Chroma.RGB, Chroma.GRAY):
+        return own
+    depth = 8 if own.depth == 8 else 10
+    name = ("yuva420p" if own.alpha else "yuv420p") + ("" if depth == 8 else "10le")
+    return PixelFormat(name, Chroma.C420, depth, own.alpha)
+
+
+def image_options(codec: str, pix_fmt: str) -> tuple[tuple[str, str], ...]:
+    """Options of an encoder of images: no further loss where samples allow it, and hardly any elsewhere."""
+    if codec in {"libwebp", "libwebp_anim"}:
+        return (("lossless", "1"),) if pix_fmt == "bgra" else (("quality", "90"),)
+    if codec == "tiff":
+        return (("compression_algo", "deflate"),)
+    return (("q", "2"),) if codec == "mjpeg" else ()
+
+
+def muxer_options(container: Container, clip: ClipInfo, timing: Timing, last: Fraction) -> dict[str, object]:
+    """What an animation says of itself: how often it is shown, and how long its last frame is.
+
+    Args:
+        last: when the last frame is shown, in seconds.
+    """
+    plays = clip.plays or 0
+    if container is GIF:  # it counts how often it begins again
+        delay = _centiseconds(last + timing.last_duration) - _centiseconds(last)
+        return {"loop": {0: 0, 1: -1}.get(plays, plays - 1), "final_delay": max(2, delay)}
+    if container is APNG:
+        rest = timing.last_duration.limit_denominator(10_000)
+        return {"plays": plays, "final_delay": f"{rest.numerator}/{rest.denominator}"}
+    return {"loop": plays} if container is WEBP else {}
+
+
+def _centiseconds(time: Fraction) -> int:
+    """Rounded as ffmpeg does, halves up."""
+    return floor(time / CENTISECOND + HALF)
+
+
+def is_rgb(pix_fmt: str) -> bool:
+    """Whether samples of a format of ffmpeg's are red, green and blue."""
+    return pix_fmt.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr"))
+
+
+def has_alpha(pix_fmt: str) -> bool:
+    """Whether a format of ffmpeg's that is written has alpha."""
+    return pix_fmt.startswith(("yuva", "gbrap", "rgba", "bgra", "argb", "abgr"))
+
+
+def stored_colour(clip: ClipInfo, container: Container, codec: str, pix_fmt: str) -> ColourTags:
+    """How the stored picture describes its colours."""
+    own = clip.colour
+    if not container.is_film:
+        yuv = pix_fmt.startswith("yuv")
+        return (JPEG if codec == "mjpeg" else LOSSY_WEBP) if yuv else ColourTags(range="pc")
+    if converts(clip, pix_fmt) and is_rgb(pix_fmt):
+        return replace(own, matrix="gbr", range="pc")
+    if converts(clip, pix_fmt):
+        full = "pc" if pix_fmt.startswith("yuvj") else "tv"
+        return ColourTags(own.primaries or "bt709", own.transfer or "iec61966-2-1", "bt709", full)
+    return own
+
+
+def converts(clip: ClipInfo, pix_fmt: str) -> bool:
+    """Whether the picture goes from RGB, or from grey images, to YUV, or the other way."""
+    chroma = clip.pixel_format.chroma
+    if chroma is Chroma.GRAY:
+        return clip.is_drawn and not pix_fmt.startswith("gray")
+    return (chroma is Chroma.RGB) != is_rgb(pix_fmt)
+
+
+def conversion(clip: ClipInfo, colour: ColourTags, pix_fmt: str) -> list[str]:
+    """Filters of ffmpeg's that take a clip's pictures to the stored colours; none where they are its own.
+
+    Raises:
+        OutputError: for a matrix that ffmpeg can't undo.
+    """
+    own, form = clip.colour, clip.pixel_format
+    full = form.chroma is Chroma.RGB or own.range == "pc"
+    if form.chroma is Chroma.GRAY and not full and colour.range == "pc":
+        step = 2 ** (form.depth - 8)
+        whole = 2**form.depth - 1
+        stretched = rf"lut=c0=round(clip((val-{16 * step})*{whole}/{219 * step}\,0\,{whole}))"
+        return [stretched, *([] if pix_fmt.startswith("gray") else [f"scale={SCALER}", f"format={pix_fmt}"])]
+    same = (own.matrix, full) == (colour.matrix, colour.range == "pc")
+    if not converts(clip, pix_fmt) and (same or form.chroma in (Chroma.RGB, Chroma.GRAY)):
+        return []
+    grey_or_rgb = form.chroma in (Chroma.RGB, Chroma.GRAY)
+    source = "gbr" if grey_or_rgb else _known_matrix(own.matrix, clip.height)
+    target = "gbr" if is_rgb(pix_fmt) else _known_matrix(colour.matrix, clip.height)
+    ranges = "pc" if full else "tv", colour.range or "tv"
+    scaled = _by_scaler if form.depth == 8 or form.chroma is Chroma.GRAY else _by_zimg
+    return [*scaled(source, target, ranges, form), f"format={pix_fmt}", _described(colour, pix_fmt)]
+
+
+def _by_scaler(source: str, target: str, ranges: tuple[str, str], _: PixelFormat) -> list[str]:
+    options = [SCALER, f"in_range={ranges[0]}", f"out_range={ranges[1]}"]
+    for name, matrix in (("in_color_matrix", source), ("out_color_matrix", target)):
+        if matrix != "gbr":
+            options.append(f"{name}={SCALER_MATRICES[matrix]}")
+    return [f"scale={':'.join(options)}"]
+
+
+def _by_zimg(source: str, target: str, ranges: tuple[str, str], form: PixelFormat) -> list[str]:
+    names = {**ZIMG_MATRICES, "gbr": "gbr"}
+    told = [{"pc": "full", "tv": "limited"}[name] for name in ranges]
+    # It takes no odd sizes with chroma that is shared.
+    whole = [] if form.chroma is Chroma.RGB else [f"format={named(Chroma.C444, form.depth, alpha=form.alpha).name}"]
+    between = named(Chroma.RGB if target == "gbr" else Chroma.C444, 16, alpha=form.alpha)
+    return [
+        *whole,
+        f"zscale=matrixin={names[source]}:matrix={names[target]}:rangein={told[0]}:range={told[1]}",
+        f"format={between.name}",
+    ]
+
+
+def _described(colour: ColourTags, pix_fmt: str) -> str:
+    tags = {
+        "range": colour.range,
+        "color_primaries": colour.primaries,
+        "color_trc": colour.transfer,
+        "colorspace": "gbr" if is_rgb(pix_fmt) else colour.matrix,
+    }
+    return f"setparams={':'.join(f'{name}={value}' for name, value in tags.items() if value)}"
+
+
+def _known_matrix(name: str | None, height: int) -> str:
+    """A matrix by its name, as players take it where none is stated."""
+    if name in (None, "gbr"):
+        return assumed_matrix(height)
+    if name not in SCALER_MATRICES:
+        raise OutputError(f"The colour matrix {name} can't be converted.", "Write a film in .mkv with --codec ffv1.")
+    return name

@@ -1,0 +1,289 @@
+"""What a film is: headers and packet times, read with ffprobe; nothing is decoded."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from ifrplus_cli.errors import InputError
+from ifrplus_cli.values import (
+    PIXEL_FORMATS,
+    RICHNESS,
+    Chroma,
+    ClipInfo,
+    ColourTags,
+    LightInfo,
+    PixelFormat,
+    Stills,
+)
+from ifrplus_cli.video.containers import MILLISECOND
+from ifrplus_cli.video.ffmpeg import is_text
+from ifrplus_cli.video.ffprobe import ask_ffprobe, one_image, read_packets
+from ifrplus_cli.video.hdr import is_hdr, read_light
+from ifrplus_cli.video.images import KINDS, find_images, is_sequence, read_headers
+from ifrplus_cli.video.streams import (
+    PacketTimes,
+    chapter_of,
+    colour_tags,
+    decode_format_of,
+    display_matrix,
+    is_variable,
+    main_video,
+    nominal_rate,
+    pixel_format_of,
+    ratio,
+    read_times,
+    stream_info,
+    untimed,
+)
+from ifrplus_cli.video.webp import count_plays, is_webp_animation, read_webp
+
+# ffmpeg's demuxer of one image, and its decoder. The demuxer is named, so that nothing else is tried on the file.
+IMAGE_TOOLS = {
+    "PNG": ("png_pipe", "png"),
+    "JPEG": ("jpeg_pipe", "mjpeg"),
+    "WebP": ("webp_pipe", "webp"),
+    "TIFF": ("tiff_pipe", "tiff"),
+}
+IMAGES, WEBP = "images", "webp"  # in place of a demuxer's name
+# Demuxers that know when to decode a frame but not when to show it.
+DECODE_TIMES_ONLY = {"avi"}
+
+
+def probe(path: Path, input_rate: Fraction | None = None) -> ClipInfo:
+    """Read what the film at ``path`` is: a file, a folder of images, or a pattern of their names.
+
+    Args:
+        input_rate: images a second, which they don't tell by themselves.
+
+    Raises:
+        InputError: if it is missing, unreadable or has no picture, or if images have no rate, or a film has one given.
+        MediaToolError: if ffprobe is missing.
+    """
+    if is_sequence(path):
+        files = find_images(path)
+        if input_rate is None:
+            raise InputError(f"{path} has images, which have no times.", "Say how many a second: --input-fps 24.")
+        return _image_clip(path, files, input_rate)
+    _check_file(path)
+    if input_rate is not None:
+        raise InputError(f"{path.name} has times of its own.", "Leave --input-fps out: it is for images.")
+    if is_webp_animation(path):
+        return _webp_clip(path)
+    if KINDS.get(path.suffix.lower()) in {"JPEG", "TIFF", "WebP"}:
+        raise one_image(path)
+    header = ask_ffprobe(path, show_chapters=None)
+    container = header["format"]["format_name"]
+    video = main_video(path, header["streams"])
+    packets = read_times(read_packets(path, video["index"], "pts,dts,duration,flags"))
+    return _clip_info(path, container, video, header, packets)
+
+
+def _image_clip(path: Path, files: tuple[Path, ...], rate: Fraction) -> ClipInfo:
+    """A clip of images: all are looked at by their headers, and one of each kind of samples by ffprobe."""
+    headers = read_headers(files)
+    demuxer, decoder = IMAGE_TOOLS[KINDS[files[0].suffix.lower()]]
+    samples = {header.samples: file for header, file in zip(headers, files, strict=True)}
+    if unclear := next((file for file in samples.values() if not is_text(file)), None):
+        raise InputError(f"The name of {unclear} is not valid text.", "Rename it.")
+    limits = {"f": demuxer, "protocol_whitelist": "file", "format_whitelist": demuxer}
+    streams = [main_video(file, ask_ffprobe(file, limits)["streams"]) for file in samples.values()]
+    formats = list(dict.fromkeys(stream["pix_fmt"] for stream in streams))
+    common = _common_format([pixel_format_of(name, decoder) for name in formats])
+    full_range = any(name.startswith("yuvj") for name in formats)
+    tags = colour_tags(streams[0])
+    width, height = headers[0].size
+    return ClipInfo(
+        path=path,
+        container=IMAGES,
+        stream_index=0,
+        codec=decoder,
+        width=width,
+        height=height,
+        source_format=" ".join(formats),
+        decode_format=decode_format_of(common, formats),
+        pixel_format=common,
+        colour=replace(tags, range="pc") if full_range or common.chroma is Chroma.GRAY else tags,
+        light=LightInfo(),
+        sample_aspect=ratio(streams[0].get("sample_aspect_ratio", "")),
+        display_matrix=None,
+        time_base=1 / rate,
+        rate=rate,
+        packet_pts=tuple(range(len(files))),
+        last_duration=1 / rate,
+        variable_rate=False,
+        decode_times_only=False,
+        streams=(),
+        chapters=(),
+        field_order="progressive",
+        stills=Stills(files, decoder, tuple(number / rate for number in range(len(files))), headers[0].turn),
+    )
+
+
+def _common_format(formats: list[PixelFormat]) -> PixelFormat:
+    """One that holds the samples of all."""
+    chroma = max((form.chroma for form in formats), key=RICHNESS.index)
+    depth = max(form.depth for form in formats)
+    alpha = any(form.alpha for form in formats)
+    chroma = Chroma.RGB if alpha and chroma is Chroma.GRAY else chroma
+    return next(
+        form for form in PIXEL_FORMATS.values() if form.alpha == alpha and form.depth >= depth and form.chroma is chroma
+    )
+
+
+def _webp_clip(path: Path) -> ClipInfo:
+    found = read_webp(path)
+    ticks = tuple(accumulate(found.durations[:-1], initial=0))
+    rate = nominal_rate({}, list(ticks), MILLISECOND)
+    return ClipInfo(
+        path=path,
+        container=WEBP,
+        stream_index=0,
+        codec=WEBP,
+        width=found.width,
+        height=found.height,
+        source_format="rgba" if found.alpha else "rgb24",
+        decode_format="rgba" if found.alpha else "gbrp",
+        pixel_format=PIXEL_FORMATS["gbrap" if found.alpha else "gbrp"],
+        colour=ColourTags(matrix="gbr", range="pc"),
+        light=LightInfo(),
+        sample_aspect=None,
+        display_matrix=None,
+        time_base=MILLISECOND,
+        rate=rate,
+        packet_pts=ticks,
+        last_duration=found.durations[-1] * MILLISECOND,
+        variable_rate=is_variable(list(ticks)),
+        decode_times_only=False,
+        streams=(),
+        chapters=(),
+        field_order="progressive",
+        stills=Stills((path,), None, tuple(tick * MILLISECOND for tick in ticks)),
+        plays=found.plays,
+    )
+
+
+def packet_span(
+    path: Path,
+    stream_index: int,
+    *,
+    first_only: bool = False,
+    begin: Fraction | None = None,
+    end: Fraction | None = None,
+    longest: Fraction | None = None,
+) -> tuple[Fraction, Fraction] | None:
+    """First and last moment of a stream in seconds, from its packets; None if it has none.
+
+    Headers sometimes lie, and hide what an edit list cuts off. This reads the whole file, or no further than the
+    stream's first packets.
+
+    Args:
+        begin, end: packets that end or begin outside do not count, and others only as far as they are inside.
+        longest: seconds that a packet lasts at most, whatever the file says.
+    """
+    part = {"read_intervals": "%+#4"} if first_only else {}
+    first = last = None
+    for packet in read_packets(path, stream_index, "pts_time,duration_time", **part):
+        if "pts_time" in packet:
+            start = Fraction(packet["pts_time"])
+            length = Fraction(packet.get("duration_time", "0"))
+            stop = start + (length if longest is None else min(length, longest))
+            if (begin is not None and stop <= begin) or (end is not None and start >= end):
+                continue
+            start, stop = max(start, start if begin is None else begin), min(stop, stop if end is None else end)
+            first = start if first is None else min(first, start)
+            last = stop if last is None else max(last, stop)
+    return None if first is None or last is None else (first, last)
+
+
+def picture_sizes(clip: ClipInfo) -> list[int]:
+    """Bytes of each picture of a clip, in the order of the file."""
+    if clip.container == WEBP:
+        return list(read_webp(clip.path).frame_bytes)
+    if clip.stills is not None:
+        return [file.stat().st_size for file in clip.stills.files]
+    return [int(packet["size"]) for packet in read_packets(clip.path, clip.stream_index, "size")]
+
+
+def read_segment(path: Path) -> tuple[list[Fraction], str]:
+    """When each frame of a segment is shown, in seconds, and what its decoder is told first, as a checksum.
+
+    Raises:
+        InputError: if it can't be read.
+    """
+    found = ask_ffprobe(
+        path, select_streams="v:0", show_entries="stream=time_base,extradata_hash:packet=pts", show_data_hash="sha256"
+    )
+    stream = found["streams"][0]
+    time_base = Fraction(stream["time_base"])
+    return sorted(int(packet["pts"]) * time_base for packet in found["packets"]), stream.get("extradata_hash", "")
+
+
+def _check_file(path: Path) -> None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path} does not exist.", "Check the spelling of the path.") from None
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path and its permissions.") from error
+    if not is_text(path):
+        raise InputError(f"The name of {path} is not valid text.", "Rename it.")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path} is not a file.", "Give one video file: it is read more than once.")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} can't be read.", "Check the permissions of the file.")
+    if found.st_size == 0:
+        raise InputError(f"{path.name} is empty.", "Copy or download the file again.")
+
+
+def _clip_info(
+    path: Path, container: str, video: dict[str, Any], header: dict[str, Any], packets: PacketTimes
+) -> ClipInfo:
+    time_base = Fraction(video["time_base"])
+    if not packets.count:
+        raise InputError(f"{path.name} has no frames in its video stream.", "The file may be damaged or empty.")
+    times = packets.times
+    if packets.timed < packets.count:
+        times = untimed(times, packets.count, video, time_base)
+    rate = nominal_rate(video, times, time_base)
+    source_format = video["pix_fmt"]
+    pixel_format = pixel_format_of(source_format, video["codec_name"])
+    return ClipInfo(
+        path=path,
+        container=container,
+        stream_index=video["index"],
+        codec=video["codec_name"],
+        width=video["width"],
+        height=video["height"],
+        source_format=source_format,
+        decode_format=decode_format_of(pixel_format, [source_format]),
+        pixel_format=pixel_format,
+        colour=colour_tags(video),
+        light=_light(path, video),
+        sample_aspect=ratio(video.get("sample_aspect_ratio", "")),
+        display_matrix=display_matrix(video),
+        time_base=time_base,
+        rate=rate,
+        packet_pts=tuple(times),
+        last_duration=packets.last_duration * time_base if packets.last_duration > 0 else 1 / rate,
+        variable_rate=is_variable(times),
+        decode_times_only=container in DECODE_TIMES_ONLY or not packets.reordered,
+        streams=tuple(stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
+        chapters=tuple(chapter_of(c) for c in header.get("chapters", [])),
+        field_order=video.get("field_order", "progressive"),
+        plays=count_plays(path, container),
+    )
+
+
+def _light(path: Path, video: dict[str, Any]) -> LightInfo:
+    """What the container and, for HDR, the first frame say; some codecs keep it in their frames only."""
+    told = list(video.get("side_data_list", []))
+    if is_hdr(colour_tags(video)):
+        first = ask_ffprobe(path, select_streams=str(video["index"]), read_intervals="%+#1", show_frames=None)
+        told += [data for frame in first.get("frames", [])[:1] for data in frame.get("side_data_list", [])]
+    return read_light(told)

@@ -1,0 +1,114 @@
+"""What a film holds beside its picture: what of it the new file takes along, and how."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import ffmpeg
+
+from ifrplus_cli.values import ClipInfo, StreamInfo
+from ifrplus_cli.video.containers import MKV, Container
+from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.video.retime import Retiming, is_lossless
+
+ATTACHED = "attached"  # cover art that becomes an attachment
+COVER_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png"), "gif": ("gif", "image/gif")}
+# Subtitles that are text, and the format that they are written in when their times change.
+TEXT_SUBTITLES = {"ass": "ass", "ssa": "ass", "subrip": "srt", "mov_text": "srt", "webvtt": "srt", "text": "srt"}
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A stream taken along: ``codec`` is ``copy``, the encoder it goes through, or ``ATTACHED``."""
+
+    stream: StreamInfo
+    codec: str
+
+
+def other_streams(clip: ClipInfo) -> list[StreamInfo]:
+    """What a film holds beside its picture.
+
+    ffmpeg shows the text track behind an mp4's chapters as data; a muxer makes it anew from the chapters.
+    """
+    return [s for s in clip.streams if not (s.codec == "bin_data" and clip.chapters)]
+
+
+def carry_streams(
+    clip: ClipInfo, container: Container, *, stretch: Fraction, sound: str
+) -> tuple[tuple[Carried, ...], list[str]]:
+    """Copy what the container holds, convert what it is usual to convert, and say what is left out."""
+    streams = [s for s in other_streams(clip) if stretch == 1 or sound != "drop" or s.kind != "audio"]
+    stretched = stretch != 1 and sound == "stretch"
+    retimed = clip.section is not None or stretch != 1
+    ways = {s.index: _ways(s, container, retimed=retimed, stretched=stretched) for s in streams}
+    if stretch != 1:
+        ways.update({s.index: [] for s in streams if not _can_stretch(s)})
+    copied = [choices[0] for choices in ways.values() if choices]
+    if len(copied) == len(ways) and _muxer_takes(clip, container, copied):
+        return _attached_last(copied), []
+    carried, left_out = [], []
+    for stream in streams:
+        taken = next((way for way in ways[stream.index] if _muxer_takes(clip, container, [way])), None)
+        if taken is None:
+            left_out.append(
+                f"The {stream.kind} stream {stream.index} ({stream.codec}) can't be stored and is left out."
+            )
+            continue
+        carried.append(taken)
+        same = taken.codec in ("copy", ATTACHED, stream.codec) or (stream.codec, taken.codec) == ("subrip", "srt")
+        if not same and not (stretched and stream.kind == "audio"):
+            left_out.append(f"The {stream.kind} stream {stream.index} ({stream.codec}) is converted to {taken.codec}.")
+    return _attached_last(carried), left_out
+
+
+def _can_stretch(stream: StreamInfo) -> bool:
+    """Whether a stream can last longer, or has no time at all."""
+    timeless = stream.kind == "attachment" or stream.attached_picture
+    return timeless or stream.kind == "audio" or (stream.kind == "subtitle" and stream.codec in TEXT_SUBTITLES)
+
+
+def _ways(stream: StreamInfo, container: Container, *, retimed: bool, stretched: bool) -> list[Carried]:
+    """How a container might hold a stream, the best way first."""
+    if stream.kind == "attachment" and not container.holds_attachments:
+        return []
+    if stream.attached_picture and container.holds_attachments:
+        return [Carried(stream, ATTACHED)] if stream.codec in COVER_TYPES else []
+    usual = {"audio": container.audio_codec, "subtitle": container.subtitle_codec}.get(stream.kind)
+    if stream.kind == "subtitle" and retimed and stream.codec in TEXT_SUBTITLES:
+        codecs = ["ass", usual] if TEXT_SUBTITLES[stream.codec] == "ass" and container is MKV else [usual]
+    elif stream.kind == "audio" and retimed:
+        kept = [] if stretched else ["copy"]
+        codecs = [*([stream.codec] if is_lossless(stream.codec) else []), *kept, usual]
+    else:
+        codecs = ["copy", usual]
+    return [Carried(stream, codec) for codec in codecs if codec]
+
+
+def _attached_last(carried: Sequence[Carried]) -> tuple[Carried, ...]:
+    """In the order that the file will have: ffmpeg puts attached files behind all streams."""
+    return tuple(sorted(carried, key=lambda c: c.codec == ATTACHED))
+
+
+def _muxer_takes(clip: ClipInfo, container: Container, carried: Sequence[Carried]) -> bool:
+    """Ask ffmpeg itself, with the first second of the streams and no file."""
+    mapped = [c for c in carried if c.codec != ATTACHED]
+    if not mapped:
+        return True
+    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS)
+    stream = ffmpeg.output(
+        *(source[str(c.stream.index)] for c in mapped),
+        "/dev/null",
+        format=container.muxer,
+        t=1,
+        **{f"c:{n}": c.codec for n, c in enumerate(mapped)},
+    ).global_args("-hide_banner", "-nostdin", "-y", "-loglevel", "quiet")
+    command = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def is_retimed_text(carried: Carried, timing: Retiming) -> bool:
+    """Whether a stream is subtitles that are written anew, with other times."""
+    return timing.changes and carried.stream.kind == "subtitle" and carried.stream.codec in TEXT_SUBTITLES

@@ -1,0 +1,46 @@
+"""What is said where ffprobe does not work, or a file is not what it seems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clips import left_running_in
+
+from ifrplus_cli.errors import InputError, MediaToolError
+from ifrplus_cli.video.ffprobe import ask_ffprobe, read_packets
+
+
+@pytest.mark.parametrize("script", ["#!/nonexistent\n", "#!/bin/sh\n", "#!/bin/sh\necho hello\n"])
+def test_a_program_that_does_not_work_is_said_to_be_at_fault(
+    script: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "ffprobe"
+    broken.write_text(script)
+    broken.chmod(0o755)
+    monkeypatch.setenv("IFRPLUS_FFPROBE", str(broken))
+    with pytest.raises(MediaToolError, match="does not work"):
+        ask_ffprobe(clip)
+
+
+def test_an_interruption_leaves_no_program_behind(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = tmp_path / "ffprobe"
+    slow.write_text("#!/bin/sh\nsleep 0.5\nkill -INT $PPID\nwhile :; do sleep 0.1; done\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("IFRPLUS_FFPROBE", str(slow))
+    with pytest.raises(KeyboardInterrupt):
+        ask_ffprobe(clip)
+    assert not left_running_in(tmp_path)
+
+
+def test_packets_come_one_by_one_with_what_was_asked(clip: Path) -> None:
+    packets = list(read_packets(clip, 0, "pts,flags"))
+    assert len(packets) == 6
+    assert all(set(packet) == {"pts", "flags"} for packet in packets)
+
+
+def test_packets_of_what_is_no_film_are_refused(tmp_path: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("This is not a film.\n" * 100)
+    with pytest.raises(InputError, match="can't be read as a film"):
+        list(read_packets(text, 0, "pts"))
