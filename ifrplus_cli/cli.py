@@ -471,16 +471,16 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure quality on a data set of triplets: the middle picture is made again, and compared."""
+    from ifrplus_cli.datasets.layouts import LAYOUTS, find_dataset
+    from ifrplus_cli.datasets.triplets import read_triplets
     from ifrplus_cli.eval_report import as_csv, build_report, describe_evaluation, remarks
     from ifrplus_cli.evaluate import evaluate_dataset
     from ifrplus_cli.files import check_place, write_whole
     from ifrplus_cli.info import describe_network
-    from ifrplus_cli.layouts import LAYOUTS, find_dataset
     from ifrplus_cli.network.choose import Work
     from ifrplus_cli.network.interpolator import load_model
     from ifrplus_cli.network.plan import NetworkOptions
     from ifrplus_cli.report import write_report
-    from ifrplus_cli.triplets import read_triplets
     from ifrplus_cli.values import HALF
 
     wanted = [(path, option) for path, option in ((csv, "--csv"), (report, "--report")) if path is not None]

@@ -7,8 +7,8 @@ import io
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from ifrplus_cli.datasets.layouts import LAYOUTS, Dataset
 from ifrplus_cli.evaluate import FIGURES, Evaluation, Sight
-from ifrplus_cli.layouts import LAYOUTS, Dataset
 from ifrplus_cli.models import ModelSpec
 from ifrplus_cli.published import CHANNELS, TRIPLETS, VOLUME, published_for
 from ifrplus_cli.report import PictureRow, Report

@@ -9,13 +9,13 @@ from statistics import fmean
 
 import numpy as np
 
+from ifrplus_cli.datasets.layouts import Dataset
+from ifrplus_cli.datasets.triplets import Shown, read_triplets
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.metrics import psnr, ssim, ssim_volume
 from ifrplus_cli.frames.pictures import Picture, as_codes, difference, fitted
-from ifrplus_cli.layouts import Dataset
 from ifrplus_cli.network.interpolator import Interpolator, LoadedModel, load_model
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
-from ifrplus_cli.triplets import Shown, read_triplets
 from ifrplus_cli.values import HALF, Image
 
 WORST = 10  # triplets that are shown

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ifrplus_cli.datasets.layouts import Dataset, Triplet
 from ifrplus_cli.eval_report import published_rows, remarks, result_rows
 from ifrplus_cli.evaluate import Evaluation, Score
-from ifrplus_cli.layouts import Dataset, Triplet
 from ifrplus_cli.models import MODELS
 
 

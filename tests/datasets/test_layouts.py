@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from clips import make_clip
 
+from ifrplus_cli.datasets.layouts import find_dataset
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.layouts import find_dataset
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ifrplus_cli.datasets.layouts import Dataset, Triplet
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.metrics import SSIM_WINDOW
 from ifrplus_cli.frames.pictures import Picture, as_codes
-from ifrplus_cli.layouts import Dataset, Triplet
 from ifrplus_cli.values import HALF, ClipInfo, Frame
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.images import BEGIN_AND_END, END_LIES_IN

@@ -11,9 +11,9 @@ import pytest
 from clips import make_clip
 from triplet_folders import write_triplet
 
+from ifrplus_cli.datasets.layouts import find_dataset
+from ifrplus_cli.datasets.triplets import Shown, read_picture, read_triplets
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.layouts import find_dataset
-from ifrplus_cli.triplets import Shown, read_picture, read_triplets
 
 RED = (255, 0, 0)
 

@@ -1,0 +1,1 @@
+"""Benchmarks on disk: their layouts and triplets."""
