@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ifrplus_cli.frames.timeline import timesteps
-from ifrplus_cli.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.network import interpolator
 from ifrplus_cli.network.choose import SMALLEST, Work, choose_model
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.network.plan import NetworkOptions, NetworkPlan, plan_network
-from ifrplus_cli.upsample import Progress, Summary, run_job
+from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.run import Progress, Summary, run_job
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.interlace import untangle
 from ifrplus_cli.video.probe import probe as probe_clip

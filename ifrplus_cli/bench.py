@@ -20,11 +20,9 @@ from typing import Any
 
 import cv2
 
-from ifrplus_cli.allocator import keep_freed_memory
 from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.synthetic_scene import moving_scene
-from ifrplus_cli.job import UpsampleOptions, plan_job
 from ifrplus_cli.network.choose import Work, choose_model, operations
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.engine import (
@@ -36,8 +34,10 @@ from ifrplus_cli.network.engine import (
 )
 from ifrplus_cli.network.interpolator import Batch, Interpolator, LoadedModel, Network, load_for_run, load_model
 from ifrplus_cli.network.plan import pairs_at_once, plan_network
-from ifrplus_cli.stage_clock import StageClock
-from ifrplus_cli.upsample import Progress, run_job
+from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.malloc import keep_freed_memory
+from ifrplus_cli.pipeline.run import Progress, run_job
+from ifrplus_cli.pipeline.stage_clock import StageClock
 from ifrplus_cli.values import PIXEL_FORMATS, ColourTags, Frame, Image, Timing
 from ifrplus_cli.video.encode import Encoder
 from ifrplus_cli.video.encode_plan import plan_encode

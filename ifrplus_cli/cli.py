@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ifrplus_cli import __version__, console
-from ifrplus_cli.allocator import keep_freed_memory
 from ifrplus_cli.batch import DEFAULT_NAME, is_folder, name_outputs
 from ifrplus_cli.errors import IfrplusError, OutputError, telling_of_memory
 from ifrplus_cli.options import (
@@ -48,6 +47,7 @@ from ifrplus_cli.options import (
     parse_size,
     parse_tile,
 )
+from ifrplus_cli.pipeline.malloc import keep_freed_memory
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.telling import (
     download_line,
@@ -68,11 +68,11 @@ from ifrplus_cli.video.images import is_sequence
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ifrplus_cli.job import Job, UpsampleOptions
     from ifrplus_cli.network.choose import Work
     from ifrplus_cli.network.interpolator import LoadedModel
     from ifrplus_cli.network.plan import NetworkOptions, NetworkPlan
-    from ifrplus_cli.upsample import Progress
+    from ifrplus_cli.pipeline.job import Job, UpsampleOptions
+    from ifrplus_cli.pipeline.run import Progress
     from ifrplus_cli.values import ClipInfo
     from ifrplus_cli.weights.download import DownloadOptions, Outcome
 
@@ -213,10 +213,10 @@ def upsample(
     from ifrplus_cli.files import check_place
     from ifrplus_cli.frames.cut_list import read_cuts
     from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD
-    from ifrplus_cli.job import UpsampleOptions, plan_job
     from ifrplus_cli.network.interpolator import load_for_run
     from ifrplus_cli.network.plan import NetworkOptions
-    from ifrplus_cli.trial import measure_cost
+    from ifrplus_cli.pipeline.cost import measure_cost
+    from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
     from ifrplus_cli.video.encoders import EncodeOptions
     from ifrplus_cli.video.interlace import untangle
     from ifrplus_cli.video.probe import probe
@@ -273,9 +273,9 @@ def _make_film(job: Job, plan: NetworkPlan, given: Mapping[str, Any]) -> None:
     """Do the job of ``upsample``, and tell what came of it, by its arguments."""
     from ifrplus_cli.frames.cut_list import write_cuts
     from ifrplus_cli.network.interpolator import load_for_run
-    from ifrplus_cli.resume import kept_for
-    from ifrplus_cli.run_record import RunRecord
-    from ifrplus_cli.upsample import run_job
+    from ifrplus_cli.pipeline.resume import kept_for
+    from ifrplus_cli.pipeline.run import run_job
+    from ifrplus_cli.pipeline.run_record import RunRecord
 
     if given["verbose"]:
         tell_plans(job, plan, None, as_json=False)
@@ -308,7 +308,7 @@ def _preview(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    from ifrplus_cli.preview import make_preview
+    from ifrplus_cli.pipeline.preview import make_preview
     from ifrplus_cli.verdict import clock
 
     if not quiet and not as_json:
@@ -377,10 +377,10 @@ def info(
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
     from ifrplus_cli.api import work_of
     from ifrplus_cli.info import describe_clip, describe_pictures
-    from ifrplus_cli.job import UpsampleOptions, plan_job
     from ifrplus_cli.network.interpolator import load_for_run
     from ifrplus_cli.network.plan import NetworkOptions
-    from ifrplus_cli.trial import measure_cost
+    from ifrplus_cli.pipeline.cost import measure_cost
+    from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
     from ifrplus_cli.video.probe import probe
 
     clip = probe(source, input_fps)

@@ -31,8 +31,8 @@ from ifrplus_cli.errors import IfrplusError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ifrplus_cli.pipeline.run import Progress as RunProgress
     from ifrplus_cli.train import Progress as TrainingProgress
-    from ifrplus_cli.upsample import Progress as RunProgress
     from ifrplus_cli.weights.download import Transfer
 
 WIDE = 200  # columns of a table that is not printed on a terminal

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ifrplus_cli.frames.duplicates import thin
 from ifrplus_cli.frames.timeline import rate_text
-from ifrplus_cli.job import Job
 from ifrplus_cli.network.plan import NetworkPlan
+from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.interlace import detect_fields

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
     from ifrplus_cli.check import CheckResult
     from ifrplus_cli.evaluate import Evaluation
-    from ifrplus_cli.job import Job
     from ifrplus_cli.network.interpolator import LoadedModel
     from ifrplus_cli.network.plan import NetworkPlan
-    from ifrplus_cli.run_record import RunRecord
-    from ifrplus_cli.trial import Cost
-    from ifrplus_cli.upsample import Summary
+    from ifrplus_cli.pipeline.cost import Cost
+    from ifrplus_cli.pipeline.job import Job
+    from ifrplus_cli.pipeline.run import Summary
+    from ifrplus_cli.pipeline.run_record import RunRecord
     from ifrplus_cli.weights.download import Outcome
 
 

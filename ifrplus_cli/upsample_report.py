@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ifrplus_cli.frames.timeline import rate_text
-from ifrplus_cli.job import Job
+from ifrplus_cli.pipeline.job import Job
+from ifrplus_cli.pipeline.run import Summary
+from ifrplus_cli.pipeline.run_record import RunRecord, SeenFrame
 from ifrplus_cli.report import Chart, Line, PictureRow, Report
-from ifrplus_cli.run_record import RunRecord, SeenFrame
-from ifrplus_cli.upsample import Summary
 from ifrplus_cli.values import PairKind
 from ifrplus_cli.verdict import clock, moments_text
 

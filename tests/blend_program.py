@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from blends import blend
 
-from ifrplus_cli import cli, segments
+from ifrplus_cli import cli
 from ifrplus_cli.network import engine, interpolator
 from ifrplus_cli.network.device import Device
 from ifrplus_cli.network.engine import MINDSPORE, Choice, Engine
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.network.plan import NetworkPlan
+from ifrplus_cli.pipeline import segments
 
 INPUTS = ("left", "right", "t")
 SECONDS_A_FRAME = float(os.environ.get("SECONDS_A_FRAME", "0.5"))

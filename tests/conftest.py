@@ -11,7 +11,7 @@ import pytest
 from clips import make_clip
 from sounds import make_talking
 
-from ifrplus_cli.allocator import keep_freed_memory
+from ifrplus_cli.pipeline.malloc import keep_freed_memory
 
 keep_freed_memory()  # as the program does
 

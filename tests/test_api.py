@@ -13,19 +13,19 @@ import pytest
 from clips import PACKAGE_FOLDER, blend_model, frame_times, make_clip
 
 import ifrplus_cli
-import ifrplus_cli.upsample
+import ifrplus_cli.pipeline.run
 from ifrplus_cli import load_model, probe, upsample
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.upsample import Progress, run_job
+from ifrplus_cli.pipeline.run import Progress, run_job
 
 README = Path(__file__).parents[1] / "README.md"
 
 
 def test_the_functions_are_not_the_files_of_the_same_names() -> None:
-    assert callable(ifrplus_cli.upsample)
+    assert callable(ifrplus_cli.pipeline.run)
     assert callable(probe)
     assert callable(load_model)
-    assert run_job.__module__ == "ifrplus_cli.upsample"
+    assert run_job.__module__ == "ifrplus_cli.pipeline.run"
     script = "import ifrplus_cli.probe, ifrplus_cli.upsample; from ifrplus_cli import probe, upsample; upsample(*'ab')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "InputError: a does not exist" in done.stderr

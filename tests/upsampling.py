@@ -9,8 +9,8 @@ from pathlib import Path
 from blends import blend
 from clips import blend_model
 
-from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.upsample import Progress, Summary, run_job
+from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.run import Progress, Summary, run_job
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
 

@@ -25,8 +25,8 @@ from clips import (
 )
 
 from ifrplus_cli.errors import IfrplusError, InputError, OutputError
-from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.upsample import Summary, run_job
+from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.run import Summary, run_job
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe

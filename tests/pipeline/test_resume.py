@@ -28,12 +28,12 @@ from clips import (
     run_program,
 )
 
-from ifrplus_cli import segments
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.journal import folder_of
-from ifrplus_cli.space import LEAST_FREE
-from ifrplus_cli.upsample import run_job
+from ifrplus_cli.pipeline import segments
+from ifrplus_cli.pipeline.disk_space import LEAST_FREE
+from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.journal import folder_of
+from ifrplus_cli.pipeline.run import run_job
 from ifrplus_cli.video.probe import probe
 
 SEGMENT_FRAMES = 20

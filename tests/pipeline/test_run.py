@@ -36,8 +36,8 @@ from sounds import CLICKS, clicks
 from upsampling import LOSSLESS, upsample
 
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
-from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.upsample import Progress, run_job
+from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.run import Progress, run_job
 from ifrplus_cli.video.containers import write_display_matrix
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.encoders import EncodeOptions

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.frames.timeline import rate_text
-from ifrplus_cli.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.network.interpolator import LoadedModel
-from ifrplus_cli.output import PartFile
-from ifrplus_cli.upsample import Progress, run_job
+from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.output import PartFile
+from ifrplus_cli.pipeline.run import Progress, run_job
+from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.values import Chroma, ClipInfo, Frame, PixelFormat, Plane
-from ifrplus_cli.verify import Promise, verify
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.encode import Encoder
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode

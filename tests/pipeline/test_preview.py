@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from clips import BEEP, BLEND_PROGRAM, blend_model, ffmpeg, frame_times, make_clip, picture, run_program, streams
 
-from ifrplus_cli.job import Job, UpsampleOptions
-from ifrplus_cli.preview import labelled, make_preview
+from ifrplus_cli.pipeline.job import Job, UpsampleOptions
+from ifrplus_cli.pipeline.preview import labelled, make_preview
 from ifrplus_cli.values import PIXEL_FORMATS
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.encoders import EncodeOptions

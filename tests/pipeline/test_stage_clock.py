@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from ifrplus_cli.stage_clock import StageClock
+from ifrplus_cli.pipeline.stage_clock import StageClock
 
 
 def test_a_stage_that_works_in_two_threads_is_not_counted_twice() -> None:

@@ -16,7 +16,7 @@ from ifrplus_cli.frames.timeline import (
     last_tick,
     rate_text,
 )
-from ifrplus_cli.output import check_output
+from ifrplus_cli.pipeline.output import check_output
 from ifrplus_cli.values import ClipInfo, Timing
 from ifrplus_cli.video.encode_plan import EncodePlan, origin_of, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions

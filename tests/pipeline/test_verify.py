@@ -11,8 +11,8 @@ import pytest
 from clips import BEEP, ffmpeg, make_clip
 
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.values import ClipInfo, ColourTags, Timing
-from ifrplus_cli.verify import Promise, verify
 from ifrplus_cli.video.containers import write_display_matrix
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions

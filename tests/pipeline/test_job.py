@@ -9,7 +9,7 @@ import pytest
 from clips import make_clip
 
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.job import UpsampleOptions, image_suffix, plan_job
+from ifrplus_cli.pipeline.job import UpsampleOptions, image_suffix, plan_job
 from ifrplus_cli.video.probe import probe
 
 

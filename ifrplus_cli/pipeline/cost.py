@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
-from ifrplus_cli.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.network.interpolator import LoadedModel
-from ifrplus_cli.upsample import Summary, run_job
+from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.run import Summary, run_job
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.probe import picture_sizes
 from ifrplus_cli.video.trim import FrameNumber

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.journal import Journal
+from ifrplus_cli.pipeline.journal import Journal
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame
 from ifrplus_cli.video.encode import Encoder

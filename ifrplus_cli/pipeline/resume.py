@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from ifrplus_cli import __version__
 from ifrplus_cli.errors import IfrplusError, OutputError
-from ifrplus_cli.journal import RECORD, Journal, folder_of
 from ifrplus_cli.network.engine import engine_version
-from ifrplus_cli.segments import is_long
+from ifrplus_cli.pipeline.journal import RECORD, Journal, folder_of
+from ifrplus_cli.pipeline.segments import is_long
 from ifrplus_cli.stopping import StoppedError
 from ifrplus_cli.video.ffmpeg import tool_version
 
 if TYPE_CHECKING:
-    from ifrplus_cli.job import Job
     from ifrplus_cli.network.interpolator import LoadedModel
-    from ifrplus_cli.source import SourceIdentity
+    from ifrplus_cli.pipeline.fingerprint import SourceIdentity
+    from ifrplus_cli.pipeline.job import Job
 
 NOTHING_KEPT = "nothing was written."
 NOT_TERMS = {"encode", "overwrite", "resume"}  # options that are told by the plan, or change no frame

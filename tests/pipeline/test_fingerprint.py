@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.source import END_BYTES, SourceIdentity
+from ifrplus_cli.pipeline.fingerprint import END_BYTES, SourceIdentity
 
 
 def put(path: Path, content: bytes) -> None:

@@ -10,8 +10,8 @@ import pytest
 from clips import blend, blend_model, make_clip, streams
 from upsampling import upsample
 
-from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.trial import PAIRS, measure_cost
+from ifrplus_cli.pipeline.cost import PAIRS, measure_cost
+from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.trim import FrameNumber

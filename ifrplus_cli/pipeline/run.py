@@ -23,8 +23,6 @@ from ifrplus_cli.frames.pairing import pair_frames, with_neighbours
 from ifrplus_cli.frames.timeline import (
     span_ticks,
 )
-from ifrplus_cli.job import Job
-from ifrplus_cli.journal import Journal, Outcome
 from ifrplus_cli.network.interpolator import (
     ALONE,
     FRAMES_SEEN,
@@ -34,17 +32,19 @@ from ifrplus_cli.network.interpolator import (
     Motion,
     surroundings,
 )
-from ifrplus_cli.output import PartFile, PartFolder, check_output
-from ifrplus_cli.prefetch import Prefetch, side_by_side
-from ifrplus_cli.resume import open_journal, resumable
-from ifrplus_cli.run_record import RunRecord
-from ifrplus_cli.segments import SegmentEncoder
-from ifrplus_cli.source import SourceIdentity
-from ifrplus_cli.space import check_room, picture_bytes, watch_room
-from ifrplus_cli.stage_clock import StageClock
+from ifrplus_cli.pipeline.disk_space import check_room, picture_bytes, watch_room
+from ifrplus_cli.pipeline.fingerprint import SourceIdentity
+from ifrplus_cli.pipeline.job import Job
+from ifrplus_cli.pipeline.journal import Journal, Outcome
+from ifrplus_cli.pipeline.output import PartFile, PartFolder, check_output
+from ifrplus_cli.pipeline.prefetch import Prefetch, side_by_side
+from ifrplus_cli.pipeline.resume import open_journal, resumable
+from ifrplus_cli.pipeline.run_record import RunRecord
+from ifrplus_cli.pipeline.segments import SegmentEncoder
+from ifrplus_cli.pipeline.stage_clock import StageClock
+from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.values import ClipInfo, Frame, Pair, PairKind, Plane, Tick
-from ifrplus_cli.verify import Promise, verify
 from ifrplus_cli.video.containers import write_display_matrix
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.encode import Encoder

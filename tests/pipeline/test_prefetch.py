@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from ifrplus_cli.prefetch import Prefetch, side_by_side
+from ifrplus_cli.pipeline.prefetch import Prefetch, side_by_side
 
 
 class Counter:

@@ -11,7 +11,7 @@ import pytest
 PICTURES = """
 import resource
 import numpy as np
-from ifrplus_cli.allocator import keep_freed_memory
+from ifrplus_cli.pipeline.malloc import keep_freed_memory
 {setting}
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 np.ones(2**23, np.float32)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from clips import children, frame_hashes, frame_times, wrap_ffmpeg
 
-from ifrplus_cli import segments
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.job import UpsampleOptions, plan_job
-from ifrplus_cli.journal import Journal
-from ifrplus_cli.segments import SegmentEncoder, is_long
+from ifrplus_cli.pipeline import segments
+from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.journal import Journal
+from ifrplus_cli.pipeline.segments import SegmentEncoder, is_long
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame
 from ifrplus_cli.video.decode import Decoder

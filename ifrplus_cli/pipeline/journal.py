@@ -13,7 +13,7 @@ from typing import Any
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.frames.cut_list import Cut
-from ifrplus_cli.output import sync, unwritable
+from ifrplus_cli.pipeline.output import sync, unwritable
 from ifrplus_cli.values import HALF
 from ifrplus_cli.weights.manifest import sha256_of
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.frames.cut_list import Cut
-from ifrplus_cli.journal import Journal, Outcome, Record, Segment
-from ifrplus_cli.resume import resumable
+from ifrplus_cli.pipeline.journal import Journal, Outcome, Record, Segment
+from ifrplus_cli.pipeline.resume import resumable
 from ifrplus_cli.stopping import StoppedError
 
 OUTCOME = Outcome(

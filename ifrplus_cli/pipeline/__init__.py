@@ -1,0 +1,1 @@
+"""From a film to a film: the job, its run, its journal and its final check."""
