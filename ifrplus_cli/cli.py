@@ -420,10 +420,10 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Measure quality on a clip: drop every second frame, make it again, and compare."""
-    from ifrplus_cli.check import check_clip, dropped_frames
     from ifrplus_cli.check_report import build_report, describe_check
     from ifrplus_cli.files import check_place
     from ifrplus_cli.info import describe_clip, describe_network
+    from ifrplus_cli.measure.check import check_clip, dropped_frames
     from ifrplus_cli.network.choose import Work
     from ifrplus_cli.network.interpolator import load_model
     from ifrplus_cli.network.plan import NetworkOptions
@@ -474,9 +474,9 @@ def evaluate(
     from ifrplus_cli.datasets.layouts import LAYOUTS, find_dataset
     from ifrplus_cli.datasets.triplets import read_triplets
     from ifrplus_cli.eval_report import as_csv, build_report, describe_evaluation, remarks
-    from ifrplus_cli.evaluate import evaluate_dataset
     from ifrplus_cli.files import check_place, write_whole
     from ifrplus_cli.info import describe_network
+    from ifrplus_cli.measure.evaluate import evaluate_dataset
     from ifrplus_cli.network.choose import Work
     from ifrplus_cli.network.interpolator import load_model
     from ifrplus_cli.network.plan import NetworkOptions
@@ -648,7 +648,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure the seconds a made frame takes, beside the published ones, and the memory it needs."""
-    from ifrplus_cli.bench import DEFAULT_SIZES, BenchOptions, describe_bench, run_bench
+    from ifrplus_cli.measure.bench import DEFAULT_SIZES, BenchOptions, describe_bench, run_bench
 
     engines = tuple(choice.value for choice in engine or [EngineChoice.auto])
     models = tuple(choice.value for choice in model or [ModelChoice.auto])

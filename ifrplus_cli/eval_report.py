@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from ifrplus_cli.datasets.layouts import LAYOUTS, Dataset
-from ifrplus_cli.evaluate import FIGURES, Evaluation, Sight
+from ifrplus_cli.measure.evaluate import FIGURES, Evaluation, Sight
+from ifrplus_cli.measure.published import CHANNELS, TRIPLETS, VOLUME, published_for
 from ifrplus_cli.models import ModelSpec
-from ifrplus_cli.published import CHANNELS, TRIPLETS, VOLUME, published_for
 from ifrplus_cli.report import PictureRow, Report
 
 DEFINITIONS = {

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ifrplus_cli import __version__, console
 
 if TYPE_CHECKING:
-    from ifrplus_cli.bench import BenchResult, PipelineTimes, SizeResult, Spread
-    from ifrplus_cli.check import CheckResult
-    from ifrplus_cli.evaluate import Evaluation
+    from ifrplus_cli.measure.bench import BenchResult, PipelineTimes, SizeResult, Spread
+    from ifrplus_cli.measure.check import CheckResult
+    from ifrplus_cli.measure.evaluate import Evaluation
     from ifrplus_cli.network.interpolator import LoadedModel
     from ifrplus_cli.network.plan import NetworkPlan
     from ifrplus_cli.pipeline.cost import Cost
@@ -144,7 +144,7 @@ def tell_evaluation(result: Evaluation, model: str) -> None:
 
 def tell_bench(result: BenchResult) -> None:
     """Tables of what was measured, with what their columns mean."""
-    from ifrplus_cli.bench import PUBLISHED_SETTING
+    from ifrplus_cli.measure.bench import PUBLISHED_SETTING
 
     console.print_facts(readable(result.setting), to_stdout=True)
     rows = [

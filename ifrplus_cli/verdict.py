@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ifrplus_cli.check import CheckResult, Moment
+from ifrplus_cli.measure.check import CheckResult, Moment
 from ifrplus_cli.network.choose import SMALLEST
 
 # Words for a mean PSNR from so many dB on.

@@ -8,7 +8,7 @@ import pytest
 
 from ifrplus_cli.datasets.layouts import Dataset, Triplet
 from ifrplus_cli.eval_report import published_rows, remarks, result_rows
-from ifrplus_cli.evaluate import Evaluation, Score
+from ifrplus_cli.measure.evaluate import Evaluation, Score
 from ifrplus_cli.models import MODELS
 
 

@@ -48,14 +48,11 @@ HOMES = {
 ROOMS = {
     "augment": "training",
     "batch": "commands",
-    "bench": "measure",
-    "check": "measure",
     "check_report": "reports",
     "cli": "commands",
     "console": "commands",
     "curves": "training",
     "eval_report": "reports",
-    "evaluate": "measure",
     "examples": "training",
     "footage": "training",
     "info": "reports",
@@ -63,7 +60,6 @@ ROOMS = {
     "models/losses": "training",
     "models/training": "training",
     "options": "commands",
-    "published": "measure",
     "recipe": "training",
     "report": "reports",
     "synthetic": "training",
@@ -74,7 +70,6 @@ ROOMS = {
     "training_checkpoint": "training",
     "upsample_report": "reports",
     "verdict": "reports",
-    "vmaf": "measure",
 }
 HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime", "PIL"}  # they take seconds
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from clips import make_clip
 
-from ifrplus_cli.check import CheckResult, Moment
+from ifrplus_cli.measure.check import CheckResult, Moment
 from ifrplus_cli.verdict import clock, moments_text, verdict
 from ifrplus_cli.video.probe import probe
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from clips import BLEND_PROGRAM, blend_model, make_clip, run_program
 
-from ifrplus_cli.check import check_clip
+from ifrplus_cli.measure.check import check_clip
+from ifrplus_cli.measure.vmaf import VmafMeter, why_no_vmaf
 from ifrplus_cli.video.probe import probe
-from ifrplus_cli.vmaf import VmafMeter, why_no_vmaf
 
 # Takes the place of an ffmpeg with libvmaf: reads what that would be sent, and tells 100 for equal frames, else 50.
 STAND_IN = """#!{python}

@@ -20,10 +20,10 @@ from ifrplus_cli.frames.flow import GRID, dis_flow
 from ifrplus_cli.frames.metrics import psnr, ssim
 from ifrplus_cli.frames.pairing import pair_frames, with_neighbours
 from ifrplus_cli.frames.pictures import Picture, as_codes, difference, doubt_colours, flow_colours
+from ifrplus_cli.measure.vmaf import VmafMeter, why_no_vmaf
 from ifrplus_cli.network.interpolator import FRAMES_SEEN, Interpolator, LoadedModel, MadeFrame, surroundings
 from ifrplus_cli.values import ClipInfo, Frame, Image, Pair, PairKind, Plane
 from ifrplus_cli.video.sampling import sample, stretches_of
-from ifrplus_cli.vmaf import VmafMeter, why_no_vmaf
 
 SAMPLE_SECONDS = 20.0  # of film that are compared unless all of it is wanted
 WORST = 6  # moments that are shown

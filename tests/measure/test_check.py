@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from clips import BLEND_PROGRAM, blend, blend_model, ffmpeg, make_clip, run_program
 
-from ifrplus_cli import check
-from ifrplus_cli.check import CheckResult, check_clip
 from ifrplus_cli.errors import InputError
+from ifrplus_cli.measure import check
+from ifrplus_cli.measure.check import CheckResult, check_clip
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.sampling import sample
 

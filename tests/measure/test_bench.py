@@ -17,8 +17,10 @@ import pytest
 from clips import PROGRAM, blend, blend_model, frame_times, picture, run_program
 from typer.testing import CliRunner
 
-from ifrplus_cli import bench, cli
-from ifrplus_cli.bench import (
+from ifrplus_cli import cli
+from ifrplus_cli.frames.synthetic_scene import moving_scene
+from ifrplus_cli.measure import bench
+from ifrplus_cli.measure.bench import (
     BenchOptions,
     BenchResult,
     FrameTimes,
@@ -30,7 +32,6 @@ from ifrplus_cli.bench import (
     measure_pipeline,
     write_clip,
 )
-from ifrplus_cli.frames.synthetic_scene import moving_scene
 from ifrplus_cli.network import plan
 from ifrplus_cli.network.machine import Machine
 

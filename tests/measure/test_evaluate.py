@@ -12,9 +12,9 @@ import pytest
 from clips import BLEND_PROGRAM, blend, blend_model, run_program
 
 from ifrplus_cli.datasets.layouts import find_dataset
-from ifrplus_cli.evaluate import WORST, Evaluation, evaluate_dataset
 from ifrplus_cli.frames.metrics import psnr, ssim, ssim_volume
-from ifrplus_cli.published import PUBLISHED, published_for
+from ifrplus_cli.measure.evaluate import WORST, Evaluation, evaluate_dataset
+from ifrplus_cli.measure.published import PUBLISHED, published_for
 
 SIZE = (48, 64)
 

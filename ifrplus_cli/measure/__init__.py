@@ -1,0 +1,1 @@
+"""Measurements: speed, quality on films and on benchmarks."""
