@@ -561,10 +561,10 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a network, or fine-tune one on your own films."""
-    from ifrplus_cli.augment import Augmentation
     from ifrplus_cli.network.device import quiet_mindspore
-    from ifrplus_cli.recipe import RECIPES, changed
-    from ifrplus_cli.train import TrainOptions, train_network
+    from ifrplus_cli.training.augment import Augmentation
+    from ifrplus_cli.training.recipe import RECIPES, changed
+    from ifrplus_cli.training.run import TrainOptions, train_network
 
     _refuse(
         (videos is not None) + (triplets is not None) + synthetic != 1,

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ifrplus_cli import console
-from ifrplus_cli.train import Progress
+from ifrplus_cli.training.run import Progress
 
 LONG = "Made frames are close to the true ones, and nothing else is to be said about them here."
 ROW = {"": "lite", "psnr": "30.54", "ssim_channels": "0.9088", "ssim_volume": "0.9459"}

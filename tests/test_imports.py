@@ -46,28 +46,15 @@ HOMES = {
 }
 # Files that are not in their package yet.
 ROOMS = {
-    "augment": "training",
     "batch": "commands",
     "check_report": "reports",
     "cli": "commands",
     "console": "commands",
-    "curves": "training",
     "eval_report": "reports",
-    "examples": "training",
-    "footage": "training",
     "info": "reports",
-    "learning_material": "training",
-    "models/losses": "training",
-    "models/training": "training",
     "options": "commands",
-    "recipe": "training",
     "report": "reports",
-    "synthetic": "training",
-    "teaching": "training",
     "telling": "commands",
-    "train": "training",
-    "trainer": "training",
-    "training_checkpoint": "training",
     "upsample_report": "reports",
     "verdict": "reports",
 }

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from ifrplus_cli.augment import Augmentation
-from ifrplus_cli.recipe import RECIPES, LossWeights
-from ifrplus_cli.train import TABLE, Progress, TrainOptions, train_network
+from ifrplus_cli.training.augment import Augmentation
+from ifrplus_cli.training.recipe import RECIPES, LossWeights
+from ifrplus_cli.training.run import TABLE, Progress, TrainOptions, train_network
 
 SHOWN_EVERY = 100  # steps
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from golden import running_in
 
-from ifrplus_cli.models import losses
 from ifrplus_cli.models.ops import matching_cost, warp
+from ifrplus_cli.training import losses
 
 Array = npt.NDArray[np.float32]
 SHAPE = (2, 3, 32, 48)

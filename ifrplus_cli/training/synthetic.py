@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ifrplus_cli.augment import Example
 from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.frames.synthetic_scene import texture
-from ifrplus_cli.teaching import example_of
+from ifrplus_cli.training.augment import Example
+from ifrplus_cli.training.example import example_of
 from ifrplus_cli.values import Image
 
 MARGIN = 64  # pixels that an example is larger than a crop

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.recipe import LOSSES, RECIPES, changed, learning_rate
+from ifrplus_cli.training.recipe import LOSSES, RECIPES, changed, learning_rate
 
 
 def test_the_published_recipe_is_the_published_one() -> None:

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.errors import DeviceError, InputError, network_failure
-from ifrplus_cli.examples import COLUMNS, Rows
 from ifrplus_cli.models import MODELS, Scales
-from ifrplus_cli.recipe import Recipe
+from ifrplus_cli.training.examples import COLUMNS, Rows
+from ifrplus_cli.training.recipe import Recipe
 from ifrplus_cli.weights.manifest import load_weights
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ class Trainer:
         """
         import mindspore as ms
 
-        from ifrplus_cli.models.losses import Perceptual
-        from ifrplus_cli.models.training import Added, Gradients, Losses, Norm, Update, WithFlows, state_of
+        from ifrplus_cli.training.cells import Added, Gradients, Losses, Norm, Update, WithFlows, state_of
+        from ifrplus_cli.training.losses import Perceptual
 
         ms.set_seed(seed)
         ms.set_recursion_limit(CALL_DEPTH)

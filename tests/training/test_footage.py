@@ -9,12 +9,12 @@ import pytest
 from clips import ffmpeg, make_clip
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.footage import Footage, Stretch, Window
 from ifrplus_cli.frames import synthetic_scene
 from ifrplus_cli.frames.pictures import as_codes
-from ifrplus_cli.learning_material import from_videos
-from ifrplus_cli.synthetic import SyntheticMotion
-from ifrplus_cli.teaching import STILL, example_of
+from ifrplus_cli.training.data import from_videos
+from ifrplus_cli.training.example import STILL, example_of
+from ifrplus_cli.training.footage import Footage, Stretch, Window
+from ifrplus_cli.training.synthetic import SyntheticMotion
 from ifrplus_cli.video.probe import probe
 
 
@@ -68,7 +68,7 @@ def test_the_end_of_a_film_is_never_learnt_from(tmp_path: Path) -> None:
 def test_a_film_without_motion_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     still = tmp_path / "still.mkv"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=size=96x80:rate=25,trim=end_frame=1,loop=20:1", "-c:v", "ffv1", still)
-    monkeypatch.setattr("ifrplus_cli.footage.DRAWS", 2)
+    monkeypatch.setattr("ifrplus_cli.training.footage.DRAWS", 2)
     with pytest.raises(InputError, match=r"No motion was found in 2 places of still\.mkv"):
         Footage([Stretch(probe(still), 0, 20)], 64, 1).example(0)
 

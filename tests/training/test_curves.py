@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from ifrplus_cli.curves import HEIGHT, WIDTH, plot, read_rows, write_picture, write_rows
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.training.curves import HEIGHT, WIDTH, plot, read_rows, write_picture, write_rows
 
 ROWS = [
     {"step": 0, "psnr": 30.0},

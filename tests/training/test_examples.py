@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from triplet_folders import write_triplet
 
-from ifrplus_cli import examples
 from ifrplus_cli.datasets.layouts import Triplet, find_dataset
-from ifrplus_cli.examples import TripletSource
+from ifrplus_cli.training import examples
+from ifrplus_cli.training.examples import TripletSource
 
 SIZE = (64, 96)
 PICTURES = 3 * 64 * 96 * 3  # bytes of the three of a triplet

@@ -11,19 +11,19 @@ from statistics import fmean
 
 import numpy as np
 
-from ifrplus_cli import training_checkpoint as checkpoint
-from ifrplus_cli.augment import Augmentation
-from ifrplus_cli.curves import read_rows, write_picture, write_rows
 from ifrplus_cli.errors import InputError, ModelError, OutputError
-from ifrplus_cli.examples import Rows, Share, Source
 from ifrplus_cli.frames.metrics import psnr
-from ifrplus_cli.learning_material import Material, from_triplets, from_videos, synthetic
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network.device import choose_device
-from ifrplus_cli.recipe import Recipe, learning_rate
 from ifrplus_cli.stopping import StoppedError, StopRequest
-from ifrplus_cli.trainer import Batch, Trainer, World, join_world, read_batches
-from ifrplus_cli.training_checkpoint import Position
+from ifrplus_cli.training import checkpoint as checkpoint
+from ifrplus_cli.training.augment import Augmentation
+from ifrplus_cli.training.checkpoint import Position
+from ifrplus_cli.training.curves import read_rows, write_picture, write_rows
+from ifrplus_cli.training.data import Material, from_triplets, from_videos, synthetic
+from ifrplus_cli.training.examples import Rows, Share, Source
+from ifrplus_cli.training.recipe import Recipe, learning_rate
+from ifrplus_cli.training.trainer import Batch, Trainer, World, join_world, read_batches
 from ifrplus_cli.weights.manifest import MANIFEST, find_weights
 
 WEIGHTS, TABLE, PICTURE = "weights.safetensors", "curves.csv", "curves.png"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ifrplus_cli.datasets.layouts import CLIPS, Triplet, find_dataset, find_training_set
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.examples import Source, TripletSource
-from ifrplus_cli.footage import Footage, Stretch
-from ifrplus_cli.synthetic import SyntheticMotion
+from ifrplus_cli.training.examples import Source, TripletSource
+from ifrplus_cli.training.footage import Footage, Stretch
+from ifrplus_cli.training.synthetic import SyntheticMotion
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.interlace import untangle
 from ifrplus_cli.video.probe import probe

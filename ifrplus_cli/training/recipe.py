@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
-from ifrplus_cli.augment import Augmentation
 from ifrplus_cli.errors import InputError
+from ifrplus_cli.training.augment import Augmentation
 
 
 @dataclass(frozen=True)

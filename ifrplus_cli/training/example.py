@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ifrplus_cli.augment import Example, Flows
 from ifrplus_cli.frames.flow import GRID, Neighbour, PairFlow, dis_flow, intermediate_flow, pair_flow
 from ifrplus_cli.frames.pairing import cut_score
 from ifrplus_cli.frames.pictures import Picture
+from ifrplus_cli.training.augment import Example, Flows
 from ifrplus_cli.values import Image
 
 ROUGH = 1 / 4  # size at which motion is told from rest

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ifrplus_cli.augment import (
+from ifrplus_cli.training.augment import (
     Augmentation,
     Example,
     augmented,

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.augment import Augmentation, Example, Flows, augmented
 from ifrplus_cli.datasets.layouts import Triplet
 from ifrplus_cli.datasets.triplets import read_triplet
 from ifrplus_cli.errors import IfrplusError, InputError
 from ifrplus_cli.frames.flow import GRID
-from ifrplus_cli.teaching import example_of
+from ifrplus_cli.training.augment import Augmentation, Example, Flows, augmented
+from ifrplus_cli.training.example import example_of
 
 REMEMBERED = 256 * 2**20  # bytes of triplets whose flows are not found anew in each epoch
 COLUMNS = ("left", "true", "right", "t", "flows", "fault")

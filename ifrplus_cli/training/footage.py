@@ -14,12 +14,12 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from ifrplus_cli.augment import Example
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.flow import GRID, Neighbour, PairFlow, pair_flow
 from ifrplus_cli.frames.pictures import Picture, as_codes
-from ifrplus_cli.teaching import example_of, moves, one_scene, to_float
+from ifrplus_cli.training.augment import Example
+from ifrplus_cli.training.example import example_of, moves, one_scene, to_float
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.trim import FrameNumber, cut_section

@@ -8,7 +8,8 @@ import mindspore as ms
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
 from mindspore.experimental.optim import AdamW
 
-from ifrplus_cli.models.losses import (
+from ifrplus_cli.models.ops import equal_parts
+from ifrplus_cli.training.losses import (
     Perceptual,
     charbonnier,
     distillation,
@@ -17,7 +18,6 @@ from ifrplus_cli.models.losses import (
     laplacian,
     logarithm,
 )
-from ifrplus_cli.models.ops import equal_parts
 
 _each = ops.HyperMap()  # loops over hundreds of weights would be nested as deep in the graph
 
