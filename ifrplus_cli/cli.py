@@ -309,7 +309,7 @@ def _preview(
     quiet: bool,
 ) -> None:
     from ifrplus_cli.pipeline.preview import make_preview
-    from ifrplus_cli.verdict import clock
+    from ifrplus_cli.reports.advice import clock
 
     if not quiet and not as_json:
         console.print_step("The busiest part is sought.")
@@ -376,11 +376,11 @@ def info(
 ) -> None:
     """Say what a video is, what would be done with it, and what that would cost on this machine."""
     from ifrplus_cli.api import work_of
-    from ifrplus_cli.info import describe_clip, describe_pictures
     from ifrplus_cli.network.interpolator import load_for_run
     from ifrplus_cli.network.plan import NetworkOptions
     from ifrplus_cli.pipeline.cost import measure_cost
     from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
+    from ifrplus_cli.reports.facts import describe_clip, describe_pictures
     from ifrplus_cli.video.probe import probe
 
     clip = probe(source, input_fps)
@@ -420,14 +420,14 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Measure quality on a clip: drop every second frame, make it again, and compare."""
-    from ifrplus_cli.check_report import build_report, describe_check
     from ifrplus_cli.files import check_place
-    from ifrplus_cli.info import describe_clip, describe_network
     from ifrplus_cli.measure.check import check_clip, dropped_frames
     from ifrplus_cli.network.choose import Work
     from ifrplus_cli.network.interpolator import load_model
     from ifrplus_cli.network.plan import NetworkOptions
-    from ifrplus_cli.report import write_report
+    from ifrplus_cli.reports.check import build_report, describe_check
+    from ifrplus_cli.reports.facts import describe_clip, describe_network
+    from ifrplus_cli.reports.html import write_report
     from ifrplus_cli.video.interlace import untangle
     from ifrplus_cli.video.probe import probe
 
@@ -473,14 +473,14 @@ def evaluate(
     """Measure quality on a data set of triplets: the middle picture is made again, and compared."""
     from ifrplus_cli.datasets.layouts import LAYOUTS, find_dataset
     from ifrplus_cli.datasets.triplets import read_triplets
-    from ifrplus_cli.eval_report import as_csv, build_report, describe_evaluation, remarks
     from ifrplus_cli.files import check_place, write_whole
-    from ifrplus_cli.info import describe_network
     from ifrplus_cli.measure.evaluate import evaluate_dataset
     from ifrplus_cli.network.choose import Work
     from ifrplus_cli.network.interpolator import load_model
     from ifrplus_cli.network.plan import NetworkOptions
-    from ifrplus_cli.report import write_report
+    from ifrplus_cli.reports.evaluation import as_csv, build_report, describe_evaluation, remarks
+    from ifrplus_cli.reports.facts import describe_network
+    from ifrplus_cli.reports.html import write_report
     from ifrplus_cli.values import HALF
 
     wanted = [(path, option) for path, option in ((csv, "--csv"), (report, "--report")) if path is not None]

@@ -35,9 +35,9 @@ def tell_run(job: Job, loaded: LoadedModel, summary: Summary, *, as_json: bool, 
 
 def write_run_report(path: Path, job: Job, loaded: LoadedModel, summary: Summary, record: RunRecord) -> None:
     """Writes the page that ``--report`` asks for."""
-    from ifrplus_cli.info import describe_clip, describe_job, describe_network, describe_settings
-    from ifrplus_cli.report import write_report
-    from ifrplus_cli.upsample_report import build_report
+    from ifrplus_cli.reports.facts import describe_clip, describe_job, describe_network, describe_settings
+    from ifrplus_cli.reports.html import write_report
+    from ifrplus_cli.reports.upsample import build_report
 
     network = {**describe_network(loaded.plan), "weights_sha256": loaded.weights_sha256}
     facts = {
@@ -51,7 +51,7 @@ def write_run_report(path: Path, job: Job, loaded: LoadedModel, summary: Summary
 
 def tell_plans(job: Job, plan: NetworkPlan, cost: Cost | None, *, as_json: bool) -> None:
     """What ``--dry-run`` and ``--verbose`` say: source, plan, and what the run will cost where that was tried."""
-    from ifrplus_cli.info import describe_clip
+    from ifrplus_cli.reports.facts import describe_clip
 
     source, planned = describe_clip(job.clip), planned_facts(job, plan)
     if as_json:
@@ -65,8 +65,8 @@ def tell_plans(job: Job, plan: NetworkPlan, cost: Cost | None, *, as_json: bool)
 
 def planned_facts(job: Job, plan: NetworkPlan) -> dict[str, object]:
     """What would be written, and how it would be made."""
-    from ifrplus_cli.info import describe_job, describe_network
     from ifrplus_cli.network.plan import pairs_at_once
+    from ifrplus_cli.reports.facts import describe_job, describe_network
 
     return {**describe_job(job), **describe_network(plan), "pairs_at_once": pairs_at_once(plan)}
 
@@ -83,7 +83,7 @@ def told_cost(cost: Cost) -> dict[str, str]:
 
 def _run_facts(job: Job, loaded: LoadedModel, summary: Summary) -> dict[str, object]:
     from ifrplus_cli.frames.timeline import rate_text
-    from ifrplus_cli.info import describe_network
+    from ifrplus_cli.reports.facts import describe_network
 
     return {
         "versions": versions(loaded.plan),
@@ -120,8 +120,8 @@ def _run_line(job: Job, summary: Summary) -> str:
 
 def tell_check(result: CheckResult, report: Path | None) -> None:
     """Figures and words of a comparison, and where the page is."""
-    from ifrplus_cli.check_report import headline
-    from ifrplus_cli.verdict import clock, verdict
+    from ifrplus_cli.reports.advice import clock, verdict
+    from ifrplus_cli.reports.check import headline
 
     console.print_facts(headline(result), to_stdout=True)
     sys.stdout.write("\n")
@@ -136,7 +136,7 @@ def tell_check(result: CheckResult, report: Path | None) -> None:
 
 def tell_evaluation(result: Evaluation, model: str) -> None:
     """Scores of a data set beside the published ones."""
-    from ifrplus_cli.eval_report import published_rows, result_rows
+    from ifrplus_cli.reports.evaluation import published_rows, result_rows
 
     console.print_table(f"{result.dataset.path}, {len(result.scores)} triplets", result_rows(result, model))
     console.print_table("Published means over whole benchmarks", published_rows(result.dataset))

@@ -47,16 +47,10 @@ HOMES = {
 # Files that are not in their package yet.
 ROOMS = {
     "batch": "commands",
-    "check_report": "reports",
     "cli": "commands",
     "console": "commands",
-    "eval_report": "reports",
-    "info": "reports",
     "options": "commands",
-    "report": "reports",
     "telling": "commands",
-    "upsample_report": "reports",
-    "verdict": "reports",
 }
 HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime", "PIL"}  # they take seconds
 FILES = sorted(PACKAGE.rglob("*.py"))

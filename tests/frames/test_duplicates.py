@@ -13,7 +13,7 @@ from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_c
 from upsampling import upsample
 
 from ifrplus_cli.frames.duplicates import thin
-from ifrplus_cli.info import repeats_advice
+from ifrplus_cli.reports.facts import repeats_advice
 from ifrplus_cli.values import PIXEL_FORMATS, Frame
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.probe import probe

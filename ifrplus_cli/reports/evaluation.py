@@ -11,7 +11,7 @@ from ifrplus_cli.datasets.layouts import LAYOUTS, Dataset
 from ifrplus_cli.measure.evaluate import FIGURES, Evaluation, Sight
 from ifrplus_cli.measure.published import CHANNELS, TRIPLETS, VOLUME, published_for
 from ifrplus_cli.models import ModelSpec
-from ifrplus_cli.report import PictureRow, Report
+from ifrplus_cli.reports.html import PictureRow, Report
 
 DEFINITIONS = {
     "psnr": "RGB, of made pictures in 8 bits; the mean over triplets of each one's PSNR in dB, at most 100",

@@ -11,7 +11,7 @@ from clips import BLEND_PROGRAM, blend_model, make_clip, run_program
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import Summary, run_job
 from ifrplus_cli.pipeline.run_record import SHOWN, RunRecord
-from ifrplus_cli.upsample_report import build_report
+from ifrplus_cli.reports.upsample import build_report
 from ifrplus_cli.values import PairKind
 from ifrplus_cli.video.probe import probe
 

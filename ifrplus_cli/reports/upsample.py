@@ -8,9 +8,9 @@ from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.pipeline.run import Summary
 from ifrplus_cli.pipeline.run_record import RunRecord, SeenFrame
-from ifrplus_cli.report import Chart, Line, PictureRow, Report
+from ifrplus_cli.reports.advice import clock, moments_text
+from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report
 from ifrplus_cli.values import PairKind
-from ifrplus_cli.verdict import clock, moments_text
 
 MUCH_DOUBT = 0.1  # share of the picture from which on a frame is worth a look
 

@@ -15,7 +15,7 @@ import pytest
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.frames.pictures import LARGEST_SHOWN
-from ifrplus_cli.report import Chart, Line, PictureRow, Report, data_uri, render, write_report
+from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report, data_uri, render, write_report
 
 EVIL = "</script><script>alert('x')</script>\"&"
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ifrplus_cli.datasets.layouts import Dataset, Triplet
-from ifrplus_cli.eval_report import published_rows, remarks, result_rows
 from ifrplus_cli.measure.evaluate import Evaluation, Score
 from ifrplus_cli.models import MODELS
+from ifrplus_cli.reports.evaluation import published_rows, remarks, result_rows
 
 
 def evaluation(layout: str, count: int = 2) -> Evaluation:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ifrplus_cli.measure.check import CheckResult, Sight
 from ifrplus_cli.measure.vmaf import MODEL as VMAF_MODEL
-from ifrplus_cli.report import Chart, Line, PictureRow, Report
-from ifrplus_cli.verdict import clock, verdict
+from ifrplus_cli.reports.advice import clock, verdict
+from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report
 
 SSIM_KIND = "Wang et al. 2004, mean of R, G and B"
 

@@ -12,7 +12,7 @@ import cv2
 from ifrplus_cli.files import write_whole
 from ifrplus_cli.frames.pictures import Picture, fitted
 
-TEMPLATE = Path(__file__).with_name("report.html")
+TEMPLATE = Path(__file__).with_name("page.html")
 JPEG_QUALITY = 85
 
 

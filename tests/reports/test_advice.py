@@ -8,7 +8,7 @@ import pytest
 from clips import make_clip
 
 from ifrplus_cli.measure.check import CheckResult, Moment
-from ifrplus_cli.verdict import clock, moments_text, verdict
+from ifrplus_cli.reports.advice import clock, moments_text, verdict
 from ifrplus_cli.video.probe import probe
 
 
