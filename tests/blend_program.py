@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from blends import blend
 
-from ifrplus_cli import cli
+from ifrplus_cli.commands import main
 from ifrplus_cli.network import engine, interpolator
 from ifrplus_cli.network.device import Device
 from ifrplus_cli.network.engine import MINDSPORE, Choice, Engine
@@ -54,4 +54,4 @@ if __name__ == "__main__":
     engine.choose_engine = choose
     engine.engine_version = version
     interpolator.load_model = load
-    cli.main()
+    main.main()

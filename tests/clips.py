@@ -294,7 +294,7 @@ def run_here(
     *arguments: object, folder: Path, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """``run_program`` without a process of its own, which takes a second to start: for what is said and left."""
-    from ifrplus_cli import cli, console
+    from ifrplus_cli.commands import console, main
 
     words = [os.fsdecode(a if isinstance(a, bytes) else str(a)) for a in arguments]
     told, complained, code = StringIO(), StringIO(), 0
@@ -303,11 +303,11 @@ def run_here(
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["ifrplus", *words])
         patch.setattr(console, "talk", console._console(sys.stderr, stderr=True))
-        patch.setattr(cli, "keep_freed_memory", lambda: None)
+        patch.setattr(main, "keep_freed_memory", lambda: None)
         for name, value in (environment or {}).items():
             patch.setenv(name, value)
         try:
-            cli.main()
+            main.main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
         finally:

@@ -45,13 +45,7 @@ HOMES = {
     "distributed": {"cluster"},
 }
 # Files that are not in their package yet.
-ROOMS = {
-    "batch": "commands",
-    "cli": "commands",
-    "console": "commands",
-    "options": "commands",
-    "telling": "commands",
-}
+ROOMS = {}
 HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime", "PIL"}  # they take seconds
 FILES = sorted(PACKAGE.rglob("*.py"))
 FACTS = {"__init__.py", "ifrnet_family.py"}  # what there is to know of networks without building them

@@ -17,7 +17,7 @@ import pytest
 from clips import PROGRAM, blend, blend_model, frame_times, picture, run_program
 from typer.testing import CliRunner
 
-from ifrplus_cli import cli
+from ifrplus_cli.commands import main
 from ifrplus_cli.frames.synthetic_scene import moving_scene
 from ifrplus_cli.measure import bench
 from ifrplus_cli.measure.bench import (
@@ -111,7 +111,7 @@ RUN = PipelineTimes(13, 12, 3.0, 1.25, {"decode": 0.5, "colour": 0.5, "network":
 def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What the command prints of a measurement of ``lite``, line by line."""
     monkeypatch.setattr(bench, "run_bench", lambda options, say, note: result("lite", RUN))
-    yield CliRunner().invoke(cli.app, ["bench"]).stdout.splitlines()
+    yield CliRunner().invoke(main.app, ["bench"]).stdout.splitlines()
 
 
 def test_the_table_is_for_people(shown: list[str]) -> None:
@@ -150,7 +150,7 @@ def test_options_reach_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes, engines = ("--size", "64x32", "--size", "32x64"), ("--engine", "onnx", "--engine", "mindspore")
     models = ("--model", "ifrnet-s", "--model", "lite")
     for arguments in ((), (*sizes, *engines, "--runs", "2", "--device", "gpu", "--pipeline", *models)):
-        assert CliRunner().invoke(cli.app, ["bench", *arguments]).exit_code == 0
+        assert CliRunner().invoke(main.app, ["bench", *arguments]).exit_code == 0
     assert given == [
         BenchOptions("auto", ("auto",), ("auto",), ((448, 256), (1920, 1024)), 5, False),
         BenchOptions("gpu", ("ifrnet-s", "lite"), ("onnx", "mindspore"), ((64, 32), (32, 64)), 2, True),
@@ -211,7 +211,7 @@ def test_a_device_that_is_not_there_is_one_sentence_and_a_hint(device: str, told
 
 @pytest.mark.parametrize("size", ["", "64", "0x64", "15x64", "64x9000", "64*64", "64x-1"])
 def test_a_size_that_is_none_is_wrong_usage(size: str) -> None:
-    done = CliRunner().invoke(cli.app, ["bench", "--size", size])
+    done = CliRunner().invoke(main.app, ["bench", "--size", size])
     assert (done.exit_code, done.stdout) == (2, "")
 
 

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ifrplus_cli import __version__, console
-from ifrplus_cli.batch import DEFAULT_NAME, is_folder, name_outputs
-from ifrplus_cli.errors import IfrplusError, OutputError, telling_of_memory
-from ifrplus_cli.options import (
+from ifrplus_cli import __version__
+from ifrplus_cli.commands import console
+from ifrplus_cli.commands.options import (
     CutFill,
     DeinterlaceOption,
     DeviceOption,
@@ -47,9 +46,8 @@ from ifrplus_cli.options import (
     parse_size,
     parse_tile,
 )
-from ifrplus_cli.pipeline.malloc import keep_freed_memory
-from ifrplus_cli.stopping import StoppedError, StopRequest
-from ifrplus_cli.telling import (
+from ifrplus_cli.commands.output_names import DEFAULT_NAME, is_folder, name_outputs
+from ifrplus_cli.commands.telling import (
     download_line,
     planned_facts,
     readable,
@@ -63,6 +61,9 @@ from ifrplus_cli.telling import (
     versions,
     write_run_report,
 )
+from ifrplus_cli.errors import IfrplusError, OutputError, telling_of_memory
+from ifrplus_cli.pipeline.malloc import keep_freed_memory
+from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.video.images import is_sequence
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ifrplus_cli import __version__, console
+from ifrplus_cli import __version__
+from ifrplus_cli.commands import console
 
 if TYPE_CHECKING:
     from ifrplus_cli.measure.bench import BenchResult, PipelineTimes, SizeResult, Spread

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from clips import BLEND_PROGRAM, frame_times, make_clip, run_program
 
-from ifrplus_cli.batch import name_outputs
+from ifrplus_cli.commands.output_names import name_outputs
 from ifrplus_cli.errors import OutputError
 
 

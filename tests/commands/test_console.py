@@ -13,7 +13,7 @@ from clips import BLEND_PROGRAM, PACKAGE_FOLDER, make_clip
 from rich.console import Console
 from rich.text import Text
 
-from ifrplus_cli import console
+from ifrplus_cli.commands import console
 from ifrplus_cli.training.run import Progress
 
 LONG = "Made frames are close to the true ones, and nothing else is to be said about them here."

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 import typer
 
-from ifrplus_cli.options import parse_moment, parse_rate
+from ifrplus_cli.commands.options import parse_moment, parse_rate
 from ifrplus_cli.video.trim import FrameNumber
 
 
