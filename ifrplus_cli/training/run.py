@@ -16,7 +16,7 @@ from ifrplus_cli.frames.metrics import psnr
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network.device import choose_device
 from ifrplus_cli.stopping import StoppedError, StopRequest
-from ifrplus_cli.training import checkpoint as checkpoint
+from ifrplus_cli.training import checkpoint
 from ifrplus_cli.training.augment import Augmentation
 from ifrplus_cli.training.checkpoint import Position
 from ifrplus_cli.training.curves import read_rows, write_picture, write_rows

@@ -21,7 +21,8 @@ from ifrplus_cli.errors import IfrplusError, InputError, ModelError, OutputError
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network.device import Device
 from ifrplus_cli.stopping import StoppedError, StopRequest
-from ifrplus_cli.training import footage, run, trainer
+from ifrplus_cli.training import footage, trainer
+from ifrplus_cli.training import run as training
 from ifrplus_cli.training.checkpoint import KEPT, checkpoints
 from ifrplus_cli.training.recipe import RECIPES, LossWeights
 from ifrplus_cli.training.run import BAD_STEPS, TrainOptions, TrainResult, train_network
@@ -60,8 +61,8 @@ class Tiny(nn.Cell):
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Puts the tiny network in lite's place, and computes without compiling."""
     monkeypatch.setitem(MODELS, "lite", replace(MODELS["lite"], build=lambda *_: Tiny()))
-    monkeypatch.setattr(run, "VALIDATED", 2)
-    monkeypatch.setattr(run, "choose_device", lambda *_: Device("CPU"))
+    monkeypatch.setattr(training, "VALIDATED", 2)
+    monkeypatch.setattr(training, "choose_device", lambda *_: Device("CPU"))
     with running_in("pynative"):
         yield
 
@@ -143,7 +144,7 @@ def test_later_weights_are_kept_unless_they_validate_worse(
     kept: int,
 ) -> None:
     figures = iter((25.0, *validated))  # the first is of a blend
-    monkeypatch.setattr(run, "fmean", lambda _: next(figures))
+    monkeypatch.setattr(training, "fmean", lambda _: next(figures))
     result = run(tmp_path / "out", pictures)
     with safe_open(result.weights, "numpy") as file:
         assert file.metadata()["steps"] == str(kept)
