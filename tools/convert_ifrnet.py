@@ -12,8 +12,10 @@ from pathlib import Path
 
 import torch
 
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models.ifrnet_family import shapes, widths_of
-from ifrplus_cli.weights.manifest import MANIFEST, check_names, sha256_of, write_weights
+from ifrplus_cli.weights.manifest import MANIFEST
+from ifrplus_cli.weights.reading import check_names, write_weights
 
 
 def convert(name: str, source: Path, target: Path) -> None:

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import onnx
 
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models.onnx_graph import BANDS, Graph, stored_parameters, warp
-from ifrplus_cli.weights.manifest import sha256_of
 
 RADIUS = 3  # of the matching cost, in cells of 32 pixels
 FLOW_SCALE = 32  # pixels of flow that the layers see as 1

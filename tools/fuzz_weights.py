@@ -28,8 +28,8 @@ import numpy as np
 from safetensors.numpy import save
 
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.weights.manifest import read_weights
 from ifrplus_cli.weights.mindspore_ckpt import NUMBERS
+from ifrplus_cli.weights.reading import read_weights
 
 MOST_BYTES = 200_000  # of memory, for files of a few hundred bytes
 MOST_GROWTH_MB = 100  # of the process, over all inputs

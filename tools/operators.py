@@ -23,7 +23,8 @@ from sample_clips import sample_clips
 
 from ifrplus_cli.frames.flow import intermediate_flow, pair_flow
 from ifrplus_cli.models import MODELS, Scales
-from ifrplus_cli.weights.manifest import find_weights, load_weights
+from ifrplus_cli.weights.manifest import find_weights
+from ifrplus_cli.weights.reading import load_weights
 
 Inputs = dict[str, npt.NDArray[np.float32]]
 LEAST = 0.01  # of the whole, for a line of its own

@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ifrplus_cli.errors import IfrplusError
+from ifrplus_cli.reports.format import clock_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -226,10 +227,3 @@ def _is_roomy() -> bool:
 
 def _bar() -> BarColumn:
     return BarColumn(bar_width=24 if _is_roomy() else 6)
-
-
-def clock_time(seconds: float) -> str:
-    """h:mm:ss, or m:ss below an hour."""
-    whole = max(0, round(seconds))
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -63,6 +63,7 @@ from ifrplus_cli.commands.telling import (
 )
 from ifrplus_cli.errors import IfrplusError, OutputError, telling_of_memory
 from ifrplus_cli.pipeline.malloc import keep_freed_memory
+from ifrplus_cli.reports.format import clock_time
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.video.images import is_sequence
 
@@ -310,7 +311,7 @@ def _preview(
     quiet: bool,
 ) -> None:
     from ifrplus_cli.pipeline.preview import make_preview
-    from ifrplus_cli.reports.advice import clock
+    from ifrplus_cli.reports.format import clock
 
     if not quiet and not as_json:
         console.print_step("The busiest part is sought.")
@@ -607,7 +608,7 @@ def train(
         console.print_json(asdict(result))
         return
     console.talk.print(
-        f"[green]done:[/] {result.weights}: {result.steps} steps in {console.clock_time(result.seconds)}, validation "
+        f"[green]done:[/] {result.weights}: {result.steps} steps in {clock_time(result.seconds)}, validation "
         f"{result.best:.2f} dB at best, {result.first:.2f} dB before the first step, {result.blend:.2f} dB by a blend."
     )
 

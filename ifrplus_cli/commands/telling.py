@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ifrplus_cli import __version__
 from ifrplus_cli.commands import console
+from ifrplus_cli.reports.format import clock_time
 
 if TYPE_CHECKING:
     from ifrplus_cli.measure.bench import BenchResult, PipelineTimes, SizeResult, Spread
@@ -74,7 +75,7 @@ def planned_facts(job: Job, plan: NetworkPlan) -> dict[str, object]:
 
 def told_cost(cost: Cost) -> dict[str, str]:
     """Time, disk and memory of a run that was tried."""
-    each, whole = cost.seconds_per_frame, console.clock_time(cost.seconds)
+    each, whole = cost.seconds_per_frame, clock_time(cost.seconds)
     return {
         "time": f"about {whole}: {each:.2f} s a made frame",
         "disk": f"about {cost.picture_mb:.1f} MB for the picture",
@@ -115,14 +116,15 @@ def _run_line(job: Job, summary: Summary) -> str:
     return (
         f"{job.output}: {summary.frames_in} frames became {summary.frames_out} "
         f"({summary.frames_made} made, {pairs['cut']} cuts and {pairs['duplicate']} repeats held) "
-        f"at {rate_text(job.encode.timing.rate)} a second, in {console.clock_time(summary.seconds)}; verified."
+        f"at {rate_text(job.encode.timing.rate)} a second, in {clock_time(summary.seconds)}; verified."
     )
 
 
 def tell_check(result: CheckResult, report: Path | None) -> None:
     """Figures and words of a comparison, and where the page is."""
-    from ifrplus_cli.reports.advice import clock, verdict
+    from ifrplus_cli.reports.advice import verdict
     from ifrplus_cli.reports.check import headline
+    from ifrplus_cli.reports.format import clock
 
     console.print_facts(headline(result), to_stdout=True)
     sys.stdout.write("\n")

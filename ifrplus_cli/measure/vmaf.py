@@ -11,8 +11,7 @@ from pathlib import Path
 import ffmpeg
 
 from ifrplus_cli.values import ClipInfo, Plane
-from ifrplus_cli.video.drain import StderrDrain
-from ifrplus_cli.video.ffmpeg import find_tool
+from ifrplus_cli.video.ffmpeg import StderrDrain, find_tool
 
 LOG = "vmaf.json"
 MODEL = "vmaf_v0.6.1"  # libvmaf's own default, for a screen of 1920x1080 three heights away

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.errors import network_failure
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.network.mindspore_cache import graph_folder
-from ifrplus_cli.weights.manifest import load_weights, sha256_of
+from ifrplus_cli.weights.reading import load_weights
 
 if TYPE_CHECKING:
     from mindspore import nn

@@ -15,7 +15,8 @@ from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError, network_fa
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
 from ifrplus_cli.network.device import Device, this_machine
 from ifrplus_cli.network.onnx_cache import REMEDY, find_graph
-from ifrplus_cli.weights.manifest import find_weights, load_weights, read_weights
+from ifrplus_cli.weights.manifest import find_weights
+from ifrplus_cli.weights.reading import load_weights, read_weights
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions

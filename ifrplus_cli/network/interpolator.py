@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.errors import ModelError
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.frames.doubt import Doubt, doubt_about, fall_back
 from ifrplus_cli.frames.flow import GRID, Neighbour, PairFlow, Paths, find_paths, pair_flow
 from ifrplus_cli.frames.motion_box import Box, moves, moving_box
@@ -25,7 +26,7 @@ from ifrplus_cli.network.engine_onnx import OnnxNetwork
 from ifrplus_cli.network.plan import NetworkPlan, pairs_at_once
 from ifrplus_cli.network.tiling import TilePlan
 from ifrplus_cli.values import HALF, Frame, Image, Pair
-from ifrplus_cli.weights.manifest import MANIFEST, find_weights, sha256_of
+from ifrplus_cli.weights.manifest import MANIFEST, find_weights
 
 Batch = npt.NDArray[np.float32]
 

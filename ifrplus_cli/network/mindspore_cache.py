@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ifrplus_cli.weights.manifest import sha256_of
+from ifrplus_cli.files import sha256_of
 
 KEPT = 16  # graphs, of a few megabytes each
 SUMS = "sha256"

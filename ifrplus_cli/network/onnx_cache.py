@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ifrplus_cli.errors import ModelError
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import ModelSpec, Scales
-from ifrplus_cli.weights.manifest import find_file, find_weights, sha256_of
+from ifrplus_cli.weights.manifest import find_file, find_weights
 
 if TYPE_CHECKING:
     from ifrplus_cli.models.onnx_graph import Parameter

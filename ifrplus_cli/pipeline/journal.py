@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.files import sha256_of, sync, unwritable
 from ifrplus_cli.frames.cut_list import Cut
-from ifrplus_cli.pipeline.output import sync, unwritable
 from ifrplus_cli.values import HALF
-from ifrplus_cli.weights.manifest import sha256_of
 
 FORMAT = 1  # of the record
 RECORD, SEGMENT_LIST = "record.json", "segments.txt"

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ifrplus_cli.files import PartFile
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
-from ifrplus_cli.pipeline.output import PartFile
 from ifrplus_cli.pipeline.run import Progress, run_job
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.values import Chroma, ClipInfo, Frame, PixelFormat, Plane

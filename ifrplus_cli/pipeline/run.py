@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from ifrplus_cli.errors import telling_of_memory
+from ifrplus_cli.files import PartFile, PartFolder
 from ifrplus_cli.frames.colour import Converter, RgbMemory, over_white
 from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.frames.duplicates import thin
@@ -36,7 +37,7 @@ from ifrplus_cli.pipeline.disk_space import check_room, picture_bytes, watch_roo
 from ifrplus_cli.pipeline.fingerprint import SourceIdentity
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.pipeline.journal import Journal, Outcome
-from ifrplus_cli.pipeline.output import PartFile, PartFolder, check_output
+from ifrplus_cli.pipeline.output import check_output
 from ifrplus_cli.pipeline.prefetch import Prefetch, side_by_side
 from ifrplus_cli.pipeline.resume import open_journal, resumable
 from ifrplus_cli.pipeline.run_record import RunRecord

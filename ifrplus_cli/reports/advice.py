@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ifrplus_cli.measure.check import CheckResult, Moment
 from ifrplus_cli.network.choose import SMALLEST
+from ifrplus_cli.reports.format import clock, moments_text
 
 # Words for a mean PSNR from so many dB on.
 QUALITIES = (
@@ -19,32 +20,11 @@ GOOD, FAIR = 32.0, 27.0  # dB from which on factors above 2 and above 1 are advi
 FAST_MOTION = 0.03  # of the picture's width between two kept frames
 COMMON = 0.1  # share of the frames from which on a trouble is told
 FLICKER = 0.7  # codes of 8 bits
-APART = 1.0  # seconds between two moments that are told by themselves
-TOLD = 6  # moments that are told at most
 
 
 def verdict(result: CheckResult) -> tuple[str, ...]:
     """What the figures mean to a person."""
     return (_quality(result), _gain(result), _factor(result), *_model(result), *_troubles(result))
-
-
-def clock(seconds: float) -> str:
-    """A time code, h:mm:ss.ss."""
-    hundredths = round(seconds * 100)
-    minutes, rest = divmod(hundredths, 6000)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest / 100:05.2f}"
-
-
-def moments_text(seconds: Iterable[float]) -> str:
-    """Time codes of moments in order; those that follow closely on one that is told are left out."""
-    told: list[float] = []
-    last = -APART
-    for moment in seconds:
-        if moment - last >= APART:
-            told.append(moment)
-        last = moment
-    more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
-    return ", ".join(map(clock, told[:TOLD])) + more
 
 
 def _quality(result: CheckResult) -> str:

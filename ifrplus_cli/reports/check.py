@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ifrplus_cli.measure.check import CheckResult, Sight
 from ifrplus_cli.measure.vmaf import MODEL as VMAF_MODEL
-from ifrplus_cli.reports.advice import clock, verdict
+from ifrplus_cli.reports.advice import verdict
+from ifrplus_cli.reports.format import clock
 from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report
 
 SSIM_KIND = "Wang et al. 2004, mean of R, G and B"

@@ -8,7 +8,7 @@ from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.pipeline.run import Summary
 from ifrplus_cli.pipeline.run_record import RunRecord, SeenFrame
-from ifrplus_cli.reports.advice import clock, moments_text
+from ifrplus_cli.reports.format import clock, moments_text
 from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report
 from ifrplus_cli.values import PairKind
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from ifrplus_cli.errors import InputError, ModelError, OutputError
-from ifrplus_cli.weights.manifest import read_card, read_weights, write_weights
+from ifrplus_cli.weights.reading import read_card, read_weights, write_weights
 
 KEPT = 3  # checkpoints
 NAME = re.compile(r"step-(\d{7})\.safetensors")

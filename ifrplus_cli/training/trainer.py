@@ -16,7 +16,7 @@ from ifrplus_cli.errors import DeviceError, InputError, network_failure
 from ifrplus_cli.models import MODELS, Scales
 from ifrplus_cli.training.examples import COLUMNS, Rows
 from ifrplus_cli.training.recipe import Recipe
-from ifrplus_cli.weights.manifest import load_weights
+from ifrplus_cli.weights.reading import load_weights
 
 if TYPE_CHECKING:
     from mindspore import nn

@@ -14,8 +14,7 @@ import numpy as np
 
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError
 from ifrplus_cli.values import ClipInfo, Frame, Stills
-from ifrplus_cli.video.drain import StderrDrain
-from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, StderrDrain, find_tool, source_url
 from ifrplus_cli.video.image_pipe import UNIT, Feeder, numbers
 
 # ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.

@@ -15,7 +15,6 @@ import numpy as np
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import ClipInfo, Frame, Plane, StreamInfo
 from ifrplus_cli.video.containers import GIF, MILLISECOND, WEBP
-from ifrplus_cli.video.drain import StderrDrain
 from ifrplus_cli.video.encode_command import (
     Picture,
     encoded_picture,
@@ -27,7 +26,7 @@ from ifrplus_cli.video.encode_command import (
     segment_command,
 )
 from ifrplus_cli.video.encode_plan import EncodePlan, check_pace
-from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, StderrDrain, find_tool, source_url
 from ifrplus_cli.video.image_formats import muxer_options
 from ifrplus_cli.video.raw_matroska import frame_header, raw_planes, stream_header
 from ifrplus_cli.video.retime import chapter_list, retimed_text

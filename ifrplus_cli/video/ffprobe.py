@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ifrplus_cli.errors import InputError, MediaToolError
-from ifrplus_cli.video.drain import StderrDrain
-from ifrplus_cli.video.ffmpeg import INSTALL_HINT, SOURCE_LIMITS, find_tool, last_line, source_url
+from ifrplus_cli.video.ffmpeg import INSTALL_HINT, SOURCE_LIMITS, StderrDrain, find_tool, last_line, source_url
 from ifrplus_cli.video.images import KINDS
 
 REFUSED = b"Format not on whitelist"

@@ -21,8 +21,10 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from ifrplus_cli import __version__
 from ifrplus_cli.errors import DownloadError, ModelError, OutputError
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.weights.install import beside, install, record_of
-from ifrplus_cli.weights.manifest import WeightsEntry, read_weights, sha256_of
+from ifrplus_cli.weights.manifest import WeightsEntry
+from ifrplus_cli.weights.reading import read_weights
 
 BLOCK = 2**18  # bytes
 TIMEOUT_S = 30.0  # without a sign of life

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ifrplus_cli.errors import ModelError
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models.ifrnet_family import layers, shapes, widths_of
 from ifrplus_cli.weights.archive import LARGEST_ENTRY, SUFFIXES, read_archive
-from ifrplus_cli.weights.manifest import WeightsEntry, load_weights, read_weights, sha256_of, write_weights
+from ifrplus_cli.weights.manifest import WeightsEntry
 from ifrplus_cli.weights.ncnn import LARGEST_PARAM, read_ncnn
+from ifrplus_cli.weights.reading import load_weights, read_weights, write_weights
 
 if TYPE_CHECKING:
     import numpy as np

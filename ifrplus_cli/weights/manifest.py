@@ -1,33 +1,16 @@
-"""Where a network's weights are or come from, and reading and checking them."""
+"""Where a network's weights are or come from."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-from collections import Counter
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from ifrplus_cli.errors import ModelError
-from ifrplus_cli.weights.mindspore_ckpt import read_checkpoint
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    pass
 
 PACKAGE = Path(__file__).resolve().parents[1]
-BLOCK = 2**20  # bytes
-# What a training run stores beside parameters: its optimizer's copies of them, and counters.
-TRAINING_STATE = re.compile(
-    r"(.*\.)?((accu_grads|accum|accum_update|adam_m|adam_v|exp_avg|exp_avg_sq|exp_inf|lamb_m|lamb_v|max_exp_avg_sq|mean_grad"
-    r"|mean_square|moment|moment1|moment2|moments|momentum_buf|stat|vhat)\..*"
-    r"|beta1_power|beta2_power|current_iterator_step|epoch_num|global_step|last_overflow_iterator_step|learning_rate\w*"
-    r"|loss_scale|momentum|scale_sense|state_step|step_num|weight_decay)"
-)
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -127,141 +110,3 @@ def find_weights(name: str) -> Path | None:
 def find_file(file_name: str) -> Path | None:
     """A file of this name in the folders for weights, or None."""
     return next((folder / file_name for folder in weights_folders() if (folder / file_name).is_file()), None)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, npt.NDArray[np.float32]]:
-    """A network's parameters from a file, float32, with exactly the names and shapes of ``shapes``.
-
-    Raises:
-        ModelError: if the file can't be read, does not fit the network, or holds what is no number.
-    """
-    import numpy as np
-
-    found = network_parameters(read_weights(path), shapes)
-    check_names({name: value.shape for name, value in found.items()}, dict(shapes), path)
-    values = {name: np.array(value, np.float32) for name, value in found.items()}
-    broken = [name for name, value in values.items() if not np.isfinite(value).all()]
-    if broken:
-        raise ModelError(
-            f"{path.name} is damaged: {len(broken)} parameters (such as {broken[0]}) are not finite numbers.",
-            "Take another checkpoint of the training, or download the file again.",
-        )
-    return values
-
-
-def read_weights(path: Path) -> Mapping[str, npt.NDArray[Any]]:
-    """All arrays of a .safetensors or MindSpore .ckpt file, told apart by what is in them.
-
-    Raises:
-        ModelError: if the file is missing, damaged, or of another kind; no pickle is ever loaded.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        with path.open("rb") as file:
-            start = file.read(9)
-        found = load_file(path) if start[7:] == b"\0{" else read_checkpoint(_no_pickle(path, start))
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:  # the last two: rare types
-        reason = str(error).rstrip(".")
-        raise ModelError(
-            f"{path} can't be read as weights: {reason}.", "Give a whole .safetensors or MindSpore .ckpt file."
-        ) from error
-    if not found:
-        raise ModelError(f"{path} holds no parameters.", "Give a .safetensors or MindSpore .ckpt file of weights.")
-    return found
-
-
-def read_card(path: Path) -> dict[str, str]:
-    """What is kept beside the arrays of a .safetensors file.
-
-    Raises:
-        ModelError: if it can't be read.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "numpy") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} can't be read: {error}.", "Take it away.") from error
-
-
-def write_weights(values: Mapping[str, npt.NDArray[Any]], path: Path, card: Mapping[str, str]) -> None:
-    """A .safetensors file, under its name only when it is whole; ``card`` is kept in it."""
-    from safetensors.numpy import save
-
-    part = path.with_name(f"{path.name}.partial")
-    part.write_bytes(save(dict(values), dict(card)))
-    part.replace(path)
-
-
-def _no_pickle(path: Path, start: bytes) -> Path:
-    if start.startswith((b"PK\x03\x04", b"\x80")):
-        raise ModelError(
-            f"{path.name} is a PyTorch file, or another zip or pickle; such files can run programs, so none is loaded.",
-            "Convert it to .safetensors with PyTorch, on a machine where it may run.",
-        )
-    return path
-
-
-def network_parameters(found: Mapping[str, Value], wanted: Collection[str]) -> dict[str, Value]:
-    """What is a network's own among the parameters that a training run has stored.
-
-    Optimizer states and counters are dropped, and the prefix that a training cell put before the network's names is
-    taken off. A file with such states also holds the networks that the loss used: if all that is ``wanted`` is
-    there, parameters outside of the network's own branches are dropped too. Everything else stays, to be refused.
-    """
-    kept = {name: value for name, value in found.items() if not TRAINING_STATE.fullmatch(name)}
-    prefix = _common_prefix(kept, wanted)
-    own = {name.removeprefix(prefix): value for name, value in kept.items()}
-    if len(kept) < len(found) and own.keys() >= set(wanted):
-        branches = {name.partition(".")[0] for name in wanted}
-        own = {name: value for name, value in own.items() if name.partition(".")[0] in branches}
-    return own
-
-
-def _common_prefix(names: Collection[str], wanted: Collection[str]) -> str:
-    """What most often stands before a wanted name; the shortest of several."""
-    counts: Counter[str] = Counter()
-    for name in names:
-        starts = (0, *(at + 1 for at, sign in enumerate(name) if sign == "."))
-        counts.update(name[:start] for start in starts if name[start:] in wanted)
-    return max(counts, key=lambda prefix: (counts[prefix], -len(prefix)), default="")
-
-
-def check_names(found: dict[str, tuple[int, ...]], wanted: dict[str, tuple[int, ...]], path: Path) -> None:
-    """Compare names and shapes of a file's parameters with a network's.
-
-    Raises:
-        ModelError: naming what is missing, unexpected or of another shape.
-    """
-    missing, unexpected = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
-    shapes = [
-        f"{name}: {_size(found[name])} instead of {_size(wanted[name])}"
-        for name in sorted(wanted.keys() & found.keys())
-        if wanted[name] != found[name]
-    ]
-    faults = [
-        f"{len(names)} {fault} (such as {names[0]})"
-        for fault, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
-        if names
-    ]
-    if faults:
-        raise ModelError(
-            f"{path.name} does not fit the network: parameters {', '.join(faults)}.",
-            "Give the network's own weights, or say with --model which network these are for.",
-        )
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "a number"

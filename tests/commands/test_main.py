@@ -14,10 +14,11 @@ import pytest
 from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, picture, run_program, streams
 
 from ifrplus_cli import __version__
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.probe import probe
-from ifrplus_cli.weights.manifest import find_weights, sha256_of
+from ifrplus_cli.weights.manifest import find_weights
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from golden import running_in
 from safetensors.numpy import load_file, save_file
 
 from ifrplus_cli.errors import DeviceError, ModelError
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network import engine_onnx, onnx_cache
@@ -30,7 +31,7 @@ from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.values import Image
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.probe import probe
-from ifrplus_cli.weights.manifest import find_file, find_weights, sha256_of
+from ifrplus_cli.weights.manifest import find_file, find_weights
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

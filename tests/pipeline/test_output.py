@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.pipeline.output import PartFile, PartFolder
+from ifrplus_cli.files import PartFile, PartFolder
 
 
 def test_a_published_file_has_its_name_and_the_usual_permissions(tmp_path: Path) -> None:

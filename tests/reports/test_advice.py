@@ -8,7 +8,8 @@ import pytest
 from clips import make_clip
 
 from ifrplus_cli.measure.check import CheckResult, Moment
-from ifrplus_cli.reports.advice import clock, moments_text, verdict
+from ifrplus_cli.reports.advice import verdict
+from ifrplus_cli.reports.format import clock, moments_text
 from ifrplus_cli.video.probe import probe
 
 

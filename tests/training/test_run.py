@@ -26,7 +26,7 @@ from ifrplus_cli.training import run as training
 from ifrplus_cli.training.checkpoint import KEPT, checkpoints
 from ifrplus_cli.training.recipe import RECIPES, LossWeights
 from ifrplus_cli.training.run import BAD_STEPS, TrainOptions, TrainResult, train_network
-from ifrplus_cli.weights.manifest import load_weights
+from ifrplus_cli.weights.reading import load_weights
 
 SIZE = 64
 RECIPE = replace(

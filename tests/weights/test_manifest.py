@@ -14,20 +14,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from ifrplus_cli.errors import ModelError
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import MODELS, Scales
 from ifrplus_cli.weights import manifest
-from ifrplus_cli.weights.manifest import (
-    MANIFEST,
-    TRAINING_STATE,
-    check_names,
-    download_folder,
-    find_weights,
-    load_weights,
-    network_parameters,
-    read_weights,
-    sha256_of,
-    weights_folders,
-)
+from ifrplus_cli.weights.manifest import MANIFEST, download_folder, find_weights, weights_folders
+from ifrplus_cli.weights.reading import TRAINING_STATE, check_names, load_weights, network_parameters, read_weights
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,8 +21,8 @@ from ifrplus_cli.network.device import choose_device
 from ifrplus_cli.network.engine import MINDSPORE
 from ifrplus_cli.network.interpolator import load_model
 from ifrplus_cli.network.plan import plan_network
-from ifrplus_cli.weights.manifest import load_weights, read_weights
 from ifrplus_cli.weights.mindspore_ckpt import NUMBERS, read_checkpoint
+from ifrplus_cli.weights.reading import load_weights, read_weights
 
 SMALL = entry("a.weight", [2, 3], "Float32", bytes(24)) + entry("a.bias", [3], "Float16", bytes(6))
 

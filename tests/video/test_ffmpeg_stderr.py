@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ifrplus_cli.video.drain import StderrDrain
+from ifrplus_cli.video.ffmpeg import StderrDrain
 
 
 def drained(script: str) -> tuple[StderrDrain, int]:
