@@ -1,1 +1,1 @@
-"""What happens between two frames, in numpy: colour, pairs, timeline, flow, metrics."""
+"""Everything computed between two frames, in numpy: colour, pairs, timeline, flow and metrics."""

@@ -1,7 +1,7 @@
-"""YUV planes to RGB and back, by matrix, range, depth and chroma layout.
+"""Convert YUV planes to RGB and back, for every matrix, range, bit depth and chroma layout.
 
-Nothing is clipped between the two directions, so that a picture that comes back unchanged from the network has the very
-samples it went in with, whether or not its colours lie inside the RGB cube.
+Neither direction clips RGB values. A picture that the network returns unchanged therefore gets back exactly the samples
+it had before, whether or not its colours lie inside the RGB cube.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _HD_HEIGHT = 720
 
 @dataclass(frozen=True)
 class Converter:
-    """Converts the pictures of one clip; made once a run.
+    """Convert the pictures of one clip; create one converter per run.
 
-    A matrix that is missing or unknown is taken as BT.601 below 720 lines and as BT.709 from there on, as players do; a
-    missing range as limited. Planar RGB is full range whatever its tags say.
+    A missing or unknown matrix is treated as BT.601 below 720 lines and as BT.709 from 720 lines on, as players do. A
+    missing range is treated as limited. Planar RGB is full range whatever its tags say.
 
     Attributes:
-        pixel_format: layout and depth of the planes.
+        pixel_format: layout and bit depth of the planes.
         tags: colour description of the stream; only matrix and range matter here.
-        width: of the picture in pixels.
-        height: of the picture in pixels.
+        width: width of the picture in pixels.
+        height: height of the picture in pixels.
     """
 
     pixel_format: PixelFormat
@@ -55,14 +55,14 @@ class Converter:
     def to_rgb(self, planes: tuple[Plane, ...]) -> Image:
         """Convert planes of ``pixel_format.plane_shapes`` to float32 H x W x 3 RGB, nominally 0..1, not clipped.
 
-        Where there is alpha, colours are multiplied by it: what is clear has none.
+        If the format has alpha, the result is premultiplied: transparent pixels are black.
         """
         if self.pixel_format.alpha:
             return self._colours(planes[:3]) * self._alpha(planes)[:, :, np.newaxis]
         return self._colours(planes)
 
     def alpha_as_rgb(self, planes: tuple[Plane, ...]) -> Image:
-        """Alpha, the last of the planes, as float32 H x W x 3 grey, 0 (clear) to 1."""
+        """Return alpha, the last of the planes, as float32 H x W x 3 grey from 0 (transparent) to 1 (opaque)."""
         alpha = self._alpha(planes)
         return cv2.merge([alpha, alpha, alpha])
 
@@ -81,10 +81,11 @@ class Converter:
         return cv2.transform(cv2.merge(full).astype(np.float32), self._to_rgb)
 
     def to_planes(self, image: Image, alpha_as_rgb: Image | None = None) -> tuple[Plane, ...]:
-        """Convert float32 H x W x 3 RGB to planes, rounded and clipped to the codes that the depth can hold.
+        """Convert float32 H x W x 3 RGB to planes, rounded and clipped to the codes that the bit depth allows.
 
         Args:
-            alpha_as_rgb: by which the colours have been multiplied; H x W x 3, for formats that have alpha.
+            image: RGB, premultiplied if the format has alpha.
+            alpha_as_rgb: the alpha by which ``image`` is multiplied, H x W x 3; required for formats with alpha.
         """
         if not self.pixel_format.alpha:
             return self._planes(image)
@@ -113,7 +114,7 @@ class Converter:
 
     @property
     def _largest(self) -> float:
-        """The largest code."""
+        """The largest code that a sample can have."""
         return float(2**self.pixel_format.depth - 1)
 
     @property
@@ -143,7 +144,7 @@ class Converter:
         return np.hstack([_matrix(self.tags.matrix, self.height) * scales, offsets])
 
     def _enlarge_chroma(self, plane: Plane) -> Plane:
-        """Repeat chroma samples over the pixels they stand for: the exact inverse of their mean."""
+        """Repeat each chroma sample over the pixels that share it: the exact inverse of ``_reduce_chroma``."""
         across, down = self._subsampling
         if (across, down) == (1, 1):
             return plane
@@ -152,7 +153,7 @@ class Converter:
         return full[: self.height, : self.width]
 
     def _reduce_chroma(self, plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Average full-size chroma over the pixels that share a sample; an odd edge is repeated."""
+        """Average full-size chroma over the pixels that share a sample; repeat the edge of an odd size."""
         across, down = self._subsampling
         if (across, down) == (1, 1):
             return plane
@@ -164,7 +165,7 @@ class Converter:
 
     @property
     def _subsampling(self) -> tuple[int, int]:
-        """Pixels that share a chroma sample, (horizontally, vertically)."""
+        """Number of pixels that share a chroma sample, (horizontally, vertically)."""
         across, down = self.pixel_format.chroma.value
         return 1 << across, 1 << down
 
@@ -176,7 +177,7 @@ class Converter:
 
 
 def assumed_matrix(height: int) -> str:
-    """The matrix that players take where none is stated, by ffmpeg's name."""
+    """Return ffmpeg's name of the matrix that players assume where a stream states none."""
     return "smpte170m" if height < _HD_HEIGHT else "bt709"
 
 
@@ -193,10 +194,10 @@ def _matrix(name: str | None, height: int) -> _Matrix:
 
 
 def over_white(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, full_range: bool) -> tuple[Plane, ...]:
-    """Planes with alpha laid over white, without it.
+    """Composite planes with alpha over white, and return the colour planes without alpha.
 
     Args:
-        full_range: of the codes of YUV.
+        full_range: whether YUV codes are full range.
     """
     alpha = planes[3].astype(np.float32) / np.float32(2**pixel_format.depth - 1)
     return tuple(
@@ -206,13 +207,13 @@ def over_white(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, full_ran
 
 
 def _shrunk(alpha: npt.NDArray[np.float32], plane: Plane) -> npt.NDArray[np.float32]:
-    """Alpha in the size of a plane of chroma."""
+    """Alpha resized to the size of a (chroma) plane."""
     height, width = plane.shape
     return alpha if alpha.shape == plane.shape else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _white(pixel_format: PixelFormat, *, full_range: bool) -> tuple[float, float, float]:
-    """Codes of white in each plane."""
+    """The code of white in each plane."""
     largest, step = 2.0**pixel_format.depth - 1, 2.0 ** (pixel_format.depth - 8)
     if pixel_format.chroma is Chroma.RGB:
         return largest, largest, largest
@@ -220,14 +221,14 @@ def _white(pixel_format: PixelFormat, *, full_range: bool) -> tuple[float, float
 
 
 class RgbMemory:
-    """Images of frames, each converted once and the same object as long as it is among the last few."""
+    """Cache of the images of the last few frames: each frame is converted once, and always gives the same object."""
 
     def __init__(self, convert: Callable[[tuple[Plane, ...]], Image], frames: int) -> None:
         self._convert = convert
         self._images: deque[tuple[Frame, Image]] = deque(maxlen=frames)
 
     def __call__(self, frame: Frame) -> Image:
-        """The frame's planes, converted."""
+        """Convert the frame's planes, or return the cached image."""
         for seen, image in self._images:
             if seen is frame:
                 return image

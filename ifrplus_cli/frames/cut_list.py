@@ -1,4 +1,4 @@
-"""The list of a film's cuts as a JSON file that a person may edit."""
+"""Read and write the list of a film's cuts, a JSON file that a person can edit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ifrplus_cli.files import write_whole
 from ifrplus_cli.values import ClipInfo
 
 HINT = 'It must look like {"cuts": [{"time": 1.24, "frame": 31}]}, as --cuts-out writes it.'
-NEAR = Fraction(1, 2)  # of a nominal frame that a time may be off
+NEAR = Fraction(1, 2)  # tolerance of a listed time, in nominal frame durations
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A change of scene.
+    """A scene change.
 
     Attributes:
-        frame: number of its first frame in the source, from 0 on.
-        time: of that frame, in seconds from the film's first one.
-        score: how unlike the frame before it is, 0 to 1; None if it was given in a list.
+        frame: number of the scene's first frame in the source, counted from 0.
+        time: time of that frame, in seconds after the film's first frame.
+        score: difference from the frame before it, 0 to 1; None if the cut comes from a list.
     """
 
     frame: int
@@ -32,7 +32,7 @@ class Cut:
 
 
 def write_cuts(path: Path, cuts: Sequence[Cut]) -> None:
-    """Write the list; the file appears when it is whole.
+    """Write the list; the file only appears once it is complete.
 
     Raises:
         OutputError: if it can't be written.
@@ -46,13 +46,13 @@ def write_cuts(path: Path, cuts: Sequence[Cut]) -> None:
 
 
 def read_cuts(path: Path, clip: ClipInfo) -> frozenset[int]:
-    """The numbers of the frames that begin a scene; where an entry has no frame, its time tells.
+    """Return the numbers of the frames that begin a scene; an entry without a frame number is located by its time.
 
     Args:
         clip: the whole film.
 
     Raises:
-        InputError: if the file can't be read, or names what the film has not.
+        InputError: if the file can't be read, or names a frame that the film does not have.
     """
     try:
         entries = json.loads(path.read_text("utf-8"))["cuts"]
@@ -60,7 +60,7 @@ def read_cuts(path: Path, clip: ClipInfo) -> frozenset[int]:
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no list of cuts.", HINT) from error
+        raise InputError(f"{path} is not a list of cuts.", HINT) from error
 
 
 def _frame(entry: dict[str, float], path: Path, clip: ClipInfo) -> int:

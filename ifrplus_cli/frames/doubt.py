@@ -1,9 +1,9 @@
-"""Where a made frame is in doubt, and what is shown there instead.
+"""Find where a made frame is doubtful, and pull it towards the source frames there.
 
-Both frames of a pair, moved along the classical flow, should tell the same story at the timestep. Where they differ,
-hardly less than the frames do without being moved, and the made frame is not a mixture of them either, something was
-covered, blurred or lost. There the made frame falls back, by STRONGEST at most, towards the source frames, the nearer
-one before the other: less is risked than by a guess.
+Both frames of a pair, warped to the timestep along the classical flow, should show the same picture. A place is
+doubtful if they differ there, if warping has hardly reduced that difference, and if the made frame is not a mixture of
+them either: something was covered, blurred or lost. There the made frame is blended, by STRONGEST at most, with the
+source frames, the nearer one weighing more, which is less risky than a guess.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 from ifrplus_cli.frames.flow import GRID, Flow, channel_mean
 from ifrplus_cli.values import Image
 
-STRONGEST = 0.15  # weight of the source frames where doubt is whole
-FROM, FULL = 0.01, 0.03  # disagreement, 0 to 1, at which doubt begins and is whole
-VAIN_FROM, VAIN_FULL = 0.3, 0.8  # of the difference between the frames as they are, that is left after moving them
-NOISE = 0.01  # difference that means nothing
-SPREAD = 1.0  # cells that one disagreement is spread over
+STRONGEST = 0.15  # weight of the source frames at full doubt
+FROM, FULL = 0.01, 0.03  # disagreement, 0 to 1, at which doubt begins and at which it is full
+VAIN_FROM, VAIN_FULL = 0.3, 0.8  # share of the unwarped frames' difference that remains after warping
+NOISE = 0.01  # differences up to this are noise
+SPREAD = 1.0  # cells over which one disagreement is spread
 
 
 @dataclass(frozen=True)
@@ -28,23 +28,23 @@ class Doubt:
     """Doubt about a made frame.
 
     Attributes:
-        strength: (H/4, W/4) float32, 0 to 1.
+        strength: (H/4, W/4) float32, 0 (none) to 1 (full).
     """
 
     strength: Flow = field(repr=False)
 
     @property
     def share(self) -> float:
-        """Of the picture, each cell by its strength."""
+        """Mean strength: the doubtful share of the picture, 0 to 1."""
         return float(self.strength.mean())
 
 
 def doubt_about(left: Image, right: Image, made: Image, flow: Flow) -> Doubt:
-    """Where both moved frames disagree, and no mixture of them is the made frame.
+    """Find where the two warped frames disagree and the made frame is not a mixture of them.
 
     Args:
         left, right, made: (H, W, 3) float32 RGB.
-        flow: (4, h, w) float32 of ``intermediate_flow`` at the timestep; h and w are H/4 and W/4, rounded up or more.
+        flow: (4, h, w) float32, from ``intermediate_flow`` at the timestep; h and w are at least H/4 and W/4.
     """
     height, width = (-(-side // GRID) for side in left.shape[:2])
     cells = (width, height)
@@ -67,7 +67,7 @@ def doubt_about(left: Image, right: Image, made: Image, flow: Flow) -> Doubt:
 
 
 def fall_back(left: Image, right: Image, made: Image, t: float, doubt: Doubt) -> Image:
-    """The made frame, nearer to the source frames where it is in doubt; itself where there is none."""
+    """Blend the made frame with the source frames where it is doubtful; without doubt it is returned as it is."""
     if not doubt.strength.any():
         return made
     height, width = made.shape[:2]
@@ -78,7 +78,7 @@ def fall_back(left: Image, right: Image, made: Image, t: float, doubt: Doubt) ->
 
 
 def _ramp(values: Flow, first: float, full: float) -> Flow:
-    """0 up to ``first``, 1 from ``full`` on."""
+    """Linear ramp: 0 up to ``first``, 1 from ``full`` on."""
     return np.clip((values - first) / (full - first), 0, 1)
 
 

@@ -1,8 +1,8 @@
-"""Frames that repeat the one before them, as in animation on twos and threes, or where a recording stuttered.
+"""Find frames that repeat the frame before them, as in animation on twos and threes or in a stuttering recording.
 
-A frame repeats another one if little differs between them, compared with what differs once a new frame comes. So the
-noise of compression does not hide a repetition, and what changes a little with every frame, such as a slow fade, a
-small moving part or a slow pan, is none.
+A frame is a repeat if it differs little from the frame before it, compared with the difference that the next new frame
+brings. Compression noise therefore does not hide a repeat, and a picture that changes slightly with every frame (a slow
+fade, a small moving part, a slow pan) is not taken for one.
 """
 
 from __future__ import annotations
@@ -16,25 +16,27 @@ import numpy.typing as npt
 
 from ifrplus_cli.values import Frame, PixelFormat
 
-LONGEST_RUN = 6  # frames alike; what rests for longer is meant to
-BLOCK = 4  # pixels a side: means of blocks are compared, for their noise is low
-NOISE = 20.0  # codes of 8 bits by which a block of a repeated frame may differ, at the most
-SHARE = 0.3  # of the difference to the next new frame that repeated frames may reach
+LONGEST_RUN = 6  # equal frames; a longer rest is intended
+BLOCK = 4  # pixels a side: block means are compared, because they carry little noise
+NOISE = 20.0  # 8-bit codes: the most by which a block of a repeated frame may differ
+SHARE = 0.3  # the most by which repeats may differ, as a share of the difference to the next new frame
 
 _Means = npt.NDArray[np.float32]
 
 
 def thin(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Frame]:
-    """The frames without the repeated ones, whose times the frame that they repeat holds in ``repeats``.
+    """Yield the frames without the repeats; ``repeats`` of the frame that was kept holds the times of its repeats.
 
-    Six frames are held at the most. A run at the end of the film, or one longer than ``LONGEST_RUN``, stays as it is.
+    At most six frames are held in memory. A run at the end of the film, or one longer than ``LONGEST_RUN``, is passed
+    on unchanged.
 
     Args:
-        pixel_format: of their planes; luma is compared, or green for RGB.
+        frames: in presentation order.
+        pixel_format: format of their planes; luma is compared, or green for RGB.
     """
-    run: list[Frame] = []  # a frame, and those after it that are alike so far
+    run: list[Frame] = []  # a frame, and the frames after it that have been equal so far
     means: list[_Means] = []
-    resting = False  # inside a run that is too long
+    resting = False  # True inside a run that is too long
     for frame in frames:
         new = _means(frame, pixel_format)
         if run and resting:
@@ -56,12 +58,12 @@ def thin(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Frame]:
 
 
 def _repeats(means: list[_Means], change: float) -> bool:
-    """Whether all of a run are alike, against the change that ends it."""
+    """Return whether all frames of a run are equal, measured against the change that ends the run."""
     return all(_difference(means[0], other) < SHARE * change for other in means[1:])
 
 
 def _means(frame: Frame, pixel_format: PixelFormat) -> _Means:
-    """Means of blocks in codes of 8 bits."""
+    """Block means, in 8-bit codes."""
     plane = frame.planes[0]
     height, width = plane.shape
     size = (max(1, width // BLOCK), max(1, height // BLOCK))
@@ -70,5 +72,5 @@ def _means(frame: Frame, pixel_format: PixelFormat) -> _Means:
 
 
 def _difference(one: _Means, other: _Means) -> float:
-    """Of the block that differs most."""
+    """Difference of the block that differs most."""
     return float(cv2.norm(one, other, cv2.NORM_INF))

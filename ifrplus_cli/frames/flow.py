@@ -1,7 +1,7 @@
-"""Classical flow of a pair (DIS) and its projection to any timestep: the starting point of the lite network.
+"""Compute the classical (DIS) flow of a pair and project it to any timestep: the starting point of the lite network.
 
-Where the frames beyond the pair are known, the projection follows paths that bend: a point that was slower before and
-is faster after is not half-way at half-time (Xu et al., "Quadratic video interpolation", NeurIPS 2019,
+Where the pairs before and after are known, the projection follows curved paths: a point that moved more slowly before
+and moves faster afterwards is not half-way at half-time (Xu et al., "Quadratic video interpolation", NeurIPS 2019,
 section 3.1).
 """
 
@@ -19,20 +19,20 @@ from ifrplus_cli.values import Image
 Flow = npt.NDArray[np.float32]
 _Grey = npt.NDArray[np.uint8]
 
-GRID = 4  # the projection works on cells of GRID x GRID pixels, fine enough for flow
-ROUGH_SCALE = 2  # DIS's finest scale for a first look at the motion: a tenth of the time
+GRID = 4  # the projection works on cells of GRID x GRID pixels, which is fine enough for flow
+ROUGH_SCALE = 2  # DIS's finest scale for a first, rough flow: a tenth of the time
 HINT_CELL, HINT_MEDIAN = 4, 5  # a hint is a median over 5 x 5 cells of 4 x 4 pixels of the matching picture
 HINT_FLOOR = 0.01  # weight of the reversed vector itself, relative to one vector that lands
-BORDER = 2  # of cells around a picture, where what leaves it lands
-MATCH_MINIMUM = 32  # DIS needs room for its pyramid: smaller matching pictures are enlarged to this
+BORDER = 2  # cells around a picture that receive what moves out of it
+MATCH_MINIMUM = 32  # DIS needs room for its pyramid: smaller matching pictures are enlarged to this size
 TRUST_SCALE = 10 / 255  # colour difference at which a flow vector has lost 63 % of its weight
 TRUST_FLOOR = 1e-3
-HOLE_WEIGHT = 0.01  # of the linear mixture, relative to one vector that lands
-OTHER_WEIGHT = 0.1  # of a vector of the other direction
-BEND = 1.1  # times the acceleration that is found: a little more than it, since DIS smooths changes of motion away
+HOLE_WEIGHT = 0.01  # weight of the linear mixture, relative to one vector that lands
+OTHER_WEIGHT = 0.1  # weight of a vector of the other direction
+BEND = 1.1  # factor on the measured acceleration: a little above 1, because DIS smooths changes of motion away
 BEND_FLOOR = 0.01  # trust at which half of the acceleration counts
-BEND_LIMIT, BEND_SLACK = 3.0, 0.5  # greatest acceleration, in lengths of the shorter motion, and pixels besides
-LONGEST_NEIGHBOUR = 3.0  # a neighbouring pair of more lengths, or less than one over it, tells nothing of this one
+BEND_LIMIT, BEND_SLACK = 3.0, 0.5  # largest acceleration: lengths of the shorter motion, plus pixels
+LONGEST_NEIGHBOUR = 3.0  # a neighbouring pair this many times as long, or as short, says nothing about this pair
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class PairFlow:
 
 
 def dis_flow(source: Image, target: Image, scale: float = 1 / 2) -> Flow:
-    """DIS optical flow (Kroeger et al., ECCV 2016): where each point of ``source`` lies in ``target``.
+    """Compute DIS optical flow (Kroeger et al., ECCV 2016): where each point of ``source`` lies in ``target``.
 
     Args:
         source: (H, W, 3) float32 RGB, nominally 0..1; H and W are multiples of 4.
         target: the same shape.
-        scale: size of the matching pictures against the frames, 1 to 1/8.
+        scale: size of the matching pictures relative to the frames, 1 to 1/8.
 
     Returns:
         (H/4, W/4, 2) float32, x and y in full-resolution pixels.
@@ -69,14 +69,15 @@ def dis_flow(source: Image, target: Image, scale: float = 1 / 2) -> Flow:
 
 
 def pair_flow(left: Image, right: Image, scale: float = 1 / 2) -> PairFlow:
-    """Flow of a pair in both directions; the part of the prior that does not depend on the timestep.
+    """Compute the flow of a pair in both directions: the part of the prior that does not depend on the timestep.
 
-    A rough flow of each direction, turned round, is a hint to the other: what one of them finds the other finds too.
+    A rough flow of each direction, reversed, is a hint for the other direction: forward and backward flow guide each
+    other.
 
     Args:
         left: (H, W, 3) float32 RGB, nominally 0..1; H and W are multiples of 4.
         right: the same shape.
-        scale: size of the matching pictures against the frames, 1 to 1/8.
+        scale: size of the matching pictures relative to the frames, 1 to 1/8.
     """
     height, width = left.shape[:2]
     grid = (width // GRID, height // GRID)
@@ -90,7 +91,7 @@ def pair_flow(left: Image, right: Image, scale: float = 1 / 2) -> PairFlow:
         flow = _on_grid(_dis(source, target, hint=hint), width, height)
         return flow, _trust(small_source, small_target, flow)
 
-    with ThreadPoolExecutor(1) as other_way:  # one core a direction: DIS hardly uses a second one
+    with ThreadPoolExecutor(1) as other_way:  # one core per direction: DIS hardly uses a second one
         right_seen = other_way.submit(seen, right)
         small_left, grey_left = seen(left)
         small_right, grey_right = right_seen.result()
@@ -104,8 +105,8 @@ class Neighbour:
     """The pair before or after a pair in the film.
 
     Attributes:
-        flow: its flow.
-        length: time between its two frames, in lengths of the pair that it is the neighbour of.
+        flow: flow between its two frames.
+        length: time between its two frames, divided by that of the pair it neighbours.
     """
 
     flow: PairFlow
@@ -114,12 +115,12 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class _Way:
-    """How the points of one frame move to the other one, by planes.
+    """How the points of one frame move to the other frame, as planes.
 
     Attributes:
-        motion: (2, h, w) in pixels for the whole way.
-        acceleration: (2, h, w) change of motion in pixels for a pair's length squared.
-        trust: (h, w) as ``PairFlow`` has it.
+        motion: (2, h, w) in pixels, for the whole way.
+        acceleration: (2, h, w) change of motion, in pixels per squared length of the pair.
+        trust: (h, w) as in ``PairFlow``.
     """
 
     motion: Flow
@@ -129,13 +130,13 @@ class _Way:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where the points of both frames go between them: all that does not depend on the timestep."""
+    """Where the points of both frames go between them: everything that does not depend on the timestep."""
 
     from_left: _Way
     from_right: _Way
 
     def at(self, t: float) -> Flow:
-        """Flow from timestep ``t`` to both frames, as ``intermediate_flow`` gives it."""
+        """Return the flow from timestep ``t`` to both frames, as ``intermediate_flow`` does."""
         from_left, from_right = _carried(self.from_left, t), _carried(self.from_right, 1 - t)
         from_right[:2] *= -1
         in_holes = HOLE_WEIGHT * ((1 - t) * self.from_left.motion - t * self.from_right.motion)
@@ -149,11 +150,12 @@ class Paths:
 
 
 def find_paths(flow: PairFlow, before: Neighbour | None = None, after: Neighbour | None = None) -> Paths:
-    """The paths of a pair's points; straight where neither neighbour is known.
+    """Find the paths of a pair's points; they are straight where neither neighbour is known.
 
     Args:
-        before: the neighbour whose right frame is the pair's left one.
-        after: the neighbour whose left frame is the pair's right one.
+        flow: flow of the pair.
+        before: the neighbour whose right frame is the pair's left frame.
+        after: the neighbour whose left frame is the pair's right frame.
     """
     beyond_left = _Beyond(before.flow.backward, before.flow.backward_trust, before.length) if before else None
     beyond_right = _Beyond(after.flow.forward, after.flow.forward_trust, after.length) if after else None
@@ -166,15 +168,17 @@ def find_paths(flow: PairFlow, before: Neighbour | None = None, after: Neighbour
 def intermediate_flow(
     flow: PairFlow, t: float, before: Neighbour | None = None, after: Neighbour | None = None
 ) -> Flow:
-    """Flow from timestep ``t`` to both frames: as the left frame tells its motion, and as the right one does.
+    """Compute the flow from timestep ``t`` to the left frame and to the right frame.
 
     Each vector of both directions is carried along its own path to ``t`` and spread there over the four
     nearest cells, weighted by its trust (forward splatting, Niklaus and Liu, "Softmax splatting for video frame
-    interpolation", CVPR 2020, section 3.1). The other direction has a small weight, and fills what this one leaves
-    empty; where nothing lands, the linear mixture of both directions stays.
+    interpolation", CVPR 2020, section 3.1). The other direction enters with a small weight, and fills the cells that
+    this one leaves empty; where nothing lands, the linear mixture of both directions stays.
 
     Args:
-        before, after: as ``find_paths`` takes them.
+        flow: flow of the pair.
+        t: timestep in (0, 1).
+        before, after: as in ``find_paths``.
 
     Returns:
         (4, H/4, W/4) float32 in full-resolution pixels: x and y to the left frame, x and y to the right frame.
@@ -185,7 +189,7 @@ def intermediate_flow(
 
 
 def channel_mean(image: Image) -> Flow:
-    """(H, W, 3) to (H, W): numpy takes many times as long over so short an axis."""
+    """Mean over the channels, (H, W, 3) to (H, W): numpy takes many times as long over so short an axis."""
     return np.asarray(cv2.transform(image, np.full((1, 3), 1 / 3)))
 
 
@@ -194,7 +198,7 @@ def _matching_size(width: int, height: int, scale: float) -> tuple[int, int]:
 
 
 def _grey(image: Image, size: tuple[int, int]) -> _Grey:
-    codes = _rounded(image * np.float32(255)).astype(np.float32)  # before it is made smaller: 0.03 dB
+    codes = _rounded(image * np.float32(255)).astype(np.float32)  # rounding before shrinking gains 0.03 dB
     return _rounded(cv2.cvtColor(cv2.resize(codes, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY))
 
 
@@ -203,20 +207,20 @@ def _rounded(codes: Image) -> _Grey:
 
 
 def _dis(source: _Grey, target: _Grey, *, finest: int = 0, hint: Flow | None = None) -> Flow:
-    """DIS flow in pixels of the matching pictures, (h, w, 2); it looks at ``hint`` too, and keeps the better match."""
+    """DIS flow in pixels of the matching pictures, (h, w, 2); DIS also tries ``hint``, and keeps the better match."""
     matcher = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    matcher.setFinestScale(finest)  # the preset stops at half of the matching picture: 0.17 dB worse
+    matcher.setFinestScale(finest)  # the preset stops at half the size of the matching picture: 0.17 dB worse
     return np.asarray(matcher.calc(source, target, hint), np.float32)
 
 
 def _on_grid(flow: Flow, width: int, height: int) -> Flow:
-    """Flow of the matching pictures on the grid of a frame, in pixels of the frame."""
+    """Resample a flow of the matching pictures to the grid of a frame, in pixels of the frame."""
     to_full = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
     return cv2.resize(flow, (width // GRID, height // GRID), interpolation=cv2.INTER_AREA) * to_full
 
 
 def _turned_round(flow: Flow) -> Flow:
-    """A flow as its target tells it: every vector is carried to its end and reversed there; (h, w, 2) both."""
+    """Reverse a flow: carry every vector to its end point and negate it there; (h, w, 2) both."""
     height, width = flow.shape[:2]
     cells = (-(-width // HINT_CELL), -(-height // HINT_CELL))
     small = _planes(cv2.resize(flow, cells, interpolation=cv2.INTER_AREA))
@@ -237,7 +241,7 @@ def _trust(source: Image, target: Image, flow: Flow) -> Flow:
 
 @dataclass(frozen=True)
 class _Beyond:
-    """Flow from a frame of the pair away from it, to the frame beyond, and how far that one is."""
+    """Flow from a frame of the pair to the frame beyond it, away from the pair, and how far that frame is."""
 
     flow: Flow
     trust: Flow
@@ -245,17 +249,17 @@ class _Beyond:
 
 
 def _planes(flow: Flow) -> Flow:
-    """(H, W, C) as (C, H, W)."""
+    """Transpose (H, W, C) to (C, H, W)."""
     return np.ascontiguousarray(flow.transpose(2, 0, 1))
 
 
 def _bend(t: float) -> float:
-    """How far off the straight path an acceleration of 1 is at ``t``, with both ends fixed."""
+    """How far an acceleration of 1 leads off the straight path at ``t``, with both ends fixed."""
     return t * (1 - t) / 2
 
 
 def _acceleration(flow: Flow, trust: Flow, beyond: _Beyond | None) -> Flow:
-    """Change of motion, in pixels for a pair's length squared, of each point, by where it is in three frames."""
+    """Acceleration of each point, in pixels per squared length of the pair, from its positions in three frames."""
     if beyond is None or not 1 / LONGEST_NEIGHBOUR <= beyond.length <= LONGEST_NEIGHBOUR:
         return np.zeros_like(flow)
     away = _planes(beyond.flow) / np.float32(beyond.length)
@@ -282,13 +286,13 @@ def _carried(way: _Way, share: float) -> Flow:
 
 
 def _splat(values: Flow, path: Flow, weight: Flow) -> Flow:
-    """Moves each of (C, H, W) ``values`` by its ``path`` in cells; weighted sums, then weights: (C + 1, H, W)."""
+    """Move each of (C, H, W) ``values`` by its ``path`` in cells; weighted sums, then weights: (C + 1, H, W)."""
     channels, height, width = values.shape
     x = path[0] + np.arange(width, dtype=np.float32)
     y = path[1] + np.arange(height, dtype=np.float32)[:, None]
     left, top = np.floor(x), np.floor(y)
     right_part, lower_part = x - left, y - top
-    # A border of two cells takes what lands outside, and the right and lower neighbours of that.
+    # A border of two cells receives what lands outside, and the right and lower neighbours of that.
     row = width + 2 * BORDER
     first = (top.clip(-BORDER, height) + BORDER) * row + left.clip(-BORDER, width) + BORDER
     first = first.astype(np.intp)

@@ -1,4 +1,4 @@
-"""How alike two pictures are: PSNR and SSIM."""
+"""Measure how similar two pictures are: PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _K1, _K2 = 0.01, 0.03
 
 
 def psnr(picture: Picture, truth: Picture, *, peak: float | None = None) -> float:
-    """Peak signal-to-noise ratio in decibels, over all samples of all channels; infinite for equal pictures.
+    """Compute the peak signal-to-noise ratio in decibels, over all samples of all channels; infinite if equal.
 
     Args:
         picture: H x W or H x W x C.
-        truth: of the same shape.
-        peak: largest value; by default that of the type for unsigned integers and 1 for floats.
+        truth: the same shape.
+        peak: largest value; by default the type's maximum for unsigned integers, and 1 for floats.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: if the shapes differ.
     """
     peak = _peak(truth) if peak is None else peak
     error = np.subtract(*_floats(picture, truth))
@@ -37,47 +37,47 @@ def psnr(picture: Picture, truth: Picture, *, peak: float | None = None) -> floa
 
 
 def ssim(picture: Picture, truth: Picture, *, peak: float | None = None) -> float:
-    """Structural similarity of each channel, at most 1: ``ssim_channels`` where results are told.
+    """Compute the structural similarity of each channel, at most 1; results report it as ``ssim_channels``.
 
-    The Gaussian window (11 x 11, standard deviation 1.5) of Wang et al. 2004, with weighted (biased) variances.
-    Channels are compared each by itself and averaged (RGB in, the mean over R, G and B out); give a luma plane for the
-    figure of the paper. Only places where the whole window lies inside the picture count. This is the measure of
+    The window is the Gaussian (11 x 11, standard deviation 1.5) of Wang et al. 2004, with weighted (biased) variances.
+    Channels are compared separately and averaged (for RGB, the mean over R, G and B); pass a luma plane for the figure
+    of the paper. Only positions where the whole window lies inside the picture count. This is the measure of
     MindEditing (``mindediting/metrics/ssim.py``), by which the 0.9710 of IFR+ was published, and of scikit-image's
     ``structural_similarity`` with ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False, channel_axis=-1``.
 
     Args:
         picture: H x W or H x W x C, at least 11 x 11.
-        truth: of the same shape.
-        peak: largest value; by default that of the type for unsigned integers and 1 for floats.
+        truth: the same shape.
+        peak: largest value; by default the type's maximum for unsigned integers, and 1 for floats.
 
     Raises:
-        ValueError: the shapes differ, or the pictures are smaller than the window.
+        ValueError: if the shapes differ, or the pictures are smaller than the window.
     """
     return _similarity(picture, truth, peak, _local_mean)
 
 
 def ssim_volume(picture: Picture, truth: Picture, *, peak: float | None = None) -> float:
-    """Structural similarity of the picture as a volume, at most 1: the one of most papers on frame interpolation.
+    """Compute the structural similarity of the picture as a volume, at most 1, as most papers on interpolation do.
 
-    A Gaussian window of 11 x 11 x 11 (standard deviation 1.5) runs over height, width and channels alike, with the
-    outermost values repeated beyond every edge, and every place counts. Since R, G and B are averaged into each other
+    A Gaussian window of 11 x 11 x 11 (standard deviation 1.5) runs over height, width and channels alike; the
+    outermost values are repeated beyond every edge, and every position counts. Since R, G and B are averaged together,
     the figure is higher than that of ``ssim``. It is ``ssim_matlab`` of the evaluation code of RIFE and
     ``calculate_ssim`` of IFRNet's (``metric.py``), named after MATLAB's treatment of a colour picture as a volume; the
     0.9794 (base) and 0.9808 (L) of IFRNet on Vimeo-90K were published by it.
 
     Args:
         picture: H x W x C, at least 11 x 11.
-        truth: of the same shape.
-        peak: largest value; by default that of the type for unsigned integers and 1 for floats.
+        truth: the same shape.
+        peak: largest value; by default the type's maximum for unsigned integers, and 1 for floats.
 
     Raises:
-        ValueError: the shapes differ, or the pictures are smaller than the window.
+        ValueError: if the shapes differ, or the pictures are smaller than the window.
     """
     return _similarity(picture, truth, peak, _volume_mean)
 
 
 def _similarity(picture: Picture, truth: Picture, peak: float | None, mean: Callable[[_Floats], _Floats]) -> float:
-    """SSIM with its local means taken by ``mean``."""
+    """SSIM whose local means ``mean`` computes."""
     peak = _peak(truth) if peak is None else peak
     left, right = _floats(picture, truth)
     if min(left.shape[:2]) < SSIM_WINDOW:
@@ -105,14 +105,14 @@ def _peak(picture: Picture) -> float:
 
 
 def _local_mean(values: _Floats) -> _Floats:
-    """Gaussian mean over each window that lies inside."""
+    """Gaussian mean over each window that lies inside the picture."""
     blurred = cv2.GaussianBlur(values, (SSIM_WINDOW, SSIM_WINDOW), _SIGMA)
     margin = SSIM_WINDOW // 2
     return blurred[margin:-margin, margin:-margin]
 
 
 def _volume_mean(values: _Floats) -> _Floats:
-    """Gaussian mean around each sample over height, width and channels; edges are repeated outwards."""
+    """Gaussian mean around each sample over height, width and channels; the edges are repeated outwards."""
     channels, margin = values.shape[2], SSIM_WINDOW // 2
     weights = cv2.getGaussianKernel(SSIM_WINDOW, _SIGMA).ravel()
     mixture = np.zeros((channels, channels))

@@ -1,4 +1,4 @@
-"""Where the two pictures of a pair differ: only there a frame has to be made."""
+"""Find where the two pictures of a pair differ: only that part of the frame has to be made."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from ifrplus_cli.values import Image
 
-BLOCK = 32  # pixels a side; boxes begin and end at multiples of it, or at the edge of the picture
-NOISE = 1.5 / 255  # what differs by no more than a step of 8 bits has not moved
-CELL = 4  # pixels a side of cells over whose mean that is asked: noise and compression have none
-PEAK = 10 / 255  # a single sample that differs by more has moved whatever its cell does
-MARGIN = 128  # pixels around what moves, for the network sees motion by its surroundings
+BLOCK = 32  # pixels a side; a box begins and ends at multiples of it, or at the edge of the picture
+NOISE = 1.5 / 255  # a difference of no more than one 8-bit step is not motion
+CELL = 4  # pixels a side of the cells whose means are compared: a mean is free of noise and compression artefacts
+PEAK = 10 / 255  # a single sample that differs by more has moved, whatever the mean of its cell
+MARGIN = 128  # pixels around what moves, because the network recognises motion by its surroundings
 
 
 @dataclass(frozen=True)
 class Box:
-    """A part of a picture, in pixels; ``bottom`` and ``right`` are the first row and column outside."""
+    """A part of a picture, in pixels; ``bottom`` and ``right`` are the first row and column outside it."""
 
     top: int
     left: int
@@ -31,36 +31,36 @@ class Box:
         return self.bottom - self.top, self.right - self.left
 
     def cut(self, picture: Image) -> Image:
-        """The part of an H x W x C picture, as a view."""
+        """Return the part of an H x W x C picture inside the box, as a view."""
         return picture[self.top : self.bottom, self.left : self.right]
 
     def put(self, part: Image, picture: Image) -> Image:
-        """Fill the box of ``picture`` with ``part``; returns the picture."""
+        """Copy ``part`` into the box of ``picture``, in place, and return the picture."""
         self.cut(picture)[:] = part
         return picture
 
 
 def moves(left: Image, right: Image) -> bool:
-    """Whether two arrays of one shape differ by more than noise anywhere."""
+    """Return whether two arrays of the same shape differ anywhere by more than noise."""
     return bool(cv2.norm(left.ravel(), right.ravel(), cv2.NORM_INF) > NOISE)
 
 
 def moving_box(left: Image, right: Image) -> Box | None:
-    """The box around everything that differs between two H x W x 3 pictures, with ``MARGIN``; None if nothing does.
+    """Return the box, with ``MARGIN``, around all differences of two H x W x 3 pictures; None if there are none.
 
-    It is one box, for what jumps from one place to another is between them at the timestep.
+    There is a single box, because what jumps from one place to another is between them at the timestep.
     """
     size = left.shape[0], left.shape[1]
     samples = _beyond(cv2.absdiff(left, right), PEAK)
     box = _box(samples, size)
-    if box is not None and box.size == size:  # cells, which take as long again, can't make it larger
+    if box is not None and box.size == size:  # the cells, which take as long again, can't make it larger
         return box
     rows, columns = (np.union1d(*places) for places in zip(samples, _moved_cells(left, right), strict=True))
     return _box((rows, columns), size)
 
 
 def _box(places: tuple[np.ndarray, np.ndarray], size: tuple[int, int]) -> Box | None:
-    """Around rows and columns, with the margin; None if there are none."""
+    """The box around some rows and columns, with the margin; None if there are none."""
     if not places[0].size:
         return None
     (top, bottom), (first, last) = (_around(*of_side) for of_side in zip(places, size, strict=True))
@@ -68,7 +68,7 @@ def _box(places: tuple[np.ndarray, np.ndarray], size: tuple[int, int]) -> Box | 
 
 
 def _moved_cells(left: Image, right: Image) -> tuple[np.ndarray, np.ndarray]:
-    """First and last rows and columns of cells whose mean moved."""
+    """The rows and columns of cells whose mean has moved."""
     height, width = left.shape[:2]
     cells = max(width // CELL, 1), max(height // CELL, 1)
     means = cv2.resize(cv2.subtract(right, left), cells, interpolation=cv2.INTER_AREA)
@@ -78,7 +78,7 @@ def _moved_cells(left: Image, right: Image) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _beyond(difference: Image, most: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of an H x W x C picture in which anything is above ``most``."""
+    """Rows and columns of an H x W x C picture in which any value is above ``most``."""
     height, _, channels = difference.shape
     flat = difference.reshape(height, -1)
     by_row, by_sample = (cv2.reduce(flat, axis, cv2.REDUCE_MAX).ravel() for axis in (1, 0))
@@ -86,6 +86,6 @@ def _beyond(difference: Image, most: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _around(places: np.ndarray, side: int) -> tuple[int, int]:
-    """From the first to behind the last of some rows or columns, with the margin, in whole blocks."""
+    """From the first of some rows or columns to behind the last one, with the margin, in whole blocks."""
     first, end = int(places[0]) - MARGIN, int(places[-1]) + 1 + MARGIN
     return max(first // BLOCK * BLOCK, 0), min(-(-end // BLOCK) * BLOCK, side)

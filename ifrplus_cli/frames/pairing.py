@@ -1,8 +1,8 @@
-"""Frames to pairs marked MOTION, CUT or DUPLICATE.
+"""Pair neighbouring frames and mark each pair MOTION, CUT or DUPLICATE.
 
-A cut is where motion cannot explain the right frame by the left one. Both frames are made small, and their fine
-detail is correlated after motion compensation. Detail keeps its correlation when brightness and contrast change, so
-that flashes and fades are no cuts; compensation keeps it under pans and large motion.
+A pair is a cut if motion cannot explain the right frame from the left one. Both frames are reduced in size, and their
+fine detail is correlated after motion compensation. Detail stays correlated when brightness and contrast change, so
+flashes and fades are not taken for cuts; motion compensation keeps it correlated under pans and large motion.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ DEFAULT_CUT_THRESHOLD = 0.8
 _Luma = npt.NDArray[np.uint8]
 _Detail = npt.NDArray[np.float32]
 
-# One size for all frames, since the flow fails on pictures only a few rows high.
+# All frames are reduced to one size, since the flow fails on pictures only a few rows high.
 _LONGER, _SHORTER = 160, 90  # sides of the small frames in pixels
-_DETAIL_SIGMA = 2.5  # pixels of a small frame: what varies faster is detail
+_DETAIL_SIGMA = 2.5  # pixels of a small frame: detail is what varies faster than this
 _DETAIL_FLOOR = 1.0  # codes: detail of this strength counts as much as brightness
-_BRIGHTNESS_SPAN = 128.0  # codes between the mean lumas of frames that have nothing in common
-_FLOW_CONTRAST = 48.0  # standard deviation, in codes, that frames are brought to before flow
-_FLAT_CONTRAST = 4.0  # frames of a lower standard deviation are not stretched further: it would be noise
+_BRIGHTNESS_SPAN = 128.0  # codes: mean lumas this far apart mean that two frames have nothing in common
+_FLOW_CONTRAST = 48.0  # codes: standard deviation to which frames are stretched before the flow is computed
+_FLAT_CONTRAST = 4.0  # codes: below this standard deviation stretching is limited, for it would amplify noise
 
 
 def pair_frames(
@@ -38,16 +38,16 @@ def pair_frames(
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD,
     cuts: Container[int] | None = None,
 ) -> Iterator[Pair]:
-    """Yield a pair for each two neighbours, holding no more than two frames.
+    """Yield a pair for each two neighbours, holding at most two frames.
 
     N frames give N - 1 pairs: the last frame is the ``right`` of the last pair, and a single frame gives none. A caller
     that needs the last frame in any case takes the first frame itself and passes it on with ``itertools.chain``.
 
     Args:
-        frames: in order of presentation.
-        pixel_format: of their planes. Cuts are sought in luma, or in green for RGB.
-        cut_threshold: a pair is a cut where ``cut_score`` is above it, 0 to 1; None finds no cuts.
-        cuts: numbers of the frames that begin a scene, where they are known; nothing is sought then.
+        frames: in presentation order.
+        pixel_format: format of their planes. Cuts are detected in luma, or in green for RGB.
+        cut_threshold: ``cut_score`` (0 to 1) above which a pair is a cut; None disables cut detection.
+        cuts: numbers of the frames that begin a scene, if they are known; then cuts are not detected.
     """
     index = 0
     for left, right in pairwise(frames):
@@ -66,7 +66,7 @@ def pair_frames(
 
 
 def with_neighbours(pairs: Iterable[Pair]) -> Iterator[tuple[Pair | None, Pair, Pair | None]]:
-    """Each pair between the one before it and the one after it, as far as these are in motion; holds three pairs."""
+    """Yield each pair between the pairs before and after it, or None where these are not MOTION; holds three pairs."""
     before: Pair | None = None
     for pair, after in pairwise(chain(pairs, [None])):
         assert pair is not None
@@ -79,19 +79,19 @@ def _moving(pair: Pair | None) -> Pair | None:
 
 
 def cut_score(left_luma: Plane, right_luma: Plane, *, depth: int = 8) -> float:
-    """How little of the right frame motion explains: 0 (the same scene) to 1 (nothing in common).
+    """Compute how little of the right frame motion explains: 0 (the same scene) to 1 (nothing in common).
 
     Where there is no detail to follow, as in black frames, the change of mean brightness decides.
 
     Args:
         left_luma: H x W, uint8 or uint16.
         right_luma: H x W, of the same size and type.
-        depth: bits a sample.
+        depth: bits per sample.
     """
     left, right = _shrink(left_luma, depth), _shrink(right_luma, depth)
     flow_left, flow_right = _stretch(left), _stretch(right)
     brightness = 1 - abs(float(left.mean()) - float(right.mean())) / _BRIGHTNESS_SPAN
-    # What is covered in one direction is seen in the other, so the better of the two explanations counts.
+    # What one direction covers the other one uncovers, so the better of the two explanations counts.
     similarity = max(
         _similarity(left, _compensate(right, flow_left, flow_right), brightness),
         _similarity(right, _compensate(left, flow_right, flow_left), brightness),
@@ -115,7 +115,7 @@ def _shrink(plane: Plane, depth: int) -> _Luma:
 
 
 def _stretch(luma: _Luma) -> _Luma:
-    """Bring to a common mean and contrast, so that flow sees motion rather than changes of light."""
+    """Bring to a common mean and contrast, so that the flow follows motion rather than changes of light."""
     gain = _FLOW_CONTRAST / max(float(luma.std()), _FLAT_CONTRAST)
     return cv2.add(luma * np.float32(gain), 128 - gain * float(luma.mean()), dtype=cv2.CV_8U)
 

@@ -1,4 +1,4 @@
-"""Pictures for a person to look at: 8 bits, differences, and motion as colour."""
+"""Prepare pictures for a person to look at: 8-bit images, differences, and motion as colour."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ifrplus_cli.values import Image
 Picture = npt.NDArray[np.uint8]  # H x W x 3, RGB
 
 DIFFERENCE_GAIN = 4
-LARGEST_SHOWN = 640  # pixels a side
+LARGEST_SHOWN = 640  # pixels, longer side
 
 
 def as_codes(image: Image) -> Picture:
-    """float32 RGB, nominally 0..1, as 8 bits."""
+    """Convert float32 RGB, nominally 0..1, to 8 bits."""
     return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
 
 
 def difference(made: Picture, true: Picture) -> Picture:
-    """Where two pictures differ, enlarged: grey where they are equal."""
+    """Return the amplified difference of two pictures, grey where they are equal."""
     return np.clip(128 + DIFFERENCE_GAIN * (made.astype(np.int16) - true), 0, 255).astype(np.uint8)
 
 
 def fitted(picture: Picture) -> Picture:
-    """A picture made smaller if it is large: what a person is shown."""
+    """Shrink a picture that is larger than ``LARGEST_SHOWN``."""
     height, width = picture.shape[:2]
     scale = min(1.0, LARGEST_SHOWN / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -33,7 +33,7 @@ def fitted(picture: Picture) -> Picture:
 
 
 def flow_colours(flow: npt.NDArray[np.float32], like: Picture) -> Picture:
-    """Motion (h, w, 2) as colour, of the size of ``like``: the hue is its direction, the saturation its length."""
+    """Show motion (h, w, 2) as colour at the size of ``like``: hue is its direction, saturation its length."""
     length, angle = cv2.cartToPolar(flow[..., 0], flow[..., 1], angleInDegrees=True)
     longest = max(float(np.quantile(length, 0.99)), 1.0)
     saturation = np.clip(length / longest, 0, 1)
@@ -43,7 +43,7 @@ def flow_colours(flow: npt.NDArray[np.float32], like: Picture) -> Picture:
 
 
 def doubt_colours(strength: npt.NDArray[np.float32], like: Picture) -> Picture:
-    """Doubt (h, w), 0 to 1, in red over a pale picture of the size of ``like``."""
+    """Show doubt (h, w), 0 to 1, in red over a pale copy of ``like``, at its size."""
     size = like.shape[1::-1]
     weight = cv2.resize(strength, size, interpolation=cv2.INTER_LINEAR)[..., None]
     grey = cv2.cvtColor(cv2.cvtColor(like, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.float32) / 510 + 0.5

@@ -1,4 +1,4 @@
-"""A generated scene to measure with: textured layers that move at speeds of their own, some of them turning."""
+"""Generate a scene for measurements: textured layers, each with its own speed, some of them rotating."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ifrplus_cli.values import Image
 
 SEED = 20
 OBJECTS = 5
-COARSEST_CELL, FINEST_CELL = 128, 2  # pixels of the texture's octaves
-SCENE_PACE, OBJECT_PACE = 0.004, 0.02  # motion a frame, as a share of the width
-TURN = 0.01  # most turning a frame in radians
+COARSEST_CELL, FINEST_CELL = 128, 2  # cell sizes of the texture's octaves in pixels
+SCENE_PACE, OBJECT_PACE = 0.004, 0.02  # motion per frame, as a share of the width
+TURN = 0.01  # largest rotation per frame in radians
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """A picture that moves: ``velocity`` in pixels and ``turn`` in radians a frame, about ``centre`` (x, y)."""
+    """A picture that moves: ``velocity`` in pixels and ``turn`` in radians per frame, about ``centre`` (x, y)."""
 
     picture: Image
     opacity: npt.NDArray[np.float32]
@@ -30,7 +30,7 @@ class _Layer:
     turn: float
 
     def at(self, frame: int) -> tuple[Image, npt.NDArray[np.float32]]:
-        """Picture and opacity after some frames of motion; what comes in at the edges is mirrored, and transparent."""
+        """Picture and opacity after ``frame`` frames of motion; what enters at the edges is mirrored, transparent."""
         matrix = cv2.getRotationMatrix2D(self.centre, math.degrees(self.turn * frame), 1.0)
         matrix[:, 2] += np.multiply(self.velocity, frame)
         height, width = self.opacity.shape
@@ -39,7 +39,7 @@ class _Layer:
 
 
 def moving_scene(width: int, height: int, frames: int) -> Iterator[Image]:
-    """The same frames each time: float32 H x W x 3 RGB in 0..1, with texture of all sizes and several motions."""
+    """Yield float32 H x W x 3 RGB frames in 0..1, the same each time, with texture of all sizes and several motions."""
     random = np.random.default_rng(SEED)
     background, *objects = (_layer(random, width, height, pace) for pace in (SCENE_PACE, *[OBJECT_PACE] * OBJECTS))
     for index in range(frames):
@@ -51,7 +51,7 @@ def moving_scene(width: int, height: int, frames: int) -> Iterator[Image]:
 
 
 def _layer(random: np.random.Generator, width: int, height: int, pace: float) -> _Layer:
-    """A textured ellipse somewhere in the picture, and a motion of ``pace`` widths a frame."""
+    """A textured ellipse somewhere in the picture, and a motion of ``pace`` widths per frame."""
     centre = (random.uniform(0.2, 0.8) * width, random.uniform(0.2, 0.8) * height)
     diameters = (random.uniform(0.12, 0.32) * width, random.uniform(0.2, 0.5) * height)
     opacity = np.zeros((height, width), np.float32)
@@ -62,7 +62,7 @@ def _layer(random: np.random.Generator, width: int, height: int, pace: float) ->
 
 
 def texture(random: np.random.Generator, width: int, height: int) -> Image:
-    """Noise in octaves, float32 H x W x 3 in 0..1, the stronger the larger its cells, about a colour of its own."""
+    """Make noise in octaves, float32 H x W x 3 in 0..1, about a random colour; larger cells are stronger."""
     image = np.tile(random.uniform(0.3, 0.7, 3).astype(np.float32), (height, width, 1))
     cell = COARSEST_CELL
     while cell >= FINEST_CELL:

@@ -1,4 +1,4 @@
-"""The exact output clock; pure Fraction arithmetic."""
+"""Compute the exact times of the output frames, in pure Fraction arithmetic."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ FINEST = Fraction(1, 10_000_000)  # seconds
 
 
 class Timeline(Protocol):
-    """Says when output frames are shown.
+    """Decides when output frames are shown.
 
-    A source frame's slot lasts from its own time to that of the next one; the slots of a film are given one after the
-    other, and each output frame belongs to one of them.
+    A source frame's slot lasts from its own time to that of the next source frame. The slots of a film are passed in
+    order, and each output frame belongs to exactly one of them.
     """
 
     def ticks(self, index: int, start: Fraction, end: Fraction) -> tuple[Tick, ...]:
-        """Output frames in the slot of source frame ``index``, which is shown from ``start`` to ``end`` seconds."""
+        """Return the output frames in the slot of source frame ``index``, shown from ``start`` to ``end`` seconds."""
         ...
 
     def count(self, frames: int, end: Fraction) -> int:
-        """Output frames that the first ``frames`` source frames make, the last of which is shown to ``end``."""
+        """Return how many output frames the first ``frames`` source frames give, if the last is shown until ``end``."""
         ...
 
     def shown(self, moment: Fraction) -> Fraction:
-        """When a moment of the source comes in the output, in seconds."""
+        """Return the time in the output, in seconds, of a moment of the source."""
         ...
 
     def rate(self, source: Fraction) -> Fraction:
-        """Nominal output rate of a clip with nominal rate ``source``, in frames a second."""
+        """Return the nominal output rate, in frames per second, of a clip with nominal rate ``source``."""
         ...
 
     def time_base(self, source: Fraction) -> Fraction:
-        """The time base in which every tick of a clip with time base ``source`` is a whole number.
+        """Return the time base in which every tick of a clip with time base ``source`` is a whole number.
 
-        One finer than ``FINEST`` gives ``FINEST``: containers and encoders can't count finer.
+        A time base finer than ``FINEST`` is replaced by ``FINEST``: containers and encoders can't count finer.
         """
         ...
 
@@ -49,12 +49,12 @@ class Timeline(Protocol):
 class FactorTimeline:
     """Divides the time of every source frame into ``factor`` output frames.
 
-    Output frame k lies at k / factor on the axis of source frame numbers; its time is interpolated between the
-    times of the two source frames around it, so that a variable rate stays variable and the whole lasts as long
-    as the source. A factor p/q (in lowest terms) meets a source frame exactly every p output frames.
+    Output frame k lies at k / factor on the axis of source frame numbers. Its time is interpolated between the times of
+    the two source frames around it, so a variable rate stays variable, and the output lasts as long as the source. A
+    factor p/q (in lowest terms) meets a source frame exactly every p output frames.
 
     Attributes:
-        factor: output frames a source frame, above 1.
+        factor: output frames per source frame, above 1.
     """
 
     factor: Fraction
@@ -69,11 +69,11 @@ class FactorTimeline:
         return tuple(Tick(start + t * (end - start), t) for t in places)
 
     def count(self, frames: int, end: Fraction) -> int:
-        """``frames * factor``, rounded up; ``end`` does not matter."""
+        """Return ``frames * factor``, rounded up; ``end`` does not matter."""
         return ceil(frames * self.factor)
 
     def shown(self, moment: Fraction) -> Fraction:
-        """The same."""
+        """Return ``moment``: times are unchanged."""
         return moment
 
     def rate(self, source: Fraction) -> Fraction:
@@ -88,8 +88,8 @@ class SlowMotionTimeline:
     """The frames of a ``FactorTimeline`` at the source's own rate: everything lasts ``factor`` times as long.
 
     Attributes:
-        factor: output frames a source frame, above 1.
-        origin: the moment, in seconds, that stays where it is.
+        factor: output frames per source frame, above 1.
+        origin: the moment, in seconds, that keeps its time.
     """
 
     factor: Fraction
@@ -100,7 +100,7 @@ class SlowMotionTimeline:
         return tuple(Tick(self.shown(tick.pts), tick.t) for tick in ticks)
 
     def count(self, frames: int, end: Fraction) -> int:
-        """``frames * factor``, rounded up; ``end`` does not matter."""
+        """Return ``frames * factor``, rounded up; ``end`` does not matter."""
         return FactorTimeline(self.factor).count(frames, end)
 
     def shown(self, moment: Fraction) -> Fraction:
@@ -118,10 +118,10 @@ class ConstantTimeline:
     """Output frame k is shown k / ``frequency`` seconds after the first source frame, whatever the source's times are.
 
     Attributes:
-        frequency: output frames a second.
+        frequency: output frames per second.
         origin: time of the first source frame in seconds.
-        slack: seconds that source times are off for being stored in a coarse time base. An output frame this close
-            to a source frame is that frame.
+        slack: largest rounding error of source times, in seconds, due to a coarse time base. An output frame this close
+            to a source frame is that source frame.
     """
 
     frequency: Fraction
@@ -135,15 +135,15 @@ class ConstantTimeline:
         return tuple(Tick(pts, Fraction(0) if pts <= met else (pts - start) / (end - start)) for pts in times)
 
     def count(self, frames: int, end: Fraction) -> int:
-        """Output frames before ``end``; ``frames`` does not matter."""
+        """Return the number of output frames before ``end``; ``frames`` does not matter."""
         return ceil((end - self.slack - self.origin) * self.frequency)
 
     def shown(self, moment: Fraction) -> Fraction:
-        """The same."""
+        """Return ``moment``: times are unchanged."""
         return moment
 
     def rate(self, source: Fraction) -> Fraction:
-        """The same for every source."""
+        """Return ``frequency``, whatever the source's rate."""
         return self.frequency
 
     def time_base(self, source: Fraction) -> Fraction:
@@ -151,10 +151,10 @@ class ConstantTimeline:
 
 
 def span_ticks(timeline: Timeline, index: int, times: Sequence[Fraction]) -> list[Tick]:
-    """Output frames from source frame ``index`` on, with their places between the first and the last of some times.
+    """Return the output frames from source frame ``index`` on, with t relative to the whole span of ``times``.
 
     Args:
-        times: of this frame, of those after it that repeat it, and of the next new one.
+        times: times in seconds of this frame, of the frames that repeat it, and of the next new frame.
     """
     start, whole = times[0], times[-1] - times[0]
     slots = [(a, b, timeline.ticks(index + n, a, b)) for n, (a, b) in enumerate(pairwise(times))]
@@ -162,7 +162,7 @@ def span_ticks(timeline: Timeline, index: int, times: Sequence[Fraction]) -> lis
 
 
 def timesteps(timeline: Timeline, times: Sequence[Fraction]) -> Iterator[Fraction]:
-    """The places between source frames shown at ``times``, in (0, 1), at which output frames come to lie, each once."""
+    """Yield each timestep in (0, 1) once at which output frames lie between source frames shown at ``times``."""
     seen = {Fraction(0)}
     for index, (start, end) in enumerate(pairwise(times)):
         for tick in timeline.ticks(index, start, end):
@@ -172,14 +172,14 @@ def timesteps(timeline: Timeline, times: Sequence[Fraction]) -> Iterator[Fractio
 
 
 def last_tick(timeline: Timeline, times: Sequence[Fraction], end: Fraction) -> Tick:
-    """The last output frame of source frames shown at ``times``, the last of them to ``end``."""
+    """Return the last output frame of source frames shown at ``times``, the last of them until ``end``."""
     slots = zip(range(len(times)), times, [*times[1:], end], strict=True)
     ticks = (timeline.ticks(*slot) for slot in reversed(list(slots)))
     return next(slot[-1] for slot in ticks if slot)
 
 
 def rate_text(rate: Fraction) -> str:
-    """A rate as people write it, with the exact ratio where it is not a whole number."""
+    """Format a rate for people, with the exact ratio if it is not a whole number."""
     return str(rate.numerator) if rate.denominator == 1 else f"{float(rate):.3f} ({rate})"
 
 

@@ -57,11 +57,11 @@ def test_a_section_counts_frames_as_its_film_does(shots: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is no list of cuts"),
-        ("[]", "is no list of cuts"),
-        ('{"cuts": [3]}', "is no list of cuts"),
-        ('{"cuts": [{"frame": "5"}]}', "is no list of cuts"),
-        ('{"cuts": [{}]}', "is no list of cuts"),
+        ("", "is not a list of cuts"),
+        ("[]", "is not a list of cuts"),
+        ('{"cuts": [3]}', "is not a list of cuts"),
+        ('{"cuts": [{"frame": "5"}]}', "is not a list of cuts"),
+        ('{"cuts": [{}]}', "is not a list of cuts"),
         ('{"cuts": [{"frame": 10}]}', "a cut at frame 10, and the film has 10"),
         ('{"cuts": [{"frame": 0}]}', "a cut at frame 0"),
         ('{"cuts": [{"time": 7.5}]}', "where the film has no frame"),
