@@ -1,4 +1,4 @@
-"""The one exception family: what happened, and what to do about it."""
+"""The exception family of the program: each error says what happened and what to do about it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import ENOMEM
 
-# What OpenCV and Python say where memory runs out, by errors that are used for other things as well.
+# Texts by which OpenCV and Python report that memory ran out, in errors that also have other causes.
 NO_MEMORY = ("Insufficient memory", "can't start new thread")
 
 
@@ -14,8 +14,8 @@ class IfrplusError(Exception):
     """A foreseeable failure.
 
     Attributes:
-        message: one sentence that says what happened.
-        hint: one sentence that says what to do, or an empty string.
+        message: a sentence that says what happened.
+        hint: a sentence that says what to do, or an empty string.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -33,15 +33,15 @@ class OutputError(IfrplusError):
 
 
 class MediaToolError(IfrplusError):
-    """ffmpeg or ffprobe is missing or failed."""
+    """ffmpeg or ffprobe is missing, or has failed."""
 
 
 class ModelError(IfrplusError):
-    """Weights or network cannot be used."""
+    """The weights or the network cannot be used."""
 
 
 def network_failure(error: Exception) -> ModelError:
-    """What a person is told of an error that an engine raises while a network runs."""
+    """Return the error to report when an engine fails while a network runs."""
     said = str(error).strip().splitlines()
     if isinstance(error, MemoryError) or "memory" in str(error).lower():
         return out_of_memory()
@@ -49,16 +49,16 @@ def network_failure(error: Exception) -> ModelError:
 
 
 def out_of_memory() -> ModelError:
-    """What a person is told when memory is not enough, wherever it ran out."""
+    """Return the error to report when memory runs out, wherever that happens."""
     return ModelError("The network ran out of memory.", "Choose smaller tiles, such as --tile 640x384.")
 
 
 @contextmanager
 def telling_of_memory() -> Iterator[None]:
-    """Turn every error by which memory that has run out is noticed into the one that a person is told.
+    """Report every exception that means that memory ran out as one error.
 
     Raises:
-        ModelError: in their place.
+        ModelError: in place of such an exception.
     """
     try:
         yield
@@ -74,8 +74,8 @@ def _lacks_memory(error: Exception) -> bool:
 
 
 class DownloadError(IfrplusError):
-    """Weights cannot be fetched, or are not the ones that were asked for."""
+    """Weights cannot be downloaded, or are not the requested ones."""
 
 
 class DeviceError(IfrplusError):
-    """The chosen device is not there or does not work."""
+    """The chosen device does not exist or does not work."""

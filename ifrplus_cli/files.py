@@ -1,48 +1,46 @@
-"""Small files that a person asks for: they appear when they are whole."""
+"""Write files safely: under a temporary name first, and under their own name only once they are complete."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO
 
 from ifrplus_cli.errors import OutputError
-
-if TYPE_CHECKING:
-    pass
-
-import fcntl
-import shutil
-from typing import IO
 
 BLOCK = 2**20  # bytes
 
 
 def check_place(path: Path, option: str, films: Sequence[Path] = ()) -> None:
-    """Find out before a long run whether a file can be written at its end.
+    """Check before a long run that a file can be written at its end.
 
     Args:
-        option: that named the file, such as ``--csv``.
-        films: that must not be written over.
+        path: the file.
+        option: the option that named the file, such as ``--csv``.
+        films: files that must not be overwritten.
 
     Raises:
-        OutputError: if it can't.
+        OutputError: if it can't be written.
     """
     if path.resolve() in [film.resolve() for film in films]:
-        raise OutputError(f"{option} would be written over {path}.", f"Give another {option}.")
+        raise OutputError(f"{option} would overwrite {path}.", f"Give another {option}.")
     folder = path.absolute().parent
     if path.is_dir() or not os.access(folder, os.W_OK):
-        why = "it is a folder" if path.is_dir() else f"no file can be made in {folder}"
+        why = "it is a folder" if path.is_dir() else f"no file can be created in {folder}"
         raise OutputError(f"{path} can't be written: {why}.", f"Give another {option}.")
 
 
 def write_whole(path: Path, text: str, option: str) -> None:
-    """Write a text file, in place of one that may be there.
+    """Write a text file, replacing an existing one.
 
     Args:
-        option: that named the file, such as ``--csv``.
+        path: the file.
+        text: its content, stored as UTF-8.
+        option: the option that named the file, such as ``--csv``.
 
     Raises:
         OutputError: if it can't be written.
@@ -58,7 +56,7 @@ def write_whole(path: Path, text: str, option: str) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
@@ -67,10 +65,10 @@ def sha256_of(path: Path) -> str:
 
 
 class PartFile:
-    """A file beside the output that is written in its place, readable by its owner alone.
+    """A temporary file beside the output, readable only by its owner, which later replaces the output.
 
-    It is locked: nobody else writes this output in the meantime. It goes when the ``with`` block is left, unless it
-    was published before.
+    The file is locked, so that no other run writes this output in the meantime. Leaving the ``with`` block deletes it
+    unless it has been published.
     """
 
     def __init__(self, output: Path) -> None:
@@ -81,7 +79,7 @@ class PartFile:
     def __enter__(self) -> PartFile:
         """
         Raises:
-            OutputError: if the folder takes no file, or another run is writing this output.
+            OutputError: if the folder accepts no file, or another run is writing this output.
         """
         try:
             self._file = self._locked()
@@ -98,7 +96,7 @@ class PartFile:
         self._file.close()
 
     def publish(self) -> None:
-        """Give the finished file its name, in such a way that a power cut leaves the old file or the new one.
+        """Give the finished file its name; a power cut leaves either the old file or the new one.
 
         Raises:
             OutputError: if the system refuses.
@@ -112,7 +110,7 @@ class PartFile:
             raise unwritable(self.output, error) from error
 
     def _locked(self) -> IO[bytes]:
-        """A new file; what a killed run left is taken away, for an ffmpeg of it may still be writing there."""
+        """Create the file; one left by a killed run is deleted first, for that run's ffmpeg may still write to it."""
         while True:
             if (stale := self._lock(0)) is not None:
                 self.path.unlink()
@@ -121,13 +119,13 @@ class PartFile:
                 return file
 
     def _lock(self, flags: int) -> IO[bytes] | None:
-        """The file under the name, locked; None if there is none, or one already, or it went in the meantime."""
+        """Open and lock the file; None if it is missing (or, to be created, exists), or was replaced meanwhile."""
         try:
             file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600), "r+b")
         except FileExistsError:
             return None
         except FileNotFoundError:
-            if flags & os.O_CREAT:  # then it is the folder that is missing, or that takes no files
+            if flags & os.O_CREAT:  # the folder is missing, or accepts no files
                 raise
             return None
         try:
@@ -144,9 +142,9 @@ class PartFile:
 
 
 class PartFolder:
-    """A folder beside the output that is filled in its place; the same as ``PartFile`` for a folder of images.
+    """A temporary folder beside the output which later replaces it: ``PartFile`` for a folder of images.
 
-    What is in it is out of reach for others, since they may not enter it.
+    Others may not enter the folder, so they can't reach its content.
     """
 
     def __init__(self, output: Path) -> None:
@@ -161,7 +159,7 @@ class PartFolder:
         """
         self._lock.__enter__()
         try:
-            shutil.rmtree(self.path, ignore_errors=True)  # what a killed run left
+            shutil.rmtree(self.path, ignore_errors=True)  # left by a killed run
             self.path.mkdir(mode=0o700)
         except OSError as error:
             self._lock.__exit__()
@@ -173,7 +171,7 @@ class PartFolder:
         self._lock.__exit__()
 
     def publish(self) -> None:
-        """Give the finished folder its name; one that is there is taken away once the new one is in its place.
+        """Give the finished folder its name; an existing folder is deleted once the new one is in its place.
 
         Raises:
             OutputError: if the system refuses.
@@ -192,14 +190,14 @@ class PartFolder:
 
 
 def _umask() -> int:
-    """What the person takes from the permissions of every new file."""
+    """Return the permissions that are removed from every new file."""
     umask = os.umask(0o077)
     os.umask(umask)
     return umask
 
 
 def sync(path: Path) -> None:
-    """Have the disk keep a file, or the names in a folder, whatever happens next."""
+    """Flush a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -208,7 +206,7 @@ def sync(path: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:
-    """What a person is told where nothing can be written."""
+    """Return the error for a folder to which nothing can be written."""
     return OutputError(
         f"Nothing can be written to {path.absolute().parent}: {error.strerror}.", "Choose another folder or name."
     )

@@ -1,4 +1,4 @@
-"""A wish to stop, which a run grants where nothing is lost."""
+"""Requests to stop, which a run grants when nothing is lost."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from ifrplus_cli.errors import IfrplusError
 
 
 class StoppedError(IfrplusError):
-    """A run has stopped because it was asked to; the message says what is kept."""
+    """A run has stopped on request; the message says what is kept."""
 
 
 class StopRequest:
-    """Whether somebody wants the run to end; shared by who asks and who runs, in one thread.
+    """A request to end a run, shared by the one who asks and the run, in one thread.
 
     Attributes:
-        asked: it is wanted.
-        deferred: something is in flight that is worth finishing first.
+        asked: whether stopping has been requested.
+        deferred: whether something is in progress that is worth finishing first.
     """
 
     def __init__(self) -> None:
@@ -23,5 +23,5 @@ class StopRequest:
 
     @property
     def granted(self) -> bool:
-        """Whether now is the time."""
+        """Whether the run should stop now."""
         return self.asked and not self.deferred

@@ -27,13 +27,13 @@ class Chroma(Enum):
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """How the samples of a raw frame lie in memory: planar, 8 bit in bytes, more in little-endian 16-bit words.
+    """Memory layout of the samples of a raw frame: planar; 8 bits in bytes, more in little-endian 16-bit words.
 
     Attributes:
         name: ffmpeg's name of the format, e.g. ``yuv420p10le``.
         chroma: layout of the planes. RGB stands for ffmpeg's planar G, B, R order.
-        depth: bits a sample, 8 to 16.
-        alpha: whether a last plane of full size says how opaque the picture is: 0 (clear) to the largest code.
+        depth: bits per sample, 8 to 16.
+        alpha: whether the last plane, of full size, is alpha: from 0 (transparent) to the largest code (opaque).
     """
 
     name: str
@@ -43,11 +43,11 @@ class PixelFormat:
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
-        """Numpy type of a sample."""
+        """NumPy type of a sample."""
         return np.uint8 if self.depth == 8 else np.uint16
 
     def plane_shapes(self, width: int, height: int) -> tuple[tuple[int, int], ...]:
-        """(height, width) of each plane of a picture of ``width`` x ``height``; odd sizes round chroma up."""
+        """Return the (height, width) of each plane of a ``width`` x ``height`` picture; odd sizes round chroma up."""
         full = ((height, width),)
         alpha = full if self.alpha else ()
         if self.chroma is Chroma.GRAY:
@@ -60,11 +60,11 @@ class PixelFormat:
 
     @property
     def opaque(self) -> PixelFormat:
-        """The same without alpha."""
+        """The same format without alpha."""
         return named(self.chroma, self.depth, alpha=False) if self.alpha else self
 
     def frame_bytes(self, width: int, height: int) -> int:
-        """Bytes of one raw picture."""
+        """Return the bytes of one raw picture."""
         sample = np.dtype(self.dtype).itemsize
         return sample * sum(h * w for h, w in self.plane_shapes(width, height))
 
@@ -76,12 +76,12 @@ STEMS = {
     Chroma.C444: "yuv444p",
     Chroma.RGB: "gbrp",
 }
-RICHNESS = (Chroma.GRAY, Chroma.C420, Chroma.C422, Chroma.C444, Chroma.RGB)  # the poorest first
+RICHNESS = (Chroma.GRAY, Chroma.C420, Chroma.C422, Chroma.C444, Chroma.RGB)  # from the least colour detail to the most
 DEPTHS = (8, 10, 12, 16)
 
 
 def named(chroma: Chroma, depth: int, *, alpha: bool) -> PixelFormat:
-    """The format as ffmpeg names it: ``gbrap``, ``yuva444p10le`` ..."""
+    """Return the format with ffmpeg's name: ``gbrap``, ``yuva444p10le`` ..."""
     stem = STEMS[chroma]
     if alpha:
         stem = "gbrap" if chroma is Chroma.RGB else stem.replace("yuv", "yuva")
@@ -94,7 +94,7 @@ def _formats() -> dict[str, PixelFormat]:
         named(chroma, depth, alpha=True)
         for chroma in STEMS
         for depth in DEPTHS
-        if chroma is not Chroma.GRAY and (chroma, depth) != (Chroma.C420, 12)  # ffmpeg has none of these
+        if chroma is not Chroma.GRAY and (chroma, depth) != (Chroma.C420, 12)  # ffmpeg has no such formats
     ]
     return {made.name: made for made in (*plain, *with_alpha)}
 
@@ -104,7 +104,7 @@ PIXEL_FORMATS: dict[str, PixelFormat] = _formats()
 
 @dataclass(frozen=True)
 class ColourTags:
-    """Colour description of a stream in ffmpeg's words; None where the clip does not say.
+    """Colour description of a stream in ffmpeg's terms; None where the clip does not state a value.
 
     Attributes:
         matrix: ``bt709``, ``smpte170m``, ``bt470bg``, ``bt2020nc``, ``gbr`` ...
@@ -120,11 +120,11 @@ class ColourTags:
 
 @dataclass(frozen=True)
 class MasteringDisplay:
-    """The display that a film was graded on (SMPTE ST 2086).
+    """The display on which a film was graded (SMPTE ST 2086).
 
     Attributes:
         red, green, blue, white: CIE 1931 (x, y).
-        min_luminance, max_luminance: in candela a square metre.
+        min_luminance, max_luminance: in candela per square metre.
     """
 
     red: tuple[Fraction, Fraction]
@@ -137,7 +137,7 @@ class MasteringDisplay:
 
 @dataclass(frozen=True)
 class ContentLight:
-    """The brightest pixel and the brightest frame's mean, in candela a square metre (CTA-861.3)."""
+    """The brightest pixel, and the mean of the brightest frame, in candela per square metre (CTA-861.3)."""
 
     max_content: int
     max_average: int
@@ -145,11 +145,11 @@ class ContentLight:
 
 @dataclass(frozen=True)
 class LightInfo:
-    """What a film says of its light beside the transfer curve.
+    """What a film states about its light levels, apart from the transfer curve.
 
     Attributes:
-        dynamic: names of kinds of metadata that change from frame to frame, such as ``Dolby Vision``.
-        needs_dynamic: the samples mean nothing without that.
+        dynamic: names of the kinds of metadata that change from frame to frame, such as ``Dolby Vision``.
+        needs_dynamic: whether the samples mean nothing without that metadata.
     """
 
     mastering: MasteringDisplay | None = None
@@ -163,9 +163,9 @@ class Frame:
     """One picture in the clip's own planes.
 
     Attributes:
-        pts: presentation time in seconds, exact.
+        pts: exact presentation time in seconds.
         planes: arrays of ``PixelFormat.plane_shapes``, read-only by convention: they are passed on, never changed.
-        repeats: when the source shows it again, where that is to be smoothed over.
+        repeats: times at which the source repeats this frame, if repeats are to be smoothed.
     """
 
     pts: Fraction
@@ -174,7 +174,7 @@ class Frame:
 
 
 class PairKind(Enum):
-    """What lies between two neighbouring source frames."""
+    """The relation of two neighbouring source frames."""
 
     MOTION = "motion"
     CUT = "cut"
@@ -186,8 +186,8 @@ class Pair:
     """Two neighbouring source frames.
 
     Attributes:
-        index: source frames before the left one.
-        score: how unlike both are, 0 to 1, where that was looked at.
+        index: number of source frames before the left one.
+        score: difference of the two frames, 0 to 1; None if it was not measured.
     """
 
     index: int
@@ -198,18 +198,18 @@ class Pair:
 
     @property
     def right_index(self) -> int:
-        """Source frames before the right one."""
+        """Number of source frames before the right one."""
         return self.index + 1 + len(self.left.repeats)
 
     @property
     def length(self) -> Fraction:
-        """Time from its left frame to its right one, in seconds."""
+        """Time from the left frame to the right one, in seconds."""
         return self.right.pts - self.left.pts
 
 
 @dataclass(frozen=True)
 class Tick:
-    """One output frame to be: its time in seconds, and where it lies in its pair (0 is the left frame itself)."""
+    """A planned output frame: its time in seconds, and its position in its pair (0 is the left frame itself)."""
 
     pts: Fraction
     t: Fraction
@@ -221,8 +221,8 @@ class Timing:
 
     Attributes:
         time_base: exact times are multiples of this many seconds.
-        rate: nominal frames a second.
-        last_duration: seconds that the last frame is shown.
+        rate: nominal frames per second.
+        last_duration: seconds for which the last frame is shown.
     """
 
     time_base: Fraction
@@ -232,13 +232,13 @@ class Timing:
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """A stream that is carried along rather than interpolated.
+    """A stream that is copied rather than interpolated.
 
     Attributes:
-        kind: ``audio``, ``subtitle``, ``attachment``, ``data`` or ``video`` (cover art, a second picture).
+        kind: ``audio``, ``subtitle``, ``attachment``, ``data`` or ``video`` (cover art, a second video stream).
         start: first presentation time in seconds, None if unknown.
         duration: in seconds, None if unknown.
-        dispositions: what it is meant for, in ffmpeg's words: ``default``, ``forced`` ...
+        dispositions: the stream's purpose, in ffmpeg's terms: ``default``, ``forced`` ...
     """
 
     index: int
@@ -252,7 +252,7 @@ class StreamInfo:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A named part of a film, from ``start`` to ``end`` seconds; ``tags`` are names and texts, such as a title."""
+    """A named part of a film, from ``start`` to ``end`` seconds; ``tags`` are (key, text) pairs, such as a title."""
 
     start: Fraction
     end: Fraction
@@ -265,10 +265,10 @@ class Section:
 
     Attributes:
         film_start: time of the film's first frame.
-        number: of the first frame that is used, counted from 0.
+        number: number of the first frame that is used, counted from 0.
         first: time of the first frame that is used, as the film stores it.
-        begin: from when on that one is used: its own time, or a later one where it is held for long.
-        end: when the last one ends.
+        begin: time from which that frame is used: its own, or later if the part begins while it is shown.
+        end: time at which the last frame ends.
     """
 
     film_start: Fraction
@@ -279,17 +279,17 @@ class Section:
 
     @property
     def cuts_start(self) -> bool:
-        """Whether anything is left out before it."""
+        """Whether any frame before the section is left out."""
         return self.begin > self.film_start
 
 
 @dataclass(frozen=True)
 class Stills:
-    """Pictures that are handed to ffmpeg one by one, since none of its demuxers is to open them, or can.
+    """Pictures that are passed to ffmpeg one by one, since none of its demuxers may or can open them.
 
     Attributes:
-        files: one a picture; a single one for an animation.
-        decoder: ffmpeg's decoder of each file, None where they are decoded before.
+        files: one file per picture; a single file for an animation.
+        decoder: ffmpeg's decoder of each file; None if they are decoded before they reach ffmpeg.
         times: when each picture is shown, in seconds, whatever part of them is used.
         turn: ffmpeg's filters that turn them upright.
     """
@@ -302,26 +302,26 @@ class Stills:
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What a film is, from its headers and the packet list of its main video stream; nothing is decoded for it.
+    """A film's properties, from its headers and the packet list of its main video stream; nothing is decoded.
 
     Attributes:
         container: ffmpeg's name of the demuxer, e.g. ``mov,mp4,m4a,3gp,3g2,mj2``.
-        decode_format: what the decoder is asked for: same bytes as ``pixel_format``, under the name that makes
-            ffmpeg leave the range alone (``yuvj420p`` for full-range ``yuv420p``); ``rgba`` for ``gbrap``.
-        time_base: seconds a unit of the stream's own pts.
-        rate: nominal rate in frames a second.
+        decode_format: the format requested from the decoder: the same bytes as ``pixel_format``, under the name that
+            makes ffmpeg leave the range alone (``yuvj420p`` for full-range ``yuv420p``); ``rgba`` for ``gbrap``.
+        time_base: seconds per unit of the stream's own pts.
+        rate: nominal rate in frames per second.
         packet_pts: presentation times of the shown packets in units of ``time_base``, sorted; the frames that a
-            decoder returns are compared with it.
-        decode_times_only: the container says when to decode but not when to show a frame (AVI): the decoder's
-            delay must be taken off again.
-        last_duration: seconds that the last frame is shown.
-        pixel_format: the format frames are decoded to: the stream's own, or the nearest planar one.
-        display_matrix: nine integers of the container's rotation and mirroring, None without one.
-        field_order: in ffmpeg's words; ``progressive`` if nothing is said.
-        deinterlace: ffmpeg's filter that makes whole frames, None to take them as they are.
-        section: what the times, streams and chapters have been limited to, None for the whole film.
-        stills: the pictures of a sequence of images or of an animation that ffmpeg does not open by itself.
-        plays: how often an animation is to be shown, 0 for ever; None for what is no animation.
+            decoder returns are compared with them.
+        decode_times_only: whether the container states when to decode a frame but not when to show it (AVI): the
+            decoder's delay must then be subtracted.
+        last_duration: seconds for which the last frame is shown.
+        pixel_format: the format to which frames are decoded: the stream's own, or the nearest planar one.
+        display_matrix: nine integers of the container's rotation and mirroring; None if there is no matrix.
+        field_order: in ffmpeg's terms; ``progressive`` if the file does not state it.
+        deinterlace: ffmpeg's filter that makes progressive frames; None to use the frames as they are.
+        section: the part to which times, streams and chapters have been limited; None for the whole film.
+        stills: the pictures of an image sequence or of an animation that ffmpeg does not open by itself.
+        plays: how often an animation is shown, 0 for ever; None for anything else.
     """
 
     path: Path
@@ -359,12 +359,12 @@ class ClipInfo:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether it is made of images, or an animation, rather than a film."""
+        """Whether the source is an image sequence or an animation rather than a film."""
         return self.stills is not None or self.plays is not None
 
     @property
     def interlaced(self) -> bool:
-        """Whether it is marked as interlaced; it may not be."""
+        """Whether the file is marked as interlaced, which may be wrong."""
         return self.field_order in {"tt", "bb", "tb", "bt"}
 
     @property
@@ -379,10 +379,10 @@ class ClipInfo:
 
     @property
     def end(self) -> Fraction:
-        """When the last frame ends, in seconds."""
+        """Time at which the last frame ends, in seconds."""
         return self.packet_pts[-1] * self.time_base + self.last_duration
 
     @property
     def duration(self) -> Fraction:
-        """From the first frame's appearance to the end of the last one, in seconds."""
+        """Seconds from the presentation of the first frame to the end of the last one."""
         return self.end - self.start

@@ -317,7 +317,7 @@ def test_a_folder_that_may_only_be_read(folder: Path) -> None:
         check_failure(done, f"{OUTPUT} can't be written", folder, {"clip.mkv", "out"})
         report = ("out/film.mkv", "--report", "run.html")
         done = run_program("upsample", "clip.mkv", *report, folder=folder, program=program)
-        check_failure(done, "no file can be made in", folder, {"clip.mkv", "out"})
+        check_failure(done, "no file can be created in", folder, {"clip.mkv", "out"})
         done = run_program("upsample", "-q", "clip.mkv", "out/film.mkv", folder=folder, program=program)
         assert (done.returncode, done.stderr) == (0, "")
     finally:

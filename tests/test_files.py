@@ -32,6 +32,6 @@ def test_what_is_in_the_way_is_found_beforehand(tmp_path: Path, name: str) -> No
 def test_a_film_is_not_written_over(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.touch()
-    with pytest.raises(OutputError, match="--report would be written over"):
+    with pytest.raises(OutputError, match="--report would overwrite"):
         check_place(tmp_path / ".." / tmp_path.name / "film.mp4", "--report", [film])
     check_place(tmp_path / "report.html", "--report", [film])
