@@ -1,1 +1,1 @@
-"""Files with parameters: which there are, reading, downloading, converting."""
+"""Files of network parameters: the manifest, reading, downloading and converting."""

@@ -1,4 +1,4 @@
-"""A network's two ncnn files out of a zip archive: read into memory, never unpacked to where an entry says."""
+"""Read a network's two ncnn files from a zip archive into memory; nothing is unpacked to a path that an entry names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SUFFIXES = (".param", ".bin")
 
 
 def read_archive(path: Path, folder: str) -> tuple[bytes, bytes]:
-    """What is in the .param and in the .bin file of a folder of an archive, wherever in it that folder is.
+    """Return the content of the .param and the .bin file of a folder, wherever in the archive that folder is.
 
     Raises:
         ValueError: saying what is wrong with the archive.
@@ -28,9 +28,9 @@ def read_archive(path: Path, folder: str) -> tuple[bytes, bytes]:
                 return param, numbers
         except (ValueError, MemoryError):
             raise
-        except Exception as error:  # zipfile and its decompressors have no exception in common
+        except Exception as error:  # zipfile and its decompressors have no common exception class
             told = " ".join(str(error).split())[:100] or type(error).__name__
-            raise ValueError(f"it is no whole zip archive ({told})") from error
+            raise ValueError(f"it is not an undamaged zip archive ({told})") from error
 
 
 def _entry(entries: list[ZipInfo], folder: str, suffix: str) -> ZipInfo:
@@ -43,18 +43,18 @@ def _entry(entries: list[ZipInfo], folder: str, suffix: str) -> ZipInfo:
         raise ValueError(f"it has {len(found) or 'no'} {suffix} {'files' if found else 'file'} in a folder {folder}")
     name = PurePosixPath(found[0].filename)
     if name.is_absolute() or ".." in name.parts or "\\" in found[0].filename:
-        raise ValueError(f"its entry {found[0].filename!r} leads out of it")
+        raise ValueError(f"its entry {found[0].filename!r} points outside the archive")
     if stat.S_ISLNK(found[0].external_attr >> 16):
         raise ValueError(f"its entry {found[0].filename!r} is a link")
     return found[0]
 
 
 def _read(archive: ZipFile, entry: ZipInfo) -> bytes:
-    """An entry's content; no more of it is made than the archive says, whatever it would grow to."""
+    """Read an entry's content, but no more than the size that the archive states, however much it would expand to."""
     if entry.file_size > LARGEST_ENTRY:
         raise ValueError(f"its entry {entry.filename!r} is too large")
     with archive.open(entry) as file:
         content = file.read(entry.file_size + 1)
     if len(content) != entry.file_size:
-        raise ValueError(f"its entry {entry.filename!r} has another size than it says")
+        raise ValueError(f"its entry {entry.filename!r} has a different size than the archive states")
     return content

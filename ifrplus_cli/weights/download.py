@@ -1,4 +1,4 @@
-"""Fetching published weights: resumed where it stopped, checked, and put in place only when it is whole."""
+"""Download published weights: resume where it stopped, verify, and put the file in place only when it is complete."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from ifrplus_cli.weights.manifest import WeightsEntry
 from ifrplus_cli.weights.reading import read_weights
 
 BLOCK = 2**18  # bytes
-TIMEOUT_S = 30.0  # without a sign of life
-PAUSES_S = (1.0, 3.0, 9.0)  # before trying again what brought nothing
-PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))  # answers that may be another one soon
+TIMEOUT_S = 30.0  # without any data
+PAUSES_S = (1.0, 3.0, 9.0)  # before retrying an attempt that brought nothing
+PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))  # status codes that may be temporary
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 @dataclass(frozen=True)
 class DownloadOptions:
-    """What a person may choose.
+    """Choices of the user.
 
     Attributes:
-        folder: where the file goes.
-        url: taken in place of the manifest's.
-        sha256: the checksum that the file must have, in place of the manifest's.
-        force: download again what is there.
+        folder: where the file is stored.
+        url: used in place of the manifest's.
+        sha256: the expected checksum, in place of the manifest's.
+        force: whether to download again a file that already exists.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class DownloadOptions:
 
 @dataclass(frozen=True)
 class Transfer:
-    """How far a download is, in bytes; the size is None if the server does not tell it."""
+    """Progress of a download in bytes; ``size`` is None if the server does not state it."""
 
     done: int
     size: int | None
@@ -64,9 +64,9 @@ class Outcome:
     """A file that is in place.
 
     Attributes:
-        url: where it came from, or None if it was put there by hand.
-        enforced: whether its checksum, or that of what it was made from, was known before it was read.
-        fresh: False if it was there already.
+        url: where it came from; None if it was put there by hand.
+        enforced: whether its checksum, or that of the file it was made from, was known before it was read.
+        fresh: False if the file already existed.
     """
 
     path: Path
@@ -83,13 +83,16 @@ def download_weights(
     progress: Callable[[Transfer], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Bring a file of the manifest into a folder, unless it is there.
+    """Download a file of the manifest into a folder, unless it already exists.
 
     Args:
-        say: is told what a person should know while it goes on, such as that it waits.
+        entry: the file of the manifest.
+        options: the user's choices.
+        progress: called with the progress of the download.
+        say: called with messages for the user during the download, such as that it waits.
 
     Raises:
-        DownloadError: if the file can't be fetched or is not the right one.
+        DownloadError: if the file can't be downloaded or is not the right one.
         OutputError: if it can't be stored.
     """
     urls = (options.url,) if options.url else entry.urls
@@ -108,31 +111,31 @@ def download_weights(
                 try:
                     return _fetch(entry, url, target, expected, progress, say)
                 except DownloadError as error:
-                    say(f"{error.message} The next address is tried.")
+                    say(f"{error.message} Trying the next address.")
             return _fetch(entry, urls[-1], target, expected, progress, say)
 
 
 def install_weights(entry: WeightsEntry, source: Path, options: DownloadOptions) -> Outcome:
-    """Put weights in place that are on this machine already: an archive, a pair of ncnn files, or a file of weights.
+    """Install weights from this machine: an archive, a pair of ncnn files, or a file of weights.
 
     Raises:
-        DownloadError: if there is a file already, or if it is not the right one.
-        ModelError: if it can't be read, or is not of this network.
+        DownloadError: if the file already exists, or is not the right one.
+        ModelError: if it can't be read, or does not belong to this network.
         OutputError: if it can't be stored.
     """
     target = options.folder / entry.file_name
     if not source.is_file():
-        raise DownloadError(f"{source} is not there, or not a file.", "Give an archive or a file of weights.")
+        raise DownloadError(f"{source} does not exist, or is not a file.", "Give an archive or a file of weights.")
     expected = options.sha256 or entry.sha256
     if expected and (found := sha256_of(source)) != expected:
         raise DownloadError(
-            f"{source} is not the right file: its sha256 is {found} and not {expected}.", "Give another one."
+            f"{source} is not the right file: its SHA-256 is {found}, not {expected}.", "Give another file."
         )
     with _storing_in(options.folder):
         options.folder.mkdir(parents=True, exist_ok=True)
         with _locked(target, lambda _: None):
             if target.exists() and not options.force:
-                raise DownloadError(f"{target} is there already.", "Replace it with --force.")
+                raise DownloadError(f"{target} already exists.", "Replace it with --force.")
             record = install(entry, source, target, str(source.resolve()))
     return Outcome(target, record.size, record.sha256, record.url, enforced=expected is not None, fresh=True)
 
@@ -142,19 +145,19 @@ def _what_is_there(entry: WeightsEntry, target: Path, expected: str | None) -> O
     made_from = record.source_sha256 if record else None
     if entry.archive and expected and made_from and made_from != expected:
         raise DownloadError(
-            f"{target} is there already, but was made from a file whose sha256 is {made_from} and not {expected}.",
+            f"{target} already exists, but was made from a file whose SHA-256 is {made_from}, not {expected}.",
             "Replace it with --force.",
         )
     wanted = (None if entry.archive else expected) or (record and record.sha256)
     found = sha256_of(target)
     if wanted and found != wanted:
         raise DownloadError(
-            f"{target} is there already, but its sha256 is {found} and not {wanted}.", "Replace it with --force."
+            f"{target} already exists, but its SHA-256 is {found}, not {wanted}.", "Replace it with --force."
         )
     try:
         read_weights(target)
     except ModelError as error:
-        raise DownloadError(f"The file is there already, but {error.message}", "Replace it with --force.") from error
+        raise DownloadError(f"The file already exists, but {error.message}", "Replace it with --force.") from error
     url = record.url if record else None
     return Outcome(target, target.stat().st_size, found, url, enforced=bool(wanted), fresh=False)
 
@@ -175,8 +178,8 @@ def _fetch(
     if expected and found != expected:
         part.discard()
         raise DownloadError(
-            f"The file from {url} is not the right one: its sha256 is {found} and not {expected}.",
-            "Run the command again; if that happens again, the address or the checksum is wrong.",
+            f"The file from {url} is not the right one: its SHA-256 is {found}, not {expected}.",
+            "Run the command again; if that fails in the same way, the address or the checksum is wrong.",
         )
     before = record_of(target)
     try:
@@ -186,7 +189,7 @@ def _fetch(
         raise DownloadError(f"The file from {url} is not usable. {error.message}", _by_hand(url, target)) from error
     if before and before.url == url and (before.source_sha256 or before.sha256) != found:
         say(
-            f"The file has changed since it was downloaded on {before.date}: its sha256 was "
+            f"The file has changed since it was downloaded on {before.date}: its SHA-256 was "
             f"{before.source_sha256 or before.sha256}."
         )
     part.discard()
@@ -194,7 +197,7 @@ def _fetch(
 
 
 class _TransferError(Exception):
-    """Why an attempt failed; one that is ``passing`` is worth another attempt."""
+    """Why an attempt failed; after a ``passing`` failure another attempt is worthwhile."""
 
     def __init__(self, what: str, *, passing: bool = False) -> None:
         super().__init__(what)
@@ -202,7 +205,7 @@ class _TransferError(Exception):
 
 
 class _Part:
-    """The part of a file that has arrived, and beside it from where and which version of it this is."""
+    """The part of a file that has arrived, and a record beside it of its source and version."""
 
     def __init__(self, path: Path, url: str) -> None:
         self.path = path
@@ -212,7 +215,7 @@ class _Part:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def etag(self) -> str | None:
-        """The version that the part belongs to, if it may be continued."""
+        """The version to which the part belongs, if it may be continued."""
         try:
             noted = json.loads(beside(self.path).read_text())
             return str(noted["etag"]) if noted["url"] == self.url else None
@@ -220,7 +223,7 @@ class _Part:
             return None
 
     def begin(self, etag: str | None) -> IO[bytes]:
-        """Empty it for another version. A weak ETag does not promise the same bytes, so it is not noted."""
+        """Empty the part for another version. A weak ETag does not guarantee the same bytes, so it is not recorded."""
         file = self.path.open("w+b")
         if etag and not etag.startswith("W/"):
             beside(self.path).write_text(json.dumps({"url": self.url, "etag": etag}))
@@ -237,7 +240,7 @@ class _Part:
 
 
 def _receive(part: _Part, progress: Callable[[Transfer], None], say: Callable[[str], None]) -> str:
-    """Complete the part in as many attempts as that brings it further; returns its SHA-256."""
+    """Complete the part, with retries as long as each brings it further, and return its SHA-256."""
     failures = 0
     while True:
         before = part.size()
@@ -248,7 +251,7 @@ def _receive(part: _Part, progress: Callable[[Transfer], None], say: Callable[[s
             if not fault.passing or failures > len(PAUSES_S):
                 raise
             pause = PAUSES_S[failures - 1]
-            say(f"The download broke off: {fault}. The next attempt is in {pause:g} s.")
+            say(f"The download broke off: {fault}. Trying again in {pause:g} s.")
         time.sleep(pause)
 
 
@@ -282,7 +285,7 @@ def _attempt(part: _Part, progress: Callable[[Transfer], None]) -> str:
 
 
 def _brings_rest(response: Any, part: _Part, present: int) -> bool:
-    """Whether a response is what is missing rather than the whole file."""
+    """Return whether a response contains the missing part rather than the whole file."""
     status, headers = response.status, response.headers
     if status == 200:
         return False
@@ -291,7 +294,7 @@ def _brings_rest(response: Any, part: _Part, present: int) -> bool:
         if fits and headers.get("ETag", part.etag()) == part.etag():
             return True
         part.discard()
-        raise _TransferError("the server has another version of the file now", passing=True)
+        raise _TransferError("the server now has another version of the file", passing=True)
     reason = " ".join(str(response.reason).split()).rstrip(".")
     raise _TransferError(f"the server answered {status} {reason}", passing=status in PASSING)
 
@@ -306,7 +309,7 @@ def _check_room(folder: Path, needed: int) -> None:
 
 
 class _CheckedRedirects(HTTPRedirectHandler):
-    """Follows redirects to addresses that could have been given, and never away from https."""
+    """Follow redirects only to addresses that a user could have given, and never away from https."""
 
     http_error_308 = HTTPRedirectHandler.http_error_302  # Python 3.10 does not know it
 
@@ -331,7 +334,7 @@ def _check_url(url: str) -> None:
 
 
 def _open(request: Request) -> Any:
-    """The response, whatever its status."""
+    """Return the response, whatever its status."""
     try:
         return build_opener(_CheckedRedirects).open(request, timeout=TIMEOUT_S)
     except HTTPError as answer:
@@ -358,17 +361,17 @@ def _words(cause: BaseException | str) -> str:
 
 
 def _by_hand(url: str, target: Path) -> str:
-    return f"Fetch {url} by other means and put it at {target}; if a proxy is needed, HTTPS_PROXY names it."
+    return f"Download {url} by other means and save it as {target}; if a proxy is needed, set HTTPS_PROXY."
 
 
 @contextmanager
 def _locked(target: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """One process at a time; the file of the lock stays, or a third process could lock another one of its name."""
+    """Allow one process at a time; the lock file stays, or a third process could lock a new file of the same name."""
     with target.with_name(f"{target.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"Another process is downloading {target.name}; this one waits for it.")
+            say(f"Another process is downloading {target.name}; waiting for it.")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -380,7 +383,7 @@ def _storing_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in NO_ROOM:
             raise OutputError(
-                "The disk is full.", f"Free some space for {folder} and run again; what has arrived stays."
+                "The disk is full.", f"Free some space for {folder} and run again; the part that has arrived is kept."
             ) from error
         raise OutputError(
             f"{error.filename or folder} can't be written: {error.strerror or error}.",

@@ -1,4 +1,4 @@
-"""Puts weights in place: read whole, held against their network, under their name only then, with a record beside."""
+"""Install weights: read the whole file, compare it with its network, only then rename it, and record its source."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ ZIP = b"PK"
 
 @dataclass(frozen=True)
 class Record:
-    """What the ``.json`` beside installed weights says of them.
+    """The record of installed weights, stored as ``.json`` beside them.
 
     Attributes:
-        url: where they came from; the path of a file that was here.
-        size, sha256: of the file of weights; the size in bytes.
+        url: where they came from; the path of a local file.
+        size, sha256: size in bytes and checksum of the file of weights.
         date: in UTC.
-        source_sha256: of what it was made from, such as an archive; None for a file that was taken as it is.
+        source_sha256: checksum of the file it was made from, such as an archive; None if the file was taken as it is.
     """
 
     url: str
@@ -44,12 +44,12 @@ class Record:
 
 
 def beside(path: Path) -> Path:
-    """The record of a file."""
+    """Return the path of a file's record."""
     return path.with_name(f"{path.name}.json")
 
 
 def record_of(target: Path) -> Record | None:
-    """The record beside a file; None if there is none, or if somebody has edited it."""
+    """Return the record of a file; None if there is none, or if it has been edited."""
     try:
         return Record(**json.loads(beside(target).read_text()))
     except (OSError, ValueError, TypeError):
@@ -57,16 +57,18 @@ def record_of(target: Path) -> Record | None:
 
 
 def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: bool = False) -> Record:
-    """Put what is in ``source`` in place as the weights of ``entry``.
+    """Install the content of ``source`` as the weights of ``entry``.
 
     Args:
-        source: for a network that is published in an archive, that archive, a ``.param`` or ``.bin`` file with the
-            other one beside it, or a .safetensors file; for others the file itself.
-        url: where it came from.
-        move: it may be taken rather than copied.
+        entry: the file of the manifest.
+        source: for a network published in an archive: that archive, or one of its ``.param`` and ``.bin`` files with
+            the other one beside it, or a .safetensors file; for other networks the file itself.
+        target: path of the installed file.
+        url: where the source came from.
+        move: whether ``source`` may be moved rather than copied.
 
     Raises:
-        ModelError: if it can't be read, or is not of this network.
+        ModelError: if it can't be read, or does not belong to this network.
         OSError: if it can't be stored.
     """
     made_from = None
@@ -115,18 +117,18 @@ def _start(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(len(ZIP))
     except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror}.", "Give a file that is there.") from error
+        raise ModelError(f"{path} can't be read: {error.strerror}.", "Give an existing file.") from error
 
 
 def _numbers_of(source: Path) -> Path:
-    """The file whose checksum stands for a source: of a pair the .bin file."""
+    """Return the file whose checksum identifies a source: the .bin file of a pair."""
     path = source.with_suffix(".bin") if source.suffix in SUFFIXES else source
     _start(path)
     return path
 
 
 def _pair(source: Path) -> tuple[bytes, bytes]:
-    """What is in a .param file and in the .bin file beside it."""
+    """Return the content of a .param file and of the .bin file beside it."""
     param, numbers = (source.with_suffix(suffix) for suffix in SUFFIXES)
     for path, most in ((param, LARGEST_PARAM), (numbers, LARGEST_ENTRY)):
         if path.stat().st_size > most:

@@ -1,4 +1,4 @@
-"""Where a network's weights are or come from."""
+"""List the weights of each network, where they are published, and where they are stored."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class WeightsEntry:
     """One file of the manifest.
 
     Attributes:
-        name: what commands call it.
+        name: its name in commands.
         network: name of its network.
         file_name: its name on disk.
         licence, source: as far as its publication states them.
-        urls: where it is published, tried in order; none for weights that come with the package.
-        archive: folder in the zip file that ``urls`` lead to, of a network in ncnn's format; None for a plain file.
-        size: in bytes, as published; may be rounded, so it is never enforced.
-        sha256: the published checksum in hexadecimal, or None if none is published.
+        urls: where it is published, tried in order; empty for weights that come with the package.
+        archive: folder in the zip file at ``urls``, for a network in ncnn's format; None for a plain file.
+        size: published size in bytes; it may be rounded, so it is never enforced.
+        sha256: the published checksum in hexadecimal; None if none is published.
     """
 
     name: str
@@ -56,7 +56,7 @@ MANIFEST = {
             "ifrplus",
             "ifrplus",
             "ifr_plus_v155_tuned.ckpt",
-            licence="Apache-2.0 is that of MindEditing, which it belongs to; for the file itself none is stated",
+            licence="Apache-2.0 is the licence of MindEditing, to which it belongs; none is stated for the file itself",
             source="IFR+ in MindEditing, docs/ifr_plus.md; trained on Vimeo-triplet",
             urls=(
                 "https://download.mindspore.cn/toolkits/mindediting/LLVT_opensource/IFR_Plus/ckpt/converted/"
@@ -82,12 +82,12 @@ MANIFEST = {
 
 
 def weights_folders() -> tuple[Path, ...]:
-    """Folders that are searched, first match wins: the one for downloads, a checkout's, the user's, the package's."""
+    """Return the folders to search; the first match wins: for downloads, a checkout's, the user's, the package's."""
     return tuple(dict.fromkeys((download_folder(), *_checkout(), _user_folder(), PACKAGE / "bundled_weights")))
 
 
 def download_folder() -> Path:
-    """Where downloads go: ``IFRPLUS_WEIGHTS``, a checkout's ``weights``, or the user's data folder."""
+    """Return the folder for downloads: ``IFRPLUS_WEIGHTS``, a checkout's ``weights``, or the user's data folder."""
     named = os.environ.get("IFRPLUS_WEIGHTS")
     return Path(named) if named else next(iter(_checkout()), _user_folder())
 
@@ -103,10 +103,10 @@ def _user_folder() -> Path:
 
 
 def find_weights(name: str) -> Path | None:
-    """The file of the manifest's entry ``name``, or None if it is not on this machine."""
+    """Return the file of the manifest's entry ``name``, or None if it is not on this machine."""
     return find_file(MANIFEST[name].file_name)
 
 
 def find_file(file_name: str) -> Path | None:
-    """A file of this name in the folders for weights, or None."""
+    """Return the file with this name in the folders for weights, or None."""
     return next((folder / file_name for folder in weights_folders() if (folder / file_name).is_file()), None)

@@ -1,10 +1,10 @@
-"""MindSpore's checkpoint files (.ckpt), read without MindSpore.
+"""Read MindSpore's checkpoint files (.ckpt) without MindSpore.
 
-``mindspore.load_checkpoint`` believes the sizes that a file states, so a damaged or hostile one makes it read and write
-beyond its memory. Here every size is compared with what is there, and nothing but numbers comes out.
+``mindspore.load_checkpoint`` trusts the sizes that a file states, so a damaged or hostile file makes it read and write
+outside its memory. Here every size is checked against the data, and only numbers are returned.
 
-A file is one protobuf message: a list of entries, each a name and a tensor of dimensions, type and bytes. A mark and
-the CRC-32 of all that may follow.
+A file is one protobuf message: a list of entries, each with a name and a tensor of dimensions, type and bytes. A marker
+and the CRC-32 of all entries may follow.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CRC_MARK, CRC_SIZE = b"crc_num", 10
 
 
 def read_checkpoint(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Every array of a file by its name, read-only and mapped from the file; stored texts are left out.
+    """Return every array of a file by its name, read-only and mapped from the file; stored texts are left out.
 
     Raises:
         ValueError: saying what is wrong with the file.
@@ -50,12 +50,12 @@ def read_checkpoint(path: Path) -> dict[str, npt.NDArray[Any]]:
     found: dict[str, npt.NDArray[Any]] = {}
     for number, entry in _fields(_without_crc(np.memmap(path, np.uint8, mode="r").data)):
         if number != 1 or isinstance(entry, int):
-            raise ValueError("it is no MindSpore checkpoint")
+            raise ValueError("it is not a MindSpore checkpoint")
         name, kind, shape, content = _tensor(entry)
         if kind == TEXT:
             continue
         if kind not in NUMBERS:
-            raise ValueError(f"{name} is stored as {kind or 'something else than a tensor'}, which is not supported")
+            raise ValueError(f"{name} is stored as {kind or 'something other than a tensor'}, which is not supported")
         if name in found:
             raise ValueError(f"{name} is stored twice")
         dtype = np.dtype(NUMBERS[kind])
@@ -75,7 +75,7 @@ def _without_crc(data: memoryview) -> memoryview:
 
 
 def _tensor(entry: memoryview) -> tuple[str, str, tuple[int, ...], memoryview]:
-    """Name, type, shape and bytes of an entry; the type is empty if it is no tensor."""
+    """Return name, type, shape and bytes of an entry; the type is empty if the entry is not a tensor."""
     name, kind, content = "", "", entry[:0]
     dims: list[int] = []
     for part in _fields(entry):
@@ -92,12 +92,12 @@ def _tensor(entry: memoryview) -> tuple[str, str, tuple[int, ...], memoryview]:
                         case (3, memoryview() as stretch):
                             content = stretch
     if not (name + kind).isprintable():
-        raise ValueError("it is no MindSpore checkpoint")
-    return name, kind, () if dims == [0] else tuple(dims), content  # a single number is stored with dimensions [0]
+        raise ValueError("it is not a MindSpore checkpoint")
+    return name, kind, () if dims == [0] else tuple(dims), content  # a scalar is stored with dimensions [0]
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field of a protobuf message."""
+    """Yield number and value of each field of a protobuf message."""
     at = 0
     while at < len(message):
         key, at = _integer(message, at)
@@ -111,11 +111,11 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
                 yield key >> 3, message[at : at + value]
                 at += value
             case _:
-                raise ValueError("it is no MindSpore checkpoint")
+                raise ValueError("it is not a MindSpore checkpoint")
 
 
 def _integer(message: memoryview, at: int) -> tuple[int, int]:
-    """The protobuf integer that begins at ``at``, and where it ends: seven bits a byte, lowest first."""
+    """Decode the protobuf integer at ``at``, and return it with its end: seven bits per byte, lowest first."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):
@@ -125,4 +125,4 @@ def _integer(message: memoryview, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-    raise ValueError("it is no MindSpore checkpoint")
+    raise ValueError("it is not a MindSpore checkpoint")

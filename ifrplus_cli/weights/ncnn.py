@@ -1,10 +1,10 @@
-"""Networks in ncnn's format: a text of layers (.param) and their numbers (.bin), read without ncnn.
+"""Read networks in ncnn's format, a text of layers (.param) and their numbers (.bin), without ncnn.
 
-Nothing is believed: every layer is held against the network that is wanted, and every byte has its place in it.
+Nothing in the files is trusted: every layer is compared with the expected network, and every byte must belong to one.
 
-``.param`` has a magic number, the numbers of layers and blobs, and a layer a line: kind, name, numbers of inputs and
-outputs, their blobs, and ``key=value`` settings. ``.bin`` has the numbers of all layers that have some, one after the
-other: convolutions a tag, weights and a bias, PReLUs slopes.
+``.param`` has a magic number, the counts of layers and blobs, and one line per layer: kind, name, numbers of inputs and
+outputs, their blobs, and ``key=value`` settings. ``.bin`` has the numbers of all layers with parameters, one after the
+other: a tag, weights and a bias for a convolution, slopes for a PReLU.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FLOAT32, FLOAT16 = 0, 0x01306B47  # tags
 WEIGHTLESS = frozenset(
     ("BinaryOp", "Concat", "Eltwise", "Input", "Interp", "Reduction", "Sigmoid", "Slice", "Split", "ifrnet.Warp")
 )
-ENCODERS = 2  # the encoder is there once for each picture
+ENCODERS = 2  # the encoder occurs once for each picture
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Node:
 
 
 def read_ncnn(param: bytes, numbers: bytes, layers: Sequence[Layer]) -> Values:
-    """A network's parameters by their names, float32, finite.
+    """Return a network's parameters by their names, as finite float32.
 
     Args:
-        param, numbers: what is in the .param and in the .bin file.
-        layers: all that have parameters, in the order in which the network runs them, those of its encoder first.
+        param, numbers: content of the .param and of the .bin file.
+        layers: all layers with parameters, in the order in which the network runs them; the encoder's come first.
 
     Raises:
         ValueError: saying what is wrong with the files.
@@ -75,20 +75,20 @@ def _nodes(param: bytes) -> list[Node]:
     try:
         lines = param.decode("ascii").split("\n")
     except UnicodeDecodeError:
-        raise ValueError("its .param is no text") from None
+        raise ValueError("its .param is not a text file") from None
     lines = [line.strip() for line in lines if line.strip()]
     if len(lines) < 2 or lines[0] != MAGIC:
         raise ValueError(f"its .param does not begin with {MAGIC}")
     nodes = [_node(line) for line in lines[2:]]
     outputs = [blob for node in nodes for blob in node.outputs]
     if lines[1].split() != [str(len(nodes)), str(len(outputs))]:
-        raise ValueError(f"its .param has {len(nodes)} layers and {len(outputs)} blobs, which is not what it says")
+        raise ValueError(f"its .param has {len(nodes)} layers and {len(outputs)} blobs, but states other numbers")
     known: set[str] = set()
     for node in nodes:
         if not known.issuperset(node.inputs):
-            raise ValueError(f"{node.name} reads what no layer before it makes")
+            raise ValueError(f"{node.name} reads a blob that no layer before it writes")
         if not known.isdisjoint(node.outputs) or len(set(node.outputs)) < len(node.outputs):
-            raise ValueError(f"{node.name} makes what another layer makes")
+            raise ValueError(f"{node.name} writes a blob that another layer writes")
         known.update(node.outputs)
     return nodes
 
@@ -104,27 +104,27 @@ def _node(line: str) -> Node:
         if len(settings) < len(pairs):
             raise ValueError
     except ValueError:
-        raise ValueError(f"its .param has a line that is no layer: {line[:60]!r}") from None
+        raise ValueError(f"its .param has a line that is not a layer: {line[:60]!r}") from None
     return Node(kind, name, tuple(rest[:count]), tuple(rest[count:ends]), settings)
 
 
 def _matched(nodes: Sequence[Node], layers: Sequence[Layer]) -> list[tuple[Node, Layer]]:
-    """Each line that has parameters with the layer that it must be.
+    """Match each line that has parameters with its layer in the network.
 
-    The lines of both encoders may be mixed, so each encoder is followed from layer to layer. What comes after them has
-    one order only.
+    The lines of the two encoders may be interleaved, so each encoder is followed from layer to layer. The layers after
+    them have only one possible order.
     """
     encoder = [layer for layer in layers if layer.name.startswith("encoder.")]
     later = [layer for layer in layers if layer not in encoder]
     makers = {blob: node for node in nodes for blob in node.outputs}
-    ends: dict[str, int] = {}  # how far an encoder is, by its last line
+    ends: dict[str, int] = {}  # progress of each encoder, by its last line
     matched: list[tuple[Node, Layer]] = []
     begun = done = 0
     for node in nodes:
         if node.kind in WEIGHTLESS:
             continue
         if len(node.inputs) != 1 or len(node.outputs) != 1:
-            raise ValueError(f"{node.name} has another number of inputs or outputs than one")
+            raise ValueError(f"{node.name} does not have exactly one input and one output")
         source = _maker(node, makers)
         at = ends.pop(source.name, None)
         if at is None and begun < ENCODERS:
@@ -145,7 +145,7 @@ def _matched(nodes: Sequence[Node], layers: Sequence[Layer]) -> list[tuple[Node,
 
 
 def _maker(node: Node, makers: dict[str, Node]) -> Node:
-    """The line that makes what a line reads, seen through those that only hand it to several."""
+    """Return the line that writes the input of a line, skipping Split layers."""
     maker = makers[node.inputs[0]]
     while maker.kind == "Split" and maker.inputs:
         maker = makers[maker.inputs[0]]
@@ -154,7 +154,7 @@ def _maker(node: Node, makers: dict[str, Node]) -> Node:
 
 def _check(node: Node, layer: Layer) -> None:
     if node.kind != layer.kind:
-        raise ValueError(f"{node.name} is a {node.kind[:40]} and not a {layer.kind}, as the network has it there")
+        raise ValueError(f"{node.name} is a {node.kind[:40]}, but the network has a {layer.kind} there")
     wanted = {0: layer.outside}
     usual: dict[int, int] = {}
     if layer.kind != "PReLU":
@@ -163,15 +163,15 @@ def _check(node: Node, layer: Layer) -> None:
         usual = {11: kernel, 13: stride, 14: padding, 2: 1, 12: 1}
         usual |= {18: 0, 19: 0} if layer.kind == "Deconvolution" else {}
     given = {key: node.settings.get(key, str(value)) for key, value in usual.items()}
-    # What is 0 if it is not said.
+    # Settings that default to 0.
     given |= {key: node.settings.get(key, {3: "1", 4: "0"}.get(key, "")) for key in wanted}
     if set(node.settings) - set(given) or any(given[key] != str(value) for key, value in {**usual, **wanted}.items()):
         size = "x".join(map(str, layer.shape))
-        raise ValueError(f"{node.name} is not the {layer.kind} of {size} that the network has there")
+        raise ValueError(f"{node.name} is not the {size} {layer.kind} that the network has there")
 
 
 def _take(node: Node, layer: Layer, rest: memoryview) -> tuple[Values, memoryview]:
-    """The parameters of a layer from the beginning of the numbers, and what is left."""
+    """Take the parameters of a layer from the beginning of the numbers; return them and the rest."""
     if layer.kind == "PReLU":
         slopes, rest = _numbers(node, rest, prod(layer.shape), "<f4")
         return {f"{layer.name}.weight": slopes}, rest
@@ -179,17 +179,17 @@ def _take(node: Node, layer: Layer, rest: memoryview) -> tuple[Values, memoryvie
         raise ValueError(f"its .bin ends before {node.name}")
     (tag,) = struct.unpack("<I", rest[:4])
     if tag not in (FLOAT32, FLOAT16):
-        raise ValueError(f"{node.name} is stored in another form than float32 or float16")
+        raise ValueError(f"{node.name} is stored as something other than float32 or float16")
     weight, rest = _numbers(node, rest[4:], prod(layer.shape), "<f4" if tag == FLOAT32 else "<f2")
     bias, rest = _numbers(node, rest, layer.outside, "<f4")
-    if layer.kind == "Deconvolution":  # stored with the output first
+    if layer.kind == "Deconvolution":  # stored with the output channels first
         inside, outside, *kernel = layer.shape
         weight = weight.reshape(outside, inside, *kernel).swapaxes(0, 1)
     return {f"{layer.name}.weight": weight.reshape(layer.shape).copy(), f"{layer.name}.bias": bias}, rest
 
 
 def _numbers(node: Node, rest: memoryview, count: int, dtype: str) -> tuple[npt.NDArray[np.float32], memoryview]:
-    """``count`` numbers, and what is left after them, from a multiple of four bytes on."""
+    """Take ``count`` numbers; return them and the rest, which begins at a multiple of four bytes."""
     import numpy as np
 
     size = count * np.dtype(dtype).itemsize

@@ -1,4 +1,4 @@
-"""Reading and writing files of weights: safetensors, MindSpore checkpoints, and PyTorch files refused."""
+"""Read and write files of weights: safetensors and MindSpore checkpoints; PyTorch files are refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-# What a training run stores beside parameters: its optimizer's copies of them, and counters.
+# State that a training run stores beside the parameters: its optimizer's copies of them, and counters.
 TRAINING_STATE = re.compile(
     r"(.*\.)?((accu_grads|accum|accum_update|adam_m|adam_v|exp_avg|exp_avg_sq|exp_inf|lamb_m|lamb_v|max_exp_avg_sq|mean_grad"
     r"|mean_square|moment|moment1|moment2|moments|momentum_buf|stat|vhat)\..*"
@@ -26,10 +26,10 @@ Value = TypeVar("Value")
 
 
 def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, npt.NDArray[np.float32]]:
-    """A network's parameters from a file, float32, with exactly the names and shapes of ``shapes``.
+    """Load a network's parameters as float32, with exactly the names and shapes of ``shapes``.
 
     Raises:
-        ModelError: if the file can't be read, does not fit the network, or holds what is no number.
+        ModelError: if the file can't be read, does not fit the network, or contains values that are not finite.
     """
     import numpy as np
 
@@ -40,13 +40,13 @@ def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
     if broken:
         raise ModelError(
             f"{path.name} is damaged: {len(broken)} parameters (such as {broken[0]}) are not finite numbers.",
-            "Take another checkpoint of the training, or download the file again.",
+            "Use another checkpoint of the training, or download the file again.",
         )
     return values
 
 
 def read_weights(path: Path) -> Mapping[str, npt.NDArray[Any]]:
-    """All arrays of a .safetensors or MindSpore .ckpt file, told apart by what is in them.
+    """Read all arrays of a .safetensors or MindSpore .ckpt file; the content decides which format it is.
 
     Raises:
         ModelError: if the file is missing, damaged, or of another kind; no pickle is ever loaded.
@@ -61,15 +61,15 @@ def read_weights(path: Path) -> Mapping[str, npt.NDArray[Any]]:
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:  # the last two: rare types
         reason = str(error).rstrip(".")
         raise ModelError(
-            f"{path} can't be read as weights: {reason}.", "Give a whole .safetensors or MindSpore .ckpt file."
+            f"{path} can't be read as weights: {reason}.", "Give a complete .safetensors or MindSpore .ckpt file."
         ) from error
     if not found:
-        raise ModelError(f"{path} holds no parameters.", "Give a .safetensors or MindSpore .ckpt file of weights.")
+        raise ModelError(f"{path} contains no parameters.", "Give a .safetensors or MindSpore .ckpt file of weights.")
     return found
 
 
 def read_card(path: Path) -> dict[str, str]:
-    """What is kept beside the arrays of a .safetensors file.
+    """Return the metadata of a .safetensors file.
 
     Raises:
         ModelError: if it can't be read.
@@ -80,11 +80,11 @@ def read_card(path: Path) -> dict[str, str]:
         with safe_open(path, "numpy") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} can't be read: {error}.", "Take it away.") from error
+        raise ModelError(f"{path} can't be read: {error}.", "Delete it.") from error
 
 
 def write_weights(values: Mapping[str, npt.NDArray[Any]], path: Path, card: Mapping[str, str]) -> None:
-    """A .safetensors file, under its name only when it is whole; ``card`` is kept in it."""
+    """Write a .safetensors file with ``card`` as its metadata; it gets its name only when it is complete."""
     from safetensors.numpy import save
 
     part = path.with_name(f"{path.name}.partial")
@@ -95,18 +95,18 @@ def write_weights(values: Mapping[str, npt.NDArray[Any]], path: Path, card: Mapp
 def _no_pickle(path: Path, start: bytes) -> Path:
     if start.startswith((b"PK\x03\x04", b"\x80")):
         raise ModelError(
-            f"{path.name} is a PyTorch file, or another zip or pickle; such files can run programs, so none is loaded.",
+            f"{path.name} is a PyTorch file, or another zip or pickle; such files can run programs and are not loaded.",
             "Convert it to .safetensors with PyTorch, on a machine where it may run.",
         )
     return path
 
 
 def network_parameters(found: Mapping[str, Value], wanted: Collection[str]) -> dict[str, Value]:
-    """What is a network's own among the parameters that a training run has stored.
+    """Select the network's own parameters among those that a training run has stored.
 
-    Optimizer states and counters are dropped, and the prefix that a training cell put before the network's names is
-    taken off. A file with such states also holds the networks that the loss used: if all that is ``wanted`` is
-    there, parameters outside of the network's own branches are dropped too. Everything else stays, to be refused.
+    Optimizer states and counters are dropped, and the prefix that a training cell adds to the network's names is
+    removed. A file with such states also contains the networks that the loss used: if all ``wanted`` names exist,
+    parameters outside the network's own branches are dropped too. Everything else stays, and is refused later.
     """
     kept = {name: value for name, value in found.items() if not TRAINING_STATE.fullmatch(name)}
     prefix = _common_prefix(kept, wanted)
@@ -118,7 +118,7 @@ def network_parameters(found: Mapping[str, Value], wanted: Collection[str]) -> d
 
 
 def _common_prefix(names: Collection[str], wanted: Collection[str]) -> str:
-    """What most often stands before a wanted name; the shortest of several."""
+    """The most frequent prefix of a wanted name; the shortest of several."""
     counts: Counter[str] = Counter()
     for name in names:
         starts = (0, *(at + 1 for at, sign in enumerate(name) if sign == "."))
@@ -127,10 +127,10 @@ def _common_prefix(names: Collection[str], wanted: Collection[str]) -> str:
 
 
 def check_names(found: dict[str, tuple[int, ...]], wanted: dict[str, tuple[int, ...]], path: Path) -> None:
-    """Compare names and shapes of a file's parameters with a network's.
+    """Compare names and shapes of a file's parameters with those of a network.
 
     Raises:
-        ModelError: naming what is missing, unexpected or of another shape.
+        ModelError: naming the parameters that are missing, unexpected or of another shape.
     """
     missing, unexpected = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     shapes = [
@@ -146,7 +146,7 @@ def check_names(found: dict[str, tuple[int, ...]], wanted: dict[str, tuple[int, 
     if faults:
         raise ModelError(
             f"{path.name} does not fit the network: parameters {', '.join(faults)}.",
-            "Give the network's own weights, or say with --model which network these are for.",
+            "Give the network's own weights, or name with --model the network to which these belong.",
         )
 
 

@@ -214,9 +214,7 @@ def test_a_connection_that_breaks_at_40_percent_is_resumed(site: Site, tmp_path:
     outcome = fetch(site.url, tmp_path, said=said, seen=seen)
     assert site.ranges == [None, f"bytes={CUT}-"]
     assert site.asked[1]["If-Range"] == '"v1"'
-    assert said == [
-        f"The download broke off: only {CUT} of {len(CONTENT)} bytes have arrived. The next attempt is in 0 s."
-    ]
+    assert said == [f"The download broke off: only {CUT} of {len(CONTENT)} bytes have arrived. Trying again in 0 s."]
     assert Transfer(CUT, len(CONTENT)) in seen
     assert seen[-1] == Transfer(len(CONTENT), len(CONTENT))
     assert (outcome.sha256, outcome.fresh, outcome.path.read_bytes()) == (SHA256, True, CONTENT)
@@ -275,7 +273,7 @@ def test_a_server_that_is_busy_is_asked_again(site: Site, tmp_path: Path) -> Non
     site.answers = [Answer(status=503), Answer(status=429)]
     said: list[str] = []
     assert fetch(site.url, tmp_path, said=said).sha256 == SHA256
-    assert said[0] == "The download broke off: the server answered 503 Service Unavailable. The next attempt is in 0 s."
+    assert said[0] == "The download broke off: the server answered 503 Service Unavailable. Trying again in 0 s."
     assert len(site.asked) == 3
 
 
@@ -303,8 +301,8 @@ def test_without_network_the_address_and_the_place_are_told_at_once(tmp_path: Pa
         told = refused(DownloadError, lambda: fetch(url, tmp_path, said=said))
     assert said == []
     assert told == (
-        f"{url} could not be downloaded: Connection refused. Fetch {url} by other means and put it at "
-        f"{tmp_path / NAME}; if a proxy is needed, HTTPS_PROXY names it."
+        f"{url} could not be downloaded: Connection refused. Download {url} by other means and save it as "
+        f"{tmp_path / NAME}; if a proxy is needed, set HTTPS_PROXY."
     )
 
 
@@ -323,7 +321,7 @@ def test_the_next_address_is_tried(site: Site, tmp_path: Path) -> None:
     outcome = fetch((f"{site.address}/gone", site.url), tmp_path, said=said)
     assert outcome.url == site.url
     assert said == [
-        f"{site.address}/gone could not be downloaded: the server answered 404 Not Found. The next address is tried."
+        f"{site.address}/gone could not be downloaded: the server answered 404 Not Found. Trying the next address."
     ]
 
 
@@ -403,7 +401,7 @@ def test_a_checksum_is_enforced(given: str, site: Site, tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"precious")
     wrong = "0" * 64
     told = refused(DownloadError, lambda: fetch(site.url, tmp_path, **{given: wrong, "force": True}))
-    assert f"its sha256 is {SHA256} and not {wrong}." in told
+    assert f"its SHA-256 is {SHA256}, not {wrong}." in told
     assert (tmp_path / NAME).read_bytes() == b"precious"
     assert names_in(tmp_path) == IN_PLACE
 
@@ -465,7 +463,7 @@ def test_a_file_that_was_put_there_by_hand_is_taken(site: Site, tmp_path: Path) 
     assert site.asked == []
     (tmp_path / NAME).write_bytes(CONTENT[:CUT])
     told = refused(DownloadError, lambda: fetch(site.url, tmp_path))
-    assert told.startswith("The file is there already, but ")
+    assert told.startswith("The file already exists, but ")
     assert "--force" in told
 
 
@@ -473,7 +471,7 @@ def test_a_file_that_has_changed_is_refused_until_forced(site: Site, tmp_path: P
     fetch(site.url, tmp_path)
     (tmp_path / NAME).write_bytes(checkpoint(seed=3))
     told = refused(DownloadError, lambda: fetch(site.url, tmp_path))
-    assert f"and not {SHA256}." in told
+    assert f", not {SHA256}." in told
     assert "--force" in told
     assert len(site.asked) == 1
     site.content = checkpoint(seed=4)
@@ -481,7 +479,7 @@ def test_a_file_that_has_changed_is_refused_until_forced(site: Site, tmp_path: P
     outcome = fetch(site.url, tmp_path, force=True, said=said)
     assert outcome.path.read_bytes() == site.content
     assert len(said) == 1
-    assert f"its sha256 was {SHA256}" in said[0]
+    assert f"its SHA-256 was {SHA256}" in said[0]
     assert json.loads((tmp_path / RECORD).read_text())["sha256"] == outcome.sha256
 
 

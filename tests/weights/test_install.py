@@ -58,7 +58,7 @@ def test_an_archive_is_downloaded_and_its_folder_taken_out(half: bool, tmp_path:
         assert json.loads(again.stdout)["fresh"] is False, again.stderr
         other = run_program(*arguments, "--sha256", "0" * 64, folder=tmp_path, environment=HERE)
         assert other.returncode == 1
-        assert "was made from a file whose sha256 is" in other.stderr
+        assert "was made from a file whose SHA-256 is" in other.stderr
     path = tmp_path / "weights" / NAME
     assert names_in(path.parent) == IN_PLACE
     assert_is_golden(path, half=half)
@@ -94,7 +94,7 @@ def test_what_is_here_is_taken(kind: str, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in source.parent.iterdir()} == before, "the source stays as it was"
     again = run_here(*arguments, folder=tmp_path, environment=environment)
     assert again.returncode == 1
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
     assert run_here(*arguments, "--force", folder=tmp_path, environment=environment).returncode == 0
 
 
@@ -111,10 +111,10 @@ def test_a_folder_of_another_network_is_another_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"PK\x03\x04 and more", "is no whole zip archive"),
+        (b"PK\x03\x04 and more", "is not an undamaged zip archive"),
         (b"<html>", "can't be read as weights"),
         (b"", "can't be read as weights"),
-        (None, "is not there, or not a file"),
+        (None, "does not exist, or is not a file"),
     ],
 )
 def test_what_is_no_network_is_refused(content: bytes | None, told: str, tmp_path: Path) -> None:

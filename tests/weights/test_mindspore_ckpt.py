@@ -124,11 +124,11 @@ def test_a_number_on_its_own_has_no_dimensions(tmp_path: Path) -> None:
     ("content", "told"),
     [
         (b"", "it is empty"),
-        (b"<!doctype html><title>Not found</title>", "it is no MindSpore checkpoint"),
-        (bytes(100), "it is no MindSpore checkpoint"),
-        (b"\xff" * 100, "it is no MindSpore checkpoint"),
-        (protobuf_field(1, 7), "it is no MindSpore checkpoint"),
-        (protobuf_field(2, b"a"), "it is no MindSpore checkpoint"),
+        (b"<!doctype html><title>Not found</title>", "it is not a MindSpore checkpoint"),
+        (bytes(100), "it is not a MindSpore checkpoint"),
+        (b"\xff" * 100, "it is not a MindSpore checkpoint"),
+        (protobuf_field(1, 7), "it is not a MindSpore checkpoint"),
+        (protobuf_field(2, b"a"), "it is not a MindSpore checkpoint"),
         (checkpoint(1000)[:-1], "it ends too early"),
         (checkpoint(1000)[: 1000 * 4 * 4 // 10], "it ends too early"),
         (entry("a", [2], "Float32", bytes(4)), "a has 4 bytes, which is not 2 of Float32"),
@@ -137,10 +137,13 @@ def test_a_number_on_its_own_has_no_dimensions(tmp_path: Path) -> None:
         (entry("a", [2**64 - 2], "Float32", bytes(8)), "a has 8 bytes, which is not"),
         (entry("a", [0, 3], "Float32", b""), "a has 0 bytes, which is not 0x3 of Float32"),
         (entry("a", [2], "BFloat16", bytes(4)), "a is stored as BFloat16, which is not supported"),
-        (protobuf_field(1, protobuf_field(1, b"a") + protobuf_field(3, b"")), "a is stored as something else"),
+        (
+            protobuf_field(1, protobuf_field(1, b"a") + protobuf_field(3, b"")),
+            "a is stored as something other than a tensor",
+        ),
         (entry("a", [1], "Float32", bytes(4)) * 2, "a is stored twice"),
-        (entry("\x1b[31m", [1], "Float32", bytes(4)), "it is no MindSpore checkpoint"),
-        (entry("note", [4], "str", b"text"), "holds no parameters"),
+        (entry("\x1b[31m", [1], "Float32", bytes(4)), "it is not a MindSpore checkpoint"),
+        (entry("note", [4], "str", b"text"), "contains no parameters"),
     ],
 )
 def test_what_is_wrong_is_told(content: bytes, told: str, tmp_path: Path) -> None:

@@ -44,18 +44,22 @@ def changed(old: str, new: str) -> bytes:
     ("param", "numbers", "told"),
     [
         (b"", NUMBERS, "does not begin with 7767517"),
-        (b"\xff" + PARAM, NUMBERS, "is no text"),
-        (PARAM + b"Input in9 0 1 in9", NUMBERS, "which is not what it says"),
-        (changed("0=2 1=3", "0=3 1=3"), NUMBERS, "is not the Convolution of 2x3x3x3"),
-        (changed("13=2", "13=1"), NUMBERS, "is not the Convolution of"),
-        (changed("5=1 6=54", "5=1 6=54 9=1"), NUMBERS, "is not the Convolution of"),
-        (changed("PReLU       ", "Sigmoid     "), NUMBERS, "is not the Convolution of"),
-        (changed("PReLU       ", "ReLU        "), NUMBERS, "is a ReLU and not a PReLU"),
-        (changed("Deconvolution", "Convolution  "), NUMBERS, "is a Convolution and not a Deconvolution"),
+        (b"\xff" + PARAM, NUMBERS, "is not a text file"),
+        (PARAM + b"Input in9 0 1 in9", NUMBERS, "but states other numbers"),
+        (changed("0=2 1=3", "0=3 1=3"), NUMBERS, "is not the 2x3x3x3 Convolution that"),
+        (changed("13=2", "13=1"), NUMBERS, r"is not the [\dx]+ Convolution that"),
+        (changed("5=1 6=54", "5=1 6=54 9=1"), NUMBERS, r"is not the [\dx]+ Convolution that"),
+        (changed("PReLU       ", "Sigmoid     "), NUMBERS, r"is not the [\dx]+ Convolution that"),
+        (changed("PReLU       ", "ReLU        "), NUMBERS, "is a ReLU, but the network has a PReLU there"),
+        (
+            changed("Deconvolution", "Convolution  "),
+            NUMBERS,
+            "is a Convolution, but the network has a Deconvolution there",
+        ),
         (PARAM, NUMBERS[:-1], "ends within"),
         (PARAM, b"", "ends before"),
         (PARAM, NUMBERS + b"\0", "1 bytes more than its layers need"),
-        (PARAM, b"\x38\x4b\x0d\0" + NUMBERS[4:], "another form than float32 or float16"),
+        (PARAM, b"\x38\x4b\x0d\0" + NUMBERS[4:], "something other than float32 or float16"),
         (PARAM, NUMBERS[:4] + b"\0\0\xc0\x7f" + NUMBERS[8:], "not finite"),
         (PARAM, NUMBERS[:4] + b"\0\0\x80\x3f" + NUMBERS[8:], "other weights than the same layer"),
         (b" " * 2**21, NUMBERS, "too large"),
@@ -67,7 +71,7 @@ def test_what_is_not_this_network_is_refused(param: bytes, numbers: bytes, told:
 
 
 def test_another_member_of_the_family_is_refused() -> None:
-    with pytest.raises(ValueError, match="is not the Convolution of"):
+    with pytest.raises(ValueError, match=r"is not the [\dx]+ Convolution that"):
         read_ncnn(PARAM, NUMBERS, layers(SMALL))
 
 
@@ -154,8 +158,8 @@ def test_malformed_archives_are_refused_in_a_sentence(
         (["a/ifrnet.param", "a/ifrnet.bin"], "no .param file in a folder"),
         ([f"{FOLDER}/ifrnet.param"], "no .bin file in a folder"),
         ([f"{FOLDER}/a.param", f"x/{FOLDER}/b.param", f"{FOLDER}/a.bin"], "2 .param files"),
-        ([f"/{FOLDER}/a.param", f"/{FOLDER}/a.bin"], "leads out of it"),
-        ([f"../{FOLDER}/a.param", f"../{FOLDER}/a.bin"], "leads out of it"),
+        ([f"/{FOLDER}/a.param", f"/{FOLDER}/a.bin"], "points outside the archive"),
+        ([f"../{FOLDER}/a.param", f"../{FOLDER}/a.bin"], "points outside the archive"),
     ],
 )
 def test_entries_that_do_not_belong_are_refused(names: list[str], told: str, tmp_path: Path) -> None:
