@@ -1,4 +1,4 @@
-"""The networks this program can run, and the facts a caller needs about each."""
+"""List the networks that this program can run, with the facts that a caller needs about each."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scales:
-    """Sizes at which parts of the work are done, against the picture.
+    """Sizes at which parts of the work are done, relative to the picture.
 
     Attributes:
-        flow: where motion is sought, 1 to 1/8.
-        refiner: where the full network's refiner works, 1 or 1/2.
+        flow: size at which motion is estimated, 1 to 1/8.
+        refiner: size at which the full network's refiner works, 1 or 1/2.
     """
 
     flow: float
@@ -33,10 +33,12 @@ class OnnxGraph:
     """A network as an ONNX graph, which takes the same weights.
 
     Attributes:
-        bytes_per_pixel: memory that it needs for each pixel of a picture, measured on CPU.
-        file_name: of one that comes with the package, with parameters in half precision, in the folders for weights.
-        build: makes another one for some scales, from the places of its parameters and what it tells of itself.
-        shapes: of the parameters of one that is made, by their names.
+        bytes_per_pixel: memory that it needs per pixel of a picture, measured on a CPU.
+        file_name: name, in the weights folders, of a graph that comes with the package; its parameters are in half
+            precision.
+        build: otherwise, the function that builds a graph for some scales, from the locations of its parameters and
+            its metadata.
+        shapes: shapes of the parameters of a graph that is built, by their names.
     """
 
     bytes_per_pixel: int
@@ -50,16 +52,17 @@ class ModelSpec:
     """Facts about a network.
 
     Attributes:
-        name: what ``--model`` calls it.
+        name: its name for ``--model``.
         weights: name of its weights in the manifest of ``manifest.py``.
         inputs: what its ``construct`` takes, in order, out of ``left`` and ``right``, float32 (N, 3, H, W) RGB in 0..1,
             ``prior``, (N, 4, H/4, W/4) flow of ``flow.py``, and ``t``, (N, 1, 1, 1). It returns (N, 3, H, W).
-        presets: scales for pictures whose shorter side is at most so many pixels; the last are for all larger ones.
-        multiple: heights and widths it takes are multiples of this.
-        build: makes the network for some scales and a precision, parameters not yet loaded.
-        precisions: ``fp32``, and ``fp16`` where it can.
-        bytes_per_pixel: memory that it needs for each pixel of a picture in MindSpore, measured on CPU.
-        multiplications: of its convolutions, for each pixel of a picture.
+        presets: scales by the largest shorter side, in pixels, to which they apply; the last ones are for all larger
+            pictures.
+        multiple: function from scales to the number of which heights and widths must be multiples.
+        build: function that builds the network for some scales and a precision, without loading parameters.
+        precisions: ``fp32``, and ``fp16`` if the network supports it.
+        bytes_per_pixel: memory that it needs per pixel of a picture in MindSpore, measured on a CPU.
+        multiplications: function from scales to the multiplications of its convolutions per pixel of a picture.
         graph: for ONNX Runtime; None for a network that only MindSpore runs.
     """
 
@@ -81,7 +84,7 @@ class ModelSpec:
 
     @property
     def onnx_bytes_per_pixel(self) -> int:
-        """As ``bytes_per_pixel``, of a network that has a graph."""
+        """``bytes_per_pixel`` of its ONNX graph; only for a network that has one."""
         assert self.graph is not None
         return self.graph.bytes_per_pixel
 
@@ -91,7 +94,7 @@ class ModelSpec:
         return "t" in self.inputs
 
     def scales(self, height: int, width: int) -> Scales:
-        """The preset for pictures of this size."""
+        """Return the preset for pictures of this size."""
         fitting = (scales for largest, scales in self.presets if min(height, width) <= largest)
         return next(fitting, self.presets[-1][1])
 
@@ -129,7 +132,7 @@ def _build_ifrnet_graph(name: str) -> Callable[[Scales, Sequence[Parameter], Map
 
 
 def _ifrnet(name: str, bytes_per_pixel: int, onnx_bytes_per_pixel: int) -> ModelSpec:
-    """A network of the IFRNet family; those whose names end in ``-gopro`` take any timestep."""
+    """Describe a network of the IFRNet family; those whose names end in ``-gopro`` take any timestep."""
     pair = ("left", "right")
     return ModelSpec(
         name=name,

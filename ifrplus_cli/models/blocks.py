@@ -1,7 +1,7 @@
 """Building blocks of the IFR+ network: ConvNeXt V2 encoders, residual block with deformable convolutions, GridNet.
 
-Layers take and return (N, C, H, W), of one type. What is averaged over channels or pixels, and where samples are taken,
-is float32 even if that type is float16.
+Layers take and return (N, C, H, W) of the same type. Averages over channels or pixels, and sampling positions, are
+float32 even if that type is float16.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ifrplus_cli.models.ops import (
 
 
 def conv(inside: int, outside: int, size: int = 3, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """Convolution with bias, padded with zeros by ``(size - 1) // 2`` on all sides."""
+    """Convolution with bias and zero padding of ``(size - 1) // 2`` on all sides."""
     return nn.Conv2d(
         inside, outside, size, stride, pad_mode="pad", padding=(size - 1) // 2, group=groups, has_bias=True
     )
 
 
 class PReLU(nn.Cell):
-    """Leaky ReLU with a learned slope for each channel, or one for all; a negative slope counts as 0."""
+    """Leaky ReLU with a learned slope for each channel, or one for all channels; a negative slope counts as 0."""
 
     def __init__(self, slopes: int) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class ConvNeXtBlock(nn.Cell):
 
 
 class Stage(nn.Cell):
-    """``depth`` blocks of ``outside`` channels, after halving the size if the width changes."""
+    """``depth`` blocks of ``outside`` channels, after a layer that halves the size if the width changes."""
 
     def __init__(self, inside: int, outside: int, depth: int) -> None:
         super().__init__()
@@ -195,14 +195,14 @@ class DeformableConv(nn.Cell):
 
 
 def tap_filters(offset: Tensor, mask: Tensor, groups: int) -> tuple[Tensor, ...]:
-    """Kernels, or biases, of the convolutions that predict offsets and masks, sorted for ``deform``.
+    """Sort kernels, or biases, of the convolutions that predict offsets and masks, as ``deform`` needs them.
 
     Args:
         offset: (groups * 18, ...), for each group and tap y, then x.
         mask: (groups * 9, ...), for each group and tap.
 
     Returns:
-        For each group (27, ...): x of the nine taps, y of them, masks of them.
+        For each group (27, ...): x of the nine taps, then y, then the masks.
     """
     rest = offset.shape[1:]
     down, right = ops.unstack(offset.reshape(groups, 9, 2, *rest), 2)
@@ -218,11 +218,11 @@ def deform(
     weight: Tensor,
     bias: Tensor,
 ) -> Tensor:
-    """Modulated deformable 3x3 convolution, each group of channels with offsets and masks of its own.
+    """Modulated deformable 3x3 convolution in which each group of channels has its own offsets and masks.
 
     Args:
         x: (N, C, H, W).
-        guide: (N, G, H, W), what offsets and masks are predicted from.
+        guide: (N, G, H, W), from which offsets and masks are predicted.
         flow: (N, 2, H, W) float32, added to the offsets of every tap; or None.
         kernels, biases: of that prediction, (27, G, 3, 3) and (27,) for each group, as ``tap_filters`` sorts them.
         weight, bias: (O, C, 3, 3) and (O,), of the convolution itself.
@@ -243,13 +243,13 @@ def deform(
             down = down + ops.tile(along, (1, 9, 1, 1))
         part = deformable_conv(parts[group], right, down, ops.sigmoid(mask), weights[group])
         total = part if total is None else total + part
-        # The next group waits, since the offsets of all would fill gigabytes at large sizes.
+        # The next group waits for this one, since the offsets of all groups would fill gigabytes at large sizes.
         guide = ops.depend(guide, total)
     return ops.bias_add(total, ops.cast(bias, x.dtype))
 
 
 class SideBlock(nn.SequentialCell):
-    """What the side channels of a residual block go through."""
+    """The layers that the side channels of a residual block pass through."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(DeformableConv(channels), PReLU(channels), ChannelAttention(channels))
@@ -285,15 +285,15 @@ class Enlarge(nn.Cell):
 
 
 def two_convs(inside: int, outside: int, stride: int = 1) -> tuple[nn.Cell, ...]:
-    """The path that all of GridNet consists of, each convolution after its PReLU."""
+    """The two-convolution path of which GridNet consists; each convolution follows its PReLU."""
     return PReLU(1), conv(inside, outside, stride=stride), PReLU(1), conv(outside, outside)
 
 
 class GridNet(nn.Cell):
-    """Fuses a pyramid of three levels into one image (GridNet, arXiv 1707.07958): three rows, six columns.
+    """Fuse a pyramid of three levels into one image (GridNet, arXiv 1707.07958): three rows, six columns.
 
-    The first three columns go down from row to row, the last three go up. A layer ``row_k_n`` leads from column n of
-    row k to the next one; ``col_k_n`` joins rows k and k + 1 in column n.
+    The first three columns go down from row to row, the last three go up. Layer ``row_k_n`` leads from column n of
+    row k to the next column; ``col_k_n`` joins rows k and k + 1 in column n.
     """
 
     def __init__(self, inside: tuple[int, int, int]) -> None:
@@ -315,7 +315,7 @@ class GridNet(nn.Cell):
         self.row_1_out = nn.SequentialCell(*two_convs(widths[0], 3))
 
     def construct(self, first: Tensor, second: Tensor, third: Tensor) -> Tensor:
-        """(N, 72, H, W), (N, 144, H/2, W/2) and (N, 288, H/4, W/4) to (N, 3, H, W)."""
+        """Map (N, 72, H, W), (N, 144, H/2, W/2) and (N, 288, H/4, W/4) to (N, 3, H, W)."""
         first = self.row_1_in(first)
         second = self.row_2_in(second) + self.col_1_1(first)
         third = self.row_3_in(third) + self.col_2_1(second)

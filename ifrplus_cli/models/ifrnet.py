@@ -1,7 +1,7 @@
 """The IFRNet family (arXiv 2205.14620), small, base and large: the frame at any timestep between two frames.
 
-Pairs are kept as batches of 2N, left and right in turn, so that (2N, C, h, w) and (N, 2C, h, w) are the same numbers in
-the same order: both frames are encoded together, and both are warped by one operator.
+Pairs are stored as batches of 2N, left and right alternating, so that (2N, C, h, w) and (N, 2C, h, w) are the same
+numbers in the same order: both frames are encoded together, and both are warped by one operator.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from ifrplus_cli.models.ops import enlarge, equal_parts, joined, prelu, rescale,
 
 
 class IfrNet(nn.Cell):
-    """Refines intermediate flows together with features, coarse to fine, and blends the warped frames."""
+    """Refine intermediate flows together with features, coarse to fine, and blend the warped frames."""
 
     def __init__(self, widths: Widths, flow_scale: float = 1.0) -> None:
-        """Make the network with fresh weights.
+        """Create the network with untrained weights.
 
         Args:
-            flow_scale: size at which the flow is estimated, against the picture's: 1, 0.5, 0.25 or 0.125.
+            widths: channels of its layers.
+            flow_scale: size at which the flow is estimated, relative to the picture: 1, 0.5, 0.25 or 0.125.
         """
         super().__init__()
         self.flow_scale = flow_scale
@@ -32,11 +33,11 @@ class IfrNet(nn.Cell):
         self.decoder1 = _decoder(widths, 1)
 
     def construct(self, left: Tensor, right: Tensor, t: Tensor | None = None) -> Tensor:
-        """Makes the frame at ``t``.
+        """Make the frame at ``t``.
 
         Args:
             left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 16 / flow_scale.
-            t: (N, 1, 1, 1) float32 in (0, 1); None is half-way.
+            t: (N, 1, 1, 1) float32 in (0, 1); None means half-way.
 
         Returns:
             (N, 3, H, W) float32 in 0..1.
@@ -51,11 +52,11 @@ class IfrNet(nn.Cell):
         return ops.clamp(right + mask * (left - right) + mean + residual, 0, 1)
 
     def estimate(self, images: Tensor, t: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Estimates flows coarse to fine from images (2N, 3, H, W) with a mean of 0.
+        """Estimate flows coarse to fine from images (2N, 3, H, W) with a mean of 0.
 
         Returns:
-            (N, 4, H, W) flows to left and to right in pixels, (N, 1, H, W) share of the left frame in 0..1, and
-            (N, 3, H, W) what is added to the blend.
+            (N, 4, H, W) flows to left and to right in pixels, (N, 1, H, W) share of the left frame in 0..1, and the
+            (N, 3, H, W) residual that is added to the blend.
         """
         features = self.encoder(rescale(images, self.flow_scale))
 
@@ -76,7 +77,7 @@ class IfrNet(nn.Cell):
         return rescale(flow, back) * back, rescale(ops.sigmoid(mask), back), rescale(residual, back)
 
     def seen(self, hidden: Tensor, features: Tensor, flow: Tensor) -> Tensor:
-        """What a decoder sees: (N, C, h, w), (2N, C, h, w) and (N, 4, h, w) to (N, 3C + 4, h, w)."""
+        """Assemble a decoder's input: (N, C, h, w), (2N, C, h, w) and (N, 4, h, w) to (N, 3C + 4, h, w)."""
         return ops.cat((hidden, joined(warp_both(features, flow)), flow), 1)
 
 
@@ -99,7 +100,7 @@ class Encoder(nn.Cell):
 
 
 class Decoder(nn.Cell):
-    """Changes of both flows, and what the next finer decoder sees: (N, inside, h, w) to (N, outside, 2h, 2w)."""
+    """Changes of both flows, and features for the next finer decoder: (N, inside, h, w) to (N, outside, 2h, 2w)."""
 
     def __init__(self, inside: int, width: int, outside: int, side: int) -> None:
         super().__init__()
@@ -152,10 +153,10 @@ def _layer(inside: int, outside: int, size: int = 3, stride: int = 1) -> nn.Sequ
 
 
 def _level(inside: int, outside: int, first_kernel: int = 3) -> nn.SequentialCell:
-    """One level of the encoder, of half the size."""
+    """One level of the encoder, which halves the size."""
     return nn.SequentialCell(_layer(inside, outside, first_kernel, stride=2), _layer(outside, outside))
 
 
 def _parts(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The four channels of flow, and the others."""
+    """Split off the four channels of flow; return them and the others."""
     return split(x, (4, x.shape[1] - 4))

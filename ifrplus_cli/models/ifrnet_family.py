@@ -1,4 +1,4 @@
-"""What the networks of the IFRNet family (arXiv 2205.14620) consist of; needs no MindSpore."""
+"""Describe the layers of the IFRNet networks (arXiv 2205.14620), without MindSpore."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-GOPRO = "-gopro"  # ends the names of weights that were trained for any timestep
+GOPRO = "-gopro"  # suffix of the names of weights that were trained for any timestep
 
 
 @dataclass(frozen=True)
 class Widths:
-    """Channels that tell the members of the family apart.
+    """Channel counts, in which the members of the family differ.
 
     Attributes:
-        encoder: of the features at 1/2, 1/4, 1/8 and 1/16.
-        decoders: inside the decoders at 1/16, 1/8, 1/4 and 1/2.
-        side: of a residual block that are convolved once more.
+        encoder: channels of the features at 1/2, 1/4, 1/8 and 1/16.
+        decoders: channels inside the decoders at 1/16, 1/8, 1/4 and 1/2.
+        side: channels of a residual block that are convolved once more.
         first_kernel: side of the first convolution's kernel.
     """
 
@@ -33,7 +33,7 @@ MEMBERS = {"ifrnet-s": SMALL, "ifrnet": BASE, "ifrnet-l": LARGE}
 
 
 def widths_of(network: str) -> Widths:
-    """The channels of a network by its name in ``MODELS``."""
+    """Return the channel counts of a network by its name in ``MODELS``."""
     return MEMBERS[network.removesuffix(GOPRO)]
 
 
@@ -42,7 +42,7 @@ class Layer:
     """A layer with parameters.
 
     Attributes:
-        name: what the names of its parameters begin with.
+        name: prefix of the names of its parameters.
         kind: ``Convolution``, ``Deconvolution`` (a transposed convolution) or ``PReLU``.
         shape: of its weight: (outside, inside, k, k), (inside, outside, k, k) or (channels,).
     """
@@ -55,28 +55,28 @@ class Layer:
 
     @property
     def outside(self) -> int:
-        """Channels of its output."""
+        """Number of output channels."""
         return self.shape[1] if self.kind == "Deconvolution" else self.shape[0]
 
     @property
     def parameters(self) -> dict[str, tuple[int, ...]]:
-        """Names and shapes."""
+        """Names and shapes of its parameters."""
         weight = {f"{self.name}.weight": self.shape}
         return weight if self.kind == "PReLU" else {**weight, f"{self.name}.bias": (self.outside,)}
 
 
 def layers(widths: Widths) -> tuple[Layer, ...]:
-    """All layers of a network, in the order in which it runs them; the encoder's come first."""
+    """Return all layers of a network, in the order in which it runs them; the encoder's come first."""
     return (*_encoder(widths), *(layer for number in (4, 3, 2, 1) for layer in _decoder(widths, number)))
 
 
 def shapes(widths: Widths) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a network's parameters."""
+    """Return names and shapes of a network's parameters."""
     return {name: shape for layer in layers(widths) for name, shape in layer.parameters.items()}
 
 
 def multiplications(widths: Widths) -> float:
-    """Of the convolutions, for each pixel of the picture that flows are estimated at."""
+    """Return the multiplications of the convolutions per pixel of the picture at which flows are estimated."""
 
     def at(layer: Layer) -> float:
         level = int(layer.name.partition(".")[0].removeprefix("decoder"))
@@ -90,13 +90,13 @@ def multiplications(widths: Widths) -> float:
 
 
 def seen_by(widths: Widths, number: int) -> int:
-    """Channels that a decoder, 4 to 1, receives."""
+    """Return the number of input channels of a decoder, 4 to 1."""
     inside = widths.encoder[number - 1]
     return 2 * inside + 1 if number == 4 else 3 * inside + 4
 
 
 def made_by(widths: Widths, number: int) -> int:
-    """Channels that a decoder, 4 to 1, returns: two flows, then hidden features, or mask and residual."""
+    """Return the output channels of a decoder, 4 to 1: two flows, then hidden features, or mask and residual."""
     return 4 + (1 + 3 if number == 1 else widths.encoder[number - 2])
 
 

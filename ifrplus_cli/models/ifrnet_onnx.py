@@ -1,4 +1,4 @@
-"""The IFRNet family as ONNX graphs; they compute what ``ifrnet.py`` does."""
+"""Build the IFRNet family as ONNX graphs that compute the same as ``ifrnet.py``."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def build(
     parameters: Sequence[Parameter],
     card: Mapping[str, str],
 ) -> onnx.ModelProto:
-    """A member of the family as a graph.
+    """Build a member of the family as a graph.
 
     Args:
-        parameters: with the names that they have in MindSpore.
-        card: what the graph tells of itself.
+        parameters: with their names in MindSpore.
+        card: metadata of the graph.
     """
     g = Graph(parameters)
     ifrnet(g, widths, flow_scale, "t" if any_timestep else g.constant([[[[HALFWAY]]]]))
@@ -35,7 +35,7 @@ def build(
 
 
 def ifrnet(g: Graph, widths: Widths, flow_scale: float, when: str) -> None:
-    """The whole network: see ``IfrNet.construct``.
+    """Build the whole network; see ``IfrNet.construct``.
 
     Args:
         when: the timestep, (N, 1, 1, 1).
@@ -54,7 +54,7 @@ def ifrnet(g: Graph, widths: Widths, flow_scale: float, when: str) -> None:
 
 
 def estimate(g: Graph, images: str, widths: Widths, when: str) -> tuple[str, str, str]:
-    """Flow, mask before its sigmoid, and residual, all of the size of ``images``: see ``IfrNet.estimate``."""
+    """Flow, mask before its sigmoid, and residual, all at the size of ``images``; see ``IfrNet.estimate``."""
     features = encode(g, images)
     pair = g.channels(features[3], 2 * widths.encoder[3])
     plane = g.cat(g.node("Shape", pair, end=1), g.integers(1), g.node("Shape", pair, start=2), axis=0)
@@ -77,7 +77,7 @@ def encode(g: Graph, images: str) -> list[str]:
 
 
 def decode(g: Graph, widths: Widths, number: int, *seen: str) -> list[str]:
-    """The four channels of flow, and the others."""
+    """Run a decoder, and split off the four channels of flow; return them and the others."""
     name = f"decoder{number}.convblock"
     x = residual_block(g, f"{name}.1", layer(g, f"{name}.0", g.cat(*seen)), widths.side)
     weight, bias = f"{name}.2.weight", f"{name}.2.bias"

@@ -1,8 +1,8 @@
 """The IFR+ network: the frame half-way between two frames.
 
 IFRNet (arXiv 2205.14620) with a ConvNeXt V2 encoder, five flows to each frame instead of one, and a refiner that
-samples features of both frames by flow-guided deformable convolutions. Pairs are kept as batches of 2N, left and right
-in turn, so that (2N, C, h, w) and (N, 2C, h, w) are the same numbers in the same order.
+samples features of both frames by flow-guided deformable convolutions. Pairs are stored as batches of 2N, left and
+right alternating, so that (2N, C, h, w) and (N, 2C, h, w) are the same numbers in the same order.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from ifrplus_cli.models.blocks import (
 )
 from ifrplus_cli.models.ops import enlarge, equal_parts, joined, rescale, scale_channels, split, warp, warp_both
 
-MEAN = (0.485, 0.456, 0.406)  # of ImageNet, red, green, blue
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet; red, green, blue
 DEVIATION = (0.229, 0.224, 0.225)
 GAIN = tuple(1 / deviation for deviation in DEVIATION)
 SHIFT = tuple(-mean / deviation for mean, deviation in zip(MEAN, DEVIATION, strict=True))
-FLOWS = 5  # to each frame, at full size
+FLOWS = 5  # flows to each frame, at full size
 WIDTHS = (64, 96, 144, 192)  # channels of the features at 1/2, 1/4, 1/8 and 1/16
-REFINER_WIDTHS = (24, 48, 96)  # of the refiner's at 1/1, 1/2 and 1/4
-GROUPS = 8  # of channels in the refiner's deformable convolutions
+REFINER_WIDTHS = (24, 48, 96)  # channels of the refiner's features at 1/1, 1/2 and 1/4
+GROUPS = 8  # channel groups in the refiner's deformable convolutions
 
 
 class IfrPlus(nn.Cell):
-    """The network as an application sees it; training sees its ``generator``.
+    """The network for inference; training uses its ``generator``.
 
     The published checkpoint has that word in the names of all parameters.
     """
 
     def __init__(self, flow_scale: float = 1.0, refiner_scale: float = 1.0, dtype: ms.Type = ms.float32) -> None:
-        """Make the network with fresh weights.
+        """Create the network with untrained weights.
 
         Args:
-            flow_scale: size at which the flow is estimated, against the picture's: 1, 0.5, 0.25 or 0.125.
+            flow_scale: size at which the flow is estimated, relative to the picture: 1, 0.5, 0.25 or 0.125.
             refiner_scale: size at which the refiner works: 1 or 0.5.
-            dtype: of the convolutions and their inputs, float32 or float16. Statistics, flows, positions and the
-                parameters as they are stored are float32.
+            dtype: type of the convolutions and their inputs, float32 or float16. Statistics, flows, positions and the
+                stored parameters are float32.
         """
         super().__init__()
         self.generator = Generator(flow_scale, refiner_scale)
@@ -58,12 +58,12 @@ class IfrPlus(nn.Cell):
                     cell.to_float(dtype)
 
     def construct(self, left: Tensor, right: Tensor) -> Tensor:
-        """(N, 3, H, W) float32 RGB in 0..1 twice to the frame half-way, the same."""
+        """Make the frame half-way from two frames; all are (N, 3, H, W) float32 RGB in 0..1."""
         return ops.clamp(self.generator(left, right)[0], 0, 1)
 
 
 class Generator(nn.Cell):
-    """Frame and flows, not clipped."""
+    """The network whose results are not clipped: a frame, and its flows."""
 
     def __init__(self, flow_scale: float, refiner_scale: float) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Generator(nn.Cell):
         self.refiner = Refiner()
 
     def construct(self, left: Tensor, right: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Makes the frame half-way and its flows to both frames.
+        """Make the frame half-way, and return it with its flows to both frames.
 
         Args:
             left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 16 / flow_scale and of
@@ -101,7 +101,7 @@ class Generator(nn.Cell):
         return denormalise(made), (flow, *coarser)
 
     def estimate(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
-        """Estimates flows coarse to fine from normalised images (2N, 3, H, W).
+        """Estimate flows coarse to fine from normalised images (2N, 3, H, W).
 
         Returns:
             Flows (N, 2 * FLOWS * 2, H, W), mask (N, FLOWS, H, W) and residual (N, FLOWS * 3, H, W), then the three
@@ -130,7 +130,7 @@ class Generator(nn.Cell):
         return flows, mask, residual, (flow2, flow3, flow4)
 
     def fuse(self, images: Tensor, flows: Tensor, mask: Tensor, residual: Tensor) -> Tensor:
-        """Blends the images as each pair of flows warps them, then the blends: (N, 3, H, W) float32."""
+        """Blend the images warped by each pair of flows, then blend the results: (N, 3, H, W) float32."""
         n, _, height, width = residual.shape
         warped = warp_both(ops.repeat_interleave(images, FLOWS, 0), flows)
         left, right = ops.unstack(warped.reshape(n, 2, FLOWS * 3, height, width), 1)
@@ -140,7 +140,7 @@ class Generator(nn.Cell):
         return mean + ops.cast(self.comb_block(blends), ms.float32)
 
     def correct(self, images: Tensor, fused: Tensor, flow: Tensor) -> Tensor:
-        """What the refiner adds to the fused frame: (N, 3, H, W) float32."""
+        """Compute what the refiner adds to the fused frame: (N, 3, H, W) float32."""
         n, _, height, width = fused.shape
         left, right = ops.unstack(images.reshape(n, 2, 3, height, width), 1)
         # One image after the other: their features are the largest tensors of the network.
@@ -151,7 +151,7 @@ class Generator(nn.Cell):
         return rescale(ops.cast(change, ms.float32), 1 / self.refiner_scale)
 
     def pyramid(self, image: Tensor) -> tuple[Tensor, ...]:
-        """The refiner's features of an image (N, 3, H, W)."""
+        """Compute the refiner's features of an image (N, 3, H, W)."""
         return self.refine_adapter(self.refiner_encoder(rescale(image, self.refiner_scale)))
 
 
@@ -169,7 +169,7 @@ class Decoder(nn.Cell):
 
 
 class Refiner(nn.Cell):
-    """Samples the features of both frames, guided by the flow, and fuses them with those of the made frame."""
+    """Sample the features of both frames, guided by the flow, and fuse them with those of the made frame."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,11 +184,11 @@ class Refiner(nn.Cell):
     def construct(
         self, lefts: tuple[Tensor, ...], rights: tuple[Tensor, ...], targets: tuple[Tensor, ...], flow: Tensor
     ) -> Tensor:
-        """Fuses three pyramids.
+        """Fuse three pyramids.
 
         Args:
-            lefts, rights, targets: features of the frames and of the made one, (N, 24, H, W), (N, 48, H/2, W/2) and
-                (N, 96, H/4, W/4) each.
+            lefts, rights, targets: features of the two frames and of the made frame, (N, 24, H, W),
+                (N, 48, H/2, W/2) and (N, 96, H/4, W/4) each.
             flow: (N, 4, H, W) float32.
 
         Returns:
@@ -206,11 +206,11 @@ class Refiner(nn.Cell):
     def guided(
         self, to_left: nn.Cell, to_right: nn.Cell, left: Tensor, right: Tensor, flow: Tensor, guides: tuple
     ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
-        """Both frames' features (N, C, h, w) of one level where the flow leads to, and what guides the next level."""
+        """Sample both frames' features (N, C, h, w) of one level along the flow; return them and the next guides."""
         left_flow, right_flow = equal_parts(flow, 2)
         warped_left, warped_right = warp(left, left_flow), warp(right, right_flow)
         new_left, left_guide = to_left(left, warped_left, warped_right, left_flow, guides[0])
-        # One after the other, for the memory's sake.
+        # One after the other, to save memory.
         warped_right = ops.depend(warped_right, new_left)
         new_right, right_guide = to_right(right, warped_right, warped_left, right_flow, guides[1])
         return new_left, new_right, (left_guide, right_guide)
@@ -236,10 +236,10 @@ class GuidedConv(nn.Cell):
     def construct(
         self, own: Tensor, warped: Tensor, other: Tensor, flow: Tensor, coarser: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Samples the frame's own features.
+        """Sample the frame's own features.
 
         Args:
-            own, warped, other: (N, C, h, w), the frame's features, the same warped, the other frame's warped.
+            own, warped, other: (N, C, h, w): the frame's features, the same warped, and the other frame's warped.
             flow: (N, 2, h, w) float32 to the frame.
             coarser: (N, 2C, h/2, w/2), the guide of the next coarser level; None at the coarsest.
 
@@ -257,23 +257,23 @@ class GuidedConv(nn.Cell):
 
 
 def normalise(images: Tensor) -> Tensor:
-    """(N, 3, H, W) RGB in 0..1 to mean 0 and deviation 1 over ImageNet."""
+    """Normalise (N, 3, H, W) RGB in 0..1 to mean 0 and standard deviation 1 over ImageNet."""
     return ops.bias_add(scale_channels(images, Tensor([GAIN], ms.float32)), Tensor(SHIFT, ms.float32))
 
 
 def denormalise(images: Tensor) -> Tensor:
-    """Inverse of ``normalise``."""
+    """Invert ``normalise``."""
     return ops.bias_add(scale_channels(images, Tensor([DEVIATION], ms.float32)), Tensor(MEAN, ms.float32))
 
 
 def finer_flow(flow: Tensor, change: Tensor, up: Tensor) -> Tensor:
-    """Learned up-sampling of a flow, plus a change.
+    """Upsample a flow with learned weights, and add a change to it.
 
-    Where the gate lets it, a pixel takes the flow not from its own place but from where an inner flow leads.
+    Where its gate allows, a pixel takes the flow not from its own position but from where an inner flow leads.
 
     Args:
         flow: (N, 4, h, w) float32.
-        change: (N, 2 * K * 2, 2h, 2w), K flows to the left frame, then to the right one.
+        change: (N, 2 * K * 2, 2h, 2w), K flows to the left frame, then K to the right one.
         up: (N, 2 * K * 3, 2h, 2w), for the left frame K inner flows, then K gates, and the same for the right one.
 
     Returns:

@@ -2,8 +2,8 @@
 
 The idea is that of IFR+ and IFRNet (intermediate flows refined together with features, from coarse to fine) with one
 change: the flows don't start at zero but at those of ``flow.py``, so that the network only learns what classical
-matching gets wrong. The last layer of each head starts at zero: untrained, it returns the blend of both warped frames,
-and between it and the frames as they are where these agree.
+matching gets wrong. The last layer of each head starts at zero: before training, the network returns the blend of the
+two warped frames, moved towards the unwarped frames where these agree.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from mindspore.common.initializer import HeUniform
 
 from ifrplus_cli.models.ops import enlarge, equal_parts, leaky, matching_cost, shrink, shuffle, split, unshuffle, warp
 
-RADIUS = 3  # of the matching cost, in cells of 32 pixels
-SIGNATURE = 24  # channels compared for it
+RADIUS = 3  # search radius of the matching cost, in cells of 32 pixels
+SIGNATURE = 24  # channels that are compared for the matching cost
 # Channels of the stages at 1/2, 1/4, 1/8, 1/16, 1/32 and 1/64 of the size, and of patches of 4 x 4 pixels.
 HALF, QUARTER, EIGHTH, FINE, COARSE, CONTEXT = 32, 48, 96, 64, 96, 144
 PATCH = 40
-HIDDEN_HALF, HIDDEN_FINE = 16, 32  # channels a stage receives from the next coarser one
+HIDDEN_HALF, HIDDEN_FINE = 16, 32  # channels that a stage receives from the next coarser one
 FLOW_SCALE = 32  # pixels of flow that the layers see as 1
-DIFFERENCE_SCALE = 4  # between the two warped frames, as the layers see it
-SHARPNESS = 200  # how fast a difference between the frames as they are forbids to stay
+DIFFERENCE_SCALE = 4  # factor on the difference of the two warped frames, as the layers see it
+SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
 
 
 def conv(inside: int, outside: int, size: int = 3, stride: int = 1, zero: bool = False) -> nn.Conv2d:
-    """Convolution with bias that keeps the size (divided by ``stride``); ``zero`` starts it at zero.
+    """Convolution with bias that keeps the size (divided by ``stride``); ``zero`` initialises it with zeros.
 
-    One of the size of its stride sees patches that do not overlap.
+    If ``size`` equals ``stride``, it sees patches that do not overlap.
     """
     padding = 0 if size == stride else size // 2
     weight = "zeros" if zero else HeUniform(negative_slope=0.1)
@@ -39,7 +39,7 @@ def conv(inside: int, outside: int, size: int = 3, stride: int = 1, zero: bool =
 
 
 class Lite(nn.Cell):
-    """Frame at any timestep between two frames, from both and their classical flow."""
+    """Make the frame at any timestep between two frames, from the frames and their classical flow."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Lite(nn.Cell):
         self.half_stay = conv(HALF + 1, 1, size=1, zero=True)
 
     def construct(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
-        """Makes the frame at ``t``.
+        """Make the frame at ``t``.
 
         Args:
             left, right: (N, 3, H, W) float32 RGB, nominally 0..1; H and W are multiples of 32.
@@ -94,7 +94,7 @@ class Lite(nn.Cell):
         return self.with_flows(left, right, prior, t)[0]
 
     def with_flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The frame, and the (N, 4, h, w) flows in full-resolution pixels behind it: h = H/4, then H/16."""
+        """Return the frame and its (N, 4, h, w) flows in full-resolution pixels: h = H/4, then H/16."""
         images = ops.cat((left, right))
         fine, coarse = self.encode(shrink(images, 4))
         change, hidden = self.refine_coarse(coarse, shrink(prior, 8), t)
@@ -110,7 +110,7 @@ class Lite(nn.Cell):
         return fine, leaky(self.encode_coarse_more(leaky(self.encode_coarse(fine))))
 
     def refine_coarse(self, features: Tensor, flow: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Corrects the prior by matching and context at 1/32 and 1/64 of the size.
+        """Correct the prior by matching and context at 1/32 and 1/64 of the size.
 
         Returns:
             (N, 4, H/16, W/16) change of the flows in pixels, and (N, 32, H/16, W/16) hidden features.
@@ -127,10 +127,10 @@ class Lite(nn.Cell):
     def refine_fine(
         self, features: Tensor, flow: Tensor, change: Tensor, hidden: Tensor, t: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Corrects ``flow``, the prior with its (N, 4, H/16, W/16) ``change``, with the features warped anew.
+        """Correct ``flow``, the prior with its (N, 4, H/16, W/16) ``change``, from features warped by it.
 
         Returns:
-            (N, 4, H/8, W/8) whole change of the flows in pixels, and (N, 16, H/8, W/8) hidden features.
+            (N, 4, H/8, W/8) total change of the flows in pixels, and (N, 16, H/8, W/8) hidden features.
         """
         warped = warp(features, both_sides(flow / 16))
         x = leaky(self.fine_in(ops.cat((*halves(warped), hidden, flow / FLOW_SCALE, plane(t, flow)), 1)))
@@ -138,17 +138,17 @@ class Lite(nn.Cell):
         return enlarge(change) + 16 * shuffle(self.fine_flow(x)), leaky(shuffle(self.fine_hidden(x)))
 
     def merge(self, images: Tensor, flow: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
-        """Warps both frames with the final (N, 4, H/4, W/4) flow and blends them: mask, residual, then what stays."""
+        """Warp both frames with the final (N, 4, H/4, W/4) flow and blend them: mask, residual, then what stays."""
         left, right = halves(warp(images, both_sides(enlarge(flow, 4))))
         seen = mean_and_difference(left, right)
         hidden = enlarge(hidden) + self.look_around(seen, mean_and_difference(*halves(images)), hidden)
         x = leaky(self.half_one(leaky(self.half_in(ops.cat((unshuffle(seen), hidden), 1)))))
         mask, residual = split(shuffle(self.half_out(x)), (1, 3))
-        share = ops.sigmoid(mask + ops.log((1 - t) / t))  # of the left frame: 1 - t before anything is learnt
+        share = ops.sigmoid(mask + ops.log((1 - t) / t))  # of the left frame: 1 - t before training
         return self.stayed(right + share * (left - right) + residual, *halves(images), x, t)
 
     def look_around(self, warped: Tensor, still: Tensor, hidden: Tensor) -> Tensor:
-        """What a wider view tells of which frame is right: both as they are warped, and as they are.
+        """Judge in a wider view which frame is right, from both frames warped and unwarped.
 
         Returns:
             (N, 16, H/2, W/2) change of the hidden features.
@@ -161,10 +161,10 @@ class Lite(nn.Cell):
         return shuffle(self.quarter_hidden(x + leaky(self.quarter_two(x))))
 
     def stayed(self, made: Tensor, left: Tensor, right: Tensor, seen: Tensor, t: Tensor) -> Tensor:
-        """The made frame, and the frames as they are where these agree and what was ``seen`` at half the size says so.
+        """Blend the made frame with the unwarped frames where these agree and ``seen``, at half the size, confirms it.
 
-        Text and panels over moving footage do not move with it, and are finer than the flow. That some pixel is alike
-        in both frames may be chance; that its neighbours are too is the layer's best hint.
+        Text and panels over moving footage do not move with it, and are finer than the flow. A single pixel may be
+        equal in both frames by chance; that its neighbours are too is the layer's best evidence.
         """
         apart = right - left
         alike = -SHARPNESS * ops.abs(apart).mean(1, True)
@@ -173,21 +173,21 @@ class Lite(nn.Cell):
 
 
 def mean_and_difference(left: Tensor, right: Tensor) -> Tensor:
-    """What layers see of two pictures (N, 3, H, W): (N, 6, H, W), both parts around zero and of like size."""
+    """Map two pictures (N, 3, H, W) to the layers' input (N, 6, H, W); both parts are around zero, of similar size."""
     return ops.cat(((left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)), 1)
 
 
 def both_sides(flow: Tensor) -> Tensor:
-    """(N, 4, h, w) flows to left and right as (2N, 2, h, w): left ones first, like the images."""
+    """Stack (N, 4, h, w) flows to left and right as (2N, 2, h, w): left ones first, like the images."""
     return ops.cat(equal_parts(flow, 2))
 
 
 def halves(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(2N, C, h, w) as what belongs to the left frames and what belongs to the right ones."""
+    """Split (2N, C, h, w) into the parts of the left frames and of the right frames."""
     return equal_parts(x, 2, 0)
 
 
 def plane(t: Tensor, like: Tensor) -> Tensor:
-    """(N, 1, 1, 1) as a constant plane of the size of ``like``."""
+    """Expand (N, 1, 1, 1) to a constant plane of the size of ``like``."""
     n, _, height, width = like.shape
     return ops.cast(ops.broadcast_to(t, (n, 1, height, width)), ms.float32)

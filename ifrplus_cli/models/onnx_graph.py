@@ -1,4 +1,4 @@
-"""Building blocks of networks as ONNX graphs, in the forms that ONNX Runtime is fastest with on a CPU."""
+"""Building blocks of networks as ONNX graphs, in the forms that are fastest in ONNX Runtime on a CPU."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET, IR_VERSION = 17, 8
 TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
-BANDS = 8  # that pictures are warped in: sampling needs 56 bytes a pixel, which should be found in the cache
+BANDS = 8  # bands in which pictures are warped: sampling needs 56 bytes a pixel, which should stay in the cache
 
-Shape = tuple[int | str, ...]  # of a value, without the number of pictures
+Shape = tuple[int | str, ...]  # of a value, without the batch dimension
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a network, as a safetensors file holds it.
+    """A parameter of a network, as stored in a safetensors file.
 
     Attributes:
         kind: ``F16`` or ``F32``.
-        file_name: of that file, in the folder of the graph.
-        begin, end: where its bytes are in there.
+        file_name: name of that file, in the folder of the graph.
+        begin, end: byte range in that file.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Parameter:
 
 
 def stored_parameters(weights: Path) -> list[Parameter]:
-    """The parameters of a safetensors file, by their names."""
+    """Return the parameters of a safetensors file."""
     with weights.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
@@ -51,10 +51,10 @@ def stored_parameters(weights: Path) -> list[Parameter]:
 
 
 class Graph:
-    """Nodes and constants of a graph in the making; what a method returns is the name of a value.
+    """Nodes and constants of a graph under construction; methods return the names of values.
 
     Args:
-        parameters: values of the graph, by their names.
+        parameters: parameters of the network, which become values of the graph by their names.
     """
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:
@@ -72,11 +72,11 @@ class Graph:
         return tensor
 
     def model(self, name: str, doc: str, inputs: Mapping[str, Shape], card: Mapping[str, str]) -> onnx.ModelProto:
-        """The finished graph, whose output is the value ``made``, a picture of the size of ``left``.
+        """Return the finished graph; its output is the value ``made``, a picture of the size of ``left``.
 
         Args:
             inputs: names and shapes.
-            card: what the file tells of itself.
+            card: metadata of the file.
         """
         graph = helper.make_graph(
             self.nodes,
@@ -104,18 +104,18 @@ class Graph:
         return self.constant(values, np.int64)
 
     def parts(self, kind: str, *inputs: str, count: int, **attributes: object) -> list[str]:
-        """Adds a node with several outputs."""
+        """Add a node with several outputs."""
         name = f"{kind}_{len(self.nodes)}"
         outputs = [f"{name}:{number}" for number in range(count)]
         self.nodes.append(helper.make_node(kind, inputs, outputs, name, **attributes))
         return outputs
 
     def node(self, kind: str, *inputs: str, **attributes: object) -> str:
-        """Adds a node with one output."""
+        """Add a node with one output."""
         return self.parts(kind, *inputs, count=1, **attributes)[0]
 
     def finish(self, kind: str, *inputs: str) -> None:
-        """Adds the last node, whose output is the graph's."""
+        """Add the last node, whose output is the graph's."""
         self.nodes.append(helper.make_node(kind, inputs, ["made"], "made"))
 
     def add(self, a: str, b: str) -> str:
@@ -140,7 +140,7 @@ class Graph:
         return self.parts("Split", x, count=2, axis=axis)
 
     def channels(self, x: str, count: int) -> str:
-        """(N, C, H, W) as (N C / count, count, H, W)."""
+        """Reshape (N, C, H, W) to (N C / count, count, H, W)."""
         return self.node("Reshape", x, self.integers(-1, count, 0, 0))
 
     def size(self, x: str) -> list[str]:
@@ -148,19 +148,19 @@ class Graph:
         return self.halves(self.node("Shape", x, start=2), axis=0)
 
     def number(self, length: str) -> str:
-        """(1,) int64 as a float."""
+        """Convert (1,) int64 to a float."""
         return self.node("Cast", self.node("Squeeze", length), to=TensorProto.FLOAT)
 
     def parameter(self, name: str) -> str:
         return self.node("Cast", name, to=TensorProto.FLOAT)
 
     def convolve(self, x: str, weight: str, *bias: str, size: int, stride: int = 1) -> str:
-        """One of the size of its stride sees patches that do not overlap."""
+        """Convolution; if ``size`` equals ``stride``, it sees patches that do not overlap."""
         around = [0 if size == stride else (size - 1) // 2] * 4
         return self.node("Conv", x, weight, *bias, kernel_shape=[size, size], pads=around, strides=[stride, stride])
 
     def conv(self, name: str, x: str, stride: int = 1) -> str:
-        """A layer by its name; channels of ``x`` beyond its own, which make them a multiple of four, weigh nothing."""
+        """Convolution by its layer's name; channels that pad ``x`` to a multiple of four get zero weights."""
         _, inside, size, _ = self.shapes[f"{name}.weight"]
         weight = self.parameter(f"{name}.weight")
         if extra := to_fours(inside):
@@ -174,18 +174,18 @@ class Graph:
         return self.leaky(self.conv(name, x, stride))
 
     def resize(self, x: str, factor: float = 2) -> str:
-        """``factor`` times the size, bilinear, half-pixel centres."""
+        """Resize by ``factor``, bilinear, with half-pixel centres."""
         if factor == 1:
             return x
         scales = self.constant([1, 1, factor, factor])
         return self.node("Resize", x, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
 
     def shrink(self, x: str, factor: int) -> str:
-        """The mean of each cell."""
+        """Take the mean of each cell."""
         return self.node("AveragePool", x, kernel_shape=[factor, factor], strides=[factor, factor])
 
     def crop(self, x: str, like: str) -> str:
-        """As many rows and columns of ``x``, from its upper left corner, as ``like`` has."""
+        """Crop ``x``, from its upper left corner, to the rows and columns of ``like``."""
         begin, axes = self.integers(0, 0), self.integers(2, 3)
         return self.node("Slice", x, begin, self.node("Shape", like, start=2), axes)
 
@@ -200,23 +200,23 @@ class Graph:
         return self.node("Reshape", rows, whole)
 
     def time(self, like: str, name: str) -> str:
-        """``t`` as planes of the size of ``like``: the last channel of layer ``name``, and what fills up the fours."""
+        """Planes of ``t`` at the size of ``like``: the last channel of layer ``name``, and its padding to fours."""
         count = 1 + to_fours(self.shapes[f"{name}.weight"][1])
         return self.node("Expand", "t", self.cat(self.integers(1, count), self.node("Shape", like, start=2), axis=0))
 
 
 def to_fours(channels: int) -> int:
-    """Channels that are missing to a multiple of four; none for pictures, which have a form of their own."""
+    """Channels missing to a multiple of four; none for pictures, for which there is a special kernel."""
     return 0 if channels == 3 else -channels % 4
 
 
 def warp(g: Graph, image: str, flow: str, *, cell: float = 1, enlarged: float = 1, bands: int = 1) -> str:
-    """Backward warp of (2N, C, h, w) by (N, 4, h, w) flows to left and right, edges repeated.
+    """Backward-warp (2N, C, h, w) by (N, 4, h, w) flows to left and right, with repeated edges.
 
     Args:
         cell: pixels of flow that are one pixel of ``image``.
-        enlarged: times that the flow is smaller than ``image``.
-        bands: that ``image`` is warped in, one after the other; its height is a multiple of them.
+        enlarged: factor by which the flow is smaller than ``image``.
+        bands: number of bands in which ``image`` is warped one after the other; its height is a multiple of it.
     """
     height, width = g.size(image)
     x, y = g.halves(g.channels(flow, 2))
@@ -228,7 +228,7 @@ def warp(g: Graph, image: str, flow: str, *, cell: float = 1, enlarged: float = 
     grid = g.node("Squeeze", g.cat(*places, axis=4), g.integers(1))
 
     def sample(part: str) -> str:
-        # Three times as fast as edges that are repeated, or corners that are aligned.
+        # Three times as fast as repeated edges or aligned corners.
         return g.node("GridSample", image, part, mode="bilinear", padding_mode="zeros", align_corners=0)
 
     if bands == 1:
@@ -244,7 +244,7 @@ def _centres(g: Graph, length: str) -> str:
 
 
 def _places(g: Graph, flow: str, length: str, centres: str, cell: float, enlarged: float) -> str:
-    """Where one component of a flow points, no farther than the outermost centres, so that edges are repeated."""
+    """Positions to which one component of a flow points, clamped to the outermost centres, so that edges repeat."""
     flow = g.multiply(flow, g.divide(g.constant(2 / cell), g.number(length)))
     flow = g.resize(flow, enlarged)
     last = g.subtract(g.constant(1), g.divide(g.constant(1), g.number(length)))

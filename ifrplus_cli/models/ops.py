@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 # oneDNN as MindSpore calls it has no AVX-512 convolution for plain NCHW tensors and falls back to a reference loop that
-# is 60 times slower than its AVX2 one. It reads this once, at the first convolution of the process.
+# is 60 times slower than its AVX2 one. The variable is read only once, at the first convolution of the process.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 
 import mindspore as ms
@@ -14,17 +14,17 @@ from mindspore import Tensor, ops
 from mindspore.ops import constexpr
 from mindspore.ops.operations.nn_ops import DeformableOffsets
 
-BAND_POSITIONS = 2**18  # sampled at once on a CPU, so that what is computed of them is found in the cache
+BAND_POSITIONS = 2**18  # positions sampled at once on a CPU, so that intermediate results stay in the cache
 MOST_GATHERED = 2**22  # positions in pictures, those of two of 1920x1088: more would take too much memory
-LARGEST_EXACT = 2**24  # whole number of float32
+LARGEST_EXACT = 2**24  # up to here float32 represents every whole number
 
 
-# MindSpore compiles its functions in Python anew at every call: interpolate for 0.7 s, arange for 0.5 s, split for
+# MindSpore compiles its functions in Python again at every call: interpolate takes 0.7 s, arange 0.5 s, split
 # 0.4 s. Its primitives, and constants that Python computes, take a tenth of that.
 
 
 def split(x: Tensor, sizes: tuple[int, ...], axis: int = 1) -> tuple[Tensor, ...]:
-    """Parts of ``x`` of the ``sizes`` along an axis."""
+    """Split ``x`` along an axis into parts of the given ``sizes``."""
     parts = ()
     for begin, size in _portions(x.shape, sizes, axis):
         parts += (ops.slice(x, begin, size),)
@@ -33,7 +33,7 @@ def split(x: Tensor, sizes: tuple[int, ...], axis: int = 1) -> tuple[Tensor, ...
 
 @constexpr
 def _portions(shape: tuple[int, ...], sizes: tuple[int, ...], axis: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Where each part of ``split`` begins, and its size."""
+    """Begin and size of each part of ``split``."""
     portions, first = [], 0
     for size in sizes:
         begin, extent = [0] * len(shape), list(shape)
@@ -44,35 +44,35 @@ def _portions(shape: tuple[int, ...], sizes: tuple[int, ...], axis: int) -> tupl
 
 
 def equal_parts(x: Tensor, count: int, axis: int = 1) -> tuple[Tensor, ...]:
-    """``count`` parts of ``x`` of one size along an axis."""
+    """Split ``x`` along an axis into ``count`` parts of equal size."""
     return ops.Split(axis, count)(x)
 
 
 @constexpr
 def counted(count: int) -> Tensor:
-    """(count,) float32: 0, 1, 2 and so on."""
+    """Return (count,) float32: 0, 1, 2 and so on."""
     return Tensor(np.arange(count, dtype=np.float32))
 
 
 def convolve(x: Tensor, weight: Tensor, stride: int = 1, padding: int = 0, groups: int = 1) -> Tensor:
-    """Convolution of (N, C, H, W) with (O, C / groups, k, k), zeros outside the picture."""
+    """Convolve (N, C, H, W) with (O, C / groups, k, k), with zeros outside the picture."""
     outside, _, *size = weight.shape
     layer = ops.Conv2D(outside, tuple(size), pad_mode="pad", pad=padding, stride=stride, group=groups)
     return layer(x, weight)
 
 
 def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:
-    """(N, C, H, W) to (N, C, *size), bilinear with half-pixel centres or aligned corners."""
+    """Resize (N, C, H, W) to (N, C, *size), bilinear with half-pixel centres or aligned corners."""
     return ops.ResizeBilinearV2(align_corners, not align_corners)(x, size)
 
 
 def leaky(x: Tensor) -> Tensor:
-    """Leaky ReLU of slope 0.1."""
+    """Leaky ReLU with slope 0.1."""
     return ops.maximum(x, 0.1 * x)
 
 
 def prelu(x: Tensor, slopes: Tensor) -> Tensor:
-    """Leaky ReLU of (N, C, H, W) with a slope for each channel, (C,), or one for all, (1,)."""
+    """Leaky ReLU of (N, C, H, W) with a slope for each channel, (C,), or one for all channels, (1,)."""
     change = ops.cast(slopes - 1, x.dtype)
     below = ops.minimum(x, 0)
     return x + (below * change if change.size == 1 else scale_channels(below, change.reshape(1, -1)))
@@ -80,12 +80,12 @@ def prelu(x: Tensor, slopes: Tensor) -> Tensor:
 
 @constexpr
 def device() -> str:
-    """Kind of device that a graph is being built for, which decides between the forms of an operator."""
+    """Return the kind of device for which a graph is being built; it decides between the forms of an operator."""
     return ms.get_context("device_target")
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """Backward warp: samples ``image`` at p + flow, bilinear, edges repeated.
+    """Backward warp: sample ``image`` at p + flow, bilinear, with repeated edges.
 
     Args:
         image: (N, C, H, W) float, H and W at least 2.
@@ -100,19 +100,19 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def warp_both(images: Tensor, flows: Tensor) -> Tensor:
-    """``warp`` for flows that are together: (M, C, H, W) by (N, M / N * 2, H, W)."""
+    """``warp`` for stacked flows: (M, C, H, W) by (N, M / N * 2, H, W)."""
     height, width = images.shape[2:]
     return warp(images, flows.reshape(-1, 2, height, width))
 
 
 def joined(pairs: Tensor) -> Tensor:
-    """(2N, C, H, W), both of a pair one after the other, to (N, 2C, H, W)."""
+    """Reshape (2N, C, H, W), the two of a pair one after the other, to (N, 2C, H, W)."""
     n, channels, height, width = pairs.shape
     return pairs.reshape(n // 2, 2 * channels, height, width)
 
 
 def sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Samples ``image``, bilinear, edges repeated.
+    """Sample ``image``, bilinear, with repeated edges.
 
     Args:
         image: (N, C, H, W) float, H and W at least 2.
@@ -121,7 +121,7 @@ def sample(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     Returns:
         (N, C, h, w), of the type of ``image``.
     """
-    # Ascend has the primitive only on its control processor. On a CPU it takes twice as long, but less memory.
+    # Ascend runs the primitive only on its control processor. On a CPU it takes twice as long, but less memory.
     few = image.shape[1] > 3 or x.size <= MOST_GATHERED
     gathered = device() == "Ascend" or (device() == "CPU" and few)
     return sample_by_gather(image, x, y) if gathered else sample_by_primitive(image, x, y)
@@ -131,7 +131,7 @@ def sample_by_primitive(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """``sample`` with the primitive GridSampler2D."""
     height, width = image.shape[2:]
     grid = ops.stack((x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1), -1)
-    # One type for both is what the primitive takes, and float32 what positions need.
+    # The primitive takes only one type for both inputs, and positions need float32.
     sampled = ops.grid_sample(
         ops.cast(image, ms.float32), grid, mode="bilinear", padding_mode="border", align_corners=True
     )
@@ -139,7 +139,7 @@ def sample_by_primitive(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def sample_by_gather(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """``sample`` with nothing but gather and arithmetic."""
+    """``sample`` using only gather and arithmetic."""
     pixels = ops.transpose(image, (0, 2, 3, 1)).reshape(-1, image.shape[1])
     rows = _band_rows(x.shape)
     if device() != "CPU" or rows >= x.shape[1]:
@@ -153,7 +153,7 @@ def sample_by_gather(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 @constexpr
 def _band_rows(shape: tuple[int, int, int]) -> int:
-    """Rows of (N, h, w) positions that are sampled at once."""
+    """Number of rows of (N, h, w) positions that are sampled at once."""
     return max(1, BAND_POSITIONS // (shape[0] * shape[2]))
 
 
@@ -163,14 +163,14 @@ def _band_sizes(rows: int, band: int) -> tuple[int, ...]:
 
 
 def _gathered(pixels: Tensor, shape: tuple[int, int, int, int], x: Tensor, y: Tensor) -> Tensor:
-    """``sample`` of an image of a ``shape`` whose pixels are (N * H * W, C)."""
+    """``sample`` of an image of shape ``shape`` whose pixels are (N * H * W, C)."""
     n, channels, height, width = shape
     x = ops.minimum(ops.maximum(x, 0), width - 1)
     y = ops.minimum(ops.maximum(y, 0), height - 1)
-    # The last column and row never are the upper left of four neighbours.
+    # The last column and the last row are never the upper left of four neighbours.
     left = ops.minimum(ops.floor(x), width - 2)
     top = ops.minimum(ops.floor(y), height - 2)
-    # On CPU sums of whole numbers take three times as long as those of floats, and 16 bytes an element for good.
+    # On a CPU, sums of integers take three times as long as those of floats, and permanently 16 bytes an element.
     number = ms.float32 if n * height * width <= LARGEST_EXACT else ms.int32
     picture = ops.cast(counted(n), number).reshape(n, 1, 1) * (height * width)
     first = ops.cast(top, number) * width + ops.cast(left, number) + ops.tile(picture, (1, *x.shape[1:]))
@@ -189,12 +189,12 @@ def _pick(pixels: Tensor, numbers: Tensor) -> Tensor:
 
 
 def _lerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
-    """From (P, C) ``a`` to ``b`` by their ``share``."""
+    """Interpolate from (P, C) ``a`` to ``b`` by ``share``."""
     return a + share * (b - a)
 
 
 def _grid(like: Tensor) -> tuple[Tensor, Tensor]:
-    """Columns and rows of the pixels of (..., h, w), of the same shape, float32."""
+    """Column and row of each pixel of (..., h, w), of the same shape, float32."""
     *others, height, width = like.shape
     ones = (1,) * len(others)
     columns = counted(width).reshape(*ones, 1, width)
@@ -207,8 +207,8 @@ def deformable_conv(x: Tensor, right: Tensor, down: Tensor, mask: Tensor, weight
 
     Args:
         x: (N, C, H, W) float.
-        right, down: (N, 9, H, W) float32, where each tap looks, in pixels from its regular place.
-        mask: (N, 9, H, W) float32, what each tap is multiplied by.
+        right, down: (N, 9, H, W) float32, offset of each tap in pixels from its regular position.
+        mask: (N, 9, H, W) float32, factor on each tap.
         weight: (O, C, 3, 3), of the type of ``x``.
 
     Returns:
@@ -221,15 +221,15 @@ def deformable_conv(x: Tensor, right: Tensor, down: Tensor, mask: Tensor, weight
 def deformable_conv_by_primitive(x: Tensor, right: Tensor, down: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
     """``deformable_conv`` with the primitive DeformableOffsets."""
     deform = DeformableOffsets((1, 1, 1, 1), (1, 1, 1, 1), (3, 3))
-    # Its output is 3H x 3W. It takes one type for both, and positions need float32.
+    # Its output is 3H x 3W. It takes only one type for both inputs, and positions need float32.
     taps = deform(ops.cast(x, ms.float32), ops.cat((right, down, mask), 1))
     return convolve(ops.cast(taps, x.dtype), weight, stride=3)
 
 
 def deformable_conv_by_gather(x: Tensor, right: Tensor, down: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
-    """``deformable_conv`` with nothing but gather and arithmetic."""
+    """``deformable_conv`` using only gather and arithmetic."""
     n, channels, height, width = x.shape
-    # A border of zeros, repeated, is zeros outside. It shifts all positions by 1, so that the taps' begin at 0.
+    # Repeating a border of zeros gives zeros outside. It shifts all positions by 1, so that the taps begin at 0.
     padded = ops.pad(x, (1, 1, 1, 1))
     taps = counted(9).reshape(1, 9, 1, 1)
     columns, rows = _grid(right)
@@ -240,18 +240,18 @@ def deformable_conv_by_gather(x: Tensor, right: Tensor, down: Tensor, mask: Tens
     return convolve(sampled.reshape(n, channels * 9, height, width), weight.reshape(-1, channels * 9, 1, 1))
 
 
-# On CPU an operator that stretches one of its inputs keeps a table of 16 bytes an element for as long as the graph
-# lives: 3 GB for 96 channels of 1920x1024. Products of matrices, and convolutions with one weight a channel, do the
+# On a CPU, an operator that broadcasts one of its inputs keeps a table of 16 bytes an element for as long as the graph
+# lives: 3 GB for 96 channels of 1920x1024. Matrix products, and convolutions with one weight a channel, do the
 # same without it.
 
 
 def repeated(column: Tensor, count: int) -> Tensor:
-    """(P, 1) as (P, count), or as what does for it."""
+    """Repeat (P, 1) to (P, count), or return an equivalent."""
     return ops.matmul(column, ops.ones((1, count), column.dtype)) if device() == "CPU" else column
 
 
 def scale_channels(x: Tensor, factor: Tensor) -> Tensor:
-    """(N, C, H, W) with each channel multiplied by its factor, (1, C) or (N, C)."""
+    """Multiply each channel of (N, C, H, W) by its factor, (1, C) or (N, C)."""
     if device() != "CPU":
         return x * factor.expand_dims(-1).expand_dims(-1)
     height, width = x.shape[2:]
@@ -276,9 +276,9 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def spatial_mean(x: Tensor) -> Tensor:
-    """(N, C, H, W) to (N, C)."""
+    """Average (N, C, H, W) to (N, C)."""
     n, channels, height, width = x.shape
-    # Of rows first: on CPU means of matrices are eight times as fast as others, but inexact where rows are long.
+    # Rows first: on a CPU, means of matrices are eight times as fast as others, but inexact where rows are long.
     return x.reshape(-1, width).mean(1).reshape(-1, height).mean(1).reshape(n, channels)
 
 
@@ -288,7 +288,7 @@ def gelu(x: Tensor) -> Tensor:
 
 
 def rescale(x: Tensor, scale: float) -> Tensor:
-    """(N, C, H, W) to (N, C, H * scale, W * scale), bilinear with half-pixel centres."""
+    """Resize (N, C, H, W) to (N, C, H * scale, W * scale), bilinear with half-pixel centres."""
     if scale == 1:
         return x
     height, width = x.shape[2:]
@@ -296,13 +296,13 @@ def rescale(x: Tensor, scale: float) -> Tensor:
 
 
 def enlarge(x: Tensor, factor: int = 2) -> Tensor:
-    """(N, C, H, W) to (N, C, factor H, factor W), bilinear with half-pixel centres."""
+    """Enlarge (N, C, H, W) to (N, C, factor H, factor W), bilinear with half-pixel centres."""
     height, width = x.shape[2:]
     return resize(x, (factor * height, factor * width))
 
 
 def shrink(x: Tensor, factor: int) -> Tensor:
-    """(N, C, H, W) to (N, C, H/factor, W/factor), the mean of each cell."""
+    """Shrink (N, C, H, W) to (N, C, H/factor, W/factor) by the mean of each cell."""
     return ops.AvgPool(factor, factor)(x)
 
 
@@ -314,7 +314,7 @@ def shuffle(x: Tensor) -> Tensor:
 
 
 def unshuffle(x: Tensor) -> Tensor:
-    """Inverse of ``shuffle``: (N, C, 2H, 2W) to (N, 4C, H, W)."""
+    """Invert ``shuffle``: (N, C, 2H, 2W) to (N, 4C, H, W)."""
     n, channels, height, width = x.shape
     x = ops.transpose(x.reshape(n, channels, height // 2, 2, width // 2, 2), (0, 1, 3, 5, 2, 4))
     return x.reshape(n, 4 * channels, height // 2, width // 2)
@@ -331,11 +331,11 @@ def matching_cost(left: Tensor, right: Tensor, radius: int) -> Tensor:
     """
     n, channels, height, width = left.shape
     shifts = (2 * radius + 1) ** 2
-    # A convolution that picks one neighbour for each shift: on CPU the gradient of ops.pad never returns.
+    # A convolution that picks one neighbour for each shift: on a CPU the gradient of ops.pad never returns.
     pick = ops.eye(shifts, shifts, ms.float32).reshape(shifts, 1, 2 * radius + 1, 2 * radius + 1)
     alone = right.reshape(n * channels, 1, height, width)
     shifted = convolve(alone, pick, padding=radius).reshape(n, channels, shifts, -1)
     difference = ops.abs(shifted - left.reshape(n, channels, 1, -1)).reshape(n, channels, -1)
-    # A matrix product, since reductions over channels are slow on CPU.
+    # A matrix product, since reductions over channels are slow on a CPU.
     mean = ops.ones((n, 1, channels), ms.float32) / channels
     return ops.bmm(mean, difference).reshape(n, shifts, height, width)
