@@ -1,1 +1,1 @@
-"""Networks at work: engines, devices, tiles, and frames made between two frames."""
+"""Run networks: engines, devices, tiles, and frames made between two frames."""

@@ -1,4 +1,4 @@
-"""Frames at any timestep from a network that only makes the midpoint: by halving the gap again and again."""
+"""Make frames at any timestep with a network that only makes the midpoint, by repeatedly halving the gap."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ DEPTH = 3  # halvings: a gap is divided into eighths
 
 
 def nearest_reachable(t: Fraction) -> Fraction:
-    """The multiple of 1/8 next to ``t``; 0 and 1, the source frames themselves, are among them."""
+    """Return the multiple of 1/8 nearest to ``t``, including 0 and 1, the source frames themselves."""
     return Fraction(round(t * 2**DEPTH), 2**DEPTH)
 
 
 def largest_error(timesteps: Iterable[Fraction]) -> Fraction:
-    """How far the frames made for ``timesteps`` are at most off their time, as a share of the gap."""
+    """Return the largest error in time of frames made for ``timesteps``, as a share of the gap."""
     return max((abs(t - nearest_reachable(t)) for t in timesteps), default=Fraction(0))
 
 
 def make_by_halving(
     left: Image, right: Image, timesteps: Sequence[Fraction], midpoint: Callable[[Image, Image], Image]
 ) -> list[Image]:
-    """Pictures next to ``timesteps``; each one that is needed on the way is made once.
+    """Make the pictures nearest to ``timesteps``; each intermediate picture is made once.
 
     Args:
-        midpoint: makes the picture halfway between two.
+        midpoint: makes the picture half-way between two.
     """
     known = {Fraction(0): left, Fraction(1): right}
 

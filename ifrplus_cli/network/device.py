@@ -22,7 +22,7 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True)
 class Device:
-    """A device the network runs on; ``kind`` is Ascend, GPU or CPU."""
+    """A device on which a network runs; ``kind`` is Ascend, GPU or CPU."""
 
     kind: str
     number: int = 0
@@ -33,14 +33,14 @@ class Device:
 
 @dataclass(frozen=True)
 class _Failure:
-    """What MindSpore said of a device; one that it has ``taken`` it keeps, and takes no other in this process."""
+    """What MindSpore reported of a device; if ``taken``, it keeps the device and takes no other one in this process."""
 
     said: str
     taken: bool
 
 
 def parse_device(text: str) -> Device | None:
-    """``auto`` (None), or a kind in any case with an optional number, as in ``ascend:1``.
+    """Parse ``auto`` (None), or a kind in any case with an optional number, as in ``ascend:1``.
 
     Raises:
         DeviceError: for anything else.
@@ -57,8 +57,8 @@ def choose_device(text: str, note: Callable[[str], None] = lambda _: None, machi
     """Set the device that ``text`` names, or for ``auto`` the best one that really computes.
 
     Args:
-        note: is told of an accelerator that is there but that ``auto`` has to pass over, and why.
-        machine: where to look for what an accelerator lacks; by default this machine.
+        note: called with a message about an accelerator that exists but that ``auto`` has to skip, and why.
+        machine: machine on which to look for what an accelerator lacks; by default this one.
 
     Raises:
         DeviceError: if a named device can't be used, or if ``auto`` meets one that MindSpore takes but that then
@@ -78,39 +78,39 @@ def choose_device(text: str, note: Callable[[str], None] = lambda _: None, machi
                 f"{machine.cure(device.kind)} {_offer(others, machine, free=not failure.taken)}".strip(),
             )
         if machine.shows(device.kind):
-            note(f"The device {device} is there but can't be used: {why}. {machine.cure(device.kind)}")
-    raise DeviceError("MindSpore can use no device here.", "Install it again: pip install --force-reinstall mindspore")
+            note(f"The device {device} exists but can't be used: {why}. {machine.cure(device.kind)}")
+    raise DeviceError("MindSpore can use no device here.", "Reinstall it: pip install --force-reinstall mindspore")
 
 
 def device_states(machine: Machine | None = None) -> dict[str, str]:
-    """For each kind of device ``ready``, or why it can't be used."""
+    """Return for each kind of device ``ready``, or why it can't be used."""
     return _states(PREFERENCE, machine or this_machine(), free=True)
 
 
 def this_machine() -> Machine:
-    """The machine that this process runs on, with the installed MindSpore, which is not imported for this."""
+    """Describe the machine of this process, with the installed MindSpore, which is not imported for this."""
     found = find_spec("mindspore")
     folder = Path(found.origin).parent if found and found.origin else Path("mindspore")
     return Machine(folder / "lib" / "plugin")
 
 
 def mindspore_version() -> str:
-    """Version of the installed MindSpore."""
+    """Return the version of the installed MindSpore."""
     return str(_mindspore().__version__)
 
 
 def thread_count() -> int:
-    """Threads that MindSpore computes with on the host."""
+    """Return the number of host threads with which MindSpore computes."""
     return int(_mindspore().get_context("runtime_num_threads"))
 
 
 def peak_device_memory_mb() -> float:
-    """The most memory that tensors took on the accelerator, in MB; 0 on the CPU, where they lie in the process."""
+    """Return the peak memory of tensors on the accelerator in MB; 0 on the CPU, where they are in the process."""
     return float(_mindspore().runtime.max_memory_allocated()) / MEGABYTE
 
 
 def quiet_mindspore() -> None:
-    """Keep MindSpore's own log out of the person's terminal; must come before its first import."""
+    """Keep MindSpore's own log out of the terminal; must be called before its first import."""
     os.environ.setdefault("GLOG_v", "4")
 
 
@@ -124,7 +124,7 @@ def _mindspore() -> Any:
 
 
 def _try(device: Device) -> _Failure | None:
-    """Set the device and compute something small on it; None if that works."""
+    """Set the device and compute something small on it; return None if that works."""
     mindspore = _mindspore()
     taken = False
     try:
@@ -138,7 +138,7 @@ def _try(device: Device) -> _Failure | None:
 
 
 def _try_elsewhere(device: Device) -> _Failure | None:
-    """The same in a process of its own, for MindSpore never changes the device that it has taken."""
+    """Do the same in a separate process, because MindSpore never changes the device that it has taken."""
     try:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             return pool.submit(_try, device).result()
@@ -147,7 +147,7 @@ def _try_elsewhere(device: Device) -> _Failure | None:
 
 
 def _states(kinds: Sequence[str], machine: Machine, *, free: bool) -> dict[str, str]:
-    """``free``: whether this process may still take a device."""
+    """Try each kind; ``free`` says whether this process may still take a device."""
     states = {}
     for device in map(Device, kinds):
         failure = _try(device) if free else _try_elsewhere(device)
@@ -157,7 +157,7 @@ def _states(kinds: Sequence[str], machine: Machine, *, free: bool) -> dict[str, 
 
 
 def _why(device: Device, failure: _Failure, machine: Machine) -> str:
-    """What the machine lacks, which MindSpore does not tell; its own words if nothing was found to be missing."""
+    """Return what the machine lacks, which MindSpore does not report; MindSpore's own message if nothing is missing."""
     *others, last = machine.lacks(device.kind) or ("",)
     if not last:
         return failure.said
@@ -170,7 +170,7 @@ def _offer(kinds: Sequence[str], machine: Machine, *, free: bool) -> str:
 
 
 def _set(device: Device) -> None:
-    """Tell MindSpore; once it has computed anything it takes no device, not even the one that it has."""
+    """Set MindSpore's device; once it has computed anything it accepts no device, not even the current one."""
     import mindspore
 
     try:
@@ -185,7 +185,7 @@ def _set(device: Device) -> None:
 
 
 def free_memory(device: Device, machine: Machine | None = None) -> int | None:
-    """Bytes that are free on a device that has been chosen; None where nobody tells."""
+    """Return the free bytes on a device that has been chosen; None if they are unknown."""
     if device.kind == "CPU":
         return (machine or this_machine()).free_memory()
     told = _mindspore().hal.get_device_properties(device.number, device.kind)

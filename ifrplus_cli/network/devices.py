@@ -1,4 +1,4 @@
-"""What this machine can run: devices, engines, weights."""
+"""List what this machine can run: devices, engines, weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ifrplus_cli.weights.manifest import MANIFEST, find_weights
 
 
 def inventory() -> dict[str, dict[str, str]]:
-    """Devices, engines and weights by name, each with its state."""
+    """Return devices, engines and weights by name, each with its state."""
     return {
         "devices": device_states(),
         "programs": engine_states(),

@@ -1,4 +1,4 @@
-"""What computes the network, and on which device: MindSpore, or ONNX Runtime, which is faster on a CPU."""
+"""Choose the engine that computes the network, and its device: MindSpore, or ONNX Runtime, which is faster on a CPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ifrplus_cli.network.machine import Machine
 
 Note = Callable[[str], None]
 
-CONVOLUTION = (64, 256, 256)  # channels, height and width of the convolution that tells what the machine can do
+CONVOLUTION = (64, 256, 256)  # channels, height and width of the convolution by which a machine's speed is measured
 CONVOLUTION_RUNS = 9
 GIGA = 1e9
 NO_PROVIDER = "the installed ONNX Runtime has no provider for GPUs"
@@ -28,7 +28,7 @@ GPU_PACKAGE = "Install one that has, such as onnxruntime-gpu in place of onnxrun
 
 @dataclass(frozen=True)
 class Engine:
-    """What computes a network.
+    """A library that computes a network.
 
     Attributes:
         name: ``mindspore`` or ``onnx``.
@@ -40,7 +40,7 @@ class Engine:
 
     @property
     def takes_any_size(self) -> bool:
-        """Whether pictures of ever new sizes cost nothing extra; elsewhere each has to be compiled."""
+        """Whether pictures of changing sizes cost nothing extra; otherwise each size has to be compiled."""
         return self.provider == engine_onnx.CPU_PROVIDER
 
     def __str__(self) -> str:
@@ -48,36 +48,36 @@ class Engine:
 
 
 MINDSPORE = Engine("mindspore")
-Choice = tuple[Engine, Device, str]  # the last says why
+Choice = tuple[Engine, Device, str]  # the last is the reason
 
 
 def choose_engine(
     wanted: str, device: str, model: str, note: Note = lambda _: None, machine: Machine | None = None
 ) -> Choice:
-    """The engine that ``wanted`` means, the device that it takes for ``device``, and why.
+    """Return the engine that ``wanted`` means, the device that it uses for ``device``, and the reason.
 
-    ``auto`` is ONNX Runtime where it is installed, has a graph of the network and can use the device. An accelerator
-    that only MindSpore can use is MindSpore's, and an Ascend NPU always. MindSpore is imported only to be tried.
+    ``auto`` is ONNX Runtime if it is installed, has a graph of the network and can use the device. MindSpore gets an
+    accelerator that only it can use, and always an Ascend NPU. MindSpore is imported only to be tried.
 
     Args:
         wanted: ``auto``, ``mindspore`` or ``onnx``.
         device: as for ``choose_device``.
         model: ``auto`` or a network's name.
-        note: is told of an accelerator that is there but that has to be passed over, and why.
-        machine: where to look for accelerators; by default this machine.
+        note: called with a message about an accelerator that exists but has to be skipped, and why.
+        machine: machine on which to look for accelerators; by default this one.
 
     Raises:
-        IfrplusError: if what is asked for can't be had; there is no silent fall-back.
+        IfrplusError: if the requested engine or device can't be used; there is no silent fall-back.
     """
     machine = machine or this_machine()
     asked = parse_device(device)
     if wanted == "mindspore":
-        return MINDSPORE, choose_device(device, note, machine), "it was asked for"
+        return MINDSPORE, choose_device(device, note, machine), "it was requested"
     if obstacle := _obstacle(asked, model):
         if wanted == "onnx":
             raise obstacle
         return MINDSPORE, choose_device(device, note, machine), obstacle.message.rstrip(".")
-    why = "it was asked for" if wanted == "onnx" else "it is installed and has a graph of the network"
+    why = "it was requested" if wanted == "onnx" else "it is installed and has a graph of the network"
     if asked is None and wanted == "auto" and _may_be_mindspores(machine):
         found = choose_device("auto", note, machine)
         if found.kind != "CPU":
@@ -87,12 +87,12 @@ def choose_engine(
 
 
 def graph_model(model: str) -> ModelSpec:
-    """The network that ``model`` means to ONNX Runtime: for ``auto`` the one that there is a graph of."""
+    """Return the network that ``model`` means for ONNX Runtime: for ``auto`` the one whose graph is bundled."""
     return MODELS[model] if model != "auto" else next(spec for spec in MODELS.values() if spec.graph)
 
 
 def engine_states() -> dict[str, str]:
-    """Version of each engine, with what it runs on, or how to get it."""
+    """Return the version of each engine, with what it runs on, or how to install it."""
     onnx = f"not installed; {engine_onnx.INSTALL[0].lower()}{engine_onnx.INSTALL[1:]}"
     if engine_onnx.is_installed():
         onnx = f"{engine_onnx.version()} with {', '.join((*engine_onnx.gpu_providers(), engine_onnx.CPU_PROVIDER))}"
@@ -100,34 +100,34 @@ def engine_states() -> dict[str, str]:
 
 
 def engine_version(engine: Engine) -> dict[str, str]:
-    """The library that computes, and its version."""
+    """Return the library that computes, and its version."""
     if engine == MINDSPORE:
         return {"mindspore": mindspore_device.mindspore_version()}
     return {"onnxruntime": engine_onnx.version()}
 
 
 def thread_count(engine: Engine) -> int:
-    """Threads that it computes with on the host."""
+    """Return the number of host threads with which the engine computes."""
     return mindspore_device.thread_count() if engine == MINDSPORE else this_machine().cores()
 
 
 def peak_device_memory_mb(engine: Engine) -> float:
-    """The most memory that tensors took on the accelerator, in MB; 0 where nobody tells, and on the CPU."""
+    """Return the peak memory of tensors on the accelerator in MB; 0 if it is unknown, and on the CPU."""
     return mindspore_device.peak_device_memory_mb() if engine == MINDSPORE else 0.0
 
 
 def convolution(engine: Engine, device: Device, weight: Batch) -> Callable[[Batch], Batch]:
-    """A convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel, as the engine computes it."""
+    """Return a convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel, as the engine computes it."""
     if engine == MINDSPORE:
         return engine_mindspore.convolution(weight)
     return engine_onnx.convolution(weight, engine.provider, device.number)
 
 
 def measure_convolution(engine: Engine, device: Device, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Billions of multiplications and additions a second in a large 3x3 convolution.
+    """Measure billions of multiplications and additions per second in a large 3x3 convolution.
 
     Args:
-        clock: tells seconds.
+        clock: returns seconds.
     """
     channels, height, width = CONVOLUTION
     draw = np.random.default_rng(0)
@@ -143,14 +143,14 @@ def measure_convolution(engine: Engine, device: Device, clock: Callable[[], floa
 
 
 def can_run(engine: Engine, spec: ModelSpec) -> bool:
-    """Whether an engine has a form of a network."""
+    """Return whether an engine can run a network."""
     if engine == MINDSPORE:
         return True
     return spec.graph is not None and (spec.graph.build is None or engine_onnx.makes_graphs())
 
 
 def _obstacle(asked: Device | None, model: str) -> IfrplusError | None:
-    """Why ONNX Runtime can't do what is asked for; None if nothing is known against it."""
+    """Return why ONNX Runtime can't do what is requested; None if no obstacle is known."""
     graph = graph_model(model).graph
     if graph is None:
         return ModelError(f"There is no ONNX graph of the network {model}.", "Leave --engine out.")
@@ -160,7 +160,7 @@ def _obstacle(asked: Device | None, model: str) -> IfrplusError | None:
         return DeviceError("ONNX Runtime is not installed.", engine_onnx.INSTALL)
     if graph.build and not engine_onnx.makes_graphs():
         return DeviceError(
-            f"The package onnx, which makes the graph of {model}, is not installed.", engine_onnx.INSTALL
+            f"The package onnx, which builds the graph of {model}, is not installed.", engine_onnx.INSTALL
         )
     if asked and asked.kind == "GPU" and not engine_onnx.gpu_providers():
         return DeviceError(f"The device {asked} can't be used: {NO_PROVIDER}.", GPU_PACKAGE)
@@ -168,7 +168,7 @@ def _obstacle(asked: Device | None, model: str) -> IfrplusError | None:
 
 
 def _may_be_mindspores(machine: Machine) -> bool:
-    """Whether there is an accelerator that MindSpore may be able to use, and ONNX Runtime not."""
+    """Return whether there is an accelerator that MindSpore may be able to use, but ONNX Runtime can't."""
     if machine.shows("Ascend"):
         return True
     return machine.shows("GPU") and not machine.lacks("GPU") and not engine_onnx.gpu_providers()
@@ -181,12 +181,12 @@ def _onnx_on(device: Device) -> tuple[Engine, Device]:
 
 
 def _onnx_on_best(note: Note, machine: Machine) -> tuple[Engine, Device]:
-    """On a GPU if that works, else on the CPU."""
+    """Use a GPU if that works, else the CPU."""
     if engine_onnx.gpu_providers():
         try:
             return _onnx_on(Device("GPU"))
         except DeviceError as error:
             note(f"{error.message} {error.hint}")
     elif machine.shows("GPU"):
-        note(f"The device GPU:0 is there but is not used: {NO_PROVIDER}. {GPU_PACKAGE}")
+        note(f"The device GPU:0 exists but is not used: {NO_PROVIDER}. {GPU_PACKAGE}")
     return _onnx_on(Device("CPU"))

@@ -1,4 +1,4 @@
-"""Runs a network with MindSpore, on the device that was chosen for it."""
+"""Run a network with MindSpore, on the device that was chosen for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Batch = npt.NDArray[np.float32]
 
 
 def convolution(weight: Batch) -> Callable[[Batch], Batch]:
-    """A convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel, compiled for the device that is set."""
+    """Return a convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel, compiled for the current device."""
     import mindspore
 
     from ifrplus_cli.models.blocks import conv
@@ -41,19 +41,19 @@ def convolution(weight: Batch) -> Callable[[Batch], Batch]:
 
 
 class MindSporeNetwork:
-    """Runs a cell on numpy arrays; one compiled graph for each input shape.
+    """Run a cell on numpy arrays, with one compiled graph for each input shape.
 
     Args:
         cell: the network, its parameters not yet loaded.
         weights: a file of them.
-        name: what tells the cell from others, all its settings included; where it is given, the compiled graph is kept
-            for the next run, on a CPU.
+        name: identifies the cell with all its settings; if given, the compiled graph is kept for the next run, on a
+            CPU.
 
     Raises:
         ModelError: if the weights can't be read or do not fit.
     """
 
-    _keeps = True  # MindSpore numbers the graphs that it keeps: only the first one of a process is sure to be itself
+    _keeps = True  # MindSpore identifies cached graphs by number: only the first one of a process is sure to be right
 
     def __init__(self, cell: nn.Cell, weights: Path, name: str | None = None) -> None:
         import mindspore
@@ -78,7 +78,7 @@ class MindSporeNetwork:
 
     @contextmanager
     def _kept(self, shapes: Sequence[tuple[int, ...]]) -> Iterator[None]:
-        """Takes what is compiled inside from an earlier run, or keeps it for a later one; once in a process."""
+        """Load what is compiled inside from an earlier run, or keep it for a later one; once per process."""
         import mindspore
         from mindspore.common import api
 
@@ -95,8 +95,8 @@ class MindSporeNetwork:
                 yield
                 return
             mindspore.set_context(enable_compile_cache=True, compile_cache_path=str(folder))
-            # MindSpore would read the script that was started, if there is one, and all that it imports: the folder's
-            # name tells what the graph follows from.
+            # MindSpore would hash the started script, if there is one, and all that it imports; the folder's name
+            # already identifies everything on which the graph depends.
             script, api.entry_script_path = api.entry_script_path, None
             try:
                 yield

@@ -1,4 +1,4 @@
-"""Runs a network's ONNX graph with ONNX Runtime."""
+"""Run a network's ONNX graph with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
 
 Batch = npt.NDArray[np.float32]
-Shape = tuple[int, int, int]  # pictures at once, height, width
+Shape = tuple[int, int, int]  # batch size, height, width
 
 CPU_PROVIDER = "CPUExecutionProvider"
-# Best first. TensorRT is late, for it takes a minute to compile a network; whoever has it has CUDA as well.
+# Best first. TensorRT comes after CUDA: it takes a minute to compile a network, and whoever has it has CUDA as well.
 GPU_PROVIDERS = (
     "CUDAExecutionProvider",
     "TensorrtExecutionProvider",
@@ -36,38 +36,38 @@ GPU_PROVIDERS = (
     "CoreMLExecutionProvider",
 )
 INSTALL = "Install it: pip install onnxruntime onnx 'numpy<2'."
-PICTURES = ("picture", "made")  # into a convolution, and out of it
-SILENT = 4  # only what ends the process is logged; all else comes as an exception
+PICTURES = ("picture", "made")  # input and output of a convolution
+SILENT = 4  # log level: only what ends the process is logged; everything else comes as an exception
 TRIAL: Shape = (1, 32, 32)
 GREY = 0.5
 
 
 def is_installed() -> bool:
-    """Whether ONNX Runtime can be imported; it is not."""
+    """Return whether ONNX Runtime can be imported, without importing it."""
     return find_spec("onnxruntime") is not None
 
 
 def version() -> str:
-    """Version of the installed ONNX Runtime."""
+    """Return the version of the installed ONNX Runtime."""
     return str(_onnxruntime().__version__)
 
 
 def gpu_providers() -> tuple[str, ...]:
-    """Execution providers of the installed ONNX Runtime that are for GPUs, working or not, best first."""
+    """Return the GPU execution providers of the installed ONNX Runtime, working or not, best first."""
     built_in = _onnxruntime().get_available_providers()
     return tuple(provider for provider in GPU_PROVIDERS if provider in built_in)
 
 
 def makes_graphs() -> bool:
-    """Whether graphs that do not come with the package can be made."""
+    """Return whether graphs that do not come with the package can be built."""
     return find_spec("onnx") is not None
 
 
 def choose_gpu_provider(number: int) -> str:
-    """The first execution provider that really makes a picture on a GPU.
+    """Return the first execution provider that really makes a picture on a GPU.
 
     Raises:
-        DeviceError: if none does, with what each said.
+        DeviceError: if none does, with the message of each.
     """
     said = []
     for provider in gpu_providers():
@@ -84,18 +84,18 @@ def choose_gpu_provider(number: int) -> str:
 
 
 class OnnxNetwork:
-    """Runs a network's graph on numpy arrays, in any number of threads; elsewhere than on a CPU, of one shape.
+    """Run a network's graph on numpy arrays, in any number of threads; except on a CPU, only for one shape.
 
     Args:
-        shape: of what it will be given.
+        shape: of the inputs that it will be given.
         provider: ONNX Runtime's execution provider.
-        number: of the GPU.
-        weights: a file of the network's parameters; by default the one that is found for it.
-        scales: that its graph is for; by default the preset for this shape.
-        threads: that a picture is made with on a CPU; by default one for each core.
+        number: number of the GPU.
+        weights: a file of the network's parameters; by default the one found in the weights folders.
+        scales: scales of its graph; by default the preset for this shape.
+        threads: threads per picture on a CPU; by default one for each core.
 
     Raises:
-        DeviceError: if ONNX Runtime is missing, or takes another provider than this one.
+        DeviceError: if ONNX Runtime is missing, or uses another provider than this one.
         ModelError: if the weights or the graph can't be read, or do not fit.
     """
 
@@ -111,7 +111,7 @@ class OnnxNetwork:
     ) -> None:
         weights = weights or find_weights(spec.weights)
         graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights)
-        self._parameters = _parameters(spec, weights)  # ONNX Runtime reads them where they are
+        self._parameters = _parameters(spec, weights)  # kept alive: ONNX Runtime reads them in place
         options = _options(threads)
         if provider != CPU_PROVIDER:
             _fix_sizes(options, shape)
@@ -124,13 +124,13 @@ class OnnxNetwork:
         inputs = {name: np.ascontiguousarray(array) for name, array in zip(self._names, arrays, strict=True)}
         try:
             made: Batch = self._session.run(None, inputs)[0]
-        except Exception as error:  # its exceptions have nothing else in common
+        except Exception as error:  # its exceptions have no other common class
             raise network_failure(error) from error
         return made
 
 
 def convolution(weight: Batch, provider: str, number: int) -> Callable[[Batch], Batch]:
-    """A convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel."""
+    """Return a convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel."""
     from onnx import TensorProto, helper, numpy_helper
 
     from ifrplus_cli.models.onnx_graph import IR_VERSION, OPSET
@@ -150,11 +150,11 @@ def convolution(weight: Batch, provider: str, number: int) -> Callable[[Batch], 
 
 
 def _parameters(spec: ModelSpec, weights: Path | None) -> Mapping[str, npt.NDArray[np.floating]]:
-    """A network's parameters of the type that its graph takes; a graph that comes with the package takes halves."""
+    """Load a network's parameters in the type of its graph; graphs that come with the package use half precision."""
     assert spec.graph is not None
     own = find_weights(spec.weights)
     if weights is None or (spec.graph.file_name and own is None):
-        raise ModelError(f"The weights {spec.weights} are not here.", REMEDY)
+        raise ModelError(f"The weights {spec.weights} are not installed.", REMEDY)
     if own is not None and spec.graph.file_name:
         shapes = {name: value.shape for name, value in read_weights(own).items()}
         return _halves(load_weights(weights, shapes))
@@ -162,7 +162,7 @@ def _parameters(spec: ModelSpec, weights: Path | None) -> Mapping[str, npt.NDArr
 
 
 def _onnxruntime() -> Any:
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it reports its use to its makers otherwise
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # otherwise it reports its use to its makers
     try:
         import onnxruntime
     except ImportError as error:
@@ -172,7 +172,7 @@ def _onnxruntime() -> Any:
 
 
 def _options(threads: int | None = None) -> SessionOptions:
-    """How every graph is run; the figures are of lite at 1920x1080 on two cores."""
+    """Session options of every graph; the figures are for lite at 1920x1080 on two cores."""
     onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = SILENT
@@ -180,13 +180,13 @@ def _options(threads: int | None = None) -> SessionOptions:
     options.intra_op_num_threads = threads or this_machine().cores()
     # Threads that spin while they wait gain nothing, and take the cores from the decoder and the encoder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.enable_cpu_mem_arena = True  # without it every run fetches its memory anew: 20 % slower
-    options.enable_mem_pattern = False  # one block for all values of a run: as fast, but 430 MB more
+    options.enable_cpu_mem_arena = True  # without it every run allocates its memory again: 20 % slower
+    options.enable_mem_pattern = False  # one block for all values of a run: no faster, but 430 MB more
     return options
 
 
 def _fix_sizes(options: SessionOptions, shape: Shape) -> None:
-    """Gives the graph's dimensions their numbers, for providers for GPUs compile for one size."""
+    """Fix the graph's dimensions, because GPU providers compile for one size."""
     batch, height, width = shape
     quarter = {"quarter_height": height // 4, "quarter_width": width // 4}
     sizes = {"batch": batch, "height": height, "width": width, **quarter}
@@ -195,7 +195,7 @@ def _fix_sizes(options: SessionOptions, shape: Shape) -> None:
 
 
 def _halves(values: Mapping[str, Batch]) -> dict[str, npt.NDArray[np.float16]]:
-    """Parameters in half precision, as graphs have them."""
+    """Convert parameters to half precision, as the graphs use it."""
     with np.errstate(over="ignore"):
         halves = {name: value.astype(np.float16) for name, value in values.items()}
     if not all(np.isfinite(value).all() for value in halves.values()):
@@ -212,7 +212,7 @@ def _open(graph: Path | bytes, options: SessionOptions, provider: str, number: i
             raise DeviceError(f"{provider} failed: {said}.", "Choose --device CPU.") from error
         raise ModelError(f"The ONNX graph can't be used: {said}.", REMEDY) from error
     session.disable_fallback()
-    if session.get_providers()[0] != provider:  # ONNX Runtime takes the CPU without an error
+    if session.get_providers()[0] != provider:  # ONNX Runtime falls back to the CPU without an error
         raise DeviceError(f"{provider} is not usable here.", "Choose --device CPU.")
     return session
 
@@ -226,7 +226,7 @@ def _provider_options(provider: str, number: int) -> dict[str, str]:
 
 
 def _try(network: OnnxNetwork) -> None:
-    """Make a grey picture between two grey ones."""
+    """Make a grey picture between two grey ones, and check it."""
     batch, height, width = TRIAL
     frame = np.full((batch, 3, height, width), GREY, np.float32)
     still = np.zeros((batch, 4, height // 4, width // 4), np.float32)

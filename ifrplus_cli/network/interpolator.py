@@ -1,4 +1,4 @@
-"""Two pictures and timesteps in, pictures between them out: loads a network, pads, tiles, batches and runs it."""
+"""Make the pictures between two pictures: load a network, pad, tile, batch, and run it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ Batch = npt.NDArray[np.float32]
 
 
 class Network(Protocol):
-    """A network on its device, as numpy sees it."""
+    """A network on its device, as a function of numpy arrays."""
 
     def __call__(self, *arrays: Batch) -> Batch:
-        """Takes the arrays that ``ModelSpec.inputs`` names, in its order, and returns (N, 3, H, W)."""
+        """Take the arrays that ``ModelSpec.inputs`` names, in that order, and return (N, 3, H, W)."""
         ...
 
 
@@ -47,15 +47,16 @@ class LoadedModel:
     network: Network
     weights_path: Path
     weights_sha256: str
-    at_once: int = 1  # pairs that it may be given at the same time, each in a thread of its own
+    at_once: int = 1  # pairs that it may be given at the same time, each in its own thread
 
 
 def load_model(plan: NetworkPlan, weights: Path | None = None, *, at_once: int = 1) -> LoadedModel:
     """Build a network and load its weights; the device must have been chosen before.
 
     Args:
-        weights: a file of its weights; by default the one that is found for it.
-        at_once: pairs that it will be given at the same time.
+        plan: how the network is run.
+        weights: a file of its weights; by default the one found in the weights folders.
+        at_once: number of pairs that it will be given at the same time.
 
     Raises:
         ModelError: if weights are missing or do not fit.
@@ -69,12 +70,12 @@ def load_model(plan: NetworkPlan, weights: Path | None = None, *, at_once: int =
 
 
 def load_for_run(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
-    """As ``load_model``, for many pairs of a film, of which as many are made at once as is best."""
+    """Load a network as ``load_model`` does, for many pairs of a film, with the best number of pairs at once."""
     return load_model(plan, weights, at_once=pairs_at_once(plan))
 
 
 def _run_by(plan: NetworkPlan, weights: Path, at_once: int) -> Network:
-    """The network, run by the engine that was chosen for it."""
+    """Load the network in the engine that was chosen for it."""
     if plan.engine == MINDSPORE:
         name = f"{plan.spec.name} {plan.scales} {plan.precision}"
         return MindSporeNetwork(plan.spec.build(plan.scales, plan.precision), weights, name)
@@ -85,10 +86,10 @@ def _run_by(plan: NetworkPlan, weights: Path, at_once: int) -> Network:
 
 @dataclass(frozen=True)
 class OuterFrame:
-    """The frame before a pair or after it, which tells how motion changes.
+    """The frame before or after a pair, which shows how motion changes.
 
     Attributes:
-        image: of the size of the pair's.
+        image: of the same size as the pair's images.
         distance: time to the nearer frame of the pair, in lengths of the pair.
     """
 
@@ -98,18 +99,18 @@ class OuterFrame:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The frames around a pair, as far as they show the same scene in motion."""
+    """The frames around a pair, if they show the same scene in motion."""
 
     before: OuterFrame | None = None
     after: OuterFrame | None = None
 
 
 ALONE = Surroundings()
-FRAMES_SEEN = 4  # source frames that a made frame depends on: its pair and one on either side
+FRAMES_SEEN = 4  # source frames on which a made frame depends: its pair and one on either side
 
 
 def surroundings(before: Pair | None, pair: Pair, after: Pair | None, rgb: Callable[[Frame], Image]) -> Surroundings:
-    """The frames around a pair that its neighbours tell of."""
+    """Return the outer frames of a pair's neighbours."""
     return Surroundings(
         OuterFrame(rgb(before.left), before.length / pair.length) if before else None,
         OuterFrame(rgb(after.right), after.length / pair.length) if after else None,
@@ -123,7 +124,7 @@ class Motion:
     Attributes:
         left, right: float32 H x W x 3 RGB.
         box: around what moves; None if nothing does.
-        paths: of the points of the padded pictures; None where the network needs none, or nothing moves.
+        paths: paths of the points of the padded pictures; None if the network needs none, or nothing moves.
     """
 
     left: Image
@@ -138,7 +139,7 @@ class MadeFrame:
 
     Attributes:
         image: float32 H x W x 3 RGB, not clipped.
-        doubt: about it; None where it is not looked for, or nothing moves.
+        doubt: doubt about it; None if doubt is not computed, or nothing moves.
     """
 
     image: Image
@@ -146,21 +147,22 @@ class MadeFrame:
 
 
 class Interpolator:
-    """Makes frames between two frames of one size, and leaves alone what does not move.
+    """Make frames between two frames of one size, and leave alone what does not move.
 
-    It does so in two steps: ``look`` finds the motion, in one thread, and ``make`` the frames, in as many as the model
-    allows. The flow of a pair is found once, also where the pair is the neighbour of the next one: images are
-    recognised as objects, and must not be changed.
+    There are two steps: ``look`` finds the motion, in one thread, and ``make`` makes the frames, in as many threads as
+    the model allows. The flow of a pair is computed once, even if the pair is later the neighbour of the next one:
+    images are recognised by object identity, and must not be changed.
     """
 
     def __init__(self, model: LoadedModel, *, doubt: bool = False) -> None:
         """
         Args:
-            doubt: let frames fall back towards the source frames where they are in doubt.
+            model: the loaded network.
+            doubt: blend frames with the source frames where they are doubtful.
         """
         self.plan, self.network = model.plan, model.network
         self.doubt = doubt
-        self._flows: deque[tuple[Image, Image, PairFlow]] = deque(maxlen=3)  # a pair's and its neighbours'
+        self._flows: deque[tuple[Image, Image, PairFlow]] = deque(maxlen=3)  # of a pair and its neighbours
 
     @property
     def looks_around(self) -> bool:
@@ -170,7 +172,7 @@ class Interpolator:
     def __call__(
         self, left: Image, right: Image, timesteps: Sequence[Fraction], around: Surroundings = ALONE
     ) -> list[Image]:
-        """The images of both steps, one after the other."""
+        """Run both steps, one after the other, and return the images."""
         return [frame.image for frame in self.make(self.look(left, right, around), timesteps)]
 
     def look(self, left: Image, right: Image, around: Surroundings = ALONE) -> Motion:
@@ -178,21 +180,22 @@ class Interpolator:
 
         Args:
             left, right: float32 H x W x 3 RGB.
-            around: what lies before and after the pair.
+            around: the frames before and after the pair.
         """
         box = moving_box(left, right)
         wanted = box is not None and (self.looks_around or self.doubt)
         return Motion(left, right, box, self.paths(left, right, around) if wanted else None)
 
     def make(self, motion: Motion, timesteps: Sequence[Fraction]) -> list[MadeFrame]:
-        """Frames between two frames, one for each timestep.
+        """Make frames between two frames, one for each timestep.
 
         Args:
+            motion: what ``look`` has found.
             timesteps: in (0, 1).
         """
         if self.plan.spec.any_timestep:
             return self._made(motion, timesteps)
-        made: list[MadeFrame] = []  # all that are made on the way, not only those wanted
+        made: list[MadeFrame] = []  # all that are made on the way, not only the requested ones
 
         def midpoint(left: Image, right: Image) -> Image:
             known = left is motion.left and right is motion.right
@@ -203,7 +206,7 @@ class Interpolator:
         return [next((frame for frame in made if frame.image is image), MadeFrame(image)) for image in images]
 
     def _made(self, motion: Motion, timesteps: Sequence[Fraction]) -> list[MadeFrame]:
-        """Frames at timesteps that the network can make; where both frames are alike they are mixtures."""
+        """Make frames at timesteps that the network supports; where both frames are equal, mix them."""
         left, right, box = motion.left, motion.right, motion.box
         if box is None:
             return [MadeFrame(_mixed(left, right, t)) for t in timesteps]
@@ -224,7 +227,7 @@ class Interpolator:
         return made
 
     def paths(self, left: Image, right: Image, around: Surroundings = ALONE) -> Paths:
-        """Where the points of both frames, padded, go between them."""
+        """Return the paths between both frames of their points, padded."""
         before, after = around.before, around.after
         earlier = Neighbour(self._flow(before.image, left), float(before.distance)) if before else None
         flow = self._flow(left, right)
@@ -232,7 +235,7 @@ class Interpolator:
         return find_paths(flow, earlier, later)
 
     def _flow(self, left: Image, right: Image) -> PairFlow:
-        for known_left, known_right, flow in list(self._flows):  # a list, for ``make`` may look, too
+        for known_left, known_right, flow in list(self._flows):  # a copy, because ``make`` may search, too
             if known_left is left and known_right is right:
                 return flow
         flow = pair_flow(self._padded(left), self._padded(right), self.plan.scales.flow)
@@ -247,9 +250,9 @@ class Interpolator:
         return np.pad(image, missing, mode="edge")
 
     def _fill(self, inputs: Mapping[str, Batch]) -> Batch:
-        """All tiles, (N, 3, h, w): those that move by the network, the others as they are."""
+        """Make all tiles, (N, 3, h, w): those that move with the network, the others by mixing."""
         left, right = inputs["left"], inputs["right"]
-        # A single one holds what moves.
+        # A single tile contains what moves.
         moving = [number for number in range(len(left)) if len(left) == 1 or moves(left[number], right[number])]
         if len(moving) == len(left):
             return self._run([inputs[name] for name in self.plan.spec.inputs])
@@ -258,7 +261,7 @@ class Interpolator:
         return filled
 
     def _run(self, arrays: Sequence[Batch]) -> Batch:
-        """The network on some tiles, batch by batch."""
+        """Run the network on some tiles, batch by batch."""
         count = len(arrays[0])
         made = []
         for start in range(0, count, self.plan.batch):
@@ -268,7 +271,7 @@ class Interpolator:
 
 
 def _mixed(left: Image, right: Image, t: Fraction) -> Image:
-    """What is shown where both pictures are alike but for noise."""
+    """Mix two pictures that are equal except for noise."""
     return np.asarray(cv2.addWeighted(left, 1 - float(t), right, float(t), 0))
 
 
@@ -277,7 +280,7 @@ def _split(tiles: TilePlan, image: Image) -> Batch:
 
 
 def _interleaved(tiles: Batch) -> Batch:
-    """(N, C, h, w) as (N, h, w, C) in memory too, for OpenCV copies a mere view anew in every call."""
+    """Copy (N, C, h, w) to contiguous (N, h, w, C), because OpenCV copies a mere view again in every call."""
     count, channels, height, width = tiles.shape
     pictures = np.empty((count, height, width, channels), tiles.dtype)
     for planes, picture in zip(tiles, pictures, strict=True):
@@ -286,14 +289,14 @@ def _interleaved(tiles: Batch) -> Batch:
 
 
 def _cut_prior(prior: Batch, box: Box, tiles: TilePlan) -> Batch:
-    """The part of a (4, H/4, W/4) prior of the padded picture that belongs to the padded box."""
+    """Cut from a (4, H/4, W/4) prior of the padded picture the part that belongs to the padded box."""
     height, width = (side // GRID for side in tiles.padded_size)
     top, left = box.top // GRID, box.left // GRID
     return prior[:, top : top + height, left : left + width]
 
 
 def _filled(tiles: Batch, count: int) -> Batch:
-    """Tiles repeated up to ``count``, so that the network always sees one shape."""
+    """Repeat tiles up to ``count``, so that the network always sees one shape."""
     if len(tiles) == count:
         return tiles
     return np.concatenate([tiles, np.repeat(tiles[-1:], count - len(tiles), axis=0)])

@@ -1,4 +1,4 @@
-"""What a machine has for the network to run on, found by looking at its files; nothing is started."""
+"""Find what a machine offers for running networks by looking at its files; nothing is started."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CANN_VERSION_FILES = ("*-linux/ascend_toolkit_install.info", "compiler/version.i
 ASCEND_DRIVER = "/usr/local/Ascend/driver"
 CUDA_FOLDER = "/usr/local/cuda"
 CUDA_LIBRARIES = ("libcudart.so.11.0", "libcublas.so.11", "libcudnn.so.8")
-CUDA_OF_WHEELS = ("11.1", "11.6")  # the plugins that MindSpore's x86 wheels carry
+CUDA_OF_WHEELS = ("11.1", "11.6")  # versions of the plugins in MindSpore's x86 wheels
 
 
 def _loads(library: str) -> bool:
-    """Whether the dynamic linker of this process finds a library."""
+    """Return whether the dynamic linker of this process finds a library."""
     try:
         ctypes.CDLL(library)
     except OSError:
@@ -32,13 +32,13 @@ def _loads(library: str) -> bool:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine to look at.
+    """A machine to examine.
 
     Attributes:
         plugins: MindSpore's folder of device plugins.
-        root: the folder that is looked at as ``/``.
+        root: the folder that is examined as ``/``.
         environment: the environment variables.
-        loads: whether the dynamic linker finds a library.
+        loads: returns whether the dynamic linker finds a library.
     """
 
     plugins: Path
@@ -47,29 +47,29 @@ class Machine:
     loads: Callable[[str], bool] = _loads
 
     def shows(self, kind: str) -> bool:
-        """Whether an accelerator has device files, working or not."""
+        """Return whether an accelerator has device files, working or not."""
         return any(any((self.root / "dev").glob(pattern)) for pattern in DEVICE_FILES.get(kind, ()))
 
     def lacks(self, kind: str) -> tuple[str, ...]:
-        """What is not found of all that MindSpore needs for a kind of device, and where it was looked for."""
+        """Return what MindSpore needs for a kind of device and is not found, with where it was looked for."""
         look = {"Ascend": self._ascend_lacks, "GPU": self._gpu_lacks}.get(kind)
         return tuple(look()) if look else ()
 
     def cure(self, kind: str) -> str:
-        """A sentence on how to make a kind of device work; empty for the CPU."""
+        """Return a sentence on how to make a kind of device work; empty for the CPU."""
         if kind == "Ascend":
             script = self._cann_script() or f"{CANN_FOLDERS[0]}/set_env.sh"
             return f"An Ascend NPU needs its driver and CANN, with CANN's environment loaded: source {script}."
         if kind == "GPU":
             versions = " and ".join(self._cuda_plugins() or CUDA_OF_WHEELS)
             return (
-                f"MindSpore's wheels carry plugins for CUDA {versions} only: install one of these with cuDNN 8, "
-                "and let CUDA_HOME name its folder."
+                f"MindSpore's wheels contain plugins for CUDA {versions} only: install one of these with cuDNN 8, "
+                "and set CUDA_HOME to its folder."
             )
         return ""
 
     def facts(self) -> dict[str, str]:
-        """Processor, cores, memory, and the drivers, CANN and CUDA that are there."""
+        """Return processor, cores, memory, and the installed drivers, CANN and CUDA."""
         known = {
             "processor": self._first(r"^model name\s*:\s*(.+)", "/proc/cpuinfo") or platform.machine(),
             "cores": str(len(os.sched_getaffinity(0))),
@@ -81,7 +81,7 @@ class Machine:
         return {name: told for name, told in known.items() if told}
 
     def cores(self) -> int:
-        """Cores that this process may keep busy: hyper-threads count once, and a container's share is kept."""
+        """Return how many cores this process may keep busy: hyper-threads count once, a container's quota applies."""
         usable = os.sched_getaffinity(0)
         siblings = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
         cores = len({self._first(r"^(\S+)", siblings.format(cpu)) or str(cpu) for cpu in usable})
@@ -89,7 +89,7 @@ class Machine:
         return max(1, min(cores, int(quota) // int(period))) if quota and period else cores
 
     def free_memory(self) -> int | None:
-        """Bytes that can be had without swapping, or what a container's limit leaves of them; None if nothing tells."""
+        """Return the bytes available without swapping, within a container's limit; None if they are unknown."""
         kilobytes = self._first(r"^MemAvailable:\s*(\d+) kB", "/proc/meminfo")
         if kilobytes is None:
             return None
@@ -98,19 +98,19 @@ class Machine:
         return free if limit is None or used is None else min(free, max(0, int(limit) - int(used)))
 
     def cann_folder(self) -> str | None:
-        """Where CANN is: what its environment says, or its usual places."""
+        """Return CANN's folder: the one that its environment names, or a usual place."""
         named = [self.environment[name] for name in CANN_VARIABLES if self.environment.get(name)]
         return next((folder for folder in (*named, *CANN_FOLDERS) if self._at(folder).is_dir()), None)
 
     def cann_version(self) -> str | None:
-        """Version of CANN, from the files that it installs."""
+        """Return the version of CANN, from the files that it installs."""
         folder = self.cann_folder()
         patterns = CANN_VERSION_FILES if folder else ()
         files = [file for pattern in patterns for file in sorted(self._at(folder or "").glob(pattern))]
         return next(filter(None, (_search(r"(?i)^version=(\S+)", file) for file in files)), None)
 
     def cuda_version(self) -> str | None:
-        """``major.minor`` of the CUDA that CUDA_HOME names, or else of the usual folder."""
+        """Return ``major.minor`` of the CUDA that CUDA_HOME names, or else of the usual folder."""
         home = self._at(self.environment.get("CUDA_HOME") or CUDA_FOLDER)
         try:
             told = json.loads((home / "version.json").read_text())["cuda"]["version"]
@@ -139,12 +139,12 @@ class Machine:
         home, version, plugins = self.environment.get("CUDA_HOME"), self.cuda_version(), self._cuda_plugins()
         if not plugins:
             yield "MindSpore's GPU plugin (libmindspore_gpu.so)"
-        if not home:  # MindSpore chooses its plugin by the compiler in there
+        if not home:  # MindSpore chooses its plugin by the compiler in this folder
             yield "the variable CUDA_HOME"
         elif not self._at(f"{home}/bin/nvcc").is_file():
             yield f"{home}/bin/nvcc, where CUDA_HOME points"
         elif plugins and version and version not in plugins:
-            yield f"a plugin for CUDA {version}, which CUDA_HOME names"
+            yield f"a plugin for CUDA {version}, to which CUDA_HOME points"
         folder = self._at(f"{CUDA_FOLDER}/lib64")  # MindSpore's plugins look there as well
         yield from (name for name in CUDA_LIBRARIES if not self.loads(name) and not (folder / name).exists())
 
@@ -168,7 +168,7 @@ class Machine:
 
 
 def _search(pattern: str, file: Path) -> str | None:
-    """The first group of the first match in a file; None without one, or if the file can't be read."""
+    """Return the first group of the first match in a file; None without a match, or if the file can't be read."""
     try:
         found = re.search(pattern, file.read_text(errors="replace"), re.MULTILINE)
     except OSError:

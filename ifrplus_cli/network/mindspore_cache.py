@@ -1,8 +1,8 @@
-"""Where MindSpore's compiled graphs are kept for the next run: a folder for each, under the user's cache.
+"""Keep MindSpore's compiled graphs for the next run: one folder for each, in the user's cache.
 
-MindSpore itself knows a kept graph by its number in the process alone, and takes it for whatever is compiled with that
-number, of any shape. So a folder is named after all that a graph follows from, holds one graph, and appears whole; one
-whose files are not those that were put there is made anew.
+MindSpore itself identifies a cached graph only by its number in the process, and uses it for whatever is compiled with
+that number, whatever its shape. Therefore a folder is named after everything on which a graph depends, holds one graph,
+and appears only once it is complete; a folder whose files have changed since is rebuilt.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ SUMS = "sha256"
 
 
 def graphs_folder() -> Path:
-    """``ifrplus/graphs`` in the user's folder for caches."""
+    """Return ``ifrplus/graphs`` in the user's cache folder."""
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - never fails
     return Path(caches) / "ifrplus" / "graphs"
 
 
 @contextmanager
 def graph_folder(*facts: object) -> Iterator[Path | None]:
-    """The folder of a graph: with the kept one, or a new one that is kept after the block if something is in it.
+    """Yield the folder of a graph: the kept one, or a new one that is kept after the block unless it is empty.
 
-    What goes wrong with folders and files is no error: None stands for a folder that can't be had.
+    Failures with folders and files are not errors: the value is None if there can't be a folder.
 
     Args:
-        facts: all that the graph follows from.
+        facts: everything on which the graph depends.
     """
     folder = graphs_folder() / hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
     if _is_whole(folder):
         with suppress(OSError):
-            os.utime(folder)  # the ones that were used last are kept
+            os.utime(folder)  # the most recently used ones are kept
         yield folder
         return
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A network's ONNX graph: it comes with the package, or is made here and kept beside the weights."""
+"""Find a network's ONNX graph: it comes with the package, or is built here and kept beside the weights."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ifrplus_cli.weights.manifest import find_file, find_weights
 if TYPE_CHECKING:
     from ifrplus_cli.models.onnx_graph import Parameter
 
-VERSION = "1"  # of the graphs that are made here; kept ones of another version are made anew
+VERSION = "1"  # of the graphs that are built here; kept graphs of another version are rebuilt
 REMEDY = "Install the program again, or add --engine mindspore."
 
 
 def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None) -> Path | bytes:
-    """The graph of a network for some scales, as a file or as what would be in one.
+    """Return the graph of a network for some scales, as a file or as the bytes of one.
 
-    One that was made is kept beside the weights that were found for the network, as long as these are the same and hold
-    the parameters as the graph takes them. Nothing is written beside a file that a person names, and a folder that
-    takes no file is no obstacle.
+    A graph that was built is kept beside the weights that were found for the network, as long as these stay the same
+    and store the parameters as the graph takes them. Nothing is written beside a file that a user names, and a folder
+    that is not writable is no obstacle.
 
     Args:
-        weights: what it will be run with; a graph takes any that fit the network.
+        weights: the weights with which it will be run; a graph takes any that fit the network.
 
     Raises:
         ModelError: if there is none.
@@ -36,7 +36,7 @@ def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None) -> Path | 
     if spec.graph.file_name is not None:
         bundled = find_file(spec.graph.file_name)
         if bundled is None:
-            raise ModelError(f"The ONNX graph {spec.graph.file_name} is not here.", REMEDY)
+            raise ModelError(f"The ONNX graph {spec.graph.file_name} is missing.", REMEDY)
         return bundled
     parameters = _stored(spec, weights) if weights and weights == find_weights(spec.weights) else None
     if weights is None or parameters is None:
@@ -56,7 +56,7 @@ def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None) -> Path | 
 
 
 def _stored(spec: ModelSpec, weights: Path) -> Sequence[Parameter] | None:
-    """The places of the parameters in a file; None where it is of another kind, or holds something else."""
+    """Return the locations of the parameters in a file; None if it has another format or other parameters."""
     from ifrplus_cli.models.onnx_graph import stored_parameters
 
     assert spec.graph is not None
@@ -69,7 +69,7 @@ def _stored(spec: ModelSpec, weights: Path) -> Sequence[Parameter] | None:
 
 
 def _elsewhere(spec: ModelSpec) -> Sequence[Parameter]:
-    """Parameters that are given when the graph is opened."""
+    """Return parameters whose values are supplied when the graph is opened."""
     from ifrplus_cli.models.onnx_graph import Parameter
 
     assert spec.graph is not None
@@ -83,7 +83,7 @@ def _made(spec: ModelSpec, scales: Scales, parameters: Sequence[Parameter], card
 
 
 def _card(graph: Path) -> dict[str, str] | None:
-    """What a graph tells of itself; None if there is none that can be read."""
+    """Return a graph's metadata; None if there is no readable graph."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -95,7 +95,7 @@ def _card(graph: Path) -> dict[str, str] | None:
 
 
 def _keep(graph: bytes, path: Path) -> bool:
-    """Whether it could be put there, whole."""
+    """Store a graph atomically; return whether that was possible."""
     part = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         part.write_bytes(graph)

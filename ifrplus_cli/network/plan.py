@@ -1,4 +1,4 @@
-"""How a network is run on the pictures of a clip: precision, tiles, batches; decided before anything is loaded."""
+"""Plan how a network is run on the pictures of a clip: precision, tiles, batches; before anything is loaded."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ifrplus_cli.network.engine_onnx import CPU_PROVIDER
 from ifrplus_cli.network.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
 
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
-SIDE_BY_SIDE_PIXELS = 2048 * 1152  # of a picture, up to which a second one is made beside it: 0.4 GB more
-MEMORY_SHARE = 0.8  # of the free memory that the network may take
-LARGEST_PART = 0.8  # of a picture that is worth being made by itself
+SIDE_BY_SIDE_PIXELS = 2048 * 1152  # largest picture for which two are made at the same time: 0.4 GB more
+MEMORY_SHARE = 0.8  # share of the free memory that the network may take
+LARGEST_PART = 0.8  # largest part of a picture that is worth making by itself
 GIGABYTE = 1e9
 
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """What a person may say about how the network is run.
+    """The user's choices about how the network is run.
 
     Attributes:
-        tile: ``auto``, ``off`` or the largest tile as (width, height) in pixels.
+        tile: ``auto``, ``off`` or the maximum tile size as (width, height) in pixels.
         tile_overlap: least overlap of tiles in pixels.
-        flow_scale: size at which motion is sought against the picture, 1 to 1/8; None takes the network's preset.
+        flow_scale: size at which motion is estimated, relative to the picture, 1 to 1/8; None for the preset.
         precision: ``auto``, ``fp32`` or ``fp16``.
     """
 
@@ -47,7 +47,7 @@ class NetworkPlan:
         precision: ``fp32`` or ``fp16``.
         batch: tiles that go through the network at once.
         reasons: sentences that say what was chosen, and why.
-        notes: sentences that a person should read.
+        notes: sentences that a user should read.
     """
 
     spec: ModelSpec
@@ -61,7 +61,7 @@ class NetworkPlan:
     notes: tuple[str, ...]
 
     def tiles_of(self, size: tuple[int, int]) -> TilePlan:
-        """The tiles for a part of the picture, (height, width): its own where the network takes any size quickly."""
+        """Return the tiles for a part of the picture, (height, width); its own tiles if the engine takes any size."""
         part, whole = math.prod(size), self.tiles.height * self.tiles.width
         if self.tiles.count > 1 or not self.engine.takes_any_size or part > LARGEST_PART * whole:
             return self.tiles
@@ -76,11 +76,12 @@ def plan_network(
     timesteps: Iterable[Fraction],
     options: NetworkOptions | None = None,
 ) -> NetworkPlan:
-    """Decide how a network is run; nothing is built or loaded.
+    """Plan how a network is run; nothing is built or loaded.
 
     Args:
         size: (height, width) of the pictures in pixels.
-        timesteps: all that will be asked for.
+        timesteps: all timesteps that will be requested.
+        options: the user's choices.
 
     Raises:
         IfrplusError: if an option can't be met.
@@ -99,8 +100,8 @@ def plan_network(
 def _timing_notes(spec: ModelSpec, timesteps: Iterable[Fraction]) -> Iterator[str]:
     if error := largest_error(timesteps):
         yield (
-            f"The network {spec.name} only halves gaps: made frames are up to {float(error):.1%} of the gap between "
-            "two source frames off their time."
+            f"The network {spec.name} only halves gaps: the times of made frames are wrong by up to {float(error):.1%} "
+            "of the gap between two source frames."
         )
 
 
@@ -114,7 +115,7 @@ def _precision(spec: ModelSpec, engine: Engine, device: Device, wanted: str) -> 
 
 
 def _room(device: Device, bytes_per_pixel: int) -> float:
-    """Pixels that fit the free memory; where that is unknown, what has been run on an Ascend 910A."""
+    """Return the pixels that fit the free memory; if that is unknown, the size that has been run on an Ascend 910A."""
     free = free_memory(device)
     return BATCH_PIXELS if free is None else MEMORY_SHARE * free / bytes_per_pixel
 
@@ -127,7 +128,7 @@ def _tiles(
     room: float,
     bytes_per_pixel: int,
 ) -> tuple[TilePlan, tuple[str, ...]]:
-    """The tiles, and for ``auto`` a sentence about the choice."""
+    """Return the tiles, and for ``auto`` a sentence about the choice."""
 
     def plan(tile: tuple[int, int] | None) -> TilePlan:
         height, width = size
@@ -151,16 +152,16 @@ def _pixels(tiles: TilePlan) -> int:
 
 
 def _batch(tiles: TilePlan, room: float) -> int:
-    """Tiles at once: as many as fit, shared evenly among the rounds."""
+    """Return the tiles at once: as many as fit, shared evenly among the rounds."""
     fitting = max(1, int(min(BATCH_PIXELS, room)) // _pixels(tiles))
     return math.ceil(tiles.count / math.ceil(tiles.count / fitting))
 
 
 def pairs_at_once(plan: NetworkPlan) -> int:
-    """Pairs of a film that are best made at the same time.
+    """Return how many pairs of a film are best made at the same time.
 
-    Two where cores are all there is and the memory of a second pair is small: operations on half the cores each wait
-    less for one another.
+    It is two on a CPU if the memory of a second pair is small: operations on half the cores each wait less for one
+    another.
     """
     on_cores = plan.engine.provider == CPU_PROVIDER and this_machine().cores() > 1
     return 2 if on_cores and math.prod(plan.tiles.padded_size) <= SIDE_BY_SIDE_PIXELS else 1

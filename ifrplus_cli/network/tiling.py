@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ifrplus_cli.errors import IfrplusError
 
 DEFAULT_OVERLAP = 128
-LARGEST_WHOLE = 1920 * 1088  # pixels of the largest frame that is not split
+LARGEST_WHOLE = 1920 * 1088  # pixels of the largest picture that is not split
 TILE_SIZES = ((1920, 1024), (1280, 704), (960, 512), (640, 384))  # longer and shorter side in pixels
 
 
@@ -46,11 +46,11 @@ class TileAxis:
 
 @dataclass(frozen=True)
 class TilePlan:
-    """Where the tiles of a picture lie; made once a run by ``plan_tiles``.
+    """Positions of the tiles of a picture, laid out once per run by ``plan_tiles``.
 
     Attributes:
-        height: of the picture in pixels.
-        width: of the picture in pixels.
+        height: height of the picture in pixels.
+        width: width of the picture in pixels.
         rows: tiles from top to bottom.
         columns: tiles from left to right.
     """
@@ -81,20 +81,20 @@ class TilePlan:
         return len(self.rows.origins) * len(self.columns.origins)
 
     def split(self, array: npt.NDArray, *, channels_first: bool = False, scale: int = 1) -> npt.NDArray:
-        """Pad and cut into tiles.
+        """Pad an array and cut it into tiles.
 
         Args:
             array: H x W x C of any dtype. H and W are those of the picture, or anything up to those of the padded
                 picture, divided by ``scale``.
-            channels_first: the array is C x H x W.
+            channels_first: whether the array is C x H x W.
             scale: how many times smaller than the picture the array is; divides the network's multiple.
 
         Returns:
-            N x h x w x C (N x C x h x w), tiles in the order of ``origins``; a view where there is one tile and
+            N x h x w x C (N x C x h x w), tiles in the order of ``origins``; a view if there is one tile and
             nothing to pad.
 
         Raises:
-            ValueError: the array is larger than the padded picture.
+            ValueError: if the array is larger than the padded picture.
         """
         picture = np.moveaxis(array, 0, -1) if channels_first else array
         padded = self._pad(picture, scale)
@@ -127,17 +127,17 @@ class TilePlan:
 
 
 def plan_tiles(height: int, width: int, *, multiple: int, tile: tuple[int, int] | None, overlap: int) -> TilePlan:
-    """Lay out as few tiles as will do, all of one shape and no larger than needed to share the picture evenly.
+    """Lay out as few tiles as possible, all of one shape and no larger than needed to share the picture evenly.
 
     Args:
-        height: of the picture in pixels.
-        width: of the picture in pixels.
+        height: height of the picture in pixels.
+        width: width of the picture in pixels.
         multiple: the network takes heights and widths that are multiples of it.
-        tile: largest (width, height) of a tile in pixels; None for the whole picture in one.
+        tile: maximum tile size (width, height) in pixels; None for the whole picture in one tile.
         overlap: least overlap of neighbouring tiles in pixels; rounded up to the multiple.
 
     Raises:
-        IfrplusError: the tile is smaller than the multiple or than twice the overlap, where it splits the picture.
+        IfrplusError: if the picture has to be split, and the tile is smaller than the multiple or twice the overlap.
     """
     tile_width, tile_height = tile or (None, None)
     rows = _plan_axis(height, multiple, tile_height, overlap)
@@ -146,7 +146,7 @@ def plan_tiles(height: int, width: int, *, multiple: int, tile: tuple[int, int] 
 
 
 def auto_tiles(height: int, width: int) -> Iterator[tuple[int, int] | None]:
-    """Largest (width, height) of a tile, from the best for a picture to the ones that need the least memory.
+    """Yield maximum tile sizes (width, height), from the best for a picture to the one that needs the least memory.
 
     A picture of up to 1920 x 1088, upright or lying, is best run whole (None); larger ones in tiles of 1920 x 1024.
     """
@@ -173,7 +173,7 @@ def _plan_axis(size: int, multiple: int, tile: int | None, overlap: int) -> Tile
 def _check_tile(tile: int, longest: int, multiple: int, overlap: int) -> None:
     if longest == 0:
         raise IfrplusError(
-            f"A tile of {tile} pixels is smaller than {multiple}, the least the network takes.",
+            f"A tile of {tile} pixels is smaller than {multiple}, the smallest that the network takes.",
             f"Choose tiles of at least {max(multiple, 2 * overlap)} pixels a side.",
         )
     if longest < 2 * overlap:

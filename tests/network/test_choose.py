@@ -57,12 +57,12 @@ def test_the_best_that_is_quick_enough_is_taken(here: Here) -> None:
     name, why = here.choose("ifrnet-s", "ifrnet-l", frames=1000)
     assert name == "ifrnet-s"
     assert why == (
-        "ifrnet-l would take about 59 min for 1000 frames at 100 GFLOP/s by estimate; it takes about 8 min for 1000 "
-        "frames at 100 GFLOP/s by estimate, and up to 10 min are accepted"
+        "ifrnet-l would take an estimated 59 min for 1000 frames at 100 GFLOP/s; it takes an estimated 8 min for 1000 "
+        "frames at 100 GFLOP/s, and the limit is 10 min"
     )
     name, why = here.choose("ifrnet-s", "ifrnet-l", frames=10_000)
     assert name == "lite"
-    assert why.endswith("up to 10 min are accepted")
+    assert why.endswith("the limit is 10 min")
     assert here.measured == 3
 
 
@@ -93,7 +93,7 @@ def test_the_engine_must_have_it(here: Here) -> None:
 
 def test_what_is_asked_for_is_taken_unmeasured(here: Here) -> None:
     spec, why = choose_model("ifrnet", ONNX, CPU, Work((256, 448), HALF, 10**9), rate=here._measure)
-    assert (spec.name, why, here.measured) == ("ifrnet", "it was asked for", 0)
+    assert (spec.name, why, here.measured) == ("ifrnet", "it was requested", 0)
 
 
 def test_the_estimate_is_of_all_that_is_computed() -> None:

@@ -142,7 +142,7 @@ def test_auto_tells_of_an_accelerator_that_it_passes_over(machine: Any, tmp_path
     notes: list[str] = []
     assert choose_device("auto", notes.append, imitation(tmp_path, "dev/davinci0")).kind == "CPU"
     (note,) = notes
-    assert note.startswith("The device Ascend:0 is there but can't be used: this machine lacks its driver")
+    assert note.startswith("The device Ascend:0 exists but can't be used: this machine lacks its driver")
     assert "source /usr/local/Ascend/cann/set_env.sh" in note
 
 

@@ -102,13 +102,13 @@ def test_a_provider_that_fails_is_told_and_not_taken(here: Here) -> None:
 def test_a_gpu_that_nothing_here_can_use_is_told(here: Here) -> None:
     assert here.with_files("dev/nvidia0").choose()[:2] == (ON_CPU, Device("CPU"))
     (note,) = here.notes
-    assert note.startswith("The device GPU:0 is there but is not used: the installed ONNX Runtime has no provider")
+    assert note.startswith("The device GPU:0 exists but is not used: the installed ONNX Runtime has no provider")
 
 
 def test_what_is_asked_for_is_taken(here: Here) -> None:
-    assert here.choose("mindspore") == (MINDSPORE, Device("CPU"), "it was asked for")
-    assert here.choose("onnx") == (ON_CPU, Device("CPU"), "it was asked for")
-    assert here.choose("onnx", "CPU", "lite") == (ON_CPU, Device("CPU"), "it was asked for")
+    assert here.choose("mindspore") == (MINDSPORE, Device("CPU"), "it was requested")
+    assert here.choose("onnx") == (ON_CPU, Device("CPU"), "it was requested")
+    assert here.choose("onnx", "CPU", "lite") == (ON_CPU, Device("CPU"), "it was requested")
 
 
 @pytest.mark.parametrize(

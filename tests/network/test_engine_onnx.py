@@ -188,7 +188,7 @@ def test_a_film_is_made_without_mindspore(bikes: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == "False\n"
     assert not list(tmp_path.glob(".*"))  # such as the file by which ONNX Runtime recognises a person
-    assert "ONNX Runtime with CPUExecutionProvider: it was asked for" in " ".join(done.stderr.split())
+    assert "ONNX Runtime with CPUExecutionProvider: it was requested" in " ".join(done.stderr.split())
     assert len(frame_times(made)) == 2 * len(frame_times(short))
 
 
