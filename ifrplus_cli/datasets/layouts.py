@@ -1,4 +1,4 @@
-"""Data sets of triplets, two pictures and the true one between them, in the layouts that the field uses."""
+"""Find the triplets of data sets, two pictures and the true one between them, in the layouts that the field uses."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ LAYOUTS = {
 
 @dataclass(frozen=True)
 class Triplet:
-    """Three pictures on a disk; the true one lies half-way between the others.
+    """Three picture files; the true picture lies half-way between the others.
 
     Attributes:
-        name: in its group.
-        group: of which a mean of its own is told; empty where there are none.
+        name: its name in the group.
+        group: the group for which a separate mean is reported; empty if there are no groups.
     """
 
     name: str
@@ -47,12 +47,12 @@ class Triplet:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What there is to be made again.
+    """A data set whose middle pictures are made again.
 
     Attributes:
         layout: one of ``LAYOUTS``.
         triplets: empty for clips.
-        clips: whose frames are triplets, every second one dropped.
+        clips: clips whose frames form triplets; every second frame is dropped.
     """
 
     path: Path
@@ -62,7 +62,7 @@ class Dataset:
 
     @property
     def count(self) -> int:
-        """Triplets in all, as far as the clips' packets tell."""
+        """Number of triplets; for clips, as far as their packets show."""
         return len(self.triplets) + sum((len(clip.packet_pts) - 1) // 2 for clip in self.clips)
 
 
@@ -70,7 +70,7 @@ def find_dataset(path: Path) -> Dataset:
     """Recognise the layout of a data set, and find its triplets; pictures are not opened.
 
     Raises:
-        InputError: if there is none, or a picture that must be there is missing.
+        InputError: if there are none, or a required picture is missing.
     """
     try:
         dataset = _recognise(path)
@@ -81,7 +81,7 @@ def find_dataset(path: Path) -> Dataset:
 
 
 def find_training_set(path: Path) -> Dataset:
-    """As ``find_dataset``, but of Vimeo-90K the triplets that are there to train on."""
+    """Do the same as ``find_dataset``, but take the training triplets of Vimeo-90K."""
     if not (path / VIMEO_TRAINING_LIST).is_file():
         return find_dataset(path)
     dataset = _vimeo(path, VIMEO_TRAINING_LIST)
@@ -94,7 +94,7 @@ def _recognise(path: Path) -> Dataset:
     if path.is_file() and path.suffix.lower() in CLIPS:
         return _clips(path, [path])
     if not path.is_dir():
-        raise InputError(f"{path} is no folder.", "Give the folder of a data set.")
+        raise InputError(f"{path} is not a folder.", "Give the folder of a data set.")
     makers: tuple[Callable[[Path], Dataset | None], ...] = (_vimeo, _snu_film, _middlebury, _ucf101, _folders)
     if found := next((dataset for maker in makers if (dataset := maker(path))), None):
         return found
@@ -116,13 +116,13 @@ def _vimeo(path: Path, names_file: str = VIMEO_LIST) -> Dataset | None:
 
 
 def _named(name: str, folder: Path, pictures: Iterable[str]) -> Triplet:
-    """A triplet whose pictures have known names in a folder of their own."""
+    """A triplet whose pictures have fixed names in a folder of their own."""
     left, true, right = (folder / picture for picture in pictures)
     return Triplet(name, "", left, true, right)
 
 
 def _snu_film(path: Path) -> Dataset | None:
-    """Lists of three paths a line, which begin above the folder that they are found from."""
+    """Read lists of three paths per line; the paths may begin above the folder of the data set."""
     homes = [path, path / "eval_modes"]
     lists = {group: home / name for home in homes for name, group in SNU_FILM_LISTS.items() if (home / name).is_file()}
     if not lists:
@@ -135,13 +135,13 @@ def _snu_film_list(path: Path, group: str, file: Path) -> Iterator[Triplet]:
     for number, line in enumerate(_lines(file), 1):
         words = line.split()
         if len(words) != TRIPLET:
-            raise InputError(f"Line {number} of {file} does not name three pictures.", "Mend the list.")
+            raise InputError(f"Line {number} of {file} does not name three pictures.", "Correct the list.")
         left, true, right = (_below(path, Path(word)) for word in words)
         yield Triplet("/".join(true.with_suffix("").parts[-2:]), group, left, true, right)
 
 
 def _below(path: Path, named: Path) -> Path:
-    """A file by the longest end of its name that is there; by its whole name if none is."""
+    """Return the file at the longest suffix of a path that exists; at the whole path if none does."""
     parts = named.parts
     ends = (path.joinpath(*parts[start:]) for start in range(len(parts)))
     return next((end for end in ends if end.is_file()), path / named)
@@ -166,14 +166,14 @@ def _ucf101(path: Path) -> Dataset | None:
 
 
 def _folders(path: Path) -> Dataset | None:
-    """Folders of three pictures, or of frames in their order."""
+    """Read folders of three pictures, or of frames in order."""
     folders = {folder: pictures for folder, pictures in _walk(path) if pictures}
     if not folders:
         return None
     for folder, pictures in folders.items():
         if len(pictures) < TRIPLET:
             raise InputError(
-                f"There are only {len(pictures)} pictures in {folder}, and three are needed.", "Take the folder out."
+                f"There are only {len(pictures)} pictures in {folder}, and three are needed.", "Remove the folder."
             )
     cut = _every_second if any(len(pictures) > TRIPLET for pictures in folders.values()) else _one_each
     triplets = (triplet for folder, pictures in folders.items() for triplet in cut(_name(folder, path), pictures))
@@ -186,7 +186,7 @@ def _one_each(name: str, pictures: list[Path]) -> Iterator[Triplet]:
 
 
 def _every_second(name: str, pictures: list[Path]) -> Iterator[Triplet]:
-    check_numbers(pictures, "Complete them, or divide them.")
+    check_numbers(pictures, "Complete them, or put them in separate folders.")
     for left, true, right in zip(pictures[::2], pictures[1::2], pictures[2::2], strict=False):
         yield Triplet(true.stem, name, left, true, right)
 
@@ -195,30 +195,31 @@ def _clips(path: Path, files: list[Path]) -> Dataset:
     clips = tuple(probe(file) for file in files)
     for clip in clips:
         if len(clip.packet_pts) < TRIPLET:
-            raise InputError(f"{clip.path} has no three frames.", "Take it out.")
+            raise InputError(f"{clip.path} has fewer than three frames.", "Remove it.")
     return Dataset(path, "clips", clips=clips)
 
 
 def _check_complete(dataset: Dataset) -> None:
     if not dataset.count:
-        raise InputError(f"No triplet is named in {dataset.path}.", "Get a whole copy of the data set.")
+        raise InputError(f"No triplet is named in {dataset.path}.", "Use a complete copy of the data set.")
     needed = [(triplet, file) for triplet in dataset.triplets for file in (triplet.left, triplet.true, triplet.right)]
     missing = [(triplet, file) for triplet, file in needed if not file.is_file()]
     if missing:
         triplet, file = missing[0]
         others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise InputError(
-            f"The picture {file} of the triplet {triplet.name} is missing{others}.", "Get a whole copy of the data set."
+            f"The picture {file} of the triplet {triplet.name} is missing{others}.",
+            "Use a complete copy of the data set.",
         )
 
 
 def _lines(file: Path) -> list[str]:
-    """Lines of a list that say anything; bytes that are no text become names that no file has."""
+    """Return the non-empty lines of a list; bytes that are not text become names that no file has."""
     return [line for line in file.read_text("utf-8", errors="replace").splitlines() if line.strip()]
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """All folders with the pictures that lie in them, in natural order; hidden ones are left out."""
+    """Yield all folders with the pictures in them, in natural order, except hidden ones."""
     found = [
         (Path(folder), in_order(Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES))
         for folder, _, names in os.walk(path, onerror=_give_up)
@@ -228,7 +229,7 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[Path]]]:
 
 
 def _give_up(error: OSError) -> None:
-    """A folder that can't be read is not left out in silence."""
+    """Raise the error, so that an unreadable folder is not silently left out."""
     raise error
 
 

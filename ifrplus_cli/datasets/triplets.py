@@ -1,4 +1,4 @@
-"""The pictures of a data set's triplets, one triplet after the other."""
+"""Read the pictures of a data set's triplets, one triplet after the other."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Shown:
     """The pictures of a triplet, all H x W x 3 uint8 RGB of one size.
 
     Attributes:
-        name, group: as in the data set; a clip's group is its name, and a frame's name its number from 0.
-        true: at timestep ``t`` between the others.
+        name, group: as in the data set; a clip's group is its name, and a frame's name its number, counted from 0.
+        true: the picture at timestep ``t`` between the others.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Shown:
 
 
 def read_triplets(dataset: Dataset) -> Iterator[Shown]:
-    """All triplets of a data set with their pictures, in 8 bits.
+    """Yield all triplets of a data set with their pictures, in 8 bits.
 
     Raises:
         InputError: names a picture that can't be read, is too small, or is of another size than its neighbours.
@@ -56,7 +56,7 @@ def read_triplets(dataset: Dataset) -> Iterator[Shown]:
 
 
 def read_triplet(triplet: Triplet) -> Shown:
-    """A triplet with its pictures.
+    """Read the pictures of a triplet.
 
     Raises:
         InputError: names a picture that can't be read, is too small, or is of another size than its neighbours.
@@ -66,21 +66,21 @@ def read_triplet(triplet: Triplet) -> Shown:
 
 
 def read_picture(file: Path) -> Picture:
-    """A picture file as H x W x 3 uint8 RGB; 16 bits are reduced, grey becomes three equal channels.
+    """Read a picture file as H x W x 3 uint8 RGB; 16 bits are reduced to 8, grey becomes three equal channels.
 
     Raises:
-        InputError: if it can't be read whole.
+        InputError: if it can't be read completely.
     """
     try:
         data = file.read_bytes()
     except OSError as error:
         raise InputError(f"The picture {file} can't be read: {error.strerror}.", "Check its permissions.") from error
-    # What is cut short OpenCV would fill with grey, or complain of by itself.
+    # OpenCV would fill the missing part of a truncated file with grey, or print its own complaint.
     cut_short = any(data.startswith(begin) and end not in data[-END_LIES_IN:] for begin, end in BEGIN_AND_END)
     coded = np.frombuffer(data, np.uint8)
     picture = None if cut_short or not data else cv2.imdecode(coded, cv2.IMREAD_COLOR)
     if picture is None:
-        raise InputError(f"The picture {file} is damaged, or of no known format.", "Get a sound copy.")
+        raise InputError(f"The picture {file} is damaged, or in an unknown format.", "Use an undamaged copy.")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
@@ -108,11 +108,11 @@ def _checked(shown: Shown) -> Shown:
     if len(sizes) > 1:
         raise InputError(
             f"The pictures of the triplet {name} differ in size: {', '.join(sorted(sizes))}.",
-            "Get a whole copy of the data set.",
+            "Use a complete copy of the data set.",
         )
     if min(shown.size) < SSIM_WINDOW:
         raise InputError(
             f"The pictures of the triplet {name} are too small: {sizes.pop()}.",
-            f"SSIM needs {SSIM_WINDOW}x{SSIM_WINDOW} at least.",
+            f"SSIM needs at least {SSIM_WINDOW}x{SSIM_WINDOW}.",
         )
     return shown

@@ -140,4 +140,4 @@ def test_a_list_that_names_nothing_or_no_pictures_is_refused(tmp_path: Path) -> 
 
 def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
     assert "no triplets, frames or clips" in refused(tmp_path)
-    assert "is no folder" in refused(tmp_path / "nowhere")
+    assert "is not a folder" in refused(tmp_path / "nowhere")

@@ -56,9 +56,9 @@ def test_pictures_that_are_cut_short_or_empty_are_named(tmp_path: Path, suffix: 
     write_triplet(tmp_path / "a", *[(64, 64)] * 3, suffix=suffix)
     broken = tmp_path / "a" / f"im2.{suffix}"
     broken.write_bytes(broken.read_bytes()[:3000])
-    assert refused(tmp_path) == f"The picture {broken} is damaged, or of no known format."
+    assert refused(tmp_path) == f"The picture {broken} is damaged, or in an unknown format."
     broken.write_bytes(b"")
-    assert refused(tmp_path) == f"The picture {broken} is damaged, or of no known format."
+    assert refused(tmp_path) == f"The picture {broken} is damaged, or in an unknown format."
 
 
 def test_frames_of_a_clip_come_with_their_timestep(tmp_path: Path) -> None:
