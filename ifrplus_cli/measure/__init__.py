@@ -1,1 +1,1 @@
-"""Measurements: speed, quality on films and on benchmarks."""
+"""Measurements: speed, and quality on films and on benchmarks."""

@@ -1,4 +1,4 @@
-"""How long a made frame takes on this machine, beside what was published, and where the time of a whole run goes."""
+"""Measure the time of a made frame on this machine, beside published figures, and that of each stage of a whole run."""
 
 from __future__ import annotations
 
@@ -50,28 +50,28 @@ Say = Callable[[str], None]
 Clock = Callable[[], float]
 
 DEFAULT_SIZES: tuple[Size, ...] = ((448, 256), (1920, 1024))
-# Seconds a frame of the full network IFR+ on one Ascend 910A at batch 1, as its authors published them.
+# Seconds per frame of the full network IFR+ on one Ascend 910A at batch size 1, as published by its authors.
 PUBLISHED_SECONDS: dict[Size, float] = {(448, 256): 0.15, (1920, 1024): 2.00}
 PUBLISHED_SETTING = "the full network IFR+ on one Ascend 910A, batch 1"
 MIDDLE = Fraction(1, 2)
 CLIP_RATE = Fraction(25)
-FEWEST_FRAMES, MOST_FRAMES, RUN_SECONDS = 13, 241, 30.0  # of a generated clip; as many as take so long to make
+FEWEST_FRAMES, MOST_FRAMES, RUN_SECONDS = 13, 241, 30.0  # of a generated clip; its length aims at this many seconds
 PRESET = "veryfast"  # of the encoder in a whole run
 CLIP_COLOUR = ColourTags("bt709", "bt709", "bt709", "tv")
-FRAMES_ALONE = 5  # that are timed before a whole run, and after it
-FRAMES_A_WORD = 6  # output frames of a whole run between two words on how far it is
+FRAMES_ALONE = 5  # frames that are timed before a whole run, and after it
+FRAMES_A_WORD = 6  # output frames of a whole run between two progress messages
 GIGA = 1e9
 
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What a person may say about a measurement.
+    """The user's choices for a measurement.
 
     Attributes:
-        models: networks, each of which is measured.
-        engines: each is measured, as ``choose_engine`` reads it.
+        models: networks to measure.
+        engines: engines to measure, as in ``choose_engine``.
         runs: made frames that are timed for each size, after the first one, which compiles.
-        pipeline: also upsample a generated clip of each size.
+        pipeline: whether to upsample a generated clip of each size as well.
     """
 
     device: str = "auto"
@@ -84,7 +84,7 @@ class BenchOptions:
 
 @dataclass(frozen=True)
 class Spread:
-    """Seconds of several runs."""
+    """Median and extremes of the seconds of several runs."""
 
     median: float
     least: float
@@ -92,18 +92,18 @@ class Spread:
 
     @staticmethod
     def of(seconds: Sequence[float]) -> Spread:
-        """Median and ends of at least one number."""
+        """Compute median and extremes of at least one number."""
         return Spread(statistics.median(seconds), min(seconds), max(seconds))
 
 
 @dataclass(frozen=True)
 class FrameTimes:
-    """What a made frame takes.
+    """The times of a made frame.
 
     Attributes:
         first: seconds of the network for the first frame: it is compiled, then run.
         network: seconds of the network for each later frame.
-        prior: seconds of the classical flow that the network starts from; None for a network without.
+        prior: seconds of the classical flow from which the network starts; None for a network without prior.
         whole: seconds of the whole interpolation: flow, padding and tiles, network, merging.
     """
 
@@ -115,12 +115,12 @@ class FrameTimes:
 
 @dataclass(frozen=True)
 class PipelineTimes:
-    """Where the time of a whole run goes.
+    """The times of a whole run.
 
     Attributes:
         seconds: of the run, from opening the clip to verifying the result.
-        ratio: of these to what the made frames take by themselves, one after the other.
-        stages: seconds that each stage worked, ``network`` among them; they work at the same time.
+        ratio: ``seconds`` divided by the time that the made frames take by themselves, one after the other.
+        stages: seconds that each stage worked, ``network`` among them; stages work at the same time.
     """
 
     frames_in: int
@@ -132,18 +132,18 @@ class PipelineTimes:
 
 @dataclass(frozen=True)
 class SizeResult:
-    """What was measured at one size, in a process of its own.
+    """The measurements at one size, made in a separate process.
 
     Attributes:
-        network: its name.
+        network: name of the network.
         weights_sha256: of its weights.
-        engine: what computed it, ``mindspore`` or ``onnx``.
-        tiles: how the picture goes through the network.
-        convolution_gflops: billions of operations a second in a large 3x3 convolution, by the same engine.
-        share_of_convolution: how much of that rate the network reaches, going by its own convolutions.
-        peak_memory_mb: the most memory the process held until the last frame, with Python, MindSpore and two pictures.
-        device_memory_mb: the most memory tensors took on the accelerator; 0 on the CPU.
-        published_seconds: of the full network at this size; None for a size that nothing was published for.
+        engine: ``mindspore`` or ``onnx``.
+        tiles: number and size of the tiles in which the picture is run.
+        convolution_gflops: billions of operations per second in a large 3x3 convolution, by the same engine.
+        share_of_convolution: share of that rate that the network reaches in its own convolutions.
+        peak_memory_mb: peak memory of the process until the last frame, with Python, MindSpore and two pictures.
+        device_memory_mb: peak memory of tensors on the accelerator; 0 on the CPU.
+        published_seconds: of the full network at this size; None if no figure was published for the size.
     """
 
     width: int
@@ -163,24 +163,25 @@ class SizeResult:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """All measurements, and what they were made with: device, versions, threads, processor."""
+    """All measurements, and their setting: device, versions, threads, processor."""
 
     setting: dict[str, str]
     sizes: tuple[SizeResult, ...]
 
 
-Measured = tuple[dict[str, str], SizeResult]  # what it was measured with, and what came out
+Measured = tuple[dict[str, str], SizeResult]  # the setting, and the measurements
 
 
 def run_bench(options: BenchOptions, say: Say, note: Say) -> BenchResult:
-    """Measure every size, network and engine in a process of its own, so that each has its own peak of memory.
+    """Measure every size, network and engine in a separate process, so that each has its own peak of memory.
 
     Args:
-        say: is told how far it is.
-        note: is told what a person should know, such as an accelerator that is there but can't be used.
+        options: the user's choices.
+        say: called with progress messages.
+        note: called with messages for the user, such as an accelerator that exists but can't be used.
 
     Raises:
-        IfrplusError: if the device or the weights can't be used, or the memory is not enough.
+        IfrplusError: if the device or the weights can't be used, or there is not enough memory.
     """
     setting: dict[str, str] = {}
     results: list[SizeResult] = []
@@ -193,7 +194,7 @@ def run_bench(options: BenchOptions, say: Say, note: Say) -> BenchResult:
 
 
 def describe_bench(result: BenchResult) -> dict[str, object]:
-    """All that was measured, as plain data."""
+    """Return all measurements as plain data."""
     return {
         "setting": result.setting,
         "batch": 1,
@@ -210,14 +211,18 @@ def measure_frame(
     say: Say,
     clock: Clock = time.perf_counter,
 ) -> FrameTimes:
-    """Make the middle frame of a pair 1 + ``runs`` times, each time as if the pair was new.
+    """Make the middle frame of a pair 1 + ``runs`` times, each time as if the pair were new.
 
     Args:
-        clock: tells seconds.
+        model: the loaded network.
+        pair: two float32 H x W x 3 RGB images.
+        runs: number of frames that are timed after the first one.
+        say: called with progress messages.
+        clock: returns seconds.
     """
     timed = _TimedNetwork(model.network, clock)
-    fresh = partial(Interpolator, replace(model, network=timed))  # one that has seen a pair knows its flow
-    say("first frame, with compiling")
+    fresh = partial(Interpolator, replace(model, network=timed))  # an interpolator caches the flow of the last pairs
+    say("first frame, with compilation")
     fresh()(*pair, [MIDDLE])
     first = timed.take()
     network, whole, prior = [], [], []
@@ -233,10 +238,10 @@ def measure_frame(
 def measure_pipeline(
     model: LoadedModel, size: Size, measure_alone: Callable[[], float], folder: Path, say: Say
 ) -> PipelineTimes:
-    """Upsample a generated H.264 clip to twice its rate, with a network that is compiled already.
+    """Upsample a generated H.264 clip to twice its rate, with a network that is already compiled.
 
     Args:
-        measure_alone: measures the seconds that a made frame takes by itself; called before and after the run, for
+        measure_alone: measures the seconds that a made frame takes by itself; called before and after the run, because
             the speed of a machine changes.
         folder: for the clip and the result.
     """
@@ -266,7 +271,7 @@ def measure_pipeline(
 
 
 def write_clip(folder: Path, size: Size, count: int) -> Path:
-    """A film of ``count`` frames of the generated scene in a folder: 25 a second, H.264 as ``upsample`` writes it."""
+    """Write a film of ``count`` frames of the generated scene: 25 per second, in H.264 as ``upsample`` writes it."""
     width, height = size
     pixel_format = PIXEL_FORMATS["yuv420p"]
     convert = Converter(pixel_format, CLIP_COLOUR, width, height)
@@ -275,7 +280,7 @@ def write_clip(folder: Path, size: Size, count: int) -> Path:
         for index, image in enumerate(moving_scene(width, height, count))
     ]
     raw, film = folder / "raw.mkv", folder / "clip.mp4"
-    with raw.open("wb") as file:  # the encoder is planned by a source that is there
+    with raw.open("wb") as file:  # the encoder can only be planned for a source that exists
         file.write(stream_header(pixel_format, width, height, CLIP_RATE))
         for frame in frames:
             file.write(frame_header(frame.pts, pixel_format.frame_bytes(width, height)))
@@ -289,7 +294,7 @@ def write_clip(folder: Path, size: Size, count: int) -> Path:
 
 
 class _TimedNetwork:
-    """A network that tells for how long it works."""
+    """A network that records how long it works."""
 
     def __init__(self, network: Network, clock: Clock) -> None:
         self._network = network
@@ -300,7 +305,7 @@ class _TimedNetwork:
             return self._network(*arrays)
 
     def take(self) -> float:
-        """Seconds since it was last asked."""
+        """Return the seconds since the last call, and reset them."""
         return self._stages.seconds.pop("network", 0.0)
 
 
@@ -311,7 +316,7 @@ def _seconds(work: Callable[[], object], clock: Clock) -> float:
 
 
 def _in_own_process(size: Size, model: str, engine: str, options: BenchOptions, say: Say, note: Say) -> Measured:
-    """Run ``_measure_size`` in a new process, and pass on what it tells."""
+    """Run ``_measure_size`` in a new process, and pass on its messages and result."""
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe(duplex=False)
     with tempfile.TemporaryDirectory(prefix="ifrplus-", ignore_cleanup_errors=True) as folder:
@@ -323,7 +328,7 @@ def _in_own_process(size: Size, model: str, engine: str, options: BenchOptions, 
         except EOFError:
             process.join()
             raise ModelError(
-                f"The measurement of {_text(size)} ended before it was done (exit code {process.exitcode}).",
+                f"The measurement of {_text(size)} ended early (exit code {process.exitcode}).",
                 "Memory may have run out: choose a smaller --size.",
             ) from None
         finally:
@@ -332,7 +337,7 @@ def _in_own_process(size: Size, model: str, engine: str, options: BenchOptions, 
 
 
 def _start_without_interrupts(process: BaseProcess) -> None:
-    """Start a process that Ctrl-C does not reach: this one is told, and ends it."""
+    """Start a process that does not receive Ctrl-C: this process receives it and ends the other one."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the new process inherits it
     try:
         process.start()
@@ -352,7 +357,7 @@ def _listen(here: Connection, size: Size, say: Say, note: Say) -> Measured:
 
 
 def _tell(there: Connection, size: Size, model: str, engine: str, options: BenchOptions, folder: Path) -> None:
-    """Measure, and send what comes up: words, notes, and at last what was measured or an error."""
+    """Measure, and send messages, notes, and finally the measurements or an error."""
     keep_freed_memory()
     try:
         measured = _measure_size(
@@ -412,9 +417,9 @@ def _measure_size(
 
 
 def _measure_run(model: LoadedModel, size: Size, pair: tuple[Image, Image], folder: Path, say: Say) -> PipelineTimes:
-    """Measure a whole run beside frames that are made one after the other."""
+    """Measure a whole run, and frames that are made one after the other."""
     more = pairs_at_once(model.plan) > model.at_once
-    in_run = load_for_run(model.plan, model.weights_path) if more else model  # it may be compiled
+    in_run = load_for_run(model.plan, model.weights_path) if more else model  # this one may be compiled already
 
     def measure_alone() -> float:
         say(f"{FRAMES_ALONE} frames by themselves")
@@ -424,14 +429,14 @@ def _measure_run(model: LoadedModel, size: Size, pair: tuple[Image, Image], fold
 
 
 def _peak_memory_mb() -> float:
-    """The most memory this process held; unlike ``getrusage`` it leaves out what the parent held when it forked."""
+    """Return the peak memory of this process; unlike ``getrusage`` it leaves out the parent's memory at the fork."""
     found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) / 1024
 
 
 def _rounded(data: Any) -> Any:
-    """Plain data with every float at a tenth of a millisecond (or of a kilobyte)."""
+    """Round every float in plain data to a tenth of a millisecond (or of a kilobyte)."""
     if isinstance(data, dict):
         return {name: _rounded(value) for name, value in data.items()}
     return round(data, 4) if isinstance(data, float) else data

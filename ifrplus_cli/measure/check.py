@@ -1,4 +1,4 @@
-"""Quality on a person's own clip: frames are dropped, made again from their neighbours, and compared."""
+"""Measure quality on a user's own clip: drop frames, make them again from their neighbours, and compare."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ifrplus_cli.network.interpolator import FRAMES_SEEN, Interpolator, LoadedMo
 from ifrplus_cli.values import ClipInfo, Frame, Image, Pair, PairKind, Plane
 from ifrplus_cli.video.sampling import sample, stretches_of
 
-SAMPLE_SECONDS = 20.0  # of film that are compared unless all of it is wanted
+SAMPLE_SECONDS = 20.0  # of film that are compared unless all of it is requested
 WORST = 6  # moments that are shown
-LARGEST_PSNR = 100.0  # dB; equal pictures have no finite one
-FLOW_SCALE = 1 / 4  # of the pictures in which motion is measured
-FAST_SHARE = 0.95  # of the picture moves more slowly than the motion that is told
+LARGEST_PSNR = 100.0  # dB; for equal pictures, whose PSNR is infinite
+FLOW_SCALE = 1 / 4  # size at which motion is measured, relative to the picture
+FAST_SHARE = 0.95  # share of the picture that moves more slowly than the reported motion
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Moment:
     """A dropped frame that was made again.
 
     Attributes:
-        index: of the frame in the clip, from 0.
+        index: number of the frame in the clip, counted from 0.
         seconds: its time, from the beginning of the clip.
         psnr: of the made frame against the true one, RGB, in dB, at most 100.
         ssim: likewise (Wang et al. 2004, mean of R, G and B).
         blend_psnr: PSNR of the mean of both neighbours.
         motion: in pixels between the two neighbours: 95 % of the picture moves less.
-        doubt: share of the made frame that is in doubt; None where doubt is not looked for.
-        vmaf: 0 to 100, among the kept frames around it, as in a finished film; None where it can't be measured.
+        doubt: doubtful share of the made frame, 0 to 1; None if doubt is not computed.
+        vmaf: 0 to 100, among the kept frames around it, as in a finished film; None if it can't be measured.
     """
 
     index: int
@@ -59,7 +59,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Sight:
-    """Pictures of a moment, each H x W x 3 uint8 RGB; doubt only where it is looked for."""
+    """Pictures of a moment, each H x W x 3 uint8 RGB; doubt only if it is computed."""
 
     moment: Moment
     true: Picture = field(repr=False)
@@ -71,16 +71,16 @@ class Sight:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came out.
+    """The result of a check.
 
     Attributes:
-        frames: that were looked at.
-        compared_seconds: of film that the moments stand for.
+        frames: number of frames that were examined.
+        compared_seconds: length of film that the moments represent.
         moments: in order of time.
-        cuts, repeats: times of dropped frames that were not made, for a cut or no change lay around them.
-        flickers: seconds, and by how many codes of 8 bits brightness changed there and changed back.
+        cuts, repeats: times of dropped frames that were not made, because they lay at a cut or between equal frames.
+        flickers: (seconds, change): by how many 8-bit codes brightness changed there and changed back.
         worst: the moments with the lowest PSNR, worst first.
-        no_vmaf: why VMAF is not among the figures; None if it is.
+        no_vmaf: why there are no VMAF figures; None if there are.
     """
 
     clip: ClipInfo
@@ -95,12 +95,12 @@ class CheckResult:
     no_vmaf: str | None
 
     def mean(self, name: str) -> float:
-        """The mean of one of the figures of all moments."""
+        """Return the mean of one of the figures over all moments."""
         return fmean(getattr(moment, name) for moment in self.moments)
 
     @property
     def flicker(self) -> float:
-        """Mean change of brightness that the next frame takes back, in codes of 8 bits."""
+        """Mean change of brightness that the next frame reverses, in 8-bit codes."""
         return fmean(codes for _, codes in self.flickers) if self.flickers else 0.0
 
 
@@ -115,13 +115,14 @@ def check_clip(
     """Drop every second frame of a clip, make it again, and compare.
 
     Args:
-        model: loaded for pictures of the clip's upright size.
+        clip: the clip.
+        model: network loaded for pictures of the clip's upright size.
         full: compare all of it; by default up to ``SAMPLE_SECONDS`` where it changes most, spread over the clip.
-        doubt: let made frames fall back where they are in doubt, as a run does.
-        progress: is told how many frames are done, of how many.
+        doubt: blend made frames with source frames where they are doubtful, as a run does.
+        progress: called with the number of finished frames and their total.
 
     Raises:
-        InputError: if the clip has no three frames, or nothing in it can be compared.
+        InputError: if the clip has fewer than three frames, or nothing in it can be compared.
     """
     clip = _opaque(clip)
     stretches = [range(len(clip.packet_pts))] if full else sample(clip, SAMPLE_SECONDS)
@@ -130,7 +131,7 @@ def check_clip(
     with nullcontext() if no_vmaf else VmafMeter(clip) as meter:
         run = _Run(clip, Interpolator(model, doubt=doubt), meter)
         for stretch in stretches_of(clip, stretches, upright=True):
-            with suppress(InputError) if len(stretches) > 1 else nullcontext():  # a part can't be decoded
+            with suppress(InputError) if len(stretches) > 1 else nullcontext():  # one part may be undecodable
                 run.see(stretch, lambda: progress(run.frames, wanted))
         if not run.moments:
             raise InputError(
@@ -140,25 +141,25 @@ def check_clip(
 
 
 def _opaque(clip: ClipInfo) -> ClipInfo:
-    """The clip without its alpha: colours are compared, also those of what is clear."""
+    """Drop the clip's alpha: colours are compared, including those of transparent pixels."""
     opaque = clip.pixel_format.opaque
     return replace(clip, pixel_format=opaque, decode_format=opaque.name) if clip.pixel_format.alpha else clip
 
 
 def dropped_frames(clip: ClipInfo, *, full: bool) -> int:
-    """About how many frames are made again, at most."""
+    """Return about how many frames are made again at most."""
     seconds = clip.duration if full else min(float(clip.duration), SAMPLE_SECONDS)
     return math.ceil(seconds * clip.rate / 2)
 
 
 class _Run:
-    """Takes frames one after the other and keeps what was found."""
+    """Takes frames one after the other, and collects the results."""
 
     def __init__(self, clip: ClipInfo, interpolate: Interpolator, meter: VmafMeter | None) -> None:
         self.clip = clip
         self.interpolate = interpolate
         self.meter = meter
-        self.metered: list[int | None] = []  # the numbers of the made frames among those that the meter has seen
+        self.metered: list[int | None] = []  # index of each frame given to the meter; None for kept frames
         width, height = clip.upright_size
         self.convert = Converter(clip.pixel_format, clip.colour, width, height)
         self.rgb = RgbMemory(self.convert.to_rgb, FRAMES_SEEN)
@@ -170,7 +171,7 @@ class _Run:
         self.flickers: list[tuple[float, float]] = []
 
     def see(self, stretch: Iterable[tuple[int, Frame]], told: Callable[[], None]) -> None:
-        """Make every second frame of a stretch again, as the program would from the others."""
+        """Make every second frame of a stretch again from the others, as the program would."""
         dropped: deque[tuple[int, Frame]] = deque()
         kept = self._kept(stretch, dropped, told)
         for before, pair, after in with_neighbours(pair_frames(kept, pixel_format=self.clip.pixel_format)):
@@ -187,7 +188,7 @@ class _Run:
     def _kept(
         self, stretch: Iterable[tuple[int, Frame]], dropped: deque[tuple[int, Frame]], told: Callable[[], None]
     ) -> Iterator[Frame]:
-        """The first frame, the third and so on; the others go to ``dropped``."""
+        """Yield the first frame, the third and so on; the others go to ``dropped``."""
         seen: deque[tuple[float, float]] = deque(maxlen=3)
         for place, (number, frame) in enumerate(stretch):
             self.frames += 1
@@ -205,7 +206,7 @@ class _Run:
         return float(frame.pts - self.clip.start)
 
     def _meter(self, frame: Frame, index: int | None = None, made: tuple[Plane, ...] | None = None) -> None:
-        """Show VMAF a frame; it looks at motion, and so needs the kept ones too."""
+        """Pass a frame to VMAF; it measures motion, so it needs the kept frames too."""
         if self.meter is not None:
             self.meter.write(frame.planes, made or frame.planes)
             self.metered.append(index)
@@ -213,7 +214,7 @@ class _Run:
     def _compare(
         self, index: int, frame: Frame, before: Pair | None, pair: Pair, after: Pair | None
     ) -> tuple[Plane, ...]:
-        """Make a frame again and judge it; returns it as it would be stored."""
+        """Make a frame again and measure it; return its planes as they would be stored."""
         t = (frame.pts - pair.left.pts) / pair.length
         ends = self.rgb(pair.left), self.rgb(pair.right)
         around = surroundings(before, pair, after, self.rgb)
@@ -264,12 +265,12 @@ class _Run:
 
 
 def _taken_back(one: float, two: float, three: float) -> float:
-    """How much of a change the next one takes back; changes that go on, as in a fade, are none."""
+    """Return how much of a change the next one reverses; 0 for changes that continue, as in a fade."""
     before, after = two - one, three - two
     return min(abs(before), abs(after)) if before * after < 0 else 0.0
 
 
 def _flow(left: Image, right: Image) -> npt.NDArray[np.float32]:
-    """(H/4, W/4, 2) motion in pixels."""
+    """Return the motion in pixels, (H/4, W/4, 2)."""
     height, width = (side // GRID * GRID for side in left.shape[:2])
     return dis_flow(left[:height, :width], right[:height, :width], FLOW_SCALE)

@@ -1,4 +1,4 @@
-"""Quality on a data set of triplets: the middle picture is made again from the outer ones, and compared."""
+"""Measure quality on a data set of triplets: make the middle picture again from the outer ones, and compare."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.values import HALF, Image
 
 WORST = 10  # triplets that are shown
-LARGEST_PSNR = 100.0  # dB; equal pictures have no finite one
-SIZES_AT_ONCE = 4  # sizes of pictures for which a network is kept ready
+LARGEST_PSNR = 100.0  # dB; for equal pictures, whose PSNR is infinite
+SIZES_AT_ONCE = 4  # picture sizes for which a network is kept ready
 FIGURES = ("psnr", "ssim_channels", "ssim_volume", "blend_psnr")
 
 
 @dataclass(frozen=True)
 class Score:
-    """What came out of a triplet; the made picture is rounded to 8 bits first.
+    """The figures of a triplet; the made picture is rounded to 8 bits first.
 
     Attributes:
         name, group: as in the data set.
@@ -46,7 +46,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Sight:
-    """Pictures of a triplet, each H x W x 3 uint8 RGB, large ones made smaller.
+    """Pictures of a triplet, each H x W x 3 uint8 RGB, reduced in size if they are large.
 
     Attributes:
         blend: of both outer pictures.
@@ -61,7 +61,7 @@ class Sight:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came out of a data set.
+    """The result on a data set.
 
     Attributes:
         scores: in the order of the data set.
@@ -74,12 +74,12 @@ class Evaluation:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Names of the groups in order; none if there is only one."""
+        """Names of the groups in order; empty if there is only one."""
         names = tuple(dict.fromkeys(score.group for score in self.scores))
         return names if len(names) > 1 else ()
 
     def means(self, group: str | None = None) -> dict[str, float]:
-        """The mean of each of ``FIGURES`` over all triplets, or those of a group; each triplet counts once."""
+        """Return the mean of each of ``FIGURES`` over all triplets, or those of a group; each triplet counts once."""
         scores = [score for score in self.scores if group in (None, score.group)]
         return {figure: fmean(getattr(score, figure) for score in scores) for figure in FIGURES}
 
@@ -90,8 +90,9 @@ def evaluate_dataset(
     """Make the middle picture of every triplet again from the two outer ones alone, and compare.
 
     Args:
-        model: loaded for pictures of the first triplet's size; for others it is loaded again.
-        progress: is told how many triplets are done, of how many.
+        dataset: the data set.
+        model: network loaded for pictures of the first triplet's size; for other sizes it is loaded again.
+        progress: called with the number of finished triplets and their total.
 
     Raises:
         InputError: names a triplet that can't be used.
@@ -116,7 +117,7 @@ def evaluate_dataset(
 
 
 def _interpolators(model: LoadedModel) -> Callable[[tuple[int, int]], Interpolator]:
-    """The network for pictures of (height, width)."""
+    """Return a function that gives the network for pictures of (height, width)."""
     plan = model.plan
 
     @lru_cache(SIZES_AT_ONCE)

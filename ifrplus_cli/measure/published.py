@@ -1,8 +1,8 @@
-"""Figures that were published for networks on the benchmarks of frame interpolation.
+"""Published figures of networks on the benchmarks of frame interpolation.
 
 IFR+: documentation of MindEditing (``docs/ifr_plus.md``). IFRNet: Kong et al., "IFRNet: intermediate feature refine
-network for efficient frame interpolation", CVPR 2022, table 1; they are in most later papers too. Middlebury is not
-here: papers give another figure for it, the interpolation error.
+network for efficient frame interpolation", CVPR 2022, table 1; most later papers quote them too. Middlebury is
+missing: papers give another figure for it, the interpolation error.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class PublishedFigure:
     Attributes:
         layout, group: of the data set.
         psnr: in dB.
-        ssim: None where it is not known here.
-        ssim_kind: which of the two measures it is.
+        ssim: None if it is unknown.
+        ssim_kind: which of the two SSIM measures it is.
     """
 
     network: str
@@ -59,9 +59,9 @@ PUBLISHED = (
         ("extreme", 25.27, 0.8609),
     ),
 )
-TRIPLETS = {"vimeo-triplet": 3782, "ucf101": 379, "snu-film": 1240}  # that the published means are over
+TRIPLETS = {"vimeo-triplet": 3782, "ucf101": 379, "snu-film": 1240}  # number behind the published means
 
 
 def published_for(layout: str) -> tuple[PublishedFigure, ...]:
-    """The figures on a benchmark; those on Vimeo-90K where there are none."""
+    """Return the figures on a benchmark; those on Vimeo-90K if it has none."""
     return tuple(figure for figure in PUBLISHED if figure.layout == (layout if layout in TRIPLETS else "vimeo-triplet"))

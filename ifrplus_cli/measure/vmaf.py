@@ -1,4 +1,4 @@
-"""VMAF, measured by ffmpeg's libvmaf where the installed ffmpeg has it."""
+"""Measure VMAF with ffmpeg's libvmaf, if the installed ffmpeg has it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ifrplus_cli.values import ClipInfo, Plane
 from ifrplus_cli.video.ffmpeg import StderrDrain, find_tool
 
 LOG = "vmaf.json"
-MODEL = "vmaf_v0.6.1"  # libvmaf's own default, for a screen of 1920x1080 three heights away
+MODEL = "vmaf_v0.6.1"  # libvmaf's default, for a screen of 1920x1080 at a distance of three heights
 
 
 def why_no_vmaf() -> str | None:
-    """Why the installed ffmpeg can't measure it; None if it can.
+    """Return why the installed ffmpeg can't measure VMAF; None if it can.
 
     Raises:
         MediaToolError: if there is no ffmpeg.
@@ -32,13 +32,13 @@ def why_no_vmaf() -> str | None:
 class VmafMeter:
     """Compares two films that are written frame by frame; a context manager that leaves no process behind.
 
-    Both films go through one pipe, a frame of each in turn: two pipes could wait for each other.
+    Both films go through one pipe, their frames alternating: two pipes could wait for each other.
     """
 
     def __init__(self, clip: ClipInfo) -> None:
         """
         Args:
-            clip: whose pixel format and upright size both films have.
+            clip: the clip whose pixel format and upright size both films have.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="ifrplus-")
         self._process = subprocess.Popen(
@@ -66,7 +66,7 @@ class VmafMeter:
         self._folder.cleanup()
 
     def write(self, true: Sequence[Plane], made: Sequence[Plane]) -> None:
-        """One frame of each film; nothing happens once ffmpeg has failed, which ``scores`` tells."""
+        """Write one frame of each film; after a failure of ffmpeg, which ``scores`` reports, do nothing."""
         self._written += 1
         try:
             for plane in (*true, *made):
@@ -76,7 +76,7 @@ class VmafMeter:
             self._broken = True
 
     def scores(self) -> tuple[list[float], str | None]:
-        """VMAF of each frame that was written, and None; or nothing, and why there is none."""
+        """Return the VMAF of each frame that was written, and None; or no figures, and the reason."""
         self._close()
         code = self._process.wait()
         log = Path(self._folder.name, LOG)
@@ -84,7 +84,7 @@ class VmafMeter:
             return [], f"ffmpeg's libvmaf failed: {self._drain.reason(code)}"
         scores = [frame["metrics"]["vmaf"] for frame in json.loads(log.read_text("utf-8"))["frames"]]
         if len(scores) != self._written:
-            return [], f"ffmpeg's libvmaf told {len(scores)} figures of {self._written} frames"
+            return [], f"ffmpeg's libvmaf returned {len(scores)} figures for {self._written} frames"
         return scores, None
 
     def _close(self) -> None:

@@ -257,4 +257,4 @@ def test_an_end_before_time_leaves_nothing(whom: str, tmp_path: Path) -> None:
         assert "Traceback" not in complained
     else:
         assert process.returncode == 1
-        assert "error: The measurement of 64x64 ended before it was done (exit code -9)." in complained
+        assert "error: The measurement of 64x64 ended early (exit code -9)." in complained

@@ -136,7 +136,7 @@ def test_what_goes_wrong_is_one_sentence(tmp_path: Path) -> None:
     cut = tmp_path / "set" / "sequences/00001/0001/im2.png"
     cut.write_bytes(cut.read_bytes()[:2000])
     for arguments, told in (
-        (("set",), "im2.png is damaged, or of no known format."),
+        (("set",), "im2.png is damaged, or in an unknown format."),
         (("set", "--csv", "no/figures.csv"), "no/figures.csv can't be written"),
     ):
         done = run_program("eval", *arguments, folder=tmp_path, program=BLEND_PROGRAM)
