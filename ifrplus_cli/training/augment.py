@@ -1,4 +1,4 @@
-"""What one triplet with its flows looks like otherwise: cut, mirrored, turned, recoloured, played backwards."""
+"""Augment training examples: crop, scale, mirror, transpose, swap colours, reverse time."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Flows = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Example:
-    """A triplet with what a network learns from it.
+    """A triplet with everything from which a network learns.
 
     Attributes:
         left, true, right: (H, W, 3) uint8 RGB; H and W are multiples of 4.
-        t: place of the true frame between the others, in (0, 1).
+        t: timestep of the true frame, in (0, 1).
         flows: (8, H/4, W/4) float32 in pixels of the pictures, x and y, from the true frame to the left and to the
-            right one: those of ``flow.py``, then a teacher's, which knows the true frame.
+            right one: those of ``flow.py``, then those of a teacher, which knows the true frame.
     """
 
     left: Picture
@@ -38,7 +38,7 @@ class Augmentation:
     """Probability of each change.
 
     Attributes:
-        anywhere: whether crops are taken at random places, and not in the middle.
+        anywhere: whether crops are taken at random positions rather than in the middle.
     """
 
     enlarge: float = 0.1  # up to twice the size
@@ -51,12 +51,12 @@ class Augmentation:
 
     @classmethod
     def none(cls) -> Augmentation:
-        """Every example stays as it is."""
+        """Leave every example as it is."""
         return cls(0, 0, 0, 0, 0, 0, anywhere=False)
 
 
 def augmented(example: Example, crop: int, chances: Augmentation, draw: np.random.Generator) -> Example:
-    """A part of ``crop`` x ``crop`` pixels, changed at random."""
+    """Return a part of ``crop`` x ``crop`` pixels, changed at random."""
     if not chances.anywhere:
         return middle_part(example, crop)
     side = crop
@@ -78,20 +78,20 @@ def augmented(example: Example, crop: int, chances: Augmentation, draw: np.rando
 
 
 def middle_part(example: Example, crop: int) -> Example:
-    """The ``crop`` x ``crop`` pixels in the middle."""
+    """Return the ``crop`` x ``crop`` pixels in the middle."""
     height, width = example.true.shape[:2]
     return part(example, (height - crop) // 2 // GRID * GRID, (width - crop) // 2 // GRID * GRID, crop)
 
 
 def part(example: Example, top: int, left: int, side: int) -> Example:
-    """A square part; all three are multiples of 4."""
+    """Return a square part; position and side are multiples of 4."""
     rows, columns = slice(top, top + side), slice(left, left + side)
     cells = np.s_[:, top // GRID : (top + side) // GRID, left // GRID : (left + side) // GRID]
     return _made(example, lambda picture: picture[rows, columns], example.flows[cells])
 
 
 def enlarged(example: Example, side: int) -> Example:
-    """A square example as one of ``side`` x ``side`` pixels."""
+    """Enlarge a square example to ``side`` x ``side`` pixels."""
     before = example.true.shape[0]
     if before == side:
         return example
@@ -122,12 +122,12 @@ def transposed(example: Example) -> Example:
 
 
 def recoloured(example: Example) -> Example:
-    """Red and blue exchanged."""
+    """Exchange red and blue."""
     return _made(example, lambda picture: picture[..., ::-1], example.flows)
 
 
 def backwards(example: Example) -> Example:
-    """Left and right exchanged."""
+    """Exchange left and right."""
     flows = example.flows[[2, 3, 0, 1, 6, 7, 4, 5]]
     return Example(example.right, example.true, example.left, 1 - example.t, flows)
 

@@ -1,4 +1,4 @@
-"""One step of training: losses and gradients of a batch, then the update of the weights and of their average."""
+"""One training step: losses and gradients of a batch, then the update of the weights and of their moving average."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from ifrplus_cli.training.losses import (
     logarithm,
 )
 
-_each = ops.HyperMap()  # loops over hundreds of weights would be nested as deep in the graph
+_each = ops.HyperMap()  # a loop over hundreds of weights would be nested as deep in the graph
 
 
 class WithFlows(nn.Cell):
-    """A network as training sees it: frame and flows, whatever it takes."""
+    """A network as training sees it: returns frame and flows, whatever inputs it takes."""
 
     def __init__(self, network: nn.Cell, kind: str) -> None:
         """
         Args:
+            network: the network.
             kind: ``lite`` or ``ifrplus``.
         """
         super().__init__()
@@ -35,7 +36,7 @@ class WithFlows(nn.Cell):
         self.lite = kind == "lite"
 
     def construct(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """(N, 3, H, W), not clipped, and flows (N, 4, h, w) in full-resolution pixels, finest first."""
+        """Return (N, 3, H, W), not clipped, and flows (N, 4, h, w) in full-resolution pixels, finest first."""
         if self.lite:
             return self.network.with_flows(left, right, prior, t)
         made, flows = self.network.generator(left, right)
@@ -51,7 +52,8 @@ class Losses(nn.Cell):
     def __init__(self, network: WithFlows, weights: dict[str, float], perceptual: Perceptual | None) -> None:
         """
         Args:
-            weights: of the losses that count, by name.
+            network: the network in training.
+            weights: weight of each loss that is used, by name.
             perceptual: needed for the loss of that name.
         """
         super().__init__()
@@ -63,13 +65,13 @@ class Losses(nn.Cell):
     def construct(
         self, left: Tensor, true: Tensor, right: Tensor, t: Tensor, flows: Tensor, scale: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Computes them.
+        """Compute the losses.
 
         Args:
             left, true, right: (N, 3, H, W) float32 in 0..1.
             t: (N, 1, 1, 1) float32.
             flows: (N, 8, H/4, W/4) float32, the prior's, then the teacher's.
-            scale: what the sum is multiplied by for the sake of small gradients.
+            scale: loss scale, by which the sum is multiplied so that small gradients do not vanish.
 
         Returns:
             The scaled sum, and each loss by itself.
@@ -120,7 +122,7 @@ class Gradients(nn.Cell):
     def construct(
         self, left: Tensor, true: Tensor, right: Tensor, t: Tensor, flows: Tensor, scale: Tensor
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Takes what ``Losses`` takes.
+        """Compute them from the arguments of ``Losses``.
 
         Returns:
             (K,) the losses, and the gradients.
@@ -160,17 +162,17 @@ def _follow_of_one(keep: Tensor, average: Tensor, own: Tensor) -> Tensor:
 
 
 class Norm(nn.Cell):
-    """Length of all gradients together; it is not finite if one of them is not."""
+    """Norm of all gradients together; it is not finite if one of them is not."""
 
     def construct(self, *gradients: Tensor) -> Tensor:
         return ops.sqrt(ops.addn(_each(_squared, gradients)))
 
 
 class Added(nn.Cell):
-    """Gradients of two batches, added."""
+    """Sum of the gradients of two batches."""
 
     def construct(self, *gradients: Tensor) -> tuple[Tensor, ...]:
-        """Takes those of one batch, then those of the other."""
+        """Add the gradients of one batch, which come first, to those of the other."""
         count = len(gradients) // 2
         return _each(_plus, gradients[:count], gradients[count:])
 
@@ -187,13 +189,13 @@ class Update(nn.Cell):
         self.averaging = averaging
 
     def construct(self, factor: Tensor, rate: Tensor, step: Tensor, *gradients: Tensor) -> Tensor:
-        """Changes the weights.
+        """Update the weights.
 
         Args:
-            factor: what they are multiplied by.
+            factor: factor on the gradients.
             rate: learning rate.
             step: float, counted from 0; averages follow faster at the beginning.
-            gradients: as they came out; one by one, since a tuple would be compiled anew each time.
+            gradients: scaled; passed one by one, since a tuple would be compiled again each time.
         """
         ops.assign(self.rate, rate)
         done = self.optimizer(_each(ops.partial(_times, factor), gradients))
@@ -203,10 +205,10 @@ class Update(nn.Cell):
 
 
 def state_of(update: Update, names: Sequence[str]) -> dict[str, Parameter]:
-    """Everything that a run must keep, by name: averages under the network's own names.
+    """Return everything that a run must save, by name: averages under the network's own names.
 
     Args:
-        names: of the weights, as the network alone has them.
+        names: names of the weights, as the network alone has them.
     """
     optimizer = update.optimizer
     kept: dict[str, Parameter] = {"state_step": optimizer.state_step}

@@ -1,4 +1,4 @@
-"""What a training run keeps on the disk: weights, averages and the optimizer's state, whole or not at all."""
+"""Store a training run's checkpoints: weights, averages and the optimizer's state, completely or not at all."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CARD = "training"
 
 @dataclass(frozen=True)
 class Position:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
-        step: steps that are done, skipped ones too.
-        seconds: of training, in this run and those that it goes on with.
-        skipped: steps whose losses were no numbers.
-        best: highest validation PSNR so far in dB; 0 before the first.
+        step: number of finished steps, including skipped ones.
+        seconds: of training, in this run and the earlier ones that it resumes.
+        skipped: steps whose losses were not finite.
+        best: highest validation PSNR so far in dB; 0 before the first validation.
     """
 
     step: int = 0
@@ -37,10 +37,13 @@ class Position:
 
 
 def save(folder: Path, state: Mapping[str, npt.NDArray[Any]], position: Position, run: Mapping[str, Any]) -> Path:
-    """Write a checkpoint, and take away older ones than the last few.
+    """Write a checkpoint, and delete all but the last few.
 
     Args:
-        run: what must be the same when the run goes on.
+        folder: folder of the run.
+        state: arrays by name.
+        position: progress of the run.
+        run: settings that must be the same when the run is resumed.
 
     Raises:
         OutputError: if it can't be written.
@@ -62,30 +65,30 @@ def write(values: Mapping[str, npt.NDArray[Any]], path: Path, card: Mapping[str,
         write_weights(values, path, card)
     except OSError as error:
         raise OutputError(
-            f"{path} can't be written: {error.strerror}.", "Make room, and go on with --resume."
+            f"{path} can't be written: {error.strerror}.", "Free some space, and continue with --resume."
         ) from error
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Those in a folder, oldest first."""
+    """Return the checkpoints in a folder, oldest first."""
     return sorted(path for path in folder.glob("step-*.safetensors") if NAME.fullmatch(path.name))
 
 
 def load(path: Path, run: Mapping[str, Any]) -> tuple[dict[str, npt.NDArray[Any]], Position]:
-    """State and position of a checkpoint.
+    """Load state and position from a checkpoint.
 
     Raises:
-        InputError: names what is different from the run that wrote it.
+        InputError: names the settings that differ from the run that wrote it.
         ModelError: if it can't be read.
     """
     told = read_card(path).get(CARD)
     if told is None:
-        raise ModelError(f"{path} is no checkpoint of a training run.", "Take it out of the folder.")
+        raise ModelError(f"{path} is not a checkpoint of a training run.", "Remove it from the folder.")
     card = json.loads(told)
     differing = [name for name in run if json.loads(json.dumps(run[name])) != card["run"].get(name)]
     if differing:
         raise InputError(
-            f"The run in {path.parent} was begun with another {', '.join(differing)}.",
+            f"The run in {path.parent} was started with another {', '.join(differing)}.",
             "Give the options of that run, or another --out.",
         )
     return dict(read_weights(path)), Position(**card["position"])

@@ -1,4 +1,4 @@
-"""How a training run went: a table as CSV, and its picture."""
+"""Write the course of a training run, as a CSV table and as a picture."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ WIDTH, HEIGHT = 960, 360  # pixels of each plot
 LEFT, RIGHT, TOP, BOTTOM = 90, 50, 40, 40
 INK, GRID_INK, LINE, SMOOTH = (60, 60, 60), (225, 225, 225), (235, 200, 170), (190, 90, 20)  # blue, green, red
 LINES = 5
-SMOOTHED = 25  # rows that the strong line is a mean of
+SMOOTHED = 25  # rows that are averaged for the strong line
 
 Row = Mapping[str, float | int | None]
 
 
 def read_rows(path: Path, last: int) -> list[dict[str, float | int | None]]:
-    """Rows of a table up to a step; none if it is not there."""
+    """Read the rows of a table up to a step; return none if the table does not exist."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -34,7 +34,7 @@ def read_rows(path: Path, last: int) -> list[dict[str, float | int | None]]:
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """Write the table; what is None stays empty.
+    """Write the table; None becomes an empty field.
 
     Raises:
         OutputError: if it can't be written.
@@ -54,7 +54,7 @@ def _told(value: float | int | None) -> str:
 
 
 def write_picture(rows: Sequence[Row], path: Path) -> None:
-    """Loss and validation PSNR over the steps, as PNG.
+    """Plot loss and validation PSNR over the steps, as PNG.
 
     Raises:
         OutputError: if it can't be written.
@@ -71,7 +71,7 @@ def write_picture(rows: Sequence[Row], path: Path) -> None:
 
 
 def plot(rows: Sequence[Row], name: str, title: str) -> Picture:
-    """One column over the steps, with a smoothed line where there are many rows."""
+    """Plot one column over the steps, with a smoothed line if there are many rows."""
     picture = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
     points = [(float(row["step"] or 0), float(row[name] or 0)) for row in rows if _is_number(row.get(name))]
     cv2.putText(picture, title, (LEFT, TOP - 14), cv2.FONT_HERSHEY_SIMPLEX, 0.6, INK, 1, cv2.LINE_AA)

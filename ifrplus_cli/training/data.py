@@ -1,4 +1,4 @@
-"""What a run learns from, and what it is validated on, which it never learns from."""
+"""Choose the training data of a run, and separate validation data."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.interlace import untangle
 from ifrplus_cli.video.probe import probe
 
-HELD_OUT = 0.1  # of each film, its end, for validation
-LEAST_HELD_OUT, LEAST_FRAMES = 5, 12  # frames; a shorter film is all learnt from
-EVERY = 20  # a triplet of so many is held out, where the data set does not say which
+HELD_OUT = 0.1  # share of each film, at its end, that is held out for validation
+LEAST_HELD_OUT, LEAST_FRAMES = 5, 12  # frames; nothing of a shorter film is held out
+EVERY = 20  # one triplet out of so many is held out if the data set has no split of its own
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Material:
 
     Attributes:
         learnt, validated: for training and for validation.
-        told: both in words.
+        told: a description of both.
     """
 
     learnt: Source
@@ -35,13 +35,16 @@ class Material:
 
 
 def from_videos(folder: Path, crop: int, seed: int, validate: Path | None) -> Material:
-    """Films of a folder, or one film; the last tenth of each is for validation alone.
+    """Use the films of a folder, or one film; the last tenth of each is used for validation only.
 
     Args:
-        validate: what is validated on, so that everything else can be learnt from.
+        folder: a folder of films, or a film.
+        crop: side of a crop in pixels.
+        seed: random seed.
+        validate: separate validation data, so that all films can be used for training.
 
     Raises:
-        InputError: if there is none, or names one that can't be learnt from.
+        InputError: if there is no film, or names one that can't be used.
     """
     clips = [_opened(file) for file in _films(folder)]
     if validate:
@@ -54,24 +57,24 @@ def from_videos(folder: Path, crop: int, seed: int, validate: Path | None) -> Ma
         learnt.append(Stretch(clip, 0, count - kept))
         if kept:
             ends.append(Stretch(clip, count - kept, kept))
-    told = f"{_told(learnt)}; the end of each is for validation"
+    told = f"{_told(learnt)}; the end of each is held out for validation"
     return Material(Footage(learnt, crop, seed), Footage(ends or learnt, crop, 0), told)
 
 
 def _told(learnt: Sequence[Stretch]) -> str:
-    return f"{len(learnt)} films, {sum(stretch.count for stretch in learnt)} frames to learn from"
+    return f"{len(learnt)} films, {sum(stretch.count for stretch in learnt)} training frames"
 
 
 def _opened(file: Path) -> ClipInfo:
     clip = probe(file)
-    return untangle(clip, None) if clip.interlaced else clip  # to look at the frames of each film takes too long
+    return untangle(clip, None) if clip.interlaced else clip  # detecting it from the frames of each film takes too long
 
 
 def _films(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise InputError(f"{path} is no folder.", "Give a folder of films.")
+        raise InputError(f"{path} is not a folder.", "Give a folder of films.")
     found = sorted(file for file in path.rglob("*") if file.suffix.lower() in CLIPS and not file.name.startswith("."))
     if not found:
         raise InputError(f"There are no films in {path}.", "Give a folder of films, such as .mp4, .mov or .mkv.")
@@ -79,29 +82,30 @@ def _films(path: Path) -> list[Path]:
 
 
 def from_triplets(folder: Path, crop: int, seed: int, validate: Path | None) -> Material:
-    """A data set of triplets, split by its own lists, or one of twenty held out.
+    """Use a data set of triplets, split by its own lists; otherwise one triplet out of twenty is held out.
 
     Args:
-        validate: what is validated on, so that all triplets can be learnt from.
+        folder: folder of the data set.
+        crop: side of a crop in pixels.
+        seed: random seed.
+        validate: separate validation data, so that all triplets can be used for training.
 
     Raises:
-        InputError: if there is none, or a picture that must be there is missing.
+        InputError: if there are none, or a required picture is missing.
     """
     learnt = find_training_set(folder).triplets
     if not learnt:
         raise InputError(f"There are no triplets of pictures in {folder}.", "Give films with --videos.")
     if validate:
-        return Material(
-            TripletSource(learnt, seed), to_validate(validate, crop), f"{len(learnt)} triplets to learn from"
-        )
+        return Material(TripletSource(learnt, seed), to_validate(validate, crop), f"{len(learnt)} training triplets")
     held_out = _other_triplets(folder, learnt) or learnt[::EVERY]
     rest = tuple(triplet for triplet in learnt if triplet not in set(held_out)) or learnt
-    told = f"{len(rest)} triplets to learn from, {len(held_out)} for validation"
+    told = f"{len(rest)} training triplets, {len(held_out)} for validation"
     return Material(TripletSource(rest, seed), TripletSource(held_out, 0), told)
 
 
 def _other_triplets(folder: Path, learnt: Sequence[Triplet]) -> tuple[Triplet, ...]:
-    """Those of the data set that are not there to train on."""
+    """Return the triplets of the data set that are not meant for training."""
     try:
         found = find_dataset(folder).triplets
     except InputError:
@@ -111,16 +115,16 @@ def _other_triplets(folder: Path, learnt: Sequence[Triplet]) -> tuple[Triplet, .
 
 
 def synthetic(crop: int, seed: int, validate: Path | None) -> Material:
-    """Generated motion."""
+    """Use generated motion."""
     other = to_validate(validate, crop) if validate else SyntheticMotion(crop, seed + 1)
     return Material(SyntheticMotion(crop, seed), other, "generated motion")
 
 
 def to_validate(path: Path, crop: int) -> Source:
-    """A data set, or films, all of it.
+    """Use all of a data set, or of films, for validation.
 
     Raises:
-        InputError: as the others do.
+        InputError: as in ``from_videos`` and ``from_triplets``.
     """
     dataset = find_dataset(path)
     if dataset.triplets:

@@ -1,4 +1,4 @@
-"""Triplets of pictures made into examples: with the flow that a network starts from, and a teacher's."""
+"""Make examples from triplets of pictures: add the flow from which a network starts, and a teacher's."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ifrplus_cli.frames.pictures import Picture
 from ifrplus_cli.training.augment import Example, Flows
 from ifrplus_cli.values import Image
 
-ROUGH = 1 / 4  # size at which motion is told from rest
+ROUGH = 1 / 4  # size at which motion is detected
 STILL = 0.3  # mean motion in pixels below which a pair teaches nothing
-MOST_UNLIKE = 0.6  # cut score; lower than where films are cut, since to leave out a doubtful pair costs nothing
+MOST_UNLIKE = 0.6  # cut score; lower than the threshold for films, since leaving out a doubtful pair costs nothing
 
 
 def to_float(picture: Picture) -> Image:
@@ -21,13 +21,13 @@ def to_float(picture: Picture) -> Image:
 
 
 def moves(left: Picture, right: Picture) -> bool:
-    """False for a still pair, as far as a rough flow tells."""
+    """Return whether anything moves between two pictures, according to a rough flow."""
     flow = dis_flow(to_float(left), to_float(right), ROUGH)
     return bool(np.abs(flow).mean() >= STILL)
 
 
 def one_scene(left: Picture, right: Picture) -> bool:
-    """False for the two pictures of a pair across a cut."""
+    """Return whether two pictures are of one scene, without a cut between them."""
     return cut_score(*(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (left, right))) <= MOST_UNLIKE
 
 
@@ -39,12 +39,14 @@ def example_of(
     after: Neighbour | None = None,
     teacher: Flows | None = None,
 ) -> Example:
-    """An example of left, true and right picture, rows and columns beyond multiples of 4 left out.
+    """Make an example of left, true and right picture; rows and columns beyond multiples of 4 are cropped.
 
     Args:
-        flow: of left and right; found here if it is not known.
-        before, after: the pairs beside them, if they are known.
-        teacher: (4, H/4, W/4) flows from the true picture to left and right; by default DIS finds them.
+        pictures: (left, true, right), each H x W x 3 uint8 RGB.
+        t: timestep of the true picture.
+        flow: flow of left and right; computed here if it is not given.
+        before, after: the neighbouring pairs, if they are known.
+        teacher: (4, H/4, W/4) flows from the true picture to left and right; by default DIS computes them.
     """
     height, width = (side // GRID * GRID for side in pictures[1].shape[:2])
     left, true, right = (np.ascontiguousarray(picture[:height, :width]) for picture in pictures)

@@ -1,4 +1,4 @@
-"""Where examples come from, which of them make a batch, and what a network sees of them."""
+"""Supply the examples of a run: their sources, the order in which they form batches, and their rows for the network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ifrplus_cli.frames.flow import GRID
 from ifrplus_cli.training.augment import Augmentation, Example, Flows, augmented
 from ifrplus_cli.training.example import example_of
 
-REMEMBERED = 256 * 2**20  # bytes of triplets whose flows are not found anew in each epoch
+REMEMBERED = 256 * 2**20  # bytes of triplets whose flows are cached from one epoch to the next
 COLUMNS = ("left", "true", "right", "t", "flows", "fault")
 TEACHER_FILES = ("flow_t0.flo", "flow_t1.flo")  # from the true picture to left and right, as IFRNet names them
 
@@ -27,23 +27,23 @@ Row = tuple[npt.NDArray[np.generic], ...]
 
 
 class Source(Protocol):
-    """Gives the example of any number, always the same one."""
+    """A source of examples; the example of a given number is always the same."""
 
     def example(self, number: int) -> Example:
-        """The example of a number, at least as large as a crop."""
+        """Return the example of a number, at least as large as a crop."""
 
 
 class TripletSource:
-    """The triplets of a data set, each once in an epoch, in an order that is drawn anew for each."""
+    """The triplets of a data set, each once per epoch, in an order that is drawn again for each epoch."""
 
     def __init__(self, triplets: Sequence[Triplet], seed: int) -> None:
         self._triplets, self._seed = tuple(triplets), seed
         self._order = lru_cache(2)(self._drawn_order)
-        self._remembered: dict[Triplet, Example] = {}  # the first ones, for none comes twice in an epoch
+        self._remembered: dict[Triplet, Example] = {}  # the first ones, for none occurs twice in an epoch
         self._free = REMEMBERED
 
     def example(self, number: int) -> Example:
-        """The example of a number.
+        """Return the example of a number.
 
         Raises:
             InputError: names a picture that can't be used.
@@ -69,7 +69,7 @@ def _made(triplet: Triplet) -> Example:
 
 
 def _teacher(triplet: Triplet, size: tuple[int, int]) -> Flows | None:
-    """Flows that lie beside the true picture of a triplet; None if there are none."""
+    """Read the flows beside the true picture of a triplet; return None if there are none."""
     files = [triplet.true.with_name(name) for name in TEACHER_FILES]
     if not all(file.is_file() for file in files):
         return None
@@ -79,7 +79,7 @@ def _teacher(triplet: Triplet, size: tuple[int, int]) -> Flows | None:
 def _read_flow(file: Path, size: tuple[int, int]) -> Flows:
     flow = cv2.readOpticalFlow(str(file))
     if flow is None or flow.shape[:2] != size:
-        raise InputError(f"{file} is no flow of {size[1]}x{size[0]} pixels.", "Make it anew, or take it out.")
+        raise InputError(f"{file} is not a flow of {size[1]}x{size[0]} pixels.", "Compute it again, or remove it.")
     height, width = (side // GRID for side in size)
     small = cv2.resize(flow[: height * GRID, : width * GRID], (width, height), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(small.transpose(2, 0, 1), np.float32)
@@ -87,11 +87,11 @@ def _read_flow(file: Path, size: tuple[int, int]) -> Flows:
 
 @dataclass(frozen=True)
 class Share:
-    """Which examples of a run one device sees.
+    """The examples of a run that one device processes.
 
     Attributes:
-        batch: examples at once.
-        rank, devices: this device, and how many there are.
+        batch: batch size of this device.
+        rank, devices: number of this device, and how many there are.
     """
 
     batch: int
@@ -99,15 +99,15 @@ class Share:
     devices: int = 1
 
     def number(self, place: int) -> int:
-        """The example at a place in this device's own order; all devices' batches make one that is larger."""
+        """Return the example at a place in this device's own order; the batches of all devices form a larger one."""
         turn, inside = divmod(place, self.batch)
         return (turn * self.devices + self.rank) * self.batch + inside
 
 
 class Rows:
-    """What ``GeneratorDataset`` asks for: the rows of a device, from the one on with which a run goes on.
+    """The rows of a device, for ``GeneratorDataset``, from the row on at which a run resumes.
 
-    An exception of a worker reaches nobody whole, so what went wrong is a column of its own.
+    An exception in a worker does not arrive complete, so errors have a column of their own.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Rows:
     ) -> None:
         """
         Args:
-            chances: of augmentation.
+            chances: probabilities of augmentation.
             first, count: places in the device's own order.
         """
         self._source, self._share, self._crop, self._chances = source, share, crop, chances
@@ -143,7 +143,7 @@ class Rows:
 
 
 def as_row(example: Example) -> Row:
-    """Pictures (3, H, W) uint8, the time (1, 1, 1) and the flows, as a network takes them."""
+    """Return pictures (3, H, W) uint8, the time (1, 1, 1) and the flows, as a network takes them."""
     left, true, right = (
         np.ascontiguousarray(picture.transpose(2, 0, 1)) for picture in (example.left, example.true, example.right)
     )

@@ -1,8 +1,8 @@
-"""Examples cut from films on the fly, away from cuts and from what stands still.
+"""Cut examples from films on the fly, away from cuts and from what stands still.
 
-A window is a few neighbouring frames of a film, and of these a part that is large enough for several crops. Some
-windows are in use at a time; every one gives several examples and then makes way for the next, so that a film of any
-length is decoded piece by piece, where the draw falls.
+A window is a few neighbouring frames of a film, restricted to a part that is large enough for several crops. Several
+windows are in use at a time; each one gives several examples and then makes way for the next, so a film of any
+length is decoded piece by piece, at random positions.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.trim import FrameNumber, cut_section
 
-FRAMES = 9  # of a window
-MARGIN = 128  # pixels that its part is larger than a crop
-IN_USE, USES = 16, 48  # windows at a time, and crops of each: to open one costs as much as to make twenty
-MIDDLES = ((1, 1), (1, 1), (1, 1), (2, 2), (1, 2), (2, 1))  # frames from left to true, and on to right; one is drawn
-DRAWS = 40  # windows that are tried before there is said to be no motion
+FRAMES = 9  # per window
+MARGIN = 128  # pixels by which the part is larger than a crop
+IN_USE, USES = 16, 48  # windows at a time, and crops of each: opening a window costs as much as making twenty examples
+MIDDLES = ((1, 1), (1, 1), (1, 1), (2, 2), (1, 2), (2, 1))  # frames from left to true and to right; one is drawn
+DRAWS = 40  # windows that are tried before the search for motion is given up
 LEAST_FRAMES = 3
 
 
@@ -41,23 +41,24 @@ class Stretch:
     count: int
 
     def part(self, first: int, count: int) -> ClipInfo:
-        """Some of these frames, counted from its own first one, as a film of its own."""
+        """Return some of these frames, counted from the first of them, as a clip."""
         begin = self.first + first
         end = self.first + min(first + count, self.count)
         return cut_section(self.clip, FrameNumber(begin), FrameNumber(end))
 
 
 class Footage:
-    """A source of examples; the one of a number is always the same."""
+    """A source of examples from films; the example of a given number is always the same."""
 
     def __init__(self, stretches: Sequence[Stretch], least: int, seed: int) -> None:
         """
         Args:
-            stretches: of films, none of them interlaced.
-            least: pixels a side that an example must have.
+            stretches: parts of films, none of them interlaced.
+            least: smallest side of an example in pixels.
+            seed: random seed.
 
         Raises:
-            InputError: if a film is smaller, or has no three frames.
+            InputError: if a film is smaller, or has fewer than three frames.
         """
         for stretch in stretches:
             clip = stretch.clip
@@ -65,10 +66,10 @@ class Footage:
                 width, height = clip.upright_size
                 raise InputError(
                     f"{clip.path.name} is {width}x{height}, smaller than the {least} pixels of a crop.",
-                    "Take it out, or choose a smaller --crop.",
+                    "Remove it, or choose a smaller --crop.",
                 )
             if stretch.count < LEAST_FRAMES:
-                raise InputError(f"{clip.path.name} has too few frames to learn from.", "Take it out.")
+                raise InputError(f"{clip.path.name} has too few frames for training.", "Remove it.")
         self._stretches = tuple(stretches)
         self._least, self._seed = least, seed
         lengths = np.array([stretch.count for stretch in stretches], float)
@@ -76,7 +77,7 @@ class Footage:
         self._window = lru_cache(IN_USE)(self._drawn_window)
 
     def example(self, number: int) -> Example:
-        """The example of a number, larger than a crop.
+        """Return the example of a number, larger than a crop.
 
         Raises:
             InputError: if no motion was found in many places.
@@ -99,7 +100,7 @@ class Footage:
 
 
 def read_window(stretch: Stretch, least: int, draw: np.random.Generator) -> Window | None:
-    """Frames of a stretch from a random one on, and a random part of them; None if too few can be decoded.
+    """Read frames of a stretch from a random one on, and a random part of them; None if too few can be decoded.
 
     Raises:
         MediaToolError: if ffmpeg fails.
@@ -132,13 +133,13 @@ class Window:
 
     @cached_property
     def _scenes(self) -> tuple[int, ...]:
-        """To which scene each frame belongs."""
+        """The scene number of each frame."""
         cuts = (not one_scene(left, right) for left, right in pairwise(self.pictures))
         return tuple(accumulate(cuts, initial=0))
 
     @cached_property
     def places(self) -> tuple[tuple[int, int, int], ...]:
-        """Triplets of one scene, as numbers of frames, between whose neighbouring frames something moves."""
+        """Triplets (frame numbers) within one scene between whose neighbouring frames something moves."""
         count = len(self.pictures)
         good = [
             self._scenes[number] == self._scenes[number + 1] and moves(*self.pictures[number : number + 2])
@@ -156,7 +157,7 @@ class Window:
         return {}
 
     def example(self, number: int) -> Example:
-        """The example of one of the triplets, which a number chooses; always the same object for the same triplet."""
+        """Return the example of the triplet that ``number`` selects; the same triplet gives the same object."""
         place = self.places[number % len(self.places)]
         if place not in self._examples:
             self._examples[place] = self._example(place)

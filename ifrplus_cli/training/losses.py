@@ -1,6 +1,6 @@
-"""What a made frame is held against in training; each is a mean over the pictures of a batch.
+"""Loss functions for training; each is a mean over the pictures of a batch.
 
-A picture counts the same whatever others are beside it, so that a batch may be divided among devices.
+A picture counts the same whatever other pictures are in the batch, so a batch may be divided among devices.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from mindspore import Tensor, nn, ops
 from ifrplus_cli.models.lite import both_sides
 from ifrplus_cli.models.ops import enlarge, equal_parts, resize, shrink, warp
 
-HARD_SHARE = 0.2  # of the pixels, those with the largest errors, that the Charbonnier loss counts
+HARD_SHARE = 0.2  # share of the pixels, those with the largest errors, that the Charbonnier loss counts
 CHARBONNIER_FLOOR = 1e-3
 LAPLACIAN_LEVELS = 5
 LEAST_ERROR = 1e-5  # squared error, 50 dB, below which a picture no longer counts
-LEVEL_FACTOR = 0.9  # of each coarser level of flow
-ERROR_TRUST = 0.3  # a pixel, the rate at which a flow that is far from the teacher's loses its weight
+LEVEL_FACTOR = 0.9  # weight of each level of flow, relative to the next finer one
+ERROR_TRUST = 0.3  # per pixel: rate at which a flow far from the teacher's loses its weight
 COLOUR_TRUST = 0.03  # colour difference at which the teacher's flow has lost 63 % of its weight
 
 
@@ -35,7 +35,7 @@ def charbonnier(made: Tensor, true: Tensor) -> Tensor:
 def focal_frequency(made: Tensor, true: Tensor) -> Tensor:
     """Focal frequency loss (Jiang et al., ICCV 2021, equations 8 and 9, alpha 1) of (N, 3, H, W) pictures.
 
-    The Fourier transform is two products of matrices, which every device has.
+    The Fourier transform is computed as two matrix products, which every device supports.
     """
     difference = made - true
     across, along = _waves(difference.shape[3]), _waves(difference.shape[2])
@@ -69,17 +69,17 @@ def laplacian(made: Tensor, true: Tensor) -> Tensor:
 
 
 def logarithm(made: Tensor, true: Tensor) -> Tensor:
-    """Mean logarithm of the squared error of each picture: PSNR but for its sign and unit."""
+    """Mean logarithm of the squared error of each picture: PSNR except for its sign and unit."""
     error = ops.square(made - true).reshape(made.shape[0], -1).mean(1)
     return ops.log(error + LEAST_ERROR).mean()
 
 
 def distillation(flows: tuple[Tensor, ...], teacher: Tensor) -> Tensor:
-    """Distance of flows to a teacher's, least weight where they are far from it (IFRNet, arXiv 2205.14620, 3.3).
+    """Distance of flows to a teacher's, with less weight where they are far from it (IFRNet, arXiv 2205.14620, 3.3).
 
     Args:
         flows: (N, 4, h, w) in full-resolution pixels, finest first.
-        teacher: (N, 4, H/4, W/4), the same.
+        teacher: (N, 4, H/4, W/4), likewise.
     """
     loss = 0.0
     for level in range(len(flows)):
@@ -91,11 +91,11 @@ def distillation(flows: tuple[Tensor, ...], teacher: Tensor) -> Tensor:
 
 
 def explained_flow(flows: tuple[Tensor, ...], teacher: Tensor, left: Tensor, true: Tensor, right: Tensor) -> Tensor:
-    """L1 distance of flows to a teacher's, least weight where the teacher's does not explain the picture.
+    """L1 distance of flows to a teacher's, with less weight where the teacher's does not explain the picture.
 
     Args:
         flows: (N, 4, h, w) in full-resolution pixels.
-        teacher: (N, 4, H/4, W/4), the same.
+        teacher: (N, 4, H/4, W/4), likewise.
         left, true, right: (N, 3, H, W).
     """
     small = ops.cat((shrink(left, 4), shrink(right, 4)))
@@ -111,7 +111,7 @@ def explained_flow(flows: tuple[Tensor, ...], teacher: Tensor, left: Tensor, tru
 
 
 def _resized(flow: Tensor, like: Tensor) -> Tensor:
-    """A flow in the size of another; its pixels stay those of the picture."""
+    """Resize a flow to the size of another; it stays in pixels of the picture."""
     if flow.shape[2:] == like.shape[2:]:
         return flow
     return resize(flow, like.shape[2:])
@@ -143,7 +143,7 @@ class Perceptual(nn.Cell):
             parameter.requires_grad = False
 
     def construct(self, made: Tensor, true: Tensor) -> Tensor:
-        """Mean over a batch of (N, 3, H, W) pictures in 0..1; H and W at least 16."""
+        """Return the mean over a batch of (N, 3, H, W) pictures in 0..1; H and W at least 16."""
         shift = Tensor(self.SHIFT, ms.float32).reshape(1, 3, 1, 1)
         scale = Tensor(self.SCALE, ms.float32).reshape(1, 3, 1, 1)
         x = (2 * ops.cat((made, true)) - 1 - shift) / scale

@@ -1,4 +1,4 @@
-"""How a network is trained: all figures of a run, and the learning rate that follows from them."""
+"""The hyperparameters of a training run, and the learning rate that follows from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ifrplus_cli.training.augment import Augmentation
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weight of each loss of ``models/losses.py``; those of weight 0 are not computed."""
+    """Weight of each loss of ``losses.py``; losses of weight 0 are not computed."""
 
     charbonnier: float = 0.0
     frequency: float = 0.0
@@ -24,7 +24,7 @@ class LossWeights:
 
     @property
     def used(self) -> dict[str, float]:
-        """Those that count, by name."""
+        """The losses that are used, with their weights, by name."""
         return {name: weight for name in LOSSES if (weight := getattr(self, name))}
 
     @property
@@ -38,21 +38,21 @@ LOSSES = tuple(loss.name for loss in fields(LossWeights))
 
 @dataclass(frozen=True)
 class Recipe:
-    """Figures of a training run.
+    """Hyperparameters of a training run.
 
     Attributes:
-        batch: pictures that a device sees at once.
-        accumulate: batches that make a step.
+        batch: batch size per device.
+        accumulate: batches per step.
         crop: side of a picture in pixels, a multiple of 32.
         rate, last_rate: learning rate after the warm-up, and at the end of the cosine.
         warm_up: steps in which the rate rises from 0.
         weight_decay: of AdamW, whose betas are 0.9 and 0.999.
-        largest_norm: to which gradients are clipped, all together.
-        averaging: of the weights from step to step, the share that stays; what is validated and used are averages.
-        losses: what is made small.
-        steps: after which training ends; None if ``minutes`` tell.
-        minutes: of training, this run's and those before; the rate follows them where ``steps`` is None.
-        validate_every: steps.
+        largest_norm: norm to which all gradients together are clipped.
+        averaging: share of the averaged weights that stays from step to step; validation and results use the averages.
+        losses: weights of the losses that are minimised.
+        steps: number of steps; None if ``minutes`` end the training.
+        minutes: of training, in this run and those that it resumes; if ``steps`` is None, the rate follows them.
+        validate_every: steps between two validations.
     """
 
     batch: int
@@ -98,8 +98,8 @@ RECIPES = {
     ),
 }
 PUBLISHED_PERCEPTUAL = 0.1
-LONGEST_WARM_UP = 0.1  # of a run
-CROP_MULTIPLE = 32  # pixels, which both networks take
+LONGEST_WARM_UP = 0.1  # share of a run
+CROP_MULTIPLE = 32  # pixels, which both networks accept
 
 
 def changed(
@@ -111,14 +111,17 @@ def changed(
     minutes: float | None = None,
     **figures: float | Augmentation | None,
 ) -> Recipe:
-    """A recipe with some figures set anew; those that are None stay.
+    """Return a recipe with some values replaced; those that are None stay.
 
     Args:
-        losses: weights, each told as NAME=WEIGHT.
-        perceptual: its weights are at hand, so that it counts as in the published recipe unless ``losses`` say else.
+        recipe: the recipe to start from.
+        losses: loss weights in the form NAME=WEIGHT.
+        perceptual: whether weights for the perceptual loss are available; then it counts as in the published recipe,
+            unless ``losses`` say otherwise.
+        figures: other values by name.
 
     Raises:
-        InputError: if a figure can't be used.
+        InputError: if a value can't be used.
     """
     weights = replace(recipe.losses, perceptual=PUBLISHED_PERCEPTUAL) if perceptual else recipe.losses
     length = {"steps": steps, "minutes": minutes} if steps or minutes else {}
@@ -137,15 +140,15 @@ def _with_losses(weights: LossWeights, pairs: Sequence[str]) -> LossWeights:
         except ValueError:
             weight = math.nan
         if name not in LOSSES or not 0 <= weight < math.inf:
-            raise InputError(f"{pair} is no weight of a loss.", f"Use NAME=WEIGHT with one of {', '.join(LOSSES)}.")
+            raise InputError(f"{pair} is not a loss weight.", f"Use NAME=WEIGHT with one of {', '.join(LOSSES)}.")
         weights = replace(weights, **{name: weight})
     return weights
 
 
 def learning_rate(recipe: Recipe, step: int, share: float) -> float:
-    """Linear warm-up, then a cosine over the share of the run that has gone, 0 to 1.
+    """Return the rate: a linear warm-up, then a cosine over the share of the run that has passed, 0 to 1.
 
-    The warm-up takes the recipe's steps, but no more than the first tenth of a run.
+    The warm-up takes the recipe's steps, but at most the first tenth of a run.
     """
     cosine = recipe.last_rate + (recipe.rate - recipe.last_rate) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
     return cosine * min(1.0, max((step + 1) / max(recipe.warm_up, 1), share / LONGEST_WARM_UP))

@@ -1,4 +1,4 @@
-"""Training and fine-tuning: examples in, weights, checkpoints and curves out."""
+"""Train and fine-tune networks: write weights, checkpoints and curves."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from ifrplus_cli.weights.manifest import MANIFEST, find_weights
 
 WEIGHTS, TABLE, PICTURE = "weights.safetensors", "curves.csv", "curves.png"
 VALIDATED = 24  # examples
-AS_GOOD = 0.01  # dB of validation, which so few examples do not tell apart
-BAD_STEPS = 10  # in a row, whose losses are no numbers, end a run
-SHOWN_EVERY, WRITING = 20.0, 0.02  # seconds between two writings of the curves, and the share of time that it may take
+AS_GOOD = 0.01  # dB of validation PSNR that so few examples do not distinguish
+BAD_STEPS = 10  # consecutive steps with losses that are not finite, after which a run ends
+SHOWN_EVERY, WRITING = 20.0, 0.02  # seconds between two updates of the curves, and the share of time they may take
 ENDLESS = 1_000_000  # steps of a run that the clock ends
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What is wanted of a run.
+    """The user's choices for a run.
 
     Attributes:
         model: ``lite`` or ``ifrplus``.
-        recipe: its figures.
+        recipe: its hyperparameters.
         out: folder for weights, checkpoints and curves.
-        init: a name of the manifest, or a file of weights, to begin from; None for fresh ones.
-        videos, triplets: what is learnt from; without both, generated motion.
-        validate: what is validated on, in place of a part that is held out.
+        init: a name of the manifest, or a file of weights, to start from; None for untrained weights.
+        videos, triplets: training data; without either, generated motion is used.
+        validate: separate validation data, in place of a part that is held out.
         perceptual: file of weights of VGG 16 and LPIPS, for the loss of that name.
-        workers: processes that make examples; one does it beside the training.
-        resume: go on with the run whose checkpoints are in ``out``.
+        workers: processes that make examples; with 1, they are made in the training process.
+        resume: continue the run whose checkpoints are in ``out``.
     """
 
     model: str
@@ -67,12 +67,12 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
-        share: of it, 0 to 1.
-        loss: weighted sum, of the last step.
-        psnr: of the last validation in dB.
+        share: finished share, 0 to 1.
+        loss: weighted sum of the last step.
+        psnr: of the last validation, in dB.
     """
 
     step: int
@@ -84,12 +84,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What came out of a run.
+    """The result of a run.
 
     Attributes:
         weights: the last averages that validated within ``AS_GOOD`` of the best, and better than those at the start.
         first, best, blend: validation PSNR in dB: before the first step, at best, and of a blend of both frames.
-        skipped: steps whose losses were no numbers.
+        skipped: steps whose losses were not finite.
     """
 
     weights: Path
@@ -111,12 +111,14 @@ def train_network(
     """Train a network until its recipe ends.
 
     Args:
-        say: is told what is done.
-        note: is told what a person should know.
-        stop: asks for an end, which comes with a checkpoint after the step in progress.
+        options: the user's choices.
+        progress: called with the progress after each step.
+        say: called with messages about what is done.
+        note: called with messages that a user should read.
+        stop: requests an end; the run then writes a checkpoint after the step in progress.
 
     Raises:
-        IfrplusError: if the material, the weights or the losses can't be used.
+        IfrplusError: if the data, the weights or the losses can't be used.
         StoppedError: if it was asked to stop.
     """
     _check(options)
@@ -131,23 +133,23 @@ def train_network(
 
 
 def _check(options: TrainOptions) -> None:
-    """Find out at once what would end the run later."""
+    """Detect at once what would fail later."""
     if options.recipe.losses.perceptual and options.perceptual is None:
         raise InputError(
             "The perceptual loss needs the weights of VGG 16 and LPIPS.", "Give their file with --perceptual."
         )
     if not options.recipe.losses.used:
-        raise InputError("No loss has a weight.", "Give one, such as --loss laplacian=1.")
+        raise InputError("All loss weights are 0.", "Give one, such as --loss laplacian=1.")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"The folder {options.out} can't be made: {error.strerror}.", "Give another --out."
+            f"The folder {options.out} can't be created: {error.strerror}.", "Give another --out."
         ) from error
     found = checkpoint.checkpoints(options.out)
     if found and not options.resume:
         raise OutputError(
-            f"There are checkpoints of a run in {options.out}.", "Go on with it by --resume, or give another --out."
+            f"There are checkpoints of a run in {options.out}.", "Continue it with --resume, or give another --out."
         )
     if options.resume and not found:
         raise InputError(f"There is no checkpoint in {options.out}.", "Leave --resume out, or give the right --out.")
@@ -174,15 +176,15 @@ def _precision(options: TrainOptions, kind: str) -> str:
 
 
 def weights_to_begin_from(init: str, model: str) -> Path:
-    """The file that a name of the manifest or a path means.
+    """Return the file that a name of the manifest or a path means.
 
     Raises:
-        ModelError: if it is not there.
+        ModelError: if it does not exist.
     """
     if init in MANIFEST and MANIFEST[init].network == model:
         found = find_weights(init)
         if found is None:
-            raise ModelError(f"The weights of {init} are not here.", f"Get them: ifrplus download-weights {init}")
+            raise ModelError(f"The weights {init} are not installed.", f"Get them: ifrplus download-weights {init}")
         return found
     if not Path(init).is_file():
         raise ModelError(f"{init} is neither the name of weights of {model} nor a file.", f"Use --init {model}.")
@@ -227,7 +229,7 @@ class _Run:
             self._rows.append({"step": 0, "seconds": 0.0})
             self._validate(held_out)
         before = self._last_psnr
-        say(f"Validation on {held_out.count} examples: {before:.2f} dB at the start, {blend:.2f} dB by a blend.")
+        say(f"Validation on {held_out.count} examples: {before:.2f} dB at the start, {blend:.2f} dB for a blend.")
         begun, next_shown, bad = time.monotonic() - self._position.seconds, 0.0, 0
         stop.deferred = True
         while (share := self._share()) < 1:
@@ -258,8 +260,8 @@ class _Run:
             if bad >= BAD_STEPS:
                 self._write_curves()
                 raise ModelError(
-                    f"The loss was no number for {bad} steps in a row, the last one being step {number + 1}.",
-                    "Go on from the last checkpoint with a lower --rate, or look at the material.",
+                    f"The loss was not finite for {bad} steps in a row, the last one being step {number + 1}.",
+                    "Continue from the last checkpoint with a lower --rate, or check the training data.",
                 )
             ended = self._share() >= 1
             if (number + 1) % recipe.validate_every == 0 or ended:
@@ -272,7 +274,7 @@ class _Run:
                 next_shown = seconds + max(SHOWN_EVERY, spent / WRITING)
             progress(Progress(number + 1, min(self._share(), 1.0), loss, self._last_psnr, seconds))
             if stop.asked and not ended:
-                raise StoppedError(f"step {number + 1} is kept in {self._options.out}; go on with --resume.")
+                raise StoppedError(f"step {number + 1} is saved in {self._options.out}; continue with --resume.")
         stop.deferred = False
         self._write_curves()
         return TrainResult(
@@ -286,7 +288,7 @@ class _Run:
         )
 
     def _share(self) -> float:
-        """How much of the run is done."""
+        """The finished share of the run."""
         recipe = self._recipe
         if recipe.steps is not None:
             return self._position.step / recipe.steps
@@ -309,9 +311,9 @@ class _Run:
         return HeldOut(tuple(read_batches(rows, batch, 1)), count)
 
     def _validate(self, held_out: HeldOut) -> None:
-        """Put the PSNR of the averaged weights into the last row, and keep the best.
+        """Add the PSNR of the averaged weights to the last row, and keep the best weights.
 
-        Of equally good ones the last: the rate fell, and what so few examples do not show is in the other frames.
+        Of equally good ones the last are kept: the rate has fallen, and other frames show what so few examples do not.
         """
         figures = [_psnr(made, true) for batch in held_out.batches for made, true in self._pairs(batch)]
         value = fmean(figures)
@@ -351,14 +353,14 @@ class _Run:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What a run is validated on."""
+    """The examples on which a run is validated."""
 
     batches: Sequence[Batch]
     count: int
 
 
 def _comparable(recipe: Recipe) -> dict[str, object]:
-    """What a run that goes on must have in common with the one before; how long it lasts may change."""
+    """Return the settings that a resumed run must share with the earlier one; its length may change."""
     return {name: value for name, value in asdict(recipe).items() if name not in ("minutes", "validate_every")}
 
 

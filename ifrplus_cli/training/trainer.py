@@ -1,4 +1,4 @@
-"""Trains a network with MindSpore, step by step: numpy batches in, losses out."""
+"""Train a network with MindSpore, step by step, from numpy batches."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 Batch = Mapping[str, npt.NDArray[Any]]
 Array = npt.NDArray[np.float32]
 
-CALL_DEPTH = 20_000  # of functions in a graph: the full network with its gradients has more than the usual 1000
+CALL_DEPTH = 20_000  # of functions in a graph: the full network with its gradients exceeds the usual 1000
 LARGEST_SCALE, SCALE_STEPS = 2.0**15, 1000  # of half precision; it doubles after so many steps without overflow
 
 
 @dataclass(frozen=True)
 class World:
-    """This process among those that train together."""
+    """The rank of this process among those that train together."""
 
     rank: int = 0
     devices: int = 1
 
 
 def join_world() -> World:
-    """Find the other processes that ``msrun`` has started; none without it. The device must have been chosen.
+    """Connect to the other processes that ``msrun`` has started, if any. The device must have been chosen.
 
     Raises:
         DeviceError: if they can't be reached.
@@ -56,12 +56,12 @@ def join_world() -> World:
 
 @dataclass(frozen=True)
 class Step:
-    """What came out of one.
+    """The result of a step.
 
     Attributes:
         losses: by name, means over all batches and devices.
         norm: of the gradients before they are clipped.
-        skipped: the losses or gradients were no finite numbers, and the weights stay as they were.
+        skipped: whether losses or gradients were not finite, so that the weights stay as they were.
     """
 
     losses: Mapping[str, float]
@@ -73,8 +73,8 @@ class Trainer:
     """A network with its optimizer and the moving average of its weights.
 
     Attributes:
-        names: of the weights.
-        scale: of the loss; above 1 only in half precision.
+        names: names of the weights.
+        scale: loss scale; above 1 only in half precision.
     """
 
     def __init__(
@@ -83,7 +83,10 @@ class Trainer:
         """
         Args:
             kind: ``lite`` or ``ifrplus``.
-            precision: ``fp32``, or ``fp16`` for a network that can.
+            recipe: hyperparameters.
+            seed: random seed.
+            world: this process among those that train together.
+            precision: ``fp32``, or ``fp16`` if the network supports it.
             perceptual: weights of VGG 16 and LPIPS, for the loss of that name.
         """
         import mindspore as ms
@@ -115,7 +118,7 @@ class Trainer:
         self._good_steps = 0
 
     def begin_from(self, weights: Path) -> None:
-        """Take the weights of a file.
+        """Load the weights of a file.
 
         Raises:
             ModelError: if they do not fit.
@@ -126,28 +129,29 @@ class Trainer:
                 self._kept[key].set_data(self._tensor(value))
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything that a run must keep, by name."""
+        """Return everything that a run must save, by name."""
         return {
             **{name: parameter.asnumpy() for name, parameter in self._kept.items()},
             "loss_scale": np.array([self.scale, self._good_steps], np.float64),
         }
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Be what ``state`` told."""
+        """Restore a saved state."""
         for name, parameter in self._kept.items():
             parameter.set_data(self._tensor(np.ascontiguousarray(state[name]), parameter.dtype))
         self.scale, self._good_steps = float(state["loss_scale"][0]), int(state["loss_scale"][1])
 
     def averages(self) -> dict[str, Array]:
-        """The averaged weights."""
+        """Return the averaged weights."""
         return {name: self._kept[name].asnumpy() for name in self.names}
 
     def step(self, batches: Sequence[Batch], rate: float, number: int) -> Step:
-        """Learn from some batches together.
+        """Make one step from several batches.
 
         Args:
+            batches: accumulated into one step.
             rate: learning rate.
-            number: of the step, from 0.
+            number: number of the step, counted from 0.
         """
         try:
             return self._step(batches, rate, number)
@@ -173,7 +177,7 @@ class Trainer:
         return Step(losses, norm, skipped=False)
 
     def made(self, batch: Batch) -> Array:
-        """Frames (N, 3, H, W) by the averaged weights."""
+        """Make frames (N, 3, H, W) with the averaged weights."""
         own = {name: self._kept[f"network.{name}"].asnumpy() for name in self.names}
         try:
             self._use(self.averages())
@@ -213,13 +217,15 @@ def _load(cell: nn.Cell, weights: Path) -> None:
 
 
 def read_batches(rows: Rows, batch: int, workers: int) -> Iterator[Batch]:
-    """Batches of some rows, by MindSpore's pipeline.
+    """Yield batches of rows from MindSpore's pipeline.
 
     Args:
+        rows: the rows of this device.
+        batch: batch size.
         workers: processes that make rows.
 
     Raises:
-        InputError: names what can't be learnt from.
+        InputError: names what can't be used for training.
     """
     import mindspore.dataset as ds
 

@@ -42,7 +42,7 @@ def test_figures_and_losses_can_be_set_anew() -> None:
 
 @pytest.mark.parametrize("pair", ["flow", "flow=", "flow=x", "flow=-1", "flow=inf", "flow=nan", "other=1"])
 def test_what_is_no_weight_is_refused(pair: str) -> None:
-    with pytest.raises(InputError, match="is no weight of a loss") as error:
+    with pytest.raises(InputError, match="is not a loss weight") as error:
         changed(RECIPES["small"], losses=[pair])
     assert all(name in error.value.hint for name in LOSSES)
 

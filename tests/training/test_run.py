@@ -122,7 +122,7 @@ def test_weights_and_checkpoints_can_be_used_and_only_the_last_few_are_kept(tmp_
     message = refused(lambda: run(tmp_path, pictures), OutputError)
     assert message == f"There are checkpoints of a run in {tmp_path}."
     other = replace(RECIPE, rate=0.5)
-    assert "begun with another recipe" in refused(lambda: run(tmp_path, pictures, recipe=other, resume=True))
+    assert "started with another recipe" in refused(lambda: run(tmp_path, pictures, recipe=other, resume=True))
     begun = run(tmp_path / "more", pictures, init=str(kept[-1]))
     assert begun.first == pytest.approx(float(table(tmp_path)[-1]["psnr"]))
 
@@ -190,7 +190,7 @@ def test_steps_without_numbers_are_skipped_counted_and_end_the_run(
     message = refused(
         lambda: run(tmp_path / "all", pictures, recipe=replace(RECIPE, steps=50, validate_every=50)), ModelError
     )
-    assert message == f"The loss was no number for {BAD_STEPS} steps in a row, the last one being step {BAD_STEPS}."
+    assert message == f"The loss was not finite for {BAD_STEPS} steps in a row, the last one being step {BAD_STEPS}."
 
 
 def test_half_precision_halves_its_scale_when_it_overflows() -> None:
@@ -239,9 +239,9 @@ def test_material_that_cannot_be_used_is_named(tmp_path: Path, pictures: Path, m
         ((), 2, "give one of --videos, --triplets and --synthetic"),
         (("--synthetic", "--videos", "films"), 2, "give one of --videos"),
         (("--synthetic", "--steps", 5, "--minutes", 5), 2, "can't both be given"),
-        (("--videos", "none"), 1, "error: none is no folder."),
+        (("--videos", "none"), 1, "error: none is not a folder."),
         (("--synthetic", "--crop", 100), 1, "error: A crop of 100 pixels can't be used."),
-        (("--synthetic", "--loss", "beauty=1"), 1, "error: beauty=1 is no weight of a loss."),
+        (("--synthetic", "--loss", "beauty=1"), 1, "error: beauty=1 is not a loss weight."),
         (("--synthetic", "--resume"), 1, "error: There is no checkpoint in training."),
     ],
 )
