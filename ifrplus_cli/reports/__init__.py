@@ -1,1 +1,1 @@
-"""What people read: pages and tables of runs, checks and evaluations."""
+"""Reports for people: pages and tables of runs, checks and evaluations."""

@@ -1,4 +1,4 @@
-"""What the figures of a check mean to a person."""
+"""Explain the figures of a check, and recommend a factor and a network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ifrplus_cli.measure.check import CheckResult, Moment
 from ifrplus_cli.network.choose import SMALLEST
 from ifrplus_cli.reports.format import clock, moments_text
 
-# Words for a mean PSNR from so many dB on.
+# Wording for a mean PSNR of at least so many dB.
 QUALITIES = (
     (38.0, "hard to tell from true ones"),
     (32.0, "close to the true ones"),
@@ -16,14 +16,14 @@ QUALITIES = (
     (0.0, "visibly wrong in places"),
 )
 LITTLE_GAIN = 0.3  # dB
-GOOD, FAIR = 32.0, 27.0  # dB from which on factors above 2 and above 1 are advised
-FAST_MOTION = 0.03  # of the picture's width between two kept frames
-COMMON = 0.1  # share of the frames from which on a trouble is told
-FLICKER = 0.7  # codes of 8 bits
+GOOD, FAIR = 32.0, 27.0  # dB from which factors above 2, and above 1, are recommended
+FAST_MOTION = 0.03  # share of the picture's width between two kept frames
+COMMON = 0.1  # share of the frames from which a problem is reported
+FLICKER = 0.7  # 8-bit codes
 
 
 def verdict(result: CheckResult) -> tuple[str, ...]:
-    """What the figures mean to a person."""
+    """Return sentences that explain the figures of a check."""
     return (_quality(result), _gain(result), _factor(result), *_model(result), *_troubles(result))
 
 
@@ -31,8 +31,8 @@ def _quality(result: CheckResult) -> str:
     psnr_mean = result.mean("psnr")
     words = next(words for least, words in QUALITIES if psnr_mean >= least)
     return (
-        f"Made frames are {words}: {psnr_mean:.1f} dB on average. They were made across twice the gap that an upsample "
-        "has to fill, so that its result will look better than these figures."
+        f"Made frames are {words}: {psnr_mean:.1f} dB on average. They were made across twice the gap that upsampling "
+        "has to fill, so its result will look better than these figures."
     )
 
 
@@ -48,25 +48,25 @@ def _gain_of(result: CheckResult) -> float:
 
 
 def _factor(result: CheckResult) -> str:
-    """Which factor suits the clip. Frames further from their neighbours are worse than those compared here."""
+    """Recommend a factor. Frames further from their neighbours are worse than those compared here."""
     psnr_mean, fast = result.mean("psnr"), len(_fast(result)) > COMMON * len(result.moments)
     if psnr_mean >= GOOD and not fast:
-        return "Factor: 2 or 4 suit this clip, and so does slow motion; 8 where it is calm."
+        return "Factor: 2 or 4 suit this clip, and so does slow motion; 8 suits calm parts."
     if psnr_mean >= FAIR:
-        return "Factor: 2 suits this clip; with 4, or in slow motion, look at what moves fast first."
-    return "Factor: 2, and no more; look at a --preview first."
+        return "Factor: 2 suits this clip; before using 4 or slow motion, check fast motion first."
+        return "Factor: at most 2; check a --preview first."
 
 
 def _model(result: CheckResult) -> Iterator[str]:
-    """Which network suits the clip, as far as one can tell from what one of them did."""
+    """Recommend a network, as far as the figures of a single one allow."""
     if result.model != SMALLEST:
         yield f"Network: these are the figures of {result.model}."
     elif result.mean("psnr") >= GOOD or _gain_of(result) < LITTLE_GAIN:
         yield f"Network: {SMALLEST} is enough for this clip."
     else:
         yield (
-            f"Network: {SMALLEST} leaves something to gain here. Try a larger one: ifrplus download-weights ifrnet-s, "
-            "then this check with --model ifrnet-s; ifrplus on an Ascend or a GPU."
+            f"Network: {SMALLEST} leaves room for improvement. Try a larger one: ifrplus download-weights ifrnet-s, "
+            "then repeat this check with --model ifrnet-s; or ifrplus on an Ascend or a GPU."
         )
 
 
@@ -81,34 +81,34 @@ def _troubles(result: CheckResult) -> Iterator[str]:
     if len(fast) > COMMON * len(moments):
         yield (
             f"In {len(fast) / len(moments):.0%} of the frames things move by more than {FAST_MOTION:.0%} of the width "
-            f"between two kept frames: look at the edges of what moves fast, at {moments_text(_times(fast))}."
+            f"between two kept frames: check the edges of what moves fast, at {moments_text(_times(fast))}."
         )
     behind = [moment for moment in moments if moment.psnr < moment.blend_psnr - LITTLE_GAIN]
     if len(behind) > COMMON * len(moments):
         yield (
-            f"In {len(behind) / len(moments):.0%} of the frames a blend is closer: water, smoke or flicker, perhaps, "
-            f"at {moments_text(_times(behind))}."
+            f"In {len(behind) / len(moments):.0%} of the frames a blend is closer to the true frame, perhaps because "
+            f"of water, smoke or flicker, at {moments_text(_times(behind))}."
         )
     if result.cuts:
         yield (
-            f"{len(result.cuts)} of the dropped frames lay at a cut, where the frame before it is held: "
+            f"{len(result.cuts)} of the dropped frames were at a cut, where the frame before it is held: "
             f"{moments_text(result.cuts)}."
         )
     if len(result.repeats) > COMMON * (len(moments) + len(result.repeats)):
         yield (
-            f"{len(result.repeats)} of the dropped frames lay between equal ones, first at "
+            f"{len(result.repeats)} of the dropped frames were between equal frames, first at "
             f"{clock(result.repeats[0])}: frames repeat, as in drawn animation. Try --duplicates smooth."
         )
     if result.flicker > FLICKER:
         strongest = sorted(seconds for seconds, codes in result.flickers if codes > result.flicker)
         yield (
             f"Brightness flickers by {result.flicker:.1f} codes from frame to frame, and made frames average it: "
-            f"most at {moments_text(strongest)}."
+            f"most strongly at {moments_text(strongest)}."
         )
     if result.clip.deinterlace is not None:
-        yield "The clip is interlaced, and was compared after deinterlacing: lines that flicker in it do so here."
+        yield "The clip is interlaced, and was compared after deinterlacing: lines that flicker in the clip do so here."
     elif result.clip.interlaced:
-        yield "The clip is marked as interlaced: if its frames look combed, --deinterlace bwdif makes whole ones."
+        yield "The clip is marked as interlaced: if its frames look combed, use --deinterlace bwdif."
 
 
 def _times(moments: Iterable[Moment]) -> Iterator[float]:

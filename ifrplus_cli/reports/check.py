@@ -1,4 +1,4 @@
-"""What a check found, as a report, as plain data, and in a few lines."""
+"""Present the results of a check: as a report, as plain data, and in a few lines."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ SSIM_KIND = "Wang et al. 2004, mean of R, G and B"
 
 
 def build_report(result: CheckResult, facts: Mapping[str, Mapping[str, str]]) -> Report:
-    """The report on a check.
+    """Build the report on a check.
 
     Args:
+        result: the result of the check.
         facts: about the clip, the network and the versions; shown below everything else.
     """
     return Report(
@@ -31,7 +32,7 @@ def build_report(result: CheckResult, facts: Mapping[str, Mapping[str, str]]) ->
 
 
 def headline(result: CheckResult) -> dict[str, str]:
-    """The figures that matter most."""
+    """Return the most important figures."""
     vmaf = {} if result.no_vmaf else {"VMAF of made frames": f"{result.mean('vmaf'):.1f}"}
     return {
         "PSNR of made frames": f"{result.mean('psnr'):.2f} dB",
@@ -43,13 +44,13 @@ def headline(result: CheckResult) -> dict[str, str]:
 
 
 def measures(result: CheckResult) -> dict[str, str]:
-    """What the figures are."""
+    """Return definitions of the figures."""
     vmaf = f"not measured: {result.no_vmaf}" if result.no_vmaf else f"{VMAF_MODEL}, among the kept frames"
     return {"PSNR": "R, G and B together, of made frames in 8 bits, at most 100 dB", "SSIM": SSIM_KIND, "VMAF": vmaf}
 
 
 def describe_check(result: CheckResult) -> dict[str, object]:
-    """All figures, as plain data."""
+    """Return all figures as plain data."""
     return {
         "psnr": round(result.mean("psnr"), 4),
         "ssim": round(result.mean("ssim"), 6),

@@ -1,4 +1,4 @@
-"""What an evaluation found, as tables, as plain data, as CSV, and as a report with pictures."""
+"""Present the results of an evaluation: as tables, as plain data, as CSV, and as a report with pictures."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ PLACES = {"psnr": 2, CHANNELS: 4, VOLUME: 4}  # as papers round
 
 
 def remarks(result: Evaluation, spec: ModelSpec) -> list[str]:
-    """What has to be known to compare the figures with others."""
+    """Return what a reader must know to compare the figures with others."""
     dataset = result.dataset
     told = [f"{name}: {DEFINITIONS[name]}." for name in (CHANNELS, VOLUME)]
     if spec.uses_prior:
         told.append(
-            f"Only the two outer pictures of a triplet are seen. In a film {spec.name} also looks at the frames around "
-            "them, and follows paths that bend: here it takes them as straight."
+            f"Only the two outer pictures of a triplet are used. In a film {spec.name} also uses the frames around "
+            "them, and follows curved paths: here paths are taken as straight."
         )
     if len(result.scores) != dataset.count:
-        told.append(f"The clips promise {dataset.count} triplets; {len(result.scores)} could be decoded.")
+        told.append(f"The clips announce {dataset.count} triplets; {len(result.scores)} could be decoded.")
     if dataset.layout not in TRIPLETS:
-        told.append("The published figures are for Vimeo-90K, other pictures than these: they don't compare.")
+        told.append("The published figures are for Vimeo-90K: measured on different images, not comparable.")
     elif len(result.scores) != TRIPLETS[dataset.layout]:
         told.append(
             f"The published figures are for all {TRIPLETS[dataset.layout]} triplets, not these {len(result.scores)}."
@@ -43,14 +43,14 @@ def remarks(result: Evaluation, spec: ModelSpec) -> list[str]:
 
 
 def result_rows(result: Evaluation, model: str) -> list[dict[str, str]]:
-    """The means of all triplets and of each group, and of a blend."""
+    """Return the means of all triplets and of each group, and of a blend."""
     rows = [_row(f"{group}, {model}", result.means(group)) for group in result.groups]
     means = result.means()
     return [*rows, _row(model, means), _row("a blend", {"psnr": means["blend_psnr"]})]
 
 
 def published_rows(dataset: Dataset) -> list[dict[str, str]]:
-    """Published means: of the same benchmark, or of Vimeo-90K where there are none."""
+    """Return published means: of the same benchmark, or of Vimeo-90K if it has none."""
     return [
         _row(
             f"{figure.network}, {LAYOUTS[figure.layout]}{f' {figure.group}' if figure.group else ''}",
@@ -68,7 +68,7 @@ def _row(name: str, figures: Mapping[str, float | None]) -> dict[str, str]:
 
 
 def describe_evaluation(result: Evaluation, spec: ModelSpec) -> dict[str, object]:
-    """All figures, as plain data."""
+    """Return all figures as plain data."""
     dataset = result.dataset
     return {
         "dataset": {"path": str(dataset.path), "layout": dataset.layout, "triplets": len(result.scores)},
@@ -90,7 +90,7 @@ def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
 
 
 def as_csv(result: Evaluation) -> str:
-    """A line for every triplet, below the names of the columns."""
+    """Return a line for every triplet, below a line with the names of the columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("group", "name", *FIGURES))
@@ -101,9 +101,11 @@ def as_csv(result: Evaluation) -> str:
 
 
 def build_report(result: Evaluation, spec: ModelSpec, facts: Mapping[str, Mapping[str, str]]) -> Report:
-    """A page with the figures, the published ones, and pictures of the worst triplets.
+    """Build a page with the figures, the published ones, and pictures of the worst triplets.
 
     Args:
+        result: the result of the evaluation.
+        spec: the network.
         facts: about the network and the versions; shown below everything else.
     """
     dataset, means = result.dataset, result.means()
@@ -128,7 +130,7 @@ def build_report(result: Evaluation, spec: ModelSpec, facts: Mapping[str, Mappin
 
 
 def _cells(rows: list[dict[str, str]]) -> dict[str, str]:
-    """Rows as names and values, for a table of two columns."""
+    """Return rows as names and values, for a table of two columns."""
     units = {"psnr": "dB"}
     return {row[""]: ", ".join(f"{row[name]} {units.get(name, name)}" for name in PLACES if row[name]) for row in rows}
 

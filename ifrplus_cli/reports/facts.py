@@ -1,4 +1,4 @@
-"""What a clip is, what would be done with it, and what that would cost."""
+"""Describe a clip, how it would be upsampled, and the cost, as plain data."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.interlace import detect_fields
 from ifrplus_cli.video.trim import FrameNumber, cut_section
 
-REPEATS_SEEN = 120  # frames that are looked at
-REPEATS_WORTH_A_WORD = 0.1  # of them
+REPEATS_SEEN = 120  # frames that are examined
+REPEATS_WORTH_A_WORD = 0.1  # share of these from which repeats are reported
 
 
 def describe_clip(clip: ClipInfo) -> dict[str, object]:
-    """Facts about the source, as plain data."""
+    """Return facts about the source, as plain data."""
     return {
         "file": str(clip.path),
         "container": clip.container,
@@ -44,13 +44,13 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
 
 
 def describe_pictures(clip: ClipInfo) -> dict[str, object]:
-    """What some of a clip's frames look like, as plain data."""
+    """Return what was found by looking at some of a clip's frames, as plain data."""
     fields = "progressive" if clip.is_drawn else detect_fields(clip).kind
     return {"fields": fields, "repeats": repeats_advice(clip)}
 
 
 def count_repeats(clip: ClipInfo) -> tuple[int, int]:
-    """Of some frames from the middle of a clip: how many repeat the one before, and how many were looked at."""
+    """Count, among some frames from the middle of a clip, those that repeat the one before: (repeats, frames)."""
     middle = max(0, (len(clip.packet_pts) - REPEATS_SEEN) // 2)
     part = cut_section(clip, FrameNumber(middle), FrameNumber(middle + REPEATS_SEEN))
     with Decoder(part) as decoder:
@@ -59,7 +59,7 @@ def count_repeats(clip: ClipInfo) -> tuple[int, int]:
 
 
 def repeats_advice(clip: ClipInfo) -> str | None:
-    """A sentence for a clip that looks as if its repeated frames should be smoothed over."""
+    """Return a recommendation for a clip whose repeated frames should probably be smoothed; otherwise None."""
     repeats, seen = count_repeats(clip)
     if repeats < REPEATS_WORTH_A_WORD * seen:
         return None
@@ -67,7 +67,7 @@ def repeats_advice(clip: ClipInfo) -> str | None:
 
 
 def describe_settings(job: Job) -> dict[str, object]:
-    """How frames are made, as plain data."""
+    """Return how frames are made, as plain data."""
     options, section = job.options, job.clip.section
     return {
         "factor": str(options.factor) if options.fps is None else None,
@@ -83,7 +83,7 @@ def describe_settings(job: Job) -> dict[str, object]:
 
 
 def describe_job(job: Job) -> dict[str, object]:
-    """What would be done, as plain data."""
+    """Return what would be done, as plain data."""
     encode = job.encode
     return {
         "file": str(job.output if encode.image_names is None else job.output / encode.image_names),
@@ -99,7 +99,7 @@ def describe_job(job: Job) -> dict[str, object]:
 
 
 def describe_network(plan: NetworkPlan) -> dict[str, object]:
-    """How the network is run, as plain data."""
+    """Return how the network is run, as plain data."""
     tile_height, tile_width = plan.tiles.tile_size
     return {
         "model": plan.spec.name,

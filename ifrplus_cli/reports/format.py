@@ -1,22 +1,22 @@
-"""How times are written."""
+"""Format times."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-APART = 1.0  # seconds between two moments that are told by themselves
-TOLD = 6  # moments that are told at most
+APART = 1.0  # seconds; a moment closer to the one before it is not listed
+TOLD = 6  # most moments that are listed
 
 
 def clock(seconds: float) -> str:
-    """A time code, h:mm:ss.ss."""
+    """Format a time code, h:mm:ss.ss."""
     hundredths = round(seconds * 100)
     minutes, rest = divmod(hundredths, 6000)
     return f"{minutes // 60}:{minutes % 60:02}:{rest / 100:05.2f}"
 
 
 def moments_text(seconds: Iterable[float]) -> str:
-    """Time codes of moments in order; those that follow closely on one that is told are left out."""
+    """List time codes of moments in order, without those that follow closely on a listed one."""
     told: list[float] = []
     last = -APART
     for moment in seconds:
@@ -28,7 +28,7 @@ def moments_text(seconds: Iterable[float]) -> str:
 
 
 def clock_time(seconds: float) -> str:
-    """h:mm:ss, or m:ss below an hour."""
+    """Format a time as h:mm:ss, or as m:ss below an hour."""
     whole = max(0, round(seconds))
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: no network, no other file."""
+"""Write a report as one self-contained HTML file, which needs no network and no other file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JPEG_QUALITY = 85
 
 @dataclass(frozen=True)
 class Line:
-    """One figure over time; a value for each time of its chart."""
+    """One figure over time, with a value for each time of its chart."""
 
     name: str
     values: Sequence[float]
@@ -29,9 +29,9 @@ class Chart:
     """Figures over the same times.
 
     Attributes:
-        name: of the figure, as its button says.
-        unit: after a value.
-        seconds: of the clip, increasing.
+        name: of the figure, shown on its button.
+        unit: shown after a value.
+        seconds: increasing times in the clip.
         lines: the most important one first.
     """
 
@@ -43,7 +43,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class PictureRow:
-    """Pictures side by side, by what they are."""
+    """Pictures side by side, with their captions."""
 
     title: str
     pictures: Mapping[str, Picture]
@@ -51,12 +51,12 @@ class PictureRow:
 
 @dataclass(frozen=True)
 class Report:
-    """What a report shows, from top to bottom.
+    """The content of a report, from top to bottom.
 
     Attributes:
-        headline: figures that matter most, by name.
+        headline: the most important figures, by name.
         sentences: what they mean.
-        facts: tables by title, of names and values.
+        facts: tables of names and values, by title.
     """
 
     title: str
@@ -69,7 +69,7 @@ class Report:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write it; the file appears when it is whole.
+    """Write the report; the file appears only when it is complete.
 
     Raises:
         OutputError: if it can't be written.
@@ -78,7 +78,7 @@ def write_report(report: Report, path: Path) -> None:
 
 
 def render(report: Report) -> str:
-    """The HTML text."""
+    """Return the HTML text of a report."""
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
@@ -91,7 +91,7 @@ def render(report: Report) -> str:
 
 
 def data_uri(picture: Picture) -> str:
-    """An H x W x 3 RGB picture, made smaller if it is large, as a JPEG inside an address."""
+    """Return an H x W x 3 RGB picture, shrunk if it is large, as a JPEG data URI."""
     shown = cv2.cvtColor(fitted(picture), cv2.COLOR_RGB2BGR)
     _, coded = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return f"data:image/jpeg;base64,{base64.b64encode(coded.tobytes()).decode('ascii')}"

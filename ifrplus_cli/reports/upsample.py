@@ -1,4 +1,4 @@
-"""What a run did, as a report: figures, settings, the check of the finished file, plots and pictures."""
+"""Build the report on a run: figures, settings, the check of the finished file, plots and pictures."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from ifrplus_cli.reports.format import clock, moments_text
 from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report
 from ifrplus_cli.values import PairKind
 
-MUCH_DOUBT = 0.1  # share of the picture from which on a frame is worth a look
+MUCH_DOUBT = 0.1  # doubtful share of the picture from which a frame is worth a look
 
 
 def build_report(job: Job, summary: Summary, record: RunRecord, facts: Mapping[str, Mapping[str, str]]) -> Report:
-    """The report on a finished run.
+    """Build the report on a finished run.
 
     Args:
+        job: what was to be done.
+        summary: what was done.
+        record: what was recorded during the run.
         facts: about source, settings, network and versions; shown below everything else.
     """
     rate = rate_text(job.encode.timing.rate)
     return Report(
         title=f"{job.output.name}, made from {job.clip.path.name}",
-        subtitle=f"{summary.frames_in} frames became {summary.frames_out} at {rate} a second.",
+        subtitle=f"{summary.frames_in} frames became {summary.frames_out} at {rate} per second.",
         headline=_headline(job, summary),
         sentences=list(_sentences(job, summary, record)),
         charts=_charts(record),
@@ -45,17 +48,17 @@ def _headline(job: Job, summary: Summary) -> dict[str, str]:
 
 
 def _sentences(job: Job, summary: Summary, record: RunRecord) -> Iterator[str]:
-    yield "The finished file was probed and is what was promised: frames, times, length, streams, chapters, colours."
+    yield "The finished file was checked and is as promised: frames, times, length, streams, chapters, colours."
     if summary.cuts:
         times = moments_text(float(pair.seconds) for pair in record.pairs if pair.kind is PairKind.CUT)
         yield f"Cuts, where the frame before is held: {times}." if job.options.cut_fill == "hold" else f"Cuts: {times}."
     if repeats := summary.pairs["duplicate"]:
-        yield f"{repeats} source frames repeat the one before, and so does what lies between them."
+        yield f"{repeats} source frames repeat the one before; the frames between them repeat it too."
     doubtful = [seconds for seconds, share in record.doubts if share > MUCH_DOUBT]
     if doubtful:
-        yield f"More than {MUCH_DOUBT:.0%} of the picture is in doubt at {moments_text(doubtful)}: look there first."
+        yield f"More than {MUCH_DOUBT:.0%} of the picture is doubtful at {moments_text(doubtful)}: look there first."
     if len(record.pairs) and not record.shown and summary.frames_made:
-        yield "All frames were made by an earlier run that this one went on with: it has left no pictures."
+        yield "No sample pictures: all frames came from the resumed run."
     yield from summary.notes
 
 
@@ -81,7 +84,7 @@ def _row(seen: SeenFrame) -> PictureRow:
 
 
 def _finished(job: Job, summary: Summary) -> dict[str, str]:
-    """What the file is, as it was read back; a run whose file differs from its promise ends with an error."""
+    """Describe the file as it was read back; a run whose file is not as promised ends with an error."""
     result, encode = summary.result, job.encode
     colour = (result.colour.matrix, result.colour.primaries, result.colour.transfer, result.colour.range)
     return {
@@ -96,7 +99,7 @@ def _finished(job: Job, summary: Summary) -> dict[str, str]:
 
 
 def _seconds(summary: Summary) -> dict[str, dict[str, str]]:
-    """Where the time went; nothing was done by a run that found all segments finished."""
+    """Return the time of each stage; empty for a run that found all segments finished."""
     if not summary.stage_seconds:
         return {}
     stages = {stage: f"{spent:.2f} s" for stage, spent in summary.stage_seconds.items()}

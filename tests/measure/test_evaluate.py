@@ -128,7 +128,7 @@ def test_pictures_of_several_sizes_are_told_in_a_table(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "3 triplets" in done.stdout
     assert "IFR+, Vimeo-90K triplets" in done.stdout
-    assert "other pictures than these" in done.stdout
+    assert "measured on different images, not comparable" in done.stdout
 
 
 def test_what_goes_wrong_is_one_sentence(tmp_path: Path) -> None:

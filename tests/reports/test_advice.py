@@ -42,9 +42,9 @@ def test_a_blend_that_is_as_good_is_told(result: CheckResult) -> None:
 
 def test_a_factor_is_advised_by_quality_and_motion(result: CheckResult) -> None:
     fast = replace(result, moments=tuple(replace(moment, motion=10.0) for moment in result.moments))
-    assert "with 4, or in slow motion, look at what moves fast" in verdict(fast)[2]
+    assert "before using 4 or slow motion, check fast motion" in verdict(fast)[2]
     poor = replace(result, moments=tuple(replace(moment, psnr=22.0) for moment in result.moments))
-    assert "and no more" in verdict(poor)[2]
+    assert "at most 2" in verdict(poor)[2]
 
 
 def test_a_larger_network_is_advised_where_lite_has_something_to_gain(result: CheckResult) -> None:
@@ -63,7 +63,10 @@ def test_moments_that_follow_closely_are_told_once() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"cuts": (1.0, 2.5)}, "2 of the dropped frames lay at a cut, where the frame before it is held: 0:00:01.00, "),
+        (
+            {"cuts": (1.0, 2.5)},
+            "2 of the dropped frames were at a cut, where the frame before it is held: 0:00:01.00, ",
+        ),
         ({"repeats": (0.5,) * 10}, "first at 0:00:00.50: frames repeat"),
         ({"flickers": ((3.0, 2.0), (5.0, 8.0))}, "flickers by 5.0 codes from frame to frame, and made frames average"),
     ],
