@@ -1,4 +1,4 @@
-"""ffmpeg's programs: where they are, how a source is named to them, and what they said when they failed."""
+"""Find ffmpeg's programs, limit what they may open, and collect their messages."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ GRAVE = {"error", "fatal", "panic"}
 
 INSTALL_HINT = "Install it with: apt-get install -y ffmpeg (or set {variable} to the program)."
 # Demuxers of films in one file. No others are ever tried: some read other files or addresses that the file names (hls,
-# dash, concat, sdp, imf, image2), others take anything at all for a picture (tty).
+# dash, concat, sdp, imf, image2), others accept anything as a picture (tty).
 FILM_DEMUXERS = (
     "4xm,apng,asf,asf_o,av1,avi,avs2,avs3,bink,cavsvideo,dhav,dirac,dnxhd,dv,ea,film_cpk,flic,flv,gif,gxf,h261,h263,h264,hevc,"
     "idcin,ivf,ivr,kux,live_flv,lxf,m4v,matroska,mjpeg,mlv,mov,mpeg,mpegts,mpegvideo,mpjpeg,mtv,mvi,mxf,nsv,nut,nuv,obu,ogg,"
     "pmp,pva,r3d,rm,roq,rpl,smjpeg,smk,swf,ty,vc1,vc1test,vivo,vividas,vmd,wc3movie,webm,wtv,xmv,yuv4mpegpipe"
 )
-# Options of every ffmpeg that reads a source: this one file, and nothing that it might lead to.
+# Options of every ffmpeg that reads a source: this one file, and nothing to which it might refer.
 SOURCE_LIMITS = {"protocol_whitelist": "file", "format_whitelist": FILM_DEMUXERS}
 
 
 def find_tool(name: str) -> str:
-    """Path of ``ffmpeg`` or ``ffprobe``: ``IFRPLUS_FFMPEG`` / ``IFRPLUS_FFPROBE`` first, then PATH.
+    """Return the path of ``ffmpeg`` or ``ffprobe``: ``IFRPLUS_FFMPEG`` / ``IFRPLUS_FFPROBE`` first, then PATH.
 
     Raises:
-        MediaToolError: if it is not there.
+        MediaToolError: if it does not exist.
     """
     variable = f"IFRPLUS_{name.upper()}"
     wanted = os.environ.get(variable) or name
@@ -45,7 +45,7 @@ def find_tool(name: str) -> str:
 
 
 def tool_version(name: str) -> str:
-    """Version and place of ffmpeg or ffprobe, or that it is missing."""
+    """Return version and path of ffmpeg or ffprobe, or a message that it is missing."""
     try:
         path = find_tool(name)
     except MediaToolError as error:
@@ -58,12 +58,12 @@ def tool_version(name: str) -> str:
 
 
 def source_url(path: Path) -> str:
-    """The path as an ffmpeg input that is always read as one local file, whatever characters it has."""
+    """Return the path as an ffmpeg input that is always read as one local file, whatever characters it contains."""
     return f"file:{path.absolute()}"
 
 
 def is_text(path: Path) -> bool:
-    """Whether the whole path is valid text; ffmpeg-python takes no other."""
+    """Return whether the whole path is valid text; ffmpeg-python accepts no other."""
     try:
         str(path.absolute()).encode()
     except UnicodeEncodeError:
@@ -72,7 +72,7 @@ def is_text(path: Path) -> bool:
 
 
 def last_line(stderr: bytes | str, path: Path) -> str:
-    """The last thing ffmpeg said, without addresses and without the path, fit to stand in a sentence."""
+    """Return the last line that ffmpeg wrote, without addresses and without the path, as part of a sentence."""
     text = stderr.decode("utf-8", "replace") if isinstance(stderr, bytes) else stderr
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     said = lines[-1] if lines else "no reason was given"
@@ -84,13 +84,13 @@ def last_line(stderr: bytes | str, path: Path) -> str:
 
 
 class StderrDrain(threading.Thread):
-    """Reads an ffmpeg's stderr to its end, and remembers what a person would want to know of it.
+    """Reads an ffmpeg's stderr to its end, and keeps the messages that matter to a user.
 
-    ffmpeg must run with ``-loglevel repeat+level+...``, so that every line says how grave it is.
+    ffmpeg must run with ``-loglevel repeat+level+...``, so that every line states its level.
 
     Attributes:
-        complaints: lines of level error or worse so far.
-        first_complaint: the first of them, which is usually the cause of those that follow.
+        complaints: number of lines of level error or worse so far.
+        first_complaint: the first of them, which is usually the cause of the others.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -111,11 +111,11 @@ class StderrDrain(threading.Thread):
         self.finish()
 
     def consume(self, line: str) -> bool:
-        """Whether the line was data rather than talk; a subclass picks out what it needs."""
+        """Return whether the line was data rather than a message; a subclass extracts what it needs."""
         return False
 
     def finish(self) -> None:
-        """Called once at the end of the stream."""
+        """Run once at the end of the stream."""
 
     def _remember(self, line: str) -> None:
         level = LEVEL.search(line)
@@ -126,10 +126,10 @@ class StderrDrain(threading.Thread):
         self._tail.append(said)
 
     def reason(self, exit_code: int = 0) -> str:
-        """What ffmpeg gave as the cause of its end, fit to stand in a sentence; waits for the stream's end.
+        """Return why ffmpeg ended, as part of a sentence; wait for the end of the stream.
 
         Args:
-            exit_code: of the process, where it is known; a negative one says which signal ended it.
+            exit_code: of the process, if it is known; a negative one is the number of the signal that ended it.
         """
         self.join()
         if exit_code < 0:

@@ -1,4 +1,4 @@
-"""Questions to ffprobe about one file, with its failures as sentences."""
+"""Query ffprobe about one file, and turn its failures into sentences."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ REFUSED = b"Format not on whitelist"
 
 
 def ask_ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options: str | None) -> dict[str, Any]:
-    """Ffprobe's answer about a file, with its format and streams unless ``options`` ask for something else.
+    """Return ffprobe's answer about a file, with format and streams unless ``options`` ask for something else.
 
     Args:
+        path: the file.
         limits: what ffprobe may open and try.
-        options: ffprobe's, by their names; None where one is a flag.
+        options: ffprobe's options by their names; None for a flag.
 
     Raises:
-        InputError: if the file is no film, or can't be read as one.
+        InputError: if the file is not a film, or can't be read as one.
         MediaToolError: if ffprobe is missing or does not work.
     """
     program = find_tool("ffprobe")
     command = _command(program, path, {"show_format": None, "show_streams": None, "of": "json", **limits, **options})
     try:
-        # ffmpeg-python's own question leaves ffprobe running where this program is interrupted.
+        # ffmpeg-python's own call would leave ffprobe running if this program is interrupted.
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except OSError as error:
         raise _broken_program(program, error.strerror) from error
@@ -44,10 +45,13 @@ def ask_ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options
 
 
 def read_packets(path: Path, stream_index: int, entries: str, **options: str) -> Iterator[dict[str, str]]:
-    """What is known of each packet of a stream, one by one: a long film has too many for one answer.
+    """Yield the properties of each packet of a stream, one by one: a long film has too many for one answer.
 
     Args:
-        entries: ffprobe's names of what is asked of a packet, with commas.
+        path: the file.
+        stream_index: ffprobe's number of the stream.
+        entries: ffprobe's names of the properties, separated by commas.
+        options: further options of ffprobe.
 
     Raises:
         InputError: if the file can't be read.
@@ -77,7 +81,7 @@ def read_packets(path: Path, stream_index: int, entries: str, **options: str) ->
 
 
 def _command(program: str, path: Path, options: Mapping[str, str | None]) -> list[str]:
-    """An option without a value is a flag."""
+    """Build the command; an option without a value is a flag."""
     words = ((f"-{name}",) if value is None else (f"-{name}", value) for name, value in options.items())
     return [program, "-v", "error", *chain.from_iterable(words), source_url(path)]
 
@@ -103,7 +107,7 @@ def _unreadable(path: Path, said: str) -> InputError:
 
 
 def one_image(path: Path) -> InputError:
-    """What is said of an image where a film is wanted."""
+    """Return the error for a single image where a film is required."""
     return InputError(
         f"{path.name} is one image.", f"Give its folder, or a pattern such as '{path.parent}/*{path.suffix}'."
     )

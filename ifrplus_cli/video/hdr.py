@@ -1,7 +1,7 @@
-"""Light metadata of HDR films: read from ffprobe's words, written in each encoder's own.
+"""Light metadata of HDR films: parse ffprobe's output, and format each encoder's options.
 
-PQ and HLG samples themselves pass through the network as they are, in their own transfer curve. What stands here
-describes the display that a film was graded on, and its brightest parts (SMPTE ST 2086, CTA-861.3).
+PQ and HLG samples themselves pass through the network as they are, in their own transfer curve. This metadata
+describes the display on which a film was graded, and its brightest parts (SMPTE ST 2086, CTA-861.3).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ifrplus_cli.values import ClipInfo, ColourTags, ContentLight, LightInfo, Ma
 
 TRANSFERS = {"smpte2084", "arib-std-b67"}  # PQ and HLG
 MASTERING, CONTENT_LIGHT = "Mastering display metadata", "Content light level metadata"
-# By what ffprobe calls them in streams and in frames.
+# Keys are ffprobe's names, in streams and in frames.
 DYNAMIC = {
     "DOVI configuration record": "Dolby Vision",
     "Dolby Vision RPU Data": "Dolby Vision",
@@ -24,16 +24,16 @@ DYNAMIC = {
     "HDR Dynamic Metadata CUVA 005.1 2021 (Vivid)": "HDR Vivid",
 }
 CHROMATICITY_STEP = Fraction(1, 50_000)
-LUMINANCE_STEP = Fraction(1, 10_000)  # candela a square metre
+LUMINANCE_STEP = Fraction(1, 10_000)  # candela per square metre
 
 
 def is_hdr(colour: ColourTags) -> bool:
-    """Whether the samples follow PQ or HLG."""
+    """Return whether the samples follow PQ or HLG."""
     return colour.transfer in TRANSFERS
 
 
 def read_light(side_data: Iterable[Mapping[str, Any]]) -> LightInfo:
-    """What ffprobe's side data of a stream and of its first frame say of light; the first word on a matter counts."""
+    """Parse the light metadata in ffprobe's side data of a stream and its first frame; the first of a kind counts."""
     mastering = content = None
     dynamic: list[str] = []
     needs_dynamic = False
@@ -50,7 +50,7 @@ def read_light(side_data: Iterable[Mapping[str, Any]]) -> LightInfo:
 
 
 def check_shown_alone(clip: ClipInfo) -> None:
-    """Refuse a picture whose colours mean nothing without the dynamic metadata, which can't be kept.
+    """Refuse a film whose colours mean nothing without dynamic metadata, which can't be kept.
 
     Raises:
         InputError: for Dolby Vision of profile 5.
@@ -63,16 +63,16 @@ def check_shown_alone(clip: ClipInfo) -> None:
 
 
 def light_notes(light: LightInfo) -> list[str]:
-    """What a person should know of what is lost."""
+    """Return notes on metadata that is lost."""
     return [
-        f"The {kind} metadata is not kept: it describes each source frame. The picture itself, its transfer curve and "
-        "its static metadata are."
+        f"The {kind} metadata is lost: it describes each source frame. The picture itself, its transfer curve and its "
+        "static metadata are kept."
         for kind in light.dynamic
     ]
 
 
 def light_options(codec: str, light: LightInfo) -> dict[str, str]:
-    """Options that have an encoder write the metadata into its own stream; empty for one that can't."""
+    """Return the options with which an encoder writes the metadata into its stream; empty if it can't."""
     if codec == "libx265":
         return _joined("x265-params", light, "master-display", "max-cll", CHROMATICITY_STEP, LUMINANCE_STEP)
     if codec == "libx264":
@@ -83,12 +83,12 @@ def light_options(codec: str, light: LightInfo) -> dict[str, str]:
 
 
 def light_faults(found: LightInfo, wanted: LightInfo) -> list[str]:
-    """How the metadata of a finished file differs from the source's; formats round it differently."""
+    """Compare the metadata of a finished file with the source's, allowing for rounding; return the differences."""
     faults = []
     if wanted.mastering is not None and not _alike(found.mastering, wanted.mastering):
-        faults.append("its mastering display metadata is not the source's")
+        faults.append("its mastering display metadata differs from the source's")
     if wanted.content is not None and found.content != wanted.content:
-        faults.append("its content light metadata is not the source's")
+        faults.append("its content light metadata differs from the source's")
     return faults
 
 
@@ -99,7 +99,7 @@ def _mastering(data: Mapping[str, Any]) -> MasteringDisplay | None:
     try:
         colours = point("red"), point("green"), point("blue"), point("white_point")
         return MasteringDisplay(*colours, Fraction(data["min_luminance"]), Fraction(data["max_luminance"]))
-    except (KeyError, ValueError, ZeroDivisionError):  # a file may state a part of it only
+    except (KeyError, ValueError, ZeroDivisionError):  # a file may state only a part of it
         return None
 
 
@@ -111,7 +111,7 @@ def _joined(
     chromaticity: Fraction | None,
     luminance: Fraction | None,
 ) -> dict[str, str]:
-    """One option of the form KEY=VALUE:KEY=VALUE; numbers are counts of the steps given, or else decimal."""
+    """Return one option of the form KEY=VALUE:KEY=VALUE; numbers count the given steps, or are decimal."""
     pairs = []
     if display := light.mastering:
         points = {"G": display.green, "B": display.blue, "R": display.red, "WP": display.white}
@@ -135,7 +135,7 @@ def _alike(found: MasteringDisplay | None, wanted: MasteringDisplay) -> bool:
         (*wanted.red, *wanted.green, *wanted.blue, *wanted.white),
         strict=True,
     )
-    # AV1 counts luminance in 1/256 and 1/16384 candela a square metre.
+    # AV1 counts luminance in 1/256 and 1/16384 candela per square metre.
     return (
         all(abs(now - before) <= 2 * CHROMATICITY_STEP for now, before in points)
         and abs(found.min_luminance - wanted.min_luminance) <= LUMINANCE_STEP

@@ -1,6 +1,6 @@
-"""Raw frames with exact times as a byte stream: Matroska with uncompressed video, one cluster a frame.
+"""Write raw frames with exact times as a byte stream: Matroska with uncompressed video, one cluster per frame.
 
-A bare rawvideo pipe has no times; this is the smallest stream that has, and ffmpeg reads it from a pipe.
+A bare rawvideo pipe has no times; this is the smallest stream that has, and ffmpeg can read it from a pipe.
 Element numbers are those of RFC 9559 (Matroska) and RFC 8794 (EBML).
 """
 
@@ -17,7 +17,7 @@ from ifrplus_cli.values import PIXEL_FORMATS, Chroma, LightInfo, PixelFormat, Pl
 NANOSECONDS = 10**9
 NO_LIGHT = LightInfo()
 UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
-# libavcodec's fourcc of a raw format: fixed letters for 8 bit; kind, plane count, chroma and depth for others.
+# libavcodec's fourcc of a raw format: fixed letters for 8 bits; kind, plane count, chroma and depth for others.
 FOURCC_8_BIT = {
     Chroma.GRAY: b"Y800",
     Chroma.C420: b"I420",
@@ -32,18 +32,21 @@ FOURCC_DEEP = {
     Chroma.C444: b"Y3\x00",
     Chroma.RGB: b"G3\x00",
 }
-# Goes through ffmpeg as packed RGBA, for its scaler changes 8-bit alpha by one between packed and planar.
+# Sent to ffmpeg as packed RGBA, because its scaler changes 8-bit alpha by one between packed and planar.
 PACKED_ALPHA = "gbrap"
 
 
 def stream_header(
     pixel_format: PixelFormat, width: int, height: int, rate: Fraction, light: LightInfo = NO_LIGHT
 ) -> bytes:
-    """All that comes before the first frame.
+    """Return everything that comes before the first frame.
 
     Args:
-        rate: nominal frames a second, from which an encoder picks its level; times come with the frames.
-        light: what a player should know of an HDR film; ffmpeg hands it on to the file that it writes.
+        pixel_format: format of the frames.
+        width: in pixels.
+        height: in pixels.
+        rate: nominal frames per second, by which an encoder chooses its level; the times come with the frames.
+        light: light metadata of an HDR film; ffmpeg passes it on to the file that it writes.
     """
     described = _element(0x2EB524, _fourcc(pixel_format))
     if colour := _content_light(light) + _mastering(light):
@@ -52,7 +55,7 @@ def stream_header(
 
 
 def image_stream_header(width: int, height: int, rate: Fraction) -> bytes:
-    """All that comes before the first of some image files that follow as frames; the reader has to know their kind."""
+    """Return everything that comes before image files that follow as frames; the reader must know their format."""
     return _header(width, height, rate, b"")
 
 
@@ -79,20 +82,20 @@ def _header(width: int, height: int, rate: Fraction, described: bytes) -> bytes:
 
 
 def frame_header(pts: Fraction, frame_bytes: int) -> bytes:
-    """What comes before the samples of one frame.
+    """Return what comes before the samples of one frame.
 
     Args:
-        pts: time in seconds, not negative; kept to the nanosecond.
+        pts: time in seconds, not negative; stored to the nanosecond.
         frame_bytes: size of the samples that follow.
     """
-    block = b"\x81\x00\x00\x80"  # track 1, time as the cluster's, key frame
+    block = b"\x81\x00\x00\x80"  # track 1, time of the cluster, key frame
     time = _element(0xE7, _uint(round(pts * NANOSECONDS)))
     block_header = _id(0xA3) + _size(len(block) + frame_bytes) + block
     return _id(0x1F43B675) + _size(len(time) + len(block_header) + frame_bytes) + time + block_header
 
 
 def raw_planes(planes: Sequence[Plane], pixel_format: PixelFormat) -> list[Plane]:
-    """Planes as they follow a frame's header."""
+    """Return planes in the layout that follows a frame's header."""
     if pixel_format.name != PACKED_ALPHA:
         return [np.ascontiguousarray(plane) for plane in planes]
     green, blue, red, alpha = planes

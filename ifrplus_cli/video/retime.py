@@ -1,4 +1,4 @@
-"""What cutting and slowing a film down means for the streams beside its picture, in ffmpeg's filters."""
+"""Cut and slow down the streams beside the picture to match it: ffmpeg filters, subtitles and chapters."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from fractions import Fraction
 
 from ifrplus_cli.values import Chapter, StreamInfo
 
-# Sound whose samples survive being decoded and encoded again: it is cut between samples.
+# Sound that can be decoded and encoded again without loss: it is cut between samples.
 LOSSLESS_SOUND = {"flac", "alac", "tta", "wavpack"}
-EARLY = {"rubberband": 8, "atempo": 14}  # milliseconds of the source that the filters' sound is early by, as measured
-LEAD = Fraction(1, 5)  # seconds that decoders may need ahead of what is heard: Opus 80 ms, others a few packets
-LONGEST_PACKET = Fraction(1, 8)  # seconds of sound; mp4 tells a longer one where a hole follows
-HOLE = Fraction(1, 500)  # seconds between two packets that are more than rounding
-TAIL = 2  # seconds of silence behind sound that is stretched: the filters keep back what they hear last
+EARLY = {"rubberband": 8, "atempo": 14}  # milliseconds of the source by which the filters' sound is early, measured
+LEAD = Fraction(1, 5)  # seconds that decoders may need before what is heard: Opus 80 ms, others a few packets
+LONGEST_PACKET = Fraction(1, 8)  # seconds of sound; mp4 states a longer one before a gap
+HOLE = Fraction(1, 500)  # seconds: longest gap between two packets that can be rounding
+TAIL = 2  # seconds of silence appended to stretched sound, because the filters hold back their last input
 SRT_TIMES = re.compile(r"(\d+:\d\d:\d\d[,.]\d+) --> (\d+:\d\d:\d\d[,.]\d+)")
 ASS_EVENT = re.compile(r"(Dialogue: *[^,]*,)(\d+:\d\d:\d\d\.\d+),(\d+:\d\d:\d\d\.\d+)(,.*)")
 SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter
@@ -23,13 +23,13 @@ SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter
 
 @dataclass(frozen=True)
 class Retiming:
-    """Moments of the source to moments of the output.
+    """Maps moments of the source to moments of the output.
 
     Attributes:
         origin: moment of the source that becomes zero, in seconds.
-        cuts_start: whether what lies before it is left out.
-        end: moment of the source from which on all is left out; None to keep all.
-        stretch: how much longer everything lasts.
+        cuts_start: whether everything before it is left out.
+        end: moment of the source after which everything is left out; None to keep everything.
+        stretch: factor by which everything lasts longer.
     """
 
     origin: Fraction
@@ -39,24 +39,26 @@ class Retiming:
 
     @property
     def changes(self) -> bool:
-        """Whether it does more than to shift."""
+        """Whether it does more than shift times."""
         return self.cuts_start or self.end is not None or self.stretch != 1
 
     @property
     def length(self) -> Fraction | None:
-        """From the origin to the end, in seconds of the source."""
+        """Seconds of the source from the origin to the end."""
         return None if self.end is None else self.end - self.origin
 
 
 def is_lossless(codec: str) -> bool:
-    """Whether sound of this codec can be encoded again without loss, by an encoder of the same name."""
+    """Return whether sound of this codec can be encoded again without loss, by an encoder of the same name."""
     return codec.startswith("pcm_") or codec in LOSSLESS_SOUND
 
 
 def sound_filter(stream: StreamInfo, timing: Retiming, *, stretcher: str) -> str | None:
-    """The filter for sound that is encoded again; its times are counted from the origin.
+    """Return the filter for sound that is encoded again; its times are counted from the origin.
 
     Args:
+        stream: the sound.
+        timing: how it is cut and stretched.
         stretcher: ``rubberband`` or ``atempo``.
     """
     cut = _span("atrim", timing)
@@ -64,7 +66,7 @@ def sound_filter(stream: StreamInfo, timing: Retiming, *, stretcher: str) -> str
         return cut
     known = None if stream.start is None or stream.duration is None else stream.start + stream.duration - timing.origin
     lengths = [length for length in (timing.length, known) if length is not None]
-    # Silence in place of what is missing at the start and inside keeps all that follows at its time.
+    # Silence in place of what is missing at the start and inside keeps everything that follows at its time.
     steps = [cut, "aresample=async=1:first_pts=0", f"adelay={EARLY[stretcher]}:all=1", f"apad=pad_dur={TAIL}"]
     steps.append(_tempo(1 / timing.stretch, stretcher))
     if lengths:
@@ -73,12 +75,13 @@ def sound_filter(stream: StreamInfo, timing: Retiming, *, stretcher: str) -> str
 
 
 def kept_packets(spans: Sequence[tuple[Fraction, Fraction]], length: Fraction, *, leads: bool) -> range:
-    """Which packets of a copied stream belong to a section.
+    """Return which packets of a copied stream belong to a section.
 
     Args:
-        spans: when each begins and ends, in seconds from the section's start.
+        spans: begin and end of each packet, in seconds from the section's start.
         length: of the section.
-        leads: sound may begin within a packet: that one belongs to it, and those before that its decoder needs.
+        leads: whether sound may begin within a packet: then that packet belongs to it, and those before it that its
+            decoder needs.
     """
     behind = sum(start < length for start, _ in spans)
     if not leads:
@@ -91,7 +94,7 @@ def kept_packets(spans: Sequence[tuple[Fraction, Fraction]], length: Fraction, *
 
 
 def retimed_text(text: str, timing: Retiming) -> str:
-    """Subtitles as SubRip or ASS text, at their times in the output; what lies outside the section is left out."""
+    """Return SubRip or ASS subtitles at their times in the output, without those outside the section."""
     if "[Events]" in text:
         lines = (_retimed_event(line, timing) for line in text.splitlines())
         return "\n".join(line for line in lines if line is not None) + "\n"
@@ -139,7 +142,7 @@ def _clock(moment: Fraction, places: int) -> str:
 
 
 def chapter_list(chapters: tuple[Chapter, ...], timing: Retiming) -> str:
-    """Chapters as ffmpeg's metadata file, at their times in the output."""
+    """Return chapters as ffmpeg's metadata file, at their times in the output."""
     lines = [";FFMETADATA1"]
     for chapter in chapters:
         start, end = (

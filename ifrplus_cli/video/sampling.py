@@ -1,4 +1,4 @@
-"""The parts of a clip that are worth a look: where it changes most, found without decoding all of it."""
+"""Find the parts of a clip that change most, without decoding all of it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ifrplus_cli.values import ClipInfo, Frame
 from ifrplus_cli.video.decode import Decoder, decodes_from_start
 from ifrplus_cli.video.trim import FrameNumber, cut_section
 
-STRETCHES = 10  # that a sample is spread over
-LOOKS = 4  # places of a long part of a film that are looked at
-LOOKED_WHOLE = 40.0  # seconds of a part that is decoded in one go: to seek in it would take as long
-THUMBNAIL = (64, 36)  # width and height of frames that are compared for the sake of choosing
+STRETCHES = 10  # over which a sample is spread
+LOOKS = 4  # places of a long part that are decoded
+LOOKED_WHOLE = 40.0  # seconds of a part that is decoded completely: seeking in it would take as long
+THUMBNAIL = (64, 36)  # width and height to which frames are reduced for comparison
 
 _Changes = npt.NDArray[np.float64]
 
 
 def sample(clip: ClipInfo, seconds: float) -> list[range]:
-    """Numbers of frames to look at, up to so many seconds of them: all of a short clip.
+    """Return numbers of frames to examine, up to so many seconds of them: all of a short clip.
 
-    A longer one is divided into equal parts, and of each the stretch that changes most is taken.
+    A longer clip is divided into equal parts, and the stretch that changes most is taken from each.
     """
     numbers = range(len(clip.packet_pts))
     if clip.duration <= seconds:
@@ -36,7 +36,7 @@ def sample(clip: ClipInfo, seconds: float) -> list[range]:
 
 
 def busiest(clip: ClipInfo, numbers: range, seconds: float) -> range:
-    """The stretch of so many seconds, among frames of the clip, that changes most."""
+    """Return, among some frames of the clip, the stretch of so many seconds that changes most."""
     length = max(2, round(_frames(clip, seconds)))
     if length >= len(numbers):
         return numbers
@@ -46,11 +46,12 @@ def busiest(clip: ClipInfo, numbers: range, seconds: float) -> range:
 def stretches_of(
     clip: ClipInfo, stretches: Sequence[range], *, upright: bool = False
 ) -> Iterator[Iterator[tuple[int, Frame]]]:
-    """The frames of each stretch, with their numbers; each has to be used up before the next one is asked for.
+    """Yield the frames of each stretch, with their numbers; use each stretch up before asking for the next.
 
     Args:
-        stretches: in order, without overlap.
-        upright: as of ``Decoder``.
+        clip: the clip.
+        stretches: frame numbers in order, without overlap.
+        upright: as in ``Decoder``.
     """
     if decodes_from_start(clip):
         with Decoder(clip, upright=upright) as decoder:
@@ -65,15 +66,15 @@ def stretches_of(
 
 
 def _frames(clip: ClipInfo, seconds: float) -> float:
-    """How many frames are shown in so many seconds, on average."""
+    """Return how many frames are shown in so many seconds, on average."""
     return len(clip.packet_pts) * seconds / float(clip.duration)
 
 
 def _liveliest(clip: ClipInfo, numbers: range, length: int, *, beyond: int = 0) -> list[tuple[float, range]]:
-    """Of each part of some frames the stretch that changes most, and how much that is.
+    """Return for each part of some frames the stretch that changes most, and how much it changes.
 
     Args:
-        beyond: frames of the next part that a stretch may reach into.
+        beyond: frames of the next part into which a stretch may reach.
     """
     changes_in = _changes_in(clip)
     parts = max(1, min(STRETCHES, len(numbers) // length))
@@ -85,7 +86,7 @@ def _liveliest(clip: ClipInfo, numbers: range, length: int, *, beyond: int = 0) 
 
 
 def _windows(clip: ClipInfo, part: range, length: int) -> list[range]:
-    """What is decoded of a part: all of it, or places that are spread over it."""
+    """Return what is decoded of a part: all of it, or places that are spread over it."""
     if decodes_from_start(clip) or len(part) <= _frames(clip, LOOKED_WHOLE):
         return [part]
     room = len(part) - length
@@ -94,9 +95,9 @@ def _windows(clip: ClipInfo, part: range, length: int) -> list[range]:
 
 
 def _best(changes_in: Callable[[range], _Changes], window: range, length: int) -> tuple[float, range]:
-    """The mean change inside the liveliest stretch of a window, and that stretch."""
+    """Return the stretch of a window that changes most, after its mean change."""
     changes = changes_in(window)
-    if len(changes) < length - 1:  # not all of it can be decoded
+    if len(changes) < length - 1:  # not all of it could be decoded
         return 0.0, window[:length]
     means = np.convolve(changes, np.ones(length - 1) / (length - 1), "valid")
     first = int(np.argmax(means))
@@ -104,7 +105,7 @@ def _best(changes_in: Callable[[range], _Changes], window: range, length: int) -
 
 
 def _changes_in(clip: ClipInfo) -> Callable[[range], _Changes]:
-    """What tells the mean change of brightness of some frames from each one to the next."""
+    """Return a function that measures the mean change of brightness from each frame of a window to the next."""
     if decodes_from_start(clip):
         every = _changes(clip, range(len(clip.packet_pts)))
         return lambda window: every[window.start : window.stop - 1]
@@ -113,7 +114,7 @@ def _changes_in(clip: ClipInfo) -> Callable[[range], _Changes]:
 
 def _changes(clip: ClipInfo, window: range) -> _Changes:
     changes: list[float] = []
-    with suppress(InputError):  # there is not one frame that can be decoded
+    with suppress(InputError):  # no frame can be decoded
         for stretch in stretches_of(clip, [window]):
             thumbnails = (_thumbnail(frame, clip) for _, frame in stretch)
             changes.extend(float(np.abs(after - before).mean()) for before, after in pairwise(thumbnails))
@@ -121,6 +122,6 @@ def _changes(clip: ClipInfo, window: range) -> _Changes:
 
 
 def _thumbnail(frame: Frame, clip: ClipInfo) -> npt.NDArray[np.float32]:
-    """Small, and with brightness in codes of 8 bits."""
+    """Reduce a frame's brightness to a small picture, in 8-bit codes."""
     small = cv2.resize(frame.planes[0], THUMBNAIL, interpolation=cv2.INTER_AREA)
     return small.astype(np.float32) * np.float32(2.0 ** (8 - clip.pixel_format.depth))

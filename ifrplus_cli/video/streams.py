@@ -1,4 +1,4 @@
-"""What ffprobe's answers say of a stream: formats, colours, times and rates; plain data in and out."""
+"""Interpret ffprobe's description of a stream: formats, colours, times and rates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import PIXEL_FORMATS, Chapter, Chroma, ColourTags, PixelFormat, StreamInfo
 
 DRAWN = {"png", "apng", "gif", "webp", "tiff"}  # decoders of images
-# Formats whose samples ffmpeg repacks without loss into a planar format of ours.
+# Formats whose samples ffmpeg repacks without loss into one of our planar formats.
 REPACKED = {
     "nv12": "yuv420p",
     "nv21": "yuv420p",
@@ -33,7 +33,7 @@ REPACKED = {
 
 
 def main_video(path: Path, streams: list[dict[str, Any]]) -> dict[str, Any]:
-    """The stream that is the film: the default one of moving pictures, or the first of them.
+    """Return the main video stream: the default one of moving pictures, or the first of them.
 
     Raises:
         InputError: if there is none, or none that can be decoded.
@@ -48,7 +48,7 @@ def main_video(path: Path, streams: list[dict[str, Any]]) -> dict[str, Any]:
             "Install a newer ffmpeg, or convert the file first.",
         )
     if "pix_fmt" not in video or video["pix_fmt"] == "unknown":
-        raise InputError(f"The video in {path.name} can't be decoded: its stream is damaged.", "Get a sound copy.")
+        raise InputError(f"The video in {path.name} can't be decoded: its stream is damaged.", "Use an undamaged copy.")
     return video
 
 
@@ -58,11 +58,11 @@ class PacketTimes:
 
     Attributes:
         count: how many there are.
-        timed: how many of them have any time.
+        timed: how many of them have a time.
         times: the different times, in order.
-        last_duration: of the last one, 0 if it is not stated, or the same single unit is stated for packets that lie
-            further apart: ffmpeg does so where a wrong rate misleads it.
-        reordered: whether any packet but the first says when it is shown, and not only when it is decoded.
+        last_duration: of the last packet; 0 if it is not stated, or if the same single unit is stated for packets that
+            are further apart: ffmpeg does so when a wrong rate misleads it.
+        reordered: whether any packet but the first states when it is shown, and not only when it is decoded.
     """
 
     count: int
@@ -73,7 +73,7 @@ class PacketTimes:
 
 
 def read_times(packets: Iterable[dict[str, str]]) -> PacketTimes:
-    """The times of packets, told by their ``pts``, ``dts``, ``duration`` and ``flags``."""
+    """Collect the times of packets from their ``pts``, ``dts``, ``duration`` and ``flags``."""
     count, timed, reordered, last, last_duration = 0, 0, False, None, 0
     times: set[int] = set()
     stated: set[int] = set()
@@ -95,14 +95,14 @@ def read_times(packets: Iterable[dict[str, str]]) -> PacketTimes:
 
 
 def untimed(times: list[int], count: int, video: dict[str, Any], time_base: Fraction) -> list[int]:
-    """Times for packets of which some carry none: the nominal clock from the first known time."""
+    """Return times for packets of which some have none: the nominal clock from the first known time."""
     start = times[0] if times else 0
     step = 1 / (ratio(video.get("r_frame_rate", "")) or Fraction(25)) / time_base
     return [start + round(n * step) for n in range(count)]
 
 
 def pixel_format_of(name: str, codec: str = "") -> PixelFormat:
-    """The planar format that holds the samples of format ``name`` without loss where there is one."""
+    """Return the planar format that stores the samples of format ``name``, without loss if there is one."""
     name = REPACKED.get(name, name)
     if name in PIXEL_FORMATS:
         return PIXEL_FORMATS[name]
@@ -119,7 +119,7 @@ def pixel_format_of(name: str, codec: str = "") -> PixelFormat:
 
 
 def decode_format_of(pixel_format: PixelFormat, source_formats: list[str]) -> str:
-    """Ffmpeg's name of what it decodes to, so that no sample changes on the way to ``pixel_format``."""
+    """Return ffmpeg's name of the format to decode to, so that no sample changes on the way to ``pixel_format``."""
     if any(name.startswith("yuvj") for name in source_formats):
         return pixel_format.name.replace("yuv", "yuvj")
     # Between packed and planar ffmpeg's scaler changes 8-bit alpha by one.
@@ -133,7 +133,7 @@ def _depth(name: str) -> int:
 
 
 def _has_alpha(name: str, codec: str) -> bool:
-    """Whether samples carry alpha that means something: what records screens leaves anything in there."""
+    """Return whether a stream's alpha means anything: screen recorders leave arbitrary values in it."""
     if name == "bgra":
         return codec == "gif"
     return (
@@ -144,7 +144,7 @@ def _has_alpha(name: str, codec: str) -> bool:
 
 
 def colour_tags(video: dict[str, Any]) -> ColourTags:
-    """What a stream states of its colours; None for what it leaves open."""
+    """Return a stream's colour tags; None for those that it does not state."""
 
     def known(key: str) -> str | None:
         value = video.get(key)
@@ -161,7 +161,7 @@ def colour_tags(video: dict[str, Any]) -> ColourTags:
 
 
 def display_matrix(video: dict[str, Any]) -> tuple[int, ...] | None:
-    """The nine numbers of a stream's display matrix, row by row, as they are stored."""
+    """Return the nine numbers of a stream's display matrix, row by row, as they are stored."""
     for data in video.get("side_data_list", []):
         if "displaymatrix" in data:
             rows = [line.split(":", 1)[1].split() for line in data["displaymatrix"].splitlines() if ":" in line]
@@ -170,7 +170,7 @@ def display_matrix(video: dict[str, Any]) -> tuple[int, ...] | None:
 
 
 def ratio(text: str) -> Fraction | None:
-    """``30000/1001`` or ``4:3`` as a number; None where either part is zero or no number."""
+    """Parse ``30000/1001`` or ``4:3`` as a number; None if either part is zero or not a number."""
     above, _, below = text.replace(":", "/").partition("/")
     if not above.isdigit() or not below.isdigit() or int(above) == 0 or int(below) == 0:
         return None
@@ -182,7 +182,7 @@ def _gaps(times: list[int]) -> list[int]:
 
 
 def nominal_rate(video: dict[str, Any], times: list[int], time_base: Fraction) -> Fraction:
-    """The stream's own rate where its frames keep to it, else the rate of the most common gap."""
+    """Return the stream's own rate if its frames keep to it, else the rate of the most common gap."""
     stated = [ratio(video.get(key, "")) for key in ("r_frame_rate", "avg_frame_rate")]
     gaps = Counter(_gaps(times))
     if not gaps:
@@ -193,19 +193,19 @@ def nominal_rate(video: dict[str, Any], times: list[int], time_base: Fraction) -
 
 
 def is_variable(times: list[int]) -> bool:
-    """Whether gaps differ by more than a container's rounding to its time base explains."""
+    """Return whether gaps differ by more than a container's rounding to its time base explains."""
     gaps = _gaps(times)
     return bool(gaps) and (max(gaps) - min(gaps)) > 1
 
 
 def chapter_of(chapter: dict[str, Any]) -> Chapter:
-    """A chapter as ffprobe lists it."""
+    """Convert a chapter from ffprobe's list."""
     unit = Fraction(chapter["time_base"])
     return Chapter(chapter["start"] * unit, chapter["end"] * unit, tuple(chapter.get("tags", {}).items()))
 
 
 def stream_info(stream: dict[str, Any]) -> StreamInfo:
-    """What is known of a stream besides the film's."""
+    """Describe a stream other than the main video."""
 
     def seconds(key: str) -> Fraction | None:
         return Fraction(stream[key]) if stream.get(key, "N/A") != "N/A" else None

@@ -1,4 +1,4 @@
-"""A film limited to the part between two moments."""
+"""Limit a film to the section between two moments."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from math import ceil
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import Chapter, ClipInfo, Section, StreamInfo
 
-ROUNDING = Fraction(1, 2000)  # seconds that a time is off for being told, or stored, in milliseconds
+ROUNDING = Fraction(1, 2000)  # seconds: error of a time that is given, or stored, in milliseconds
 
 
 @dataclass(frozen=True)
 class FrameNumber:
-    """A moment told as the frame that begins there, counted from 0."""
+    """A moment given by the number, counted from 0, of the frame that begins then."""
 
     number: int
 
@@ -24,13 +24,13 @@ Moment = Fraction | FrameNumber  # a fraction is in seconds from the first frame
 
 
 def cut_section(clip: ClipInfo, start: Moment | None, end: Moment | None) -> ClipInfo:
-    """The clip as if it had only the frames that are shown from ``start`` on and before ``end``, with their times.
+    """Return the clip as if it had only the frames shown from ``start`` on and before ``end``, with their times.
 
-    A moment between two frames means the later one, so that sections that meet share no frame and lack none. Only a
-    frame that is held for longer than usual is cut at the moment itself.
+    A moment between two frames means the later one, so sections that meet share no frame and lack none. Only a frame
+    that is held for longer than usual is cut at the moment itself.
 
     Raises:
-        InputError: if that leaves nothing.
+        InputError: if no frame is left.
     """
     begin = clip.start if start is None else _boundary(clip, start)
     finish = clip.end if end is None else _boundary(clip, end)
@@ -59,7 +59,7 @@ def cut_section(clip: ClipInfo, start: Moment | None, end: Moment | None) -> Cli
 
 
 def _boundary(clip: ClipInfo, moment: Moment) -> Fraction:
-    """Where a section begins or ends in seconds of the film, a whole number of its time base or its end."""
+    """Return a section's boundary in seconds of the film: a multiple of its time base, or its end."""
     pts, unit = clip.packet_pts, clip.time_base
     if isinstance(moment, FrameNumber):
         return pts[moment.number] * unit if moment.number < len(pts) else clip.end
@@ -72,7 +72,7 @@ def _boundary(clip: ClipInfo, moment: Moment) -> Fraction:
 
 
 def _limited(stream: StreamInfo, section: Section) -> StreamInfo:
-    """The stream's own span, as far as it is known, inside the section."""
+    """Limit a stream's own time span, as far as it is known, to the section."""
     if stream.start is None or stream.attached_picture:
         return stream
     begin = max(stream.start, section.begin) if section.cuts_start else stream.start

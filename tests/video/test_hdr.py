@@ -151,7 +151,7 @@ def test_the_loss_of_dolby_vision_is_said(tmp_path: Path) -> None:
     add_dolby_vision(film, compatibility=4)
     done = run_program("upsample", film, "out.mp4", folder=tmp_path, program=BLEND_PROGRAM)
     assert done.returncode == 0, done.stderr
-    assert "The Dolby Vision metadata is not kept" in " ".join(done.stderr.split())
+    assert "The Dolby Vision metadata is lost" in " ".join(done.stderr.split())
 
 
 def test_colours_that_only_dolby_vision_can_show_are_refused(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_colours_that_only_dolby_vision_can_show_are_refused(tmp_path: Path) -> 
 def test_other_dynamic_metadata_is_named_once() -> None:
     kind = {"side_data_type": "HDR Dynamic Metadata SMPTE2094-40 (HDR10+)"}
     (note,) = light_notes(read_light([kind, kind]))
-    assert note.startswith("The HDR10+ metadata is not kept")
+    assert note.startswith("The HDR10+ metadata is lost")
 
 
 def test_metadata_that_is_stated_in_part_is_none() -> None:
@@ -179,6 +179,6 @@ def test_an_encoder_that_has_no_words_for_it_gets_none() -> None:
 
 def test_lost_metadata_is_a_fault() -> None:
     assert light_faults(LightInfo(), LIGHT) == [
-        "its mastering display metadata is not the source's",
-        "its content light metadata is not the source's",
+        "its mastering display metadata differs from the source's",
+        "its content light metadata differs from the source's",
     ]
