@@ -1,9 +1,9 @@
-"""Averages checkpoints of ``train_lite.py`` that began with the same weights, and measures the result.
+"""Average checkpoints of ``train_lite.py`` that started from the same weights, and measure the result.
 
     python tools/average_lite.py HOLD_OUT_CLIPS runs/average.pt runs/one.pt runs/other.pt
 
-Runs that differ by their draws and rates end in one valley, and the middle of it is better than each (Wortsman et al.,
-"Model soups", ICML 2022).
+Runs that differ in their random draws and rates end in the same valley of the loss, and its middle is better than each
+of them (Wortsman et al., "Model soups", ICML 2022).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from train_lite import HoldOut, made_by
 
 
 def average(checkpoints: list[Path], hold_out: HoldOut) -> dict[str, object]:
-    """A checkpoint with the mean of the averaged weights of ``checkpoints``, and what it reaches."""
+    """Return a checkpoint with the mean of the averaged weights of ``checkpoints``, and its hold-out figures."""
     states = [torch.load(path, map_location="cpu") for path in checkpoints]
     weights = {name: sum(state["average"][name] for state in states) / len(states) for name in states[0]["average"]}
     network = Lite()
@@ -27,7 +27,7 @@ def average(checkpoints: list[Path], hold_out: HoldOut) -> dict[str, object]:
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("hold_out", type=Path, help="folder of clips to measure on, never trained on")
     parser.add_argument("result", type=Path, help="checkpoint to write")

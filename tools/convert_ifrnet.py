@@ -1,8 +1,8 @@
-"""Turns a .pth file of IFRNet's authors into the safetensors file that the program reads.
+"""Convert a .pth file of IFRNet's authors to the safetensors file that the program reads.
 
     PYTHONPATH=. python tools/convert_ifrnet.py ifrnet-s IFRNet_S_Vimeo90K.pth weights/ifrnet-s.safetensors
 
-PyTorch is told to read numbers only, so the file can't run anything.
+PyTorch is told to load numbers only, so the file can't run anything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ifrplus_cli.weights.reading import check_names, write_weights
 
 
 def convert(name: str, source: Path, target: Path) -> None:
-    """Raises ``ModelError`` if the file is not of this network."""
+    """Convert the file; raise ``ModelError`` if it does not belong to this network."""
     state = torch.load(source, map_location="cpu", weights_only=True)
     values = {key.removeprefix("module."): value.float().contiguous().numpy() for key, value in state.items()}
     check_names({key: value.shape for key, value in values.items()}, shapes(widths_of(name)), source)
@@ -28,7 +28,7 @@ def convert(name: str, source: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=[name for name, entry in MANIFEST.items() if entry.archive])
     parser.add_argument("source", type=Path, help=".pth file")

@@ -1,7 +1,7 @@
-"""Precision and recall of cut detection on pairs made from real clips.
+"""Measure precision and recall of cut detection on pairs made from real clips.
 
-Cuts are frames of different clips joined. No cuts are neighbours one to three frames apart, and neighbours under an
-artificial flash, fade, cross-fade or whip pan. Joints of far-apart moments of one clip are shown but not counted: under
+Cuts are joined frames of different clips. Non-cuts are neighbours one to three frames apart, and neighbours under an
+artificial flash, fade, cross-fade or whip pan. Joints of far-apart moments of one clip are shown but not counted: with
 a resting camera they are the same scene, and motion explains much of them.
 
     python tools/cuts.py CLIPS [CLIPS ...] [--seed 0]
@@ -60,7 +60,7 @@ class Pairs:
         }
 
     def all(self) -> Iterator[tuple[str, LumaPair]]:
-        """Every kind of pair from every shot."""
+        """Yield every kind of pair from every shot."""
         for shot in range(len(self.shots)):
             for kind, count in PAIRS_A_SHOT.items():
                 if kind == "far apart" and len(self.shots[shot]) < FAR_APART:
@@ -69,7 +69,7 @@ class Pairs:
                     yield kind, self.makers[kind](shot)
 
     def joint(self, shot: int) -> LumaPair:
-        """A frame of this shot and one of another."""
+        """A frame of this shot and a frame of another shot."""
         return self._any(shot), self._any(self._other(shot))
 
     def far_apart(self, shot: int) -> LumaPair:
@@ -85,7 +85,7 @@ class Pairs:
         return frames[index], frames[index + step]
 
     def flash(self, shot: int) -> LumaPair:
-        """One of two neighbours much brighter, partly saturated."""
+        """Two neighbours, one of them much brighter and partly saturated."""
         left, right = self.neighbours(shot, 1)
         gain, offset = self.random.uniform(1.4, 4), self.random.uniform(0, 60)
         bright = cv2.convertScaleAbs(right, alpha=gain, beta=offset)
@@ -125,7 +125,7 @@ class Pairs:
 
 
 def read_shot(path: Path) -> Shot:
-    """The luma of a clip's first frames, made small."""
+    """Return the luma of a clip's first frames, reduced in size."""
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:v:0", "-frames:v", str(FRAMES)]
     command += ["-vf", f"scale={WIDTH}:{HEIGHT}:flags=area", "-f", "rawvideo", "-pix_fmt", "gray", "-"]
     raw = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
@@ -133,7 +133,7 @@ def read_shot(path: Path) -> Shot:
 
 
 def report(scores: dict[str, list[float]]) -> str:
-    """Recall and precision by threshold, then the share of each kind that the default threshold calls a cut."""
+    """Format recall and precision by threshold, then the share of each kind that the default threshold calls a cut."""
     cuts = np.array(scores[CUT])
     others = np.concatenate([scores[kind] for kind in scores if kind not in (CUT, UNCOUNTED)])
     lines = [f"{len(cuts)} cuts, {len(others)} others", "", f"{'threshold':12}{'recall':>10}{'precision':>12}"]

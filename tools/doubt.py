@@ -1,8 +1,8 @@
-"""What falling back where made frames are in doubt is worth: hold-out with it and without it.
+"""Measure what blending doubtful places with the source frames gains: hold-out with it and without it.
 
 Of the first frames of each clip every second one is dropped and made again by ``lite``, from the kept frames as they
-are. Told are the mean PSNR of made frames, and that of the worst hundredth of their blocks of 16 x 16 pixels: RGB,
-each a mean over a clip's frames, then over the clips.
+are. The table shows the mean PSNR of made frames, and that of the worst hundredth of their blocks of 16 x 16 pixels:
+RGB, each a mean over a clip's frames, then over the clips.
 
     python tools/doubt.py CLIPS
 """
@@ -34,7 +34,7 @@ WORST = 100  # one block in so many
 
 
 def scores(path: Path) -> Iterator[tuple[float, float, float, float]]:
-    """Of each dropped frame: PSNR, and PSNR of the worst blocks, without falling back and with it."""
+    """Yield for each dropped frame: PSNR, and PSNR of the worst blocks, without blending and with it."""
     clip = probe(path)
     convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
     with Decoder(clip) as decoder:

@@ -1,7 +1,7 @@
-"""Hold the figures of ``ifrplus eval`` against scikit-image's, on pictures that ``ifrplus upsample`` makes.
+"""Compare the figures of ``ifrplus eval`` with scikit-image's, on pictures that ``ifrplus upsample`` makes.
 
-Of every ``--every``-th triplet the outer pictures are upsampled as two images, and the middle one that comes out is
-compared with the true one. Needs scikit-image beside the package.
+The outer pictures of every ``--every``-th triplet are upsampled as two images, and the middle picture of the result is
+compared with the true one. Needs scikit-image in addition to the package.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROGRAM = (sys.executable, "-m", "ifrplus_cli")
 
 
 def told(dataset: Path, model: str, work: Path) -> dict[str, dict[str, str]]:
-    """What ``ifrplus eval`` tells of each triplet, by name."""
+    """Return the figures that ``ifrplus eval`` reports for each triplet, by name."""
     table = work / "figures.csv"
     _run(*PROGRAM, "eval", dataset, "--model", model, "--csv", table)
     with table.open(newline="") as file:
@@ -32,7 +32,7 @@ def told(dataset: Path, model: str, work: Path) -> dict[str, dict[str, str]]:
 
 
 def middle(triplet: Path, model: str, work: Path) -> npt.NDArray[np.uint8]:
-    """The picture that ``ifrplus upsample`` makes between the outer ones of a triplet."""
+    """Return the picture that ``ifrplus upsample`` makes between the outer ones of a triplet."""
     ends, made = work / "ends", work / "made"
     for folder in (ends, made):
         shutil.rmtree(folder, ignore_errors=True)
@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", type=Path, help="in Vimeo-90K's layout, such as vimeo_folder.py makes")
     parser.add_argument("--model", default="lite")
-    parser.add_argument("--every", type=int, default=5, help="which triplets are made again")
+    parser.add_argument("--every", type=int, default=5, help="use every N-th triplet")
     given = parser.parse_args()
     differences: dict[str, list[float]] = {"psnr": [], "ssim_channels": [], "blend_psnr": []}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Turns a checkpoint of ``train_lite.py`` into the safetensors file that is bundled with the program."""
+"""Convert a checkpoint of ``train_lite.py`` to the safetensors file that is bundled with the program."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RECIPE = (
 
 
 def export(checkpoint: Path, weights: Path, dtype: torch.dtype) -> dict[str, str]:
-    """Writes the averaged weights of ``checkpoint``; returns the metadata written with them."""
+    """Write the averaged weights of ``checkpoint``, and return the metadata written with them."""
     state = torch.load(checkpoint, map_location="cpu")
     metadata = {
         "name": "lite",
@@ -33,7 +33,7 @@ def export(checkpoint: Path, weights: Path, dtype: torch.dtype) -> dict[str, str
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("weights", type=Path, help="safetensors file to write")

@@ -1,17 +1,17 @@
-"""Writes the lite network as an ONNX graph that takes its weights from the safetensors file beside it.
+"""Write the lite network as an ONNX graph that takes its weights from the safetensors file beside it.
 
     python tools/export_onnx.py weights/lite.safetensors weights/lite.onnx
 
-The graph computes what ``ifrplus_cli/models/lite.py`` does, and its parts have the same names. It is built node by node
-in the forms that ONNX Runtime is fastest with on a CPU:
+The graph computes the same as ``ifrplus_cli/models/lite.py``, and its parts have the same names. It is built node by
+node in the forms that are fastest in ONNX Runtime on a CPU:
 
-- Left and right frames are neighbouring channels. Seen as a batch of both, or as one picture of twice the channels,
-  they are the same memory: nothing is split or joined between the two.
-- Convolutions see input channels by fours; others run in a form that is a fifth slower.
-- The last stage sees the warped frames unfolded by a strided convolution instead of being handed blocks of pixels.
-- Frames are centred around zero from the first node to the last layer, whose bias takes them back.
+- Left and right frames are neighbouring channels. A batch of both, and one picture of twice the channels, are the same
+  memory: nothing is split or joined between the two views.
+- Convolutions take input channels in multiples of four; others run in a form that is a fifth slower.
+- The last stage unfolds the warped frames by a strided convolution, instead of taking blocks of pixels.
+- Frames are centred around zero from the first node to the last layer, whose bias undoes this.
 
-All that this asks of the weights is done by nodes that ONNX Runtime works out once, when it loads the graph.
+The weights are transformed for this by nodes that ONNX Runtime evaluates once, when it loads the graph.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ import onnx
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models.onnx_graph import BANDS, Graph, stored_parameters, warp
 
-RADIUS = 3  # of the matching cost, in cells of 32 pixels
+RADIUS = 3  # search radius of the matching cost, in cells of 32 pixels
 FLOW_SCALE = 32  # pixels of flow that the layers see as 1
-DIFFERENCE_SCALE = 4  # between the two warped frames, as the layers see it
-SHARPNESS = 200  # how fast a difference between the frames as they are forbids to stay
-CENTRE = 0.5  # taken off all samples
+DIFFERENCE_SCALE = 4  # factor on the difference of the two warped frames, as the layers see it
+SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
+CENTRE = 0.5  # subtracted from all samples
 
 
 def lite(g: Graph) -> None:
-    """The whole network: see ``Lite.construct``."""
+    """Build the whole network; see ``Lite.construct``."""
     frames = g.channels(g.subtract(g.cat("left", "right"), g.constant(CENTRE)), 3)
     fine, coarse = encode(g, g.shrink(frames, 4))
     change, hidden = refine_coarse(g, coarse, g.shrink("prior", 8))
@@ -82,7 +82,7 @@ def merge(g: Graph, frames: str, flow: str, hidden: str) -> None:
 
 
 def stayed(g: Graph, made: str, seen: str) -> tuple[str, str]:
-    """The made frame, and what brings it to the frames as they are; see ``Lite.stayed``."""
+    """Return the made frame, and the correction that leads to the unwarped frames; see ``Lite.stayed``."""
     apart = g.subtract("right", "left")
     height, width = g.size(apart)
     rows = g.node("Reshape", g.node("Abs", apart), g.integers(0, 3, -1))
@@ -91,14 +91,14 @@ def stayed(g: Graph, made: str, seen: str) -> tuple[str, str]:
     sides = g.integers(g.shapes["half_one.weight"][0], 1)
     of_seen, of_alike = g.parts("Split", g.parameter("half_stay.weight"), sides, count=2, axis=1)
     stay = g.convolve(seen, of_seen, g.parameter("half_stay.bias"), size=1)
-    # Enlarged by its own, for in blocks of channels it would be enlarged sixteen times.
+    # Enlarged separately, for as part of the blocks of channels it would be enlarged sixteen times.
     stay = g.add(g.channels(stay, 1), g.multiply(of_alike, g.shrink(g.node("Exp", alike), 2)))
     share = g.node("Sigmoid", g.add(g.resize(stay), alike))
     return made, g.multiply(share, g.subtract(g.add("left", g.multiply("t", apart)), made))
 
 
 def half_in(g: Graph, warped: str, hidden: str) -> str:
-    """The layer of this name on (N, 6, H, W) ``warped``, of which it wants mean and difference, unshuffled."""
+    """Apply the layer of this name to (N, 6, H, W) ``warped``, of which it takes mean and difference, unshuffled."""
     outside = g.shapes["half_in.weight"][0]
     blocks, rest = g.parts("Split", g.parameter("half_in.weight"), g.integers(24, 16), count=2, axis=1)
     # A block's pixel (i, j) under the kernel's (y, x) is what a kernel of twice the size sees at (2y + i, 2x + j).
@@ -109,7 +109,7 @@ def half_in(g: Graph, warped: str, hidden: str) -> str:
 
 
 def look_around(g: Graph, warped: str, still: str, hidden: str) -> str:
-    """The stage of this name on (N, 6, H, W) frames, warped and as they are."""
+    """Run the stage of this name on (N, 6, H, W) frames, warped and unwarped."""
     of_warped, of_still = (of_sides(g, part) for part in g.halves(g.parameter("quarter_patch.weight")))
     patches = g.add(
         g.convolve(warped, of_warped, g.parameter("quarter_patch.bias"), size=4, stride=4),
@@ -123,14 +123,14 @@ def look_around(g: Graph, warped: str, still: str, hidden: str) -> str:
 
 
 def of_sides(g: Graph, kernel: str) -> str:
-    """A kernel for mean and difference of two pictures as one for the two."""
+    """Convert a kernel for mean and difference of two pictures to one for the two pictures."""
     mean, difference = g.halves(kernel)
     mean, difference = g.scale(mean, 1 / 2), g.scale(difference, DIFFERENCE_SCALE)
     return g.cat(g.add(mean, difference), g.subtract(mean, difference))
 
 
 def matching_cost(g: Graph, left: str, right: str) -> str:
-    """Mean absolute difference for every shift of ``right``, one row of shifts after the other to save memory."""
+    """Mean absolute difference for every shift of ``right``, computed one row of shifts at a time to save memory."""
     height, width = g.size(left)
     side = 2 * RADIUS + 1
     padded = g.node("Pad", right, g.integers(0, 0, RADIUS, RADIUS, 0, 0, RADIUS, RADIUS))
@@ -147,7 +147,7 @@ def matching_cost(g: Graph, left: str, right: str) -> str:
 
 
 def export(weights: Path, target: Path) -> None:
-    """Writes the graph; it finds ``weights`` by their name, in its own folder."""
+    """Write the graph; it refers to ``weights`` by name, in its own folder."""
     g = Graph(stored_parameters(weights))
     lite(g)
     full, quarter = ("height", "width"), ("quarter_height", "quarter_width")
@@ -166,7 +166,7 @@ def export(weights: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path, help="safetensors file of the lite network")
     parser.add_argument("graph", type=Path, help="ONNX file to write, in the folder of the weights")

@@ -2,9 +2,9 @@
 
     PYTHONPATH=. python tools/faults.py CLIP [--count 200] [--kills 20] [--seed 1]
 
-A blend stands in for the network. Every container gets a quarter of the damages: bytes flipped, a stretch zeroed, the
+A blend stands in for the network. Every container gets a quarter of the damage: bytes flipped, a stretch zeroed, the
 end cut off, a stretch left out. Then whole films are upsampled, and the ffmpeg that decodes or the one that encodes is
-killed at a random moment. The table says how they ended; a run that does neither is named, and the exit code is 1.
+killed at a random moment. The table counts the outcomes; a run with any other outcome is named, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ CODECS = {
 }
 FRAMES, SIZE = 20, "160:68"
 LONGEST_S, MOST_BYTES = 60, 2_000_000_000
-SECONDS_A_FRAME = 0.05  # of the network while something is killed
+SECONDS_A_FRAME = 0.05  # of the network in runs in which a process is killed
 KILLED = {"decoder": ("rawvideo", "pipe:1"), "encoder": ("pipe:0",)}  # words of their command lines
 
 
 def flip(data: bytearray, chance: random.Random) -> None:
-    """A few bytes of the whole become others."""
+    """Replace a few bytes of the whole."""
     for _ in range(chance.choice((1, 5, 50))):
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
 
 
 def zero(data: bytearray, chance: random.Random) -> None:
-    """A stretch becomes zeros."""
+    """Zero a stretch."""
     start, length = chance.randrange(len(data)), chance.randrange(1, 2000)
     data[start : start + length] = bytes(len(data[start : start + length]))
 
 
 def cut(data: bytearray, chance: random.Random) -> None:
-    """The end is missing."""
+    """Cut the end off."""
     del data[chance.randrange(1, len(data)) :]
 
 
 def leave_out(data: bytearray, chance: random.Random) -> None:
-    """A stretch is missing."""
+    """Leave a stretch out."""
     start = chance.randrange(len(data))
     del data[start : start + chance.randrange(1, 2000)]
 
@@ -63,7 +63,7 @@ DAMAGES: tuple[Callable[[bytearray, random.Random], None], ...] = (flip, zero, c
 
 
 def make_source(clip: Path, path: Path) -> None:
-    """A small copy of a real clip, with sound."""
+    """Make a small copy of a real clip, with sound."""
     sound = ("-f", "lavfi", "-i", "sine=440:sample_rate=48000")
     command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(clip), *sound, "-map", "0:v", "-map", "1:a"]
     command += ["-frames:v", str(FRAMES), "-shortest", "-t", "0.8", "-vf", f"scale={SIZE}", *CODECS[path.suffix]]
@@ -71,7 +71,7 @@ def make_source(clip: Path, path: Path) -> None:
 
 
 def process_of(parent: int, words: tuple[str, ...]) -> int | None:
-    """The child of a process whose command line has these words."""
+    """Return the child of a process whose command line has these words."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             line = stat.with_name("cmdline").read_text().split("\0")
@@ -81,7 +81,7 @@ def process_of(parent: int, words: tuple[str, ...]) -> int | None:
 
 
 def kill(parent: int, words: tuple[str, ...], seconds: float) -> None:
-    """Kill a child of a process so many seconds after it has begun."""
+    """Kill a child of a process so many seconds after the child has started."""
     child, until = None, time.monotonic() + LONGEST_S
     while child is None and time.monotonic() < until and Path(f"/proc/{parent}/exe").exists():
         child = process_of(parent, words)
@@ -93,10 +93,10 @@ def kill(parent: int, words: tuple[str, ...], seconds: float) -> None:
 
 
 def upsample(source: Path, output: Path, dying: str = "", seconds_to_live: float = 0) -> tuple[str, float]:
-    """How a run ended, in one of the words of the table or as what was wrong with it, and its seconds.
+    """Return the outcome of a run, as a column of the table or a description of the fault, and its seconds.
 
     Args:
-        dying: decoder or encoder, for the ffmpeg that is killed after ``seconds_to_live``.
+        dying: decoder or encoder: the ffmpeg that is killed after ``seconds_to_live``.
     """
     limited = ("sh", "-c", f'ulimit -v {MOST_BYTES // 1000}; exec "$@"', "sh")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
@@ -132,7 +132,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--count", type=int, default=200, help="damaged films")
-    parser.add_argument("--kills", type=int, default=20, help="processes that are killed")
+    parser.add_argument("--kills", type=int, default=20, help="processes to kill")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     chance, endings, longest = random.Random(arguments.seed), Counter[tuple[str, str]](), 0.0

@@ -2,11 +2,11 @@
 
     PYTHONPATH=. python tools/fuzz_weights.py [--count 100000] [--seed 1]
 
-A third of the inputs are whole files of both kinds (MindSpore checkpoints and safetensors) with bytes changed, put in,
-left out, and lengths of gigabytes written over them. The others are files whose bytes are in order, but whose headers
-are made up: sizes, types, offsets and names of all sorts, such as overlapping, missing, doubled and oversized ones.
-What is refused with anything but a sentence and a hint, or takes more memory than a few times the file, ends the
-program with the input that did it.
+A third of the inputs are whole files of both kinds (MindSpore checkpoints and safetensors) with bytes changed, inserted
+or removed, and lengths of gigabytes written over them. The others are well-formed files whose headers are invented:
+sizes, types, offsets and names of all sorts, such as overlapping, missing, doubled and oversized ones. If a file is
+refused with anything but a sentence and a hint, or takes more memory than a few times its size, the program ends and
+shows the input.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NAMES = ("conv.weight", "conv.bias", "", "__metadata__", "\x1b[31m", "x" * 200, 
 
 
 def integer(value: int) -> bytes:
-    """A protobuf integer: seven bits a byte, lowest first."""
+    """Encode a protobuf integer: seven bits per byte, lowest first."""
     parts = []
     while value > 127:
         parts.append(value & 127 | 128)
@@ -48,12 +48,12 @@ def integer(value: int) -> bytes:
 
 
 def field(number: int, content: bytes) -> bytes:
-    """A protobuf field of bytes."""
+    """Encode a protobuf field of bytes."""
     return integer(number << 3 | 2) + integer(len(content)) + content
 
 
 def entry(name: str, dims: tuple[int, ...], kind: str, content: bytes) -> bytes:
-    """An array of a MindSpore checkpoint."""
+    """Encode an array of a MindSpore checkpoint."""
     sizes = b"".join(integer(1 << 3) + integer(size) for size in dims)
     return field(1, field(1, name.encode()) + field(2, sizes + field(2, kind.encode()) + field(3, content)))
 
@@ -66,7 +66,7 @@ WHOLE = (
 
 
 def damaged(chance: random.Random) -> bytes:
-    """A whole file with bytes changed, put in, left out, and lengths written over it."""
+    """Make a whole file with bytes changed, inserted or removed, and lengths written over it."""
     data = bytearray(chance.choice(WHOLE))
     for _ in range(chance.randint(1, 4)):
         at = chance.randrange(len(data) + 1)
@@ -87,12 +87,12 @@ def damaged(chance: random.Random) -> bytes:
 
 
 def size(chance: random.Random) -> int:
-    """A size of an array, sound or not."""
+    """Draw a size of an array, plausible or not."""
     return chance.choice(SIZES) if chance.random() < 0.5 else chance.randrange(8)
 
 
 def invented_checkpoint(chance: random.Random) -> bytes:
-    """A MindSpore checkpoint in which nothing need fit."""
+    """Make a MindSpore checkpoint in which nothing needs to fit."""
     entries = []
     for _ in range(chance.randint(1, 3)):
         dims = tuple(size(chance) for _ in range(chance.randrange(5)))
@@ -102,7 +102,7 @@ def invented_checkpoint(chance: random.Random) -> bytes:
 
 
 def invented_safetensors(chance: random.Random) -> bytes:
-    """A safetensors file in whose header nothing need fit."""
+    """Make a safetensors file in whose header nothing needs to fit."""
     length = chance.choice((0, 4, 24, 48, 100))
 
     def offset() -> int:
@@ -119,7 +119,7 @@ def invented_safetensors(chance: random.Random) -> bytes:
             del described[chance.choice(list(described))]
         header[chance.choice(NAMES)] = described
     told = json.dumps(header).encode()
-    if chance.random() < 0.1:  # every name twice
+    if chance.random() < 0.1:  # every name occurs twice
         told = told[:-1] + b"," + told[1:]
     stated = len(told) if chance.random() < 0.9 else size(chance)
     return struct.pack("<Q", stated % 2**64) + told + chance.randbytes(length)
@@ -129,8 +129,8 @@ MAKERS: tuple[Callable[[random.Random], bytes], ...] = (damaged, invented_checkp
 
 
 def read(path: Path, data: bytes) -> str:
-    """How a file ended: ``read`` or ``refused``."""
-    path.unlink(missing_ok=True)  # arrays may still be mapped from the last one
+    """Read a file, and return the outcome: ``read`` or ``refused``."""
+    path.unlink(missing_ok=True)  # arrays may still be mapped from the last file
     path.write_bytes(data)
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
@@ -146,7 +146,7 @@ def read(path: Path, data: bytes) -> str:
 
 
 def main() -> int:
-    """Read them all."""
+    """Read all inputs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)

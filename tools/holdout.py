@@ -1,13 +1,13 @@
-"""Hold-out quality: drop frames of real clips, make them again, and compare them with the truth.
+"""Measure hold-out quality: drop frames of real clips, make them again, and compare them with the truth.
 
-Of the first frames of each clip every second one (three of four with ``--factor 4``) is dropped and the others are
+Of the first frames of each clip every second one (three of four with ``--factor 4``) is dropped, and the others are
 encoded without loss at the lower rate. The dropped frames are made again by each method, and all are compared as RGB,
-converted in one way for truth and result: by ffmpeg, or with ``--rgb ifrplus`` as ``ifrplus check`` does. A clip's
+converted in the same way for truth and result: by ffmpeg, or with ``--rgb ifrplus`` as ``ifrplus check`` does. A clip's
 figure is the mean PSNR of its made frames, a method's the mean of its clips.
 
     python tools/holdout.py CLIPS [--methods hold,blend,dis,minterpolate,ours] [--factor 2] [--json] [-- ARGUMENTS]
 
-Arguments after ``--`` are handed to ``ifrplus upsample``.
+Arguments after ``--`` are passed on to ``ifrplus upsample``.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ CLIP_SUFFIXES = {".mp4", ".mkv", ".mov", ".webm", ".avi"}
 
 @dataclass(frozen=True)
 class HoldOut:
-    """A clip's frames and the film that keeps every ``factor``-th of them, from time 0.
+    """A clip's frames, and the film that keeps every ``factor``-th of them, from time 0.
 
     Attributes:
-        truth: all frames, the first and the last of them kept.
-        film: the kept frames, without loss.
-        rate: of all frames, in frames a second.
+        truth: all frames; the first and the last one are kept.
+        film: the kept frames, encoded without loss.
+        rate: of all frames, in frames per second.
         options: arguments for ``ifrplus upsample``.
-        read: how pictures are read and converted to RGB.
+        read: function that reads pictures and converts them to RGB.
     """
 
     truth: list[Picture]
@@ -67,19 +67,19 @@ class HoldOut:
         return [index for index in range(len(self.truth)) if index % self.factor]
 
     def between(self, index: int) -> tuple[Picture, Picture, float]:
-        """The kept frames around a dropped one, and its timestep between them."""
+        """Return the kept frames around a dropped one, and its timestep between them."""
         left = index // self.factor * self.factor
         return self.truth[left], self.truth[left + self.factor], (index - left) / self.factor
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a method reached on a clip, or on average.
+    """The result of a method on a clip, or on average.
 
     Attributes:
         psnr: mean of its made frames, in decibels.
-        psnr_at: the same for each timestep alone.
-        seconds: that it took.
+        psnr_at: the same for each timestep separately.
+        seconds: time that the method took.
     """
 
     psnr: float
@@ -98,7 +98,7 @@ def blend(clip: HoldOut) -> list[Picture]:
 
 
 def dis(clip: HoldOut) -> list[Picture]:
-    """Move both frames along the dense inverse search flow (Kroeger et al., ECCV 2016) and mix them."""
+    """Warp both frames along the dense inverse search flow (Kroeger et al., ECCV 2016) and mix them."""
     made = []
     for index in clip.dropped:
         left, right, timestep = clip.between(index)
@@ -108,7 +108,7 @@ def dis(clip: HoldOut) -> list[Picture]:
 
 
 def minterpolate(clip: HoldOut) -> list[Picture]:
-    """Let ffmpeg's filter compensate motion; two repeated frames at the end make it finish the last pair."""
+    """Use ffmpeg's motion-compensating filter; two repeated frames at the end make it finish the last pair."""
     search = f"minterpolate=fps={clip.rate}:mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1"
     result = clip.film.with_name("minterpolate.mkv")
     filters = f"tpad=stop=2:stop_mode=clone,{search}"
@@ -117,7 +117,7 @@ def minterpolate(clip: HoldOut) -> list[Picture]:
 
 
 def ours(clip: HoldOut) -> list[Picture]:
-    """The program itself, as its users run it."""
+    """Run the program itself, as its users do."""
     result = clip.film.with_name("ours.mkv")
     task = ("upsample", clip.film, result, "--factor", clip.factor, "--codec", "ffv1", "-y", "-q")
     _run(sys.executable, "-m", "ifrplus_cli", *task, *clip.options)
@@ -130,14 +130,14 @@ METHODS: dict[str, Callable[[HoldOut], list[Picture]]] = {
 
 
 def measure(path: Path, methods: list[str], factor: int, options: list[str], read: Reader) -> dict[str, Score]:
-    """Score of each method on one clip."""
+    """Measure each method on one clip."""
     with tempfile.TemporaryDirectory() as folder:
         clip = hold_out(path, Path(folder), factor, options, read)
         return {name: _score(clip, METHODS[name]) for name in methods}
 
 
 def hold_out(path: Path, folder: Path, factor: int, options: list[str], read: Reader) -> HoldOut:
-    """Encode the kept frames of a clip without loss in ``folder``; exits with a message if anything was lost."""
+    """Encode the kept frames of a clip without loss in ``folder``; exit with a message if anything was lost."""
     frames = read(path, FRAMES)
     truth = frames[: (len(frames) - 1) // factor * factor + 1]
     if len(truth) <= factor:
@@ -154,7 +154,7 @@ def hold_out(path: Path, folder: Path, factor: int, options: list[str], read: Re
 
 
 def read_by_ffmpeg(path: Path, count: int | None) -> list[Picture]:
-    """The first ``count`` pictures of a film, or all, as ffmpeg converts them."""
+    """Return the first ``count`` pictures of a film, or all of them, as ffmpeg converts them."""
     width, height = (int(size) for size in _probe(path, "stream=width,height"))
     limit = () if count is None else ("-frames:v", count)
     raw = ("-fps_mode", "passthrough", *limit, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
@@ -163,7 +163,7 @@ def read_by_ffmpeg(path: Path, count: int | None) -> list[Picture]:
 
 
 def read_by_program(path: Path, count: int | None) -> list[Picture]:
-    """The same, as the program converts them, and ``ifrplus check`` compares them."""
+    """Do the same with the program's conversion, which ``ifrplus check`` uses."""
     clip = probe(path)
     convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
     with Decoder(clip) as decoder:
@@ -174,7 +174,7 @@ READERS = {"ffmpeg": read_by_ffmpeg, "ifrplus": read_by_program}
 
 
 def _frames_at(path: Path, moments: list[Fraction], read: Reader) -> list[Picture]:
-    """The pictures of a film that are nearest to the moments, in seconds."""
+    """Return the pictures of a film that are nearest to the moments, in seconds."""
     times = [Fraction(text) for text in _probe(path, "frame=best_effort_timestamp_time")]
     pictures = read(path, None)
     if len(times) != len(pictures):
@@ -215,7 +215,7 @@ def _probe(path: Path, entries: str) -> list[str]:
 
 
 def _run(program: str, *arguments: object) -> bytes:
-    """Standard output of a program; exits with what it said if it fails."""
+    """Return the standard output of a program; if it fails, exit with its error output."""
     done = subprocess.run([program, *map(str, arguments)], capture_output=True, check=False)
     if done.returncode:
         sys.exit(f"{program} failed:\n{done.stderr.decode(errors='replace')[-2000:]}")
@@ -223,7 +223,7 @@ def _run(program: str, *arguments: object) -> bytes:
 
 
 def _table(scores: dict[str, dict[str, Score]], methods: list[str]) -> str:
-    """PSNR of each clip and method, then the means over the clips."""
+    """Format the PSNR of each clip and method, then the means over the clips."""
     rows = [("", *methods)]
     rows += [(clip, *(f"{score[name].psnr:.2f}" for name in methods)) for clip, score in scores.items()]
     means = _means(scores, methods)
@@ -256,19 +256,19 @@ def _json(scores: dict[str, dict[str, Score]], methods: list[str]) -> str:
 def _method_names(text: str) -> list[str]:
     names = text.split(",")
     if unknown := set(names) - set(METHODS):
-        raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(METHODS)}")
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(METHODS)}")
     return names
 
 
 def _arguments() -> tuple[argparse.Namespace, list[str]]:
-    """This tool's arguments, and those after ``--``."""
+    """Return this tool's arguments, and those after ``--``."""
     words = sys.argv[1:]
     end = words.index("--") if "--" in words else len(words)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, help="a folder of clips")
     parser.add_argument("--methods", type=_method_names, default=list(METHODS), help="comma-separated")
     parser.add_argument("--factor", type=int, choices=(2, 4), default=2)
-    parser.add_argument("--rgb", choices=tuple(READERS), default="ffmpeg", help="what converts pictures to RGB")
+    parser.add_argument("--rgb", choices=tuple(READERS), default="ffmpeg", help="converter of pictures to RGB")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     return parser.parse_args(words[:end]), words[end + 1 :]
 

@@ -1,4 +1,4 @@
-"""The IFRNet family in PyTorch, written from the paper for one purpose: to hold the MindSpore network against."""
+"""The IFRNet family in PyTorch, written from the paper for one purpose: as a reference for the MindSpore network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Channels: of the encoder, finest first; of the decoders, coarsest first; at the side; kernel of the first layer.
+# Channels: of the encoder, finest first; of the decoders, coarsest first; of the side; kernel size of the first layer.
 MEMBERS = {
     "s": ((24, 36, 54, 72), (144, 162, 108, 72), 24, 3),
     "base": ((32, 48, 72, 96), (192, 216, 144, 96), 32, 3),

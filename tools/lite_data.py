@@ -1,7 +1,7 @@
-"""Training data of the lite network: real triplets and synthetic motion, with their flows, packed into one folder.
+"""Pack the training data of the lite network: real triplets and synthetic motion, with their flows, in one folder.
 
-A pack is three files: ``frames.u8`` (all frames, RGB, one after the other), ``flows.f16`` (eight planes a sample on a
-grid of 4 x 4 pixels) and ``index.npz`` (where each sample lies in them). It is written once and mapped into memory.
+A pack is three files: ``frames.u8`` (all frames, RGB, one after the other), ``flows.f16`` (eight planes per sample on a
+grid of 4 x 4 pixels) and ``index.npz`` (the positions of each sample in them). It is written once and memory-mapped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ifrplus_cli.values import Image
 Bytes = npt.NDArray[np.uint8]
 
 SIZE_MULTIPLE = 16
-SAMPLES = {  # of one clip, so that long clips don't drown short ones, by frames from the made one to both known ones
+SAMPLES = {  # per clip, so that long clips don't outweigh short ones, by frames from the made one to both known ones
     **dict.fromkeys(((1, 1), (2, 2), (3, 3)), 30),
     **dict.fromkeys(((4, 4), (5, 5)), 15),
     **dict.fromkeys(((1, 2), (2, 1), (1, 3), (3, 1)), 5),
@@ -39,10 +39,10 @@ class Sample:
 
     Attributes:
         frames: left, middle, right, each (H, W, 3) uint8 RGB.
-        t: place of the middle frame between left and right.
+        t: timestep of the middle frame between left and right.
         flows: (8, H/4, W/4) float16 in pixels, from the middle frame to left and to right: first those of the prior,
-            then those that DIS finds knowing the middle frame.
-        error: (H/32, W/32) float32, mean absolute error of the prior's blend in each cell: where it is hard.
+            then those that DIS finds from the true middle frame.
+        error: (H/32, W/32) float32, mean absolute error of the prior's blend in each cell: how hard it is.
     """
 
     frames: tuple[Bytes, Bytes, Bytes]
@@ -52,7 +52,7 @@ class Sample:
 
 
 def decode(path: Path, limit: int | None = None) -> list[Bytes]:
-    """The first ``limit`` frames of a clip as (H, W, 3) uint8 RGB."""
+    """Return the first ``limit`` frames of a clip as (H, W, 3) uint8 RGB."""
     capture = cv2.VideoCapture(str(path))
     frames: list[Bytes] = []
     while limit is None or len(frames) < limit:
@@ -69,7 +69,7 @@ def to_float(frame: Bytes) -> Image:
 
 
 def backward_warp(image: Image, flow: npt.NDArray[np.float32]) -> Image:
-    """Samples (H, W, 3) ``image`` at p + flow; ``flow`` (H, W, 2) in pixels of the image, edges repeated."""
+    """Sample (H, W, 3) ``image`` at p + flow; ``flow`` (H, W, 2) in pixels of the image, edges repeated."""
     height, width = image.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return cv2.remap(image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -82,7 +82,7 @@ def measure(
     before: Neighbour | None = None,
     after: Neighbour | None = None,
 ) -> Sample:
-    """What is known of a triplet, whose ends have ``flow``."""
+    """Make a sample of a triplet whose ends have ``flow``."""
     first, made, last = (to_float(frame) for frame in frames)
     prior = intermediate_flow(flow, t, before, after)
     size = prior.shape[:0:-1]
@@ -97,12 +97,12 @@ def measure(
 
 
 def teaches(flow: PairFlow) -> bool:
-    """False for a still pair, and for one across a cut."""
+    """Return False for a still pair, and for a pair across a cut."""
     return bool(np.abs(flow.forward).mean() >= STILL and flow.forward_trust.mean() >= TRUST_OF_CUT)
 
 
 def neighbour(flow_between: Callable[[int, int], PairFlow], first: int, last: int, count: int) -> Neighbour | None:
-    """The pair of two frames of a clip of ``count`` as a neighbour; None beyond the clip, and across a cut."""
+    """Return a pair of frames of a clip of ``count`` as a neighbour; None beyond the clip, and across a cut."""
     if first < 0 or last >= count:
         return None
     flow = flow_between(first, last)
@@ -110,7 +110,7 @@ def neighbour(flow_between: Callable[[int, int], PairFlow], first: int, last: in
 
 
 def real_samples(path: Path) -> tuple[list[Bytes], list[tuple[int, int, int]], list[Sample]]:
-    """Frames of a clip, and its triplets as frame numbers with their samples."""
+    """Return the frames of a clip, and its triplets as frame numbers with their samples."""
     frames = decode(path)
     if not frames:
         return [], [], []
@@ -136,7 +136,7 @@ def real_samples(path: Path) -> tuple[list[Bytes], list[tuple[int, int, int]], l
 
 
 def synthetic_sample(seed: int, stills: list[Bytes]) -> Sample | None:
-    """Layers cut from different frames, each moving by its own random similarity transform; exact at any t."""
+    """Make layers from different frames, each moving by its own random similarity transform; exact at any t."""
     draw = np.random.default_rng(seed)
     height, width = 288, 352
     t = 0.5 if draw.random() < 0.7 else float(draw.choice([0.25, 1 / 3, 2 / 3, 0.75]))
@@ -157,7 +157,7 @@ def synthetic_sample(seed: int, stills: list[Bytes]) -> Sample | None:
 
 
 def _shape(draw: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """A soft-edged blob, polygon or thin bar, 1 inside."""
+    """Draw a soft-edged blob, polygon or thin bar, 1 inside."""
     height, width = size
     mask = np.zeros(size, np.uint8)
     centre = draw.uniform(0.3, 0.7, 2) * (width, height)
@@ -180,7 +180,7 @@ def _shape(draw: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.f
 
 
 def _placement(draw: np.random.Generator, source: tuple[int, int], target: tuple[int, int]) -> tuple[float, ...]:
-    """Scale, angle, source centre (x, y) and target centre (x, y) of a layer at t = 0.5."""
+    """Draw scale, angle, source centre (x, y) and target centre (x, y) of a layer at t = 0.5."""
     scale = float(draw.uniform(0.6, 1.1))
     angle = float(draw.normal(0, 0.3))
     middle = draw.uniform(0.4, 0.6, 2) * (source[1], source[0])
@@ -189,7 +189,7 @@ def _placement(draw: np.random.Generator, source: tuple[int, int], target: tuple
 
 
 def _motion(draw: np.random.Generator, moving: bool) -> tuple[float, float, float, float]:
-    """Shift (x, y), turn and log scale over the whole pair."""
+    """Draw shift (x, y), rotation and log scale over the whole pair."""
     length = float(np.exp(draw.uniform(np.log(1.0), np.log(60.0 if moving else 25.0))))
     angle = draw.uniform(0, 2 * np.pi)
     turn, growth = draw.normal(0, 0.06), draw.normal(0, 0.05)
@@ -199,7 +199,7 @@ def _motion(draw: np.random.Generator, moving: bool) -> tuple[float, float, floa
 def _moved(
     start: tuple[float, ...], motion: tuple[float, ...], time: float, target: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
-    """The 2 x 3 matrix from a layer's picture to the scene at ``time``."""
+    """Return the 2 x 3 matrix from a layer's picture to the scene at ``time``."""
     scale, angle, source_x, source_y, goal_x, goal_y = start
     shift_x, shift_y, turn, growth = motion
     offset = time - 0.5
@@ -222,7 +222,7 @@ class PackWriter:
         self._errors: list[npt.NDArray[np.float32]] = []
 
     def frame(self, frame: Bytes) -> int:
-        """Stores a frame; returns where it starts."""
+        """Store a frame, and return where it starts."""
         offset = self._frames.tell()
         self._frames.write(frame.tobytes())
         return offset
@@ -235,7 +235,7 @@ class PackWriter:
         self._errors.append(sample.error)
 
     def close(self) -> int:
-        """Writes the index; returns the number of samples."""
+        """Write the index, and return the number of samples."""
         self._frames.close()
         self._flows.close()
         columns = np.array(self._rows, np.float64).T
@@ -259,7 +259,7 @@ def _clips(folder: Path) -> Iterator[Path]:
 
 
 def pack(clips: Path, folder: Path, synthetic: int, seed: int, workers: int) -> int:
-    """Writes the pack of all clips in ``clips`` and ``synthetic`` synthetic triplets; returns the number of samples."""
+    """Write the pack of all clips in ``clips`` and ``synthetic`` synthetic triplets; return the number of samples."""
     writer = PackWriter(folder)
     stills: list[Bytes] = []
     with ProcessPoolExecutor(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:

@@ -1,4 +1,4 @@
-"""PyTorch twin of ``ifrplus_cli/models/lite.py``: the same layers, parameter names and results; used to train it."""
+"""PyTorch twin of ``ifrplus_cli/models/lite.py``, for training: the same layers, parameter names and results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def leaky(x: Tensor) -> Tensor:
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """Samples (N, C, H, W) ``image`` at p + flow; ``flow`` (N, 2, H, W) in pixels of the image, edges repeated."""
+    """Sample (N, C, H, W) ``image`` at p + flow; ``flow`` (N, 2, H, W) in pixels of the image, edges repeated."""
     height, width = image.shape[2:]
     x = torch.arange(width, device=flow.device, dtype=torch.float32)
     y = torch.arange(height, device=flow.device, dtype=torch.float32)[:, None]
@@ -34,7 +34,7 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def enlarge(x: Tensor, factor: int = 2) -> Tensor:
-    """``factor`` times the size, bilinear, half-pixel centres."""
+    """Enlarge by ``factor``, bilinear, with half-pixel centres."""
     return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
@@ -89,7 +89,9 @@ class Lite(nn.Module):
         self.half_out = conv(HALF, 4 * 4)
         self.half_stay = nn.Conv2d(HALF + 1, 1, 1)
         for layer in self.children():
-            nn.init.kaiming_normal_(layer.weight, a=0.1)  # PyTorch's own start loses 60 % of the signal in each layer
+            nn.init.kaiming_normal_(
+                layer.weight, a=0.1
+            )  # PyTorch's default initialisation loses 60 % of the signal per layer
             nn.init.zeros_(layer.bias)
         for head in (
             *(self.coarse_flow, self.fine_flow, self.eighth_up, self.quarter_two, self.quarter_hidden),
@@ -98,11 +100,11 @@ class Lite(nn.Module):
             nn.init.zeros_(head.weight)
 
     def forward(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
-        """(N, 3, H, W) made frames; see ``flows`` for the arguments."""
+        """Make frames (N, 3, H, W); see ``flows`` for the arguments."""
         return self.flows(left, right, prior, t)[0]
 
     def flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Made frames (N, 3, H, W) and the flows (N, 4, h, w), in pixels, at 1/16 and 1/4 of the size.
+        """Return made frames (N, 3, H, W) and the flows (N, 4, h, w), in pixels, at 1/16 and 1/4 of the size.
 
         See ``estimate`` for the arguments.
         """
@@ -110,7 +112,7 @@ class Lite(nn.Module):
         return self.merge(torch.cat([left, right]), flow, hidden, t), rough, flow
 
     def estimate(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Flows (N, 4, h, w), in pixels, at 1/16 and 1/4 of the size, and hidden features at 1/4.
+        """Return flows (N, 4, h, w), in pixels, at 1/16 and 1/4 of the size, and hidden features at 1/4.
 
         Args:
             left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 32.
@@ -146,7 +148,7 @@ class Lite(nn.Module):
         return rough, prior + enlarge(change), enlarge(hidden)
 
     def merge(self, images: Tensor, flow_quarter: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
-        """Made frames (N, 3, H, W) of (2N, 3, H, W) left, then right frames."""
+        """Make frames (N, 3, H, W) from (2N, 3, H, W) left, then right frames."""
         n = t.shape[0]
         warped = warp(images, both_sides(enlarge(flow_quarter, 4)))
         left, right = warped[:n], warped[n:]
@@ -171,10 +173,10 @@ class Lite(nn.Module):
 
 
 def mean_and_difference(left: Tensor, right: Tensor) -> Tensor:
-    """What layers see of two pictures (N, 3, H, W): (N, 6, H, W), both parts around zero and of like size."""
+    """Map two pictures (N, 3, H, W) to the layers' input (N, 6, H, W); both parts are around zero, of similar size."""
     return torch.cat([(left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)], dim=1)
 
 
 def both_sides(flow: Tensor) -> Tensor:
-    """(N, 4, h, w) flows to left and right as (2N, 2, h, w): left ones first, like the images."""
+    """Stack (N, 4, h, w) flows to left and right as (2N, 2, h, w): left ones first, like the images."""
     return torch.cat([flow[:, :2], flow[:, 2:]])

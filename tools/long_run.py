@@ -1,12 +1,12 @@
-"""Upsample a small clip of very many frames, and tell whether memory stays flat, and times and sound exact to the end.
+"""Upsample a small clip of very many frames; check that memory stays flat, and times and sound exact to the end.
 
     PYTHONPATH=. python tools/long_run.py [--frames 50000] [--network]
 
-The clip is made by ffmpeg: 64x48, 25 frames a second, every frame another one, stored without loss, with sound. A blend
-stands in for the network unless ``--network`` is given. While the program runs, its memory is read beside the number of
-finished segments. Afterwards ffprobe and ffmpeg alone say what came out: the number and the times of all frames, that
-every second one is a source frame, bit for bit, and how far the end of the sound is from the end of the picture. The
-exit code is 1 if memory grows by a megabyte for 1,000 frames or more, or anything else is not exact.
+ffmpeg makes the clip: 64x48, 25 frames per second, every frame different, stored without loss, with sound. A blend
+stands in for the network unless ``--network`` is given. While the program runs, its memory is sampled together with the
+number of finished segments. Afterwards ffprobe and ffmpeg alone check the result: the number and the times of all
+frames, that every second one is a source frame, bit for bit, and the distance of the end of the sound from the end of
+the picture. The exit code is 1 if memory grows by a megabyte per 1,000 frames or more, or anything else is not exact.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ RATE, FACTOR = 25, 2
 SEGMENT_FRAMES = 250
 PICTURE = "testsrc2=size=64x48:rate=25,scroll=horizontal=0.04:vertical=0.02"
 LOSSLESS = ("-c:v", "libx264", "-qp", "0", "-preset", "ultrafast")
-MEGABYTES = 1024 / 1e6  # in a kilobyte of /proc
-MOST_GROWTH = 1.0  # MB for 1,000 frames
-WARM_UP = 0.1  # of the run, before memory is looked at
+MEGABYTES = 1024 / 1e6  # per kilobyte of /proc
+MOST_GROWTH = 1.0  # MB per 1,000 frames
+WARM_UP = 0.1  # share of the run before memory is evaluated
 
 Sample = tuple[int, float]  # finished frames, MB
 
 
 def make_clip(path: Path, frames: int) -> None:
-    """The source, as long as its sound."""
+    """Make the source, with sound of the same length."""
     inputs = ("-f", "lavfi", "-i", PICTURE, "-f", "lavfi", "-i", "sine=440:sample_rate=48000")
     length = ("-t", f"{frames / RATE:.6f}")
     command = ["ffmpeg", "-v", "error", "-nostdin", *inputs, *length, *LOSSLESS, "-pix_fmt", "yuv420p", "-c:a", "aac"]
@@ -45,7 +45,7 @@ def make_clip(path: Path, frames: int) -> None:
 
 
 def upsample(source: Path, output: Path, *, network: bool) -> tuple[list[Sample], float]:
-    """Run the program; its memory at every look, and the seconds it took."""
+    """Run the program; return samples of its memory, and the seconds it took."""
     options = ("--factor", str(FACTOR), "--codec", "libx264", "--crf", "0", "--preset", "ultrafast", "-q")
     command = [*(PROGRAM if network else BLEND), "upsample", str(source), str(output), *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "SEGMENT_FRAMES": str(SEGMENT_FRAMES)}
@@ -64,7 +64,7 @@ def upsample(source: Path, output: Path, *, network: bool) -> tuple[list[Sample]
 
 
 def memory_mb(process: int) -> float | None:
-    """What a process holds in memory now; None if it has ended."""
+    """Return the memory of a process; None if it has ended."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
@@ -73,7 +73,7 @@ def memory_mb(process: int) -> float | None:
 
 
 def growth(samples: list[Sample]) -> float:
-    """Slope of a line through what was seen between the start and the end of encoding: MB for 1,000 frames."""
+    """Fit a line to the samples between the start and the end of encoding; return its slope in MB per 1,000 frames."""
     most = max(frames for frames, _ in samples)
     seen = [(frames / 1000, memory) for frames, memory in samples if WARM_UP * most < frames < most]
     x, y = (sum(values) / len(seen) for values in zip(*seen, strict=True))
@@ -81,7 +81,7 @@ def growth(samples: list[Sample]) -> float:
 
 
 def lines_of(command: list[str]) -> Iterator[str]:
-    """What a program prints, line by line."""
+    """Yield the output of a program, line by line."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield from process.stdout
@@ -90,7 +90,7 @@ def lines_of(command: list[str]) -> Iterator[str]:
 
 
 def frames_of(path: Path) -> Iterator[tuple[Fraction, str]]:
-    """Time in seconds and hash of each decoded frame."""
+    """Yield time in seconds and hash of each decoded frame."""
     unit = Fraction(0)
     picture = ("-map", "v:0", "-fps_mode", "passthrough", "-f", "framehash", "-hash", "md5", "-")
     for line in lines_of(["ffmpeg", "-v", "error", "-nostdin", "-copyts", "-i", str(path), *picture]):
@@ -102,7 +102,7 @@ def frames_of(path: Path) -> Iterator[tuple[Fraction, str]]:
 
 
 def sound_end(path: Path) -> Fraction:
-    """When the last packet of sound ends, in seconds."""
+    """Return when the last packet of sound ends, in seconds."""
 
     def shown(entries: str) -> Iterator[list[str]]:
         command = ["ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries", entries, "-of", "csv=p=0"]
@@ -113,7 +113,7 @@ def sound_end(path: Path) -> Fraction:
 
 
 def compare(source: Path, output: Path) -> tuple[int, Fraction, list[str]]:
-    """Frames in the output, the time of the last one in seconds, and what is not as it must be."""
+    """Return the number of frames in the output, the time of the last one in seconds, and a list of faults."""
     made, wrong, count, last = frames_of(output), [], 0, Fraction(-1)
     for number, (moment, picture) in enumerate(frames_of(source)):
         slot = list(islice(made, FACTOR))
@@ -121,17 +121,17 @@ def compare(source: Path, output: Path) -> tuple[int, Fraction, list[str]]:
         if [found for found, _ in slot] != expected:
             wrong.append(f"the frames of source frame {number} are not at their times")
         elif slot[0][1] != picture:
-            wrong.append(f"source frame {number} is not what it was")
+            wrong.append(f"source frame {number} has changed")
         count, last = count + len(slot), slot[-1][0] if slot else last
-    wrong += [f"there is a frame too many at {float(moment):.3f} s" for moment, _ in made]
+    wrong += [f"there is an extra frame at {float(moment):.3f} s" for moment, _ in made]
     return count, last, wrong
 
 
 def main() -> int:
-    """Make the clip, run, look."""
+    """Make the clip, run the program, check the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=50_000, help="of the source")
-    parser.add_argument("--network", action="store_true", help="the real one in place of a blend")
+    parser.add_argument("--frames", type=int, default=50_000, help="number of source frames")
+    parser.add_argument("--network", action="store_true", help="use the real network instead of a blend")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ifrplus-long-") as folder:
         source, output = Path(folder) / "source.mp4", Path(folder) / "film.mp4"
@@ -145,7 +145,7 @@ def main() -> int:
     at_work = [memory for frames, memory in samples if frames < encoding]
     print(f"{arguments.frames} frames became {count} in {seconds:.0f} s")
     print(f"memory {at_work[-1]:.0f} MB at the end of encoding, {max(m for _, m in samples):.0f} MB at most")
-    print(f"memory grows by {slope:.3f} MB for 1,000 output frames")
+    print(f"memory grows by {slope:.3f} MB per 1,000 output frames")
     print(f"the picture ends at {float(last + Fraction(1, FACTOR * RATE)):.6f} s instead of {float(length):.6f} s")
     print(f"the sound ends {1000 * float(offset):.3f} ms later against the picture than in the source")
     print(*wrong[:20], sep="\n", end="\n" if wrong else "")

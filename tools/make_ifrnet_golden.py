@@ -1,6 +1,6 @@
-"""Makes ``tests/models/ifrnet_golden.npz``: outputs of the IFRNet family for weights that anyone can make again.
+"""Make ``tests/models/ifrnet_golden.npz``: outputs of the IFRNet family for weights that anyone can generate again.
 
-They are computed by the twin in ``ifrnet_torch.py``, which shares nothing with the program.
+They are computed by the twin in ``ifrnet_torch.py``, which shares no code with the program.
 
     python tools/make_ifrnet_golden.py tests/models/ifrnet_golden.npz
 """
@@ -19,7 +19,7 @@ SEED = 2206
 
 
 class Case(NamedTuple):
-    """A pair of pictures, and how the frame between them is made."""
+    """Two pictures, and how the frame between them is made."""
 
     member: str
     t: float
@@ -37,7 +37,7 @@ CASES = {
 
 
 def rule(name: str, shape: tuple[int, ...]) -> Array:
-    """Values of a parameter, from its name alone."""
+    """Return the values of a parameter, computed from its name alone."""
     draw = np.random.default_rng(zlib.crc32(name.encode()))
     x = draw.standard_normal(shape).astype(np.float32)
     if len(shape) == 4:

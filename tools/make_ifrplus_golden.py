@@ -1,6 +1,6 @@
-"""Makes ``tests/models/ifrplus_golden.npz``: outputs of the IFR+ network for weights that anyone can make again.
+"""Make ``tests/models/ifrplus_golden.npz``: outputs of the IFR+ network for weights that anyone can generate again.
 
-The network was compared with outputs that were computed elsewhere before it made these.
+Before the network made them, it was compared with outputs that had been computed elsewhere.
 
     PYTHONPATH=. python tools/make_ifrplus_golden.py tests/models/ifrplus_golden.npz
 """
@@ -20,7 +20,7 @@ CASES = {"full": (1.0, 1.0, 64, 48), "half": (0.5, 0.5, 64, 32)}
 
 
 def rule(name: str, shape: tuple[int, ...]) -> Array:
-    """Values of a parameter, from its name alone."""
+    """Return the values of a parameter, computed from its name alone."""
     draw = np.random.default_rng(zlib.crc32(name.encode()))
     x = draw.standard_normal(shape).astype(np.float32)
     if len(shape) == 4:

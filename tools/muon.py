@@ -1,4 +1,4 @@
-"""The optimizer that trains the lite network: whole matrices of weights are turned, not each weight for itself."""
+"""The optimizer that trains the lite network: it orthogonalises whole weight matrices, not each weight by itself."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 
 MOMENTUM = 0.95
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of AdamW
-NEWTON_SCHULZ = ((3.4445, -4.7750, 2.0315),) * 5  # of the reference program of Muon
+NEWTON_SCHULZ = ((3.4445, -4.7750, 2.0315),) * 5  # of Muon's reference implementation
 RMS = 0.2  # of an update in learning rates, as AdamW's are
-LEAST_SIDE = 8  # of a matrix worth turning
+LEAST_SIDE = 8  # smallest side of a matrix that is orthogonalised
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon for the matrices of convolutions, AdamW (arXiv 1711.05101) for what is smaller.
+    """Muon for the matrices of convolutions, AdamW (arXiv 1711.05101) for smaller parameters.
 
-    The momentum of a matrix is replaced by the nearest one whose singular values are equal (Jordan et al., "Muon",
-    2024), with the size that AdamW's updates have (arXiv 2502.16982, section 2.2), so that both take one learning rate.
+    The momentum of a matrix is replaced by the nearest matrix whose singular values are equal (Jordan et al., "Muon",
+    2024), scaled to the size of AdamW's updates (arXiv 2502.16982, section 2.2), so that both use one learning rate.
     """
 
     def __init__(self, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float, weight_decay: float) -> None:
@@ -28,7 +28,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
-        """One update by the gradients that the weights have."""
+        """Update the weights by their gradients."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:
@@ -59,7 +59,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """A matrix with the same singular vectors whose singular values are about 1, by Newton and Schulz."""
+    """Return a matrix with the same singular vectors whose singular values are about 1, by Newton-Schulz iteration."""
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     result = wide / (wide.norm() + 1e-7)
     for a, b, c in NEWTON_SCHULZ:

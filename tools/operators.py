@@ -1,9 +1,9 @@
-"""Where the time of the lite network goes, by operator, as each engine's own profiler tells.
+"""Show where the time of the lite network goes, by operator, according to each engine's own profiler.
 
     PYTHONPATH=. python tools/operators.py [--size 448x256] [--runs 20] [--threads 2]
 
-The pictures are two frames of a real clip with their flow. Milliseconds are those of one made frame; reshapes and what
-takes less than a hundredth are in the last line.
+The pictures are two frames of a real clip with their flow. Milliseconds are per made frame; reshapes, and operators
+that take less than a hundredth, are summed in the last line.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from ifrplus_cli.weights.manifest import find_weights
 from ifrplus_cli.weights.reading import load_weights
 
 Inputs = dict[str, npt.NDArray[np.float32]]
-LEAST = 0.01  # of the whole, for a line of its own
-WARM_UP = 3  # runs before the profiler looks
+LEAST = 0.01  # smallest share of the whole that gets a line of its own
+WARM_UP = 3  # runs before profiling starts
 
 
 def frames(width: int, height: int) -> Inputs:
-    """What the network sees of two frames, two apart, of a clip with motion."""
+    """Return the network's inputs for two frames, two apart, of a clip with motion."""
     clip = cv2.VideoCapture(str(sample_clips() / "bikes.mp4"))
     shown = [cv2.cvtColor(clip.read()[1], cv2.COLOR_BGR2RGB) for _ in range(3)]
     left, right = (cv2.resize(shown[k], (width, height)).astype(np.float32) / 255 for k in (0, 2))
@@ -43,7 +43,7 @@ def frames(width: int, height: int) -> Inputs:
 
 
 def onnx(inputs: Inputs, runs: int, threads: int, folder: Path) -> Counter[str]:
-    """Milliseconds of all runs by operator, of ONNX Runtime."""
+    """Return the milliseconds of all runs by operator in ONNX Runtime."""
     import onnxruntime
 
     weights = find_weights("lite")
@@ -67,7 +67,7 @@ def onnx(inputs: Inputs, runs: int, threads: int, folder: Path) -> Counter[str]:
 
 
 def mindspore(inputs: Inputs, runs: int, threads: int, folder: Path) -> Counter[str]:
-    """The same of MindSpore in graph mode."""
+    """Return the same for MindSpore in graph mode."""
     import mindspore as ms
 
     ms.set_context(mode=ms.GRAPH_MODE, device_target="CPU", runtime_num_threads=threads)
@@ -93,7 +93,7 @@ ENGINES: dict[str, Callable[[Inputs, int, int, Path], Counter[str]]] = {"onnx": 
 
 
 def show(name: str, spent: Counter[str], runs: int) -> None:
-    """Print a table, the longest first."""
+    """Print a table, the longest times first."""
     whole = spent.total()
     print(f"\n{name}: {whole / runs:.1f} ms a frame in operators")
     rest = 0.0

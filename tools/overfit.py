@@ -1,6 +1,6 @@
-"""Have lite learn a few triplets by heart: whether losses, gradients and updates can bring the loss down at all.
+"""Overfit lite to a few triplets: check that losses, gradients and updates can bring the loss down at all.
 
-The same middle part of each picture is seen in every step, without augmentation.
+Every step uses the same middle part of each picture, without augmentation.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ SHOWN_EVERY = 100  # steps
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("triplets", type=Path, help="a data set of a few, such as vimeo_folder.py makes")
-    parser.add_argument("out", type=Path, help="folder for weights and curves; must not be there yet")
-    parser.add_argument("--batch", type=int, default=8, help="as many as there are makes every step the same")
+    parser.add_argument("triplets", type=Path, help="a data set with a few triplets, such as vimeo_folder.py makes")
+    parser.add_argument("out", type=Path, help="folder for weights and curves; must not exist yet")
+    parser.add_argument("--batch", type=int, default=8, help="with the number of triplets every step is the same")
     parser.add_argument("--crop", type=int, default=64)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--loss", choices=("laplacian", "charbonnier", "frequency"), default="laplacian")

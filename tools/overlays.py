@@ -11,13 +11,13 @@ from lite_data import Bytes, Sample, measure, to_float
 from ifrplus_cli.frames.flow import pair_flow
 
 MARKS = string.ascii_letters + string.digits + ":.,-/&%"
-LEAST_COVER = 0.55  # opacity of a panel that lets the footage through
+LEAST_COVER = 0.55  # least opacity of a translucent panel
 SHARES = {"panel and text": 0.3, "panel": 0.25, "bars and text": 0.05, "text": 0.4}  # of triplets
-OUTLINED, COMPRESSED = 0.2, 0.6  # shares of all of them
+OUTLINED, COMPRESSED = 0.2, 0.6  # shares of all triplets
 
 
 def with_overlay(draw: np.random.Generator, frames: tuple[Bytes, Bytes, Bytes], t: float) -> Sample:
-    """A triplet under an overlay that stands still, with its flows found anew: an overlay draws them to itself.
+    """Make a triplet under an overlay that stands still, and compute its flows again: an overlay attracts them.
 
     Args:
         frames: left, middle, right, each (H, W, 3) uint8 RGB; they are not changed.
@@ -38,19 +38,19 @@ def with_overlay(draw: np.random.Generator, frames: tuple[Bytes, Bytes, Bytes], 
 
 
 def _colour(draw: np.random.Generator) -> tuple[int, int, int]:
-    """A grey or a colour, more often near black or white than between."""
+    """Draw a grey or a colour, more often near black or white than between."""
     red, green, blue = (int(255 * value) for value in draw.beta(0.5, 0.5, 3))
     return (red, red, red) if draw.random() < 0.6 else (red, green, blue)
 
 
 def _compressed(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> list[Bytes]:
-    """Frames that were stored with losses, so that what stands still is not quite the same in each of them."""
+    """Store frames with loss, so that what stands still differs slightly from frame to frame."""
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(draw.integers(55, 97))]
     return [cv2.imdecode(cv2.imencode(".jpg", frame, quality)[1], cv2.IMREAD_COLOR) for frame in shown]
 
 
 def _outline(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
-    """The outline of a rectangle."""
+    """Paste the outline of a rectangle."""
     height, width = shown[0].shape[:2]
     (left, right), (top, bottom) = (np.sort(draw.integers(0, side, 2)).tolist() for side in (width, height))
     thick, colour = int(draw.integers(1, 5)), _colour(draw)
@@ -59,7 +59,7 @@ def _outline(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
 
 
 def _panel(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
-    """A rectangle or ellipse, even or shaded, opaque or letting the footage through."""
+    """Paste a rectangle or ellipse, plain or shaded, opaque or translucent."""
     height, width = shown[0].shape[:2]
     tall, wide = (int(side * draw.uniform(0.08, 0.6)) for side in (height, width))
     top, left = int(draw.integers(-tall // 3, height - tall // 2)), int(draw.integers(-wide // 3, width - wide // 2))
@@ -79,7 +79,7 @@ def _panel(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
 
 
 def _bars(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
-    """Black bars along one or two edges."""
+    """Paste black bars along one or two edges."""
     thick = int(shown[0].shape[0] * draw.uniform(0.05, 0.25))
     both, lying = draw.random() < 0.3, draw.random() < 0.5
     for frame in shown:
@@ -90,7 +90,7 @@ def _bars(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
 
 
 def _text(draw: np.random.Generator, shown: tuple[Bytes, ...]) -> None:
-    """A line of letters and digits, some of them outlined."""
+    """Paste a line of letters and digits, some of them outlined."""
     height, width = shown[0].shape[:2]
     line = "".join(draw.choice(list(MARKS), int(draw.integers(3, 14))))
     place = int(draw.integers(-20, width // 2)), int(draw.integers(15, height))

@@ -1,10 +1,10 @@
-"""Interrupt long runs at random moments, go on with them, and compare what comes out with runs that were left alone.
+"""Interrupt long runs at random moments, resume them, and compare the results with those of uninterrupted runs.
 
     PYTHONPATH=. python tools/resumed.py CLIP [--moments 10] [--seed 1]
 
-Three runs: a constant rate doubled, a variable rate doubled, and a constant rate times four. Each is interrupted by
-SIGKILL, SIGTERM or SIGINT, in turn, at a random moment of its work, and resumed; every third is interrupted twice. A
-blend that takes its time stands in for the network, and segments are short. framemd5 of picture and sound, with
+There are three runs: a constant rate doubled, a variable rate doubled, and a constant rate times four. Each is
+interrupted by SIGKILL, SIGTERM or SIGINT, in turn, at a random moment of its work, and resumed; every third is
+interrupted twice. A slow blend stands in for the network, and segments are short. framemd5 of picture and sound, with
 all times, must be the same, line by line. The exit code is 1 if any differs.
 """
 
@@ -30,7 +30,7 @@ RUNS = {"constant rate": ("null", 2), "variable rate": (VARYING, 2), "four times
 
 
 def make_source(clip: Path, path: Path, filters: str) -> None:
-    """A small copy of a real clip, with sound."""
+    """Make a small copy of a real clip, with sound."""
     sound = ("-f", "lavfi", "-i", "sine=440:sample_rate=48000")
     options = ("-frames:v", str(FRAMES), "-t", f"{FRAMES / 25}", "-vf", f"scale=160:68,settb=1/25,setpts=N,{filters}")
     times = ("-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-video_track_timescale", "1000")
@@ -39,7 +39,7 @@ def make_source(clip: Path, path: Path, filters: str) -> None:
 
 
 def start(source: Path, output: Path, factor: int, *arguments: str) -> subprocess.Popen[bytes]:
-    """The program, at work."""
+    """Start the program."""
     slow = {"SLOW_MARK": str(output.with_suffix(".mark")), "SECONDS_A_FRAME": str(SECONDS_A_FRAME)}
     environment = {**os.environ, **slow, "SEGMENT_FRAMES": str(SEGMENT_FRAMES), "PYTHONPATH": str(ROOT)}
     command = [*PROGRAM, "upsample", str(source), str(output), "-q", "--factor", str(factor), *arguments]
@@ -47,7 +47,7 @@ def start(source: Path, output: Path, factor: int, *arguments: str) -> subproces
 
 
 def interrupt(process: subprocess.Popen[bytes], mark: Path, seconds: float, sent: signal.Signals) -> bool:
-    """Send a signal so many seconds after the network has begun; False if the run was done before."""
+    """Send a signal so many seconds after the network has started; return False if the run had ended before."""
     while not mark.exists() and process.poll() is None:
         time.sleep(0.01)
     time.sleep(seconds)
@@ -59,13 +59,13 @@ def interrupt(process: subprocess.Popen[bytes], mark: Path, seconds: float, sent
 
 
 def frames_of(film: Path) -> str:
-    """Times and checksums of all decoded frames and samples."""
+    """Return times and checksums of all decoded frames and samples."""
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(film), "-map", "0", "-fps_mode", "passthrough"]
     return subprocess.run([*command, "-f", "framemd5", "-"], check=True, capture_output=True, text=True).stdout
 
 
 def trial(source: Path, output: Path, factor: int, chance: random.Random, signals: list[signal.Signals]) -> str | None:
-    """Frames of a film whose run was interrupted by each signal; None if one of them came too late."""
+    """Return the frames of a film whose run was interrupted by each signal; None if one of them came too late."""
     most = FRAMES * (factor - 1) * SECONDS_A_FRAME
     for number, sent in enumerate(signals):
         resume = ("--resume",) if number else ()
@@ -84,7 +84,7 @@ def main() -> int:
     """Interrupt, resume, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", type=Path)
-    parser.add_argument("--moments", type=int, default=10, help="of each of the three runs")
+    parser.add_argument("--moments", type=int, default=10, help="interruptions of each of the three runs")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     chance, differing = random.Random(arguments.seed), 0
@@ -94,7 +94,7 @@ def main() -> int:
             folder.mkdir()
             make_source(arguments.clip, folder / "source.mp4", filters)
             if start(folder / "source.mp4", folder / "whole.mp4", factor).wait():
-                raise SystemExit("the run that was left alone failed")
+                raise SystemExit("the uninterrupted run failed")
             whole, same, late = frames_of(folder / "whole.mp4"), 0, 0
             for number in range(arguments.moments):
                 signals = [SIGNALS[(number + more) % len(SIGNALS)] for more in range(2 if number % 3 == 2 else 1)]

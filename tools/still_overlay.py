@@ -1,4 +1,4 @@
-"""What becomes of text, a panel and an outline that stand still over moving footage.
+"""Measure what happens to text, a panel and an outline that stand still over moving footage.
 
 They are pasted on the first frames of each clip, every second frame is dropped and made again by ``lite`` as a run
 does, and the part of the picture that each of them covers is compared with what was pasted: PSNR of RGB, a mean over a
@@ -33,12 +33,12 @@ from ifrplus_cli.values import Image
 Mask = npt.NDArray[np.bool_]
 
 PEAK = 255
-MOST = 60.0  # decibels that are told of what does not differ at all
+MOST = 60.0  # decibels shown for places without any difference
 KINDS = ("text", "panel", "outline")
 
 
 def paste(picture: Image, kind: str, colour: tuple[float, float, float] | None = None) -> None:
-    """Draw one kind of overlay on a picture, sized by it; in a colour of its own unless told otherwise."""
+    """Draw one kind of overlay on a picture, sized by it, in its usual colour by default."""
     height, width = picture.shape[:2]
 
     def at(across: float, down: float) -> tuple[int, int]:
@@ -56,7 +56,7 @@ def paste(picture: Image, kind: str, colour: tuple[float, float, float] | None =
 
 
 def pasted(path: Path, crf: int | None) -> list[Picture]:
-    """A clip's first frames with everything pasted on; if ``crf`` is given, as they come back from H.264."""
+    """Return a clip's first frames with everything pasted on; if ``crf`` is given, after encoding as H.264."""
     frames = [codes.astype(np.float32) / PEAK for codes in read_by_program(path, FRAMES)]
     for frame, kind in ((frame, kind) for frame in frames for kind in KINDS):
         paste(frame, kind)
@@ -75,7 +75,7 @@ def _stored(frames: list[Picture], crf: int) -> list[Picture]:
 
 
 def scores(path: Path, crf: int | None) -> Iterator[list[float]]:
-    """Of each dropped frame: PSNR of every kind, and of the rest."""
+    """Yield for each dropped frame the PSNR of every kind, and of the rest."""
     frames = pasted(path, crf)
     height, width = frames[0].shape[:2]
     places = [_covered(frames[0].shape, kind) for kind in KINDS]
@@ -102,7 +102,7 @@ def main() -> None:
     """Measure every clip of the folder and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, help="a folder of clips")
-    parser.add_argument("--crf", type=int, help="store the pasted frames as H.264 of this quality first")
+    parser.add_argument("--crf", type=int, help="first store the pasted frames as H.264 of this quality")
     options = parser.parse_args()
     paths = sorted(path for path in options.clips.iterdir() if path.suffix in CLIP_SUFFIXES)
     print(f"{'':40}" + "".join(f"{name:>9}" for name in (*KINDS, "the rest")))

@@ -1,10 +1,10 @@
-"""What it saves to leave alone what does not move: clips made with it, and with everything computed.
+"""Measure what it saves to leave alone what does not move, against computing everything.
 
     PYTHONPATH=. python tools/stillness.py CLIP...
 
-The first frames of each clip go through ``lite`` with ONNX Runtime, every pair both ways. Told are the pairs that are
-copied whole, the share of all pictures that is computed, the time against that of computing everything, and by how
-many codes of 8 bits the two results differ: at most, and in how many of all samples.
+The first frames of each clip go through ``lite`` with ONNX Runtime, every pair both ways. The table shows the pairs
+that are copied whole, the share of all pictures that is computed, the time relative to computing everything, and by
+how many 8-bit codes the two results differ: at most, and the share of samples that differ.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HALF = [Fraction(1, 2)]
 
 @contextmanager
 def everything_moves() -> Iterator[None]:
-    """Take all of every picture for moving."""
+    """Treat all of every picture as moving."""
     before = interpolator.moving_box, interpolator.moves
     interpolator.moving_box = lambda left, right: Box(0, 0, *left.shape[:2])  # type: ignore[assignment]
     interpolator.moves = lambda left, right: True  # type: ignore[assignment]
@@ -46,14 +46,14 @@ def everything_moves() -> Iterator[None]:
 
 
 def timed(make: Interpolator, left: Image, right: Image) -> tuple[Image, float]:
-    """A made frame, and its seconds."""
+    """Return a made frame, and its seconds."""
     started = time.perf_counter()
     made = make(left, right, HALF)[0]
     return made, time.perf_counter() - started
 
 
 def measure(path: Path) -> str:
-    """The line of a clip."""
+    """Return the line of a clip."""
     clip = probe(path)
     convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
     with Decoder(clip) as decoder:

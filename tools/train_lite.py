@@ -1,4 +1,4 @@
-"""Trains the lite network on a pack of ``lite_data.py``, on CPU or on a CUDA device; see README.md here."""
+"""Train the lite network on a pack of ``lite_data.py``, on CPU or on a CUDA device; see README.md here."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from torch.nn import functional
 from ifrplus_cli.frames.flow import GRID, Neighbour, intermediate_flow, pair_flow
 
 WARM_UP = 300  # steps
-LAST_RATE = 0.02  # of the full learning rate, reached when the time is over
-FAST = 30  # times the learning rate
+LAST_RATE = 0.02  # share of the full learning rate that is reached when the time is over
+FAST = 30  # factor on the learning rate
 EMA_DECAY = 0.999
 LAPLACIAN_LEVELS = 5
 LEAST_ERROR = 1e-5  # squared error, 50 dB, below which a crop no longer counts
 TEACHER_TRUST = 0.03  # image difference at which the teacher's flow has lost 63 % of its weight
 STILL_CROP = 0.2  # mean motion in pixels
 HOLD_OUT_FRAMES = 21
-TUNE_SECONDS, TUNE_STEPS = 60, 3  # how often the number of threads is tried anew on a CPU
+TUNE_SECONDS, TUNE_STEPS = 60, 3  # how often the number of threads is tried again on a CPU
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Pack:
         self._cumulative = np.cumsum(weights / weights.sum())
 
     def batch(self, count: int, size: int) -> Batch:
-        """``count`` random crops of ``size`` x ``size``, augmented."""
+        """Draw ``count`` random crops of ``size`` x ``size``, augmented."""
         crops = [self._crop(size) for _ in range(count)]
         left, middle, right, flows = (torch.stack([crop[k] for crop in crops]) for k in range(4))
         t = torch.tensor([crop[4] for crop in crops], device=left.device).view(-1, 1, 1, 1)
@@ -123,7 +123,7 @@ class Pack:
         return float(errors[y : y + size // ERROR_CELL, x : x + size // ERROR_CELL].mean())
 
     def _turn(self, images: Tensor, flows: Tensor) -> tuple[Tensor, Tensor]:
-        """Random mirroring and transposition, the same for a whole batch."""
+        """Mirror and transpose at random, in the same way for a whole batch."""
         sign = torch.ones(8, device=flows.device)
         if self._draw.random() < 0.5:
             images, flows = images.flip(3), flows.flip(3)
@@ -149,12 +149,12 @@ def laplacian_loss(made: Tensor, true: Tensor) -> Tensor:
 
 
 def logarithmic_loss(made: Tensor, true: Tensor) -> Tensor:
-    """Mean logarithm of the squared error of each crop: PSNR but for its sign and unit."""
+    """Mean logarithm of the squared error of each crop: PSNR except for its sign and unit."""
     return torch.log((made - true).square().mean(dim=(1, 2, 3)) + LEAST_ERROR).mean()
 
 
 def flow_loss(flow: Tensor, batch: Batch) -> Tensor:
-    """L1 to the flow that DIS finds from the true middle frame, where that flow explains the picture."""
+    """L1 distance to the flow that DIS finds from the true middle frame, where that flow explains the picture."""
     left, middle, right = (functional.avg_pool2d(image, GRID) for image in (batch.left, batch.middle, batch.right))
     explained = warp(torch.cat([left, right]), both_sides(batch.teacher) / GRID)
     difference = (explained - torch.cat([middle, middle])).abs().mean(1, keepdim=True)
@@ -163,14 +163,14 @@ def flow_loss(flow: Tensor, batch: Batch) -> Tensor:
 
 
 def lower_precision(device: torch.device) -> torch.autocast:
-    """Convolutions in bfloat16, but not on a CPU that only emulates it, where they take up to ten times as long."""
+    """Use bfloat16 in convolutions, but not on a CPU that only emulates it, where they take up to ten times as long."""
     knows = torch.cpu.get_capabilities()
     helps = device.type != "cpu" or knows.get("avx512_bf16", False) or knows.get("amx_bf16", False)
     return torch.autocast(device.type, torch.bfloat16, enabled=helps)
 
 
 def loss_of(network: Lite, batch: Batch, logarithm_weight: float, flow_weight: float) -> tuple[Tensor, Tensor]:
-    """Image loss and flow loss, weighted."""
+    """Return image loss and flow loss, weighted."""
     with lower_precision(batch.left.device):
         made, rough, flow = network.flows(batch.left, batch.right, batch.prior, batch.t)
     distance = flow_loss(enlarge(rough, 4), batch) + flow_loss(flow, batch)
@@ -179,7 +179,7 @@ def loss_of(network: Lite, batch: Batch, logarithm_weight: float, flow_weight: f
 
 
 def flow_loss_of(network: Lite, batch: Batch, flow_weight: float) -> tuple[Tensor, Tensor]:
-    """What the flows alone are worth: at half size, the average of both frames warped by them; then the flow loss."""
+    """Return image and flow loss of the flows alone; the image is the mean of both warped frames, at half size."""
     with lower_precision(batch.left.device):
         rough, flow, _ = network.estimate(batch.left, batch.right, batch.prior, batch.t)
     ends, middle = (
@@ -192,7 +192,7 @@ def flow_loss_of(network: Lite, batch: Batch, flow_weight: float) -> tuple[Tenso
 
 
 class HoldOut:
-    """Middle frames of clips made from their neighbours, every second of the first 21 frames."""
+    """Makes the middle frames of clips from their neighbours, every second of the first 21 frames."""
 
     def __init__(self, folder: Path) -> None:
         self._clips = {path.stem: self._pairs(decode(path, HOLD_OUT_FRAMES)) for path in sorted(folder.glob("*.mp4"))}
@@ -212,7 +212,7 @@ class HoldOut:
         return pairs
 
     def mean(self, make: Callable[..., np.ndarray]) -> dict[str, float]:
-        """Mean RGB PSNR in dB of each clip, and of all under ``mean``."""
+        """Return the mean RGB PSNR in dB of each clip, and of all clips under ``mean``."""
         result = {}
         for name, pairs in self._clips.items():
             result[name] = float(
@@ -223,7 +223,7 @@ class HoldOut:
 
 
 def psnr(made: np.ndarray, true: np.ndarray) -> float:
-    """PSNR in dB of a made frame, rounded to 8 bit; rows and columns beyond the true frame's are padding."""
+    """PSNR in dB of a made frame, rounded to 8 bits; rows and columns beyond the true frame's are padding."""
     made = np.clip(np.rint(made[: true.shape[0], : true.shape[1]]), 0, 255)
     return 10 * math.log10(255**2 / max(float(np.mean((made - true.astype(np.float32)) ** 2)), 1e-10))
 
@@ -237,7 +237,7 @@ def blend(left: np.ndarray, right: np.ndarray, prior: np.ndarray) -> np.ndarray:
 
 
 def dis(left: np.ndarray, right: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Average of both frames warped by the prior."""
+    """Average both frames warped by the prior."""
     size = left.shape[1::-1]
     to_left, to_right = (cv2.resize(prior[k : k + 2].astype(np.float32).transpose(1, 2, 0), size) for k in (0, 2))
     return (backward_warp(left.astype(np.float32), to_left) + backward_warp(right.astype(np.float32), to_right)) / 2
@@ -255,7 +255,7 @@ def made_by(network: Lite, device: torch.device) -> Callable[..., np.ndarray]:
 
 
 def warped_by(network: Lite) -> Callable[..., np.ndarray]:
-    """The average of both frames warped by the network's flows."""
+    """Average both frames warped by the network's flows."""
 
     def make(left: np.ndarray, right: np.ndarray, prior: np.ndarray) -> np.ndarray:
         images = [torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255 for frame in (left, right)]
@@ -267,13 +267,13 @@ def warped_by(network: Lite) -> Callable[..., np.ndarray]:
 
 
 def learning_rate(full: float, step: int, share: float) -> float:
-    """Linear warm-up in steps, then a cosine over the share of the time that has gone."""
+    """Return the rate: linear warm-up in steps, then a cosine over the share of the time that has passed."""
     cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
     return full * min(1.0, (step + 1) / WARM_UP) * cosine
 
 
 def read_start(path: Path) -> tuple[dict[str, Tensor], int]:
-    """Weights to begin from, of a checkpoint or of what ``export_lite.py`` made, and the samples seen."""
+    """Return the weights to start from, of a checkpoint or a file of ``export_lite.py``, and the samples seen."""
     if path.suffix == ".safetensors":
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name).float() for name in file.keys()}, int(file.metadata()["samples"])  # noqa: SIM118
@@ -302,7 +302,7 @@ class Training:
             weights, self.samples = read_start(options.start)
             new = self.network.load_state_dict(weights, strict=False).missing_keys
             self.average.load_state_dict(self.network.state_dict())
-            print(f"layers that begin anew: {', '.join(new) or 'none'}")
+            print(f"layers without weights to start from: {', '.join(new) or 'none'}")
         if options.resume and options.checkpoint.exists():
             self._load(options.checkpoint)
 
@@ -315,7 +315,7 @@ class Training:
         self.hold_out, self.best = state["hold_out"], state["best"]
 
     def save(self, path: Path) -> None:
-        """Writes a checkpoint; a reader finds the old one or the new one, never half of one."""
+        """Write a checkpoint; a reader finds the old one or the new one, never half of one."""
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -331,7 +331,7 @@ class Training:
         partial_file.replace(path)
 
     def check(self, hold_out: HoldOut) -> None:
-        """Measures the averaged weights, and keeps the best ones beside the checkpoint."""
+        """Measure the averaged weights, and keep the best ones beside the checkpoint."""
         make = warped_by(self.average) if self.options.flow_only else made_by(self.average, self.device)
         self.hold_out = hold_out.mean(make)
         print(f"hold-out lite {self.hold_out['mean']:.3f} dB at {self.samples} samples, {self.elapsed / 60:.1f} min")
@@ -341,7 +341,7 @@ class Training:
             self.save(self.options.checkpoint.with_suffix(".best.pt"))
 
     def one_step(self, batch: Batch) -> tuple[float, float]:
-        """One update; returns image loss and flow loss."""
+        """Make one update; return image loss and flow loss."""
         share = self.elapsed / (60 * self.options.minutes)
         for group in self.optimizer.param_groups:
             group["lr"] = group["factor"] * learning_rate(self.options.rate, self.step, share)
@@ -362,7 +362,7 @@ class Training:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Trains until the time is over, measuring and saving on the way."""
+    """Train until the time is over, measuring and saving on the way."""
     options.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     training = Training(options)
     pack = Pack(
@@ -403,7 +403,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def tune_threads(step: Callable[[], object], most: int) -> None:
-    """Chooses one thread or ``most`` by trial: where others use a core, threads that wait for each other are slower."""
+    """Choose one thread or ``most`` by trial: if others use a core, threads that wait for each other are slower."""
     seconds = {}
     for threads in (1, most):
         torch.set_num_threads(threads)
@@ -421,7 +421,7 @@ def main() -> None:
     parser.add_argument("hold_out", type=Path, help="folder of clips to measure on, never trained on")
     parser.add_argument("checkpoint", type=Path, help="file to write")
     parser.add_argument("--resume", action="store_true", help="continue the run of the checkpoint, if it exists")
-    parser.add_argument("--start", type=Path, help="begin a new run from these weights: a checkpoint or safetensors")
+    parser.add_argument("--start", type=Path, help="start a new run from these weights: a checkpoint or safetensors")
     parser.add_argument("--minutes", type=float, default=95, help="training time; the learning rate follows it")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=2)
@@ -430,15 +430,17 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-4, help="highest learning rate")
     parser.add_argument("--fast", nargs="*", default=[], help=f"layers that learn {FAST} times faster, for new heads")
     parser.add_argument(
-        "--logarithm-weight", type=float, default=0.02, help="of the logarithm of the squared error in the loss"
+        "--logarithm-weight", type=float, default=0.02, help="weight of the logarithm of the squared error in the loss"
     )
-    parser.add_argument("--flow-weight", type=float, default=0.002, help="of a pixel of flow error in the loss")
+    parser.add_argument("--flow-weight", type=float, default=0.002, help="weight of a pixel of flow error in the loss")
     parser.add_argument(
-        "--flow-only", action="store_true", help="train what finds the flows, on CPU; the last stage stays as it is"
+        "--flow-only",
+        action="store_true",
+        help="train only the estimation of flows, on CPU; the last stage stays as is",
     )
     parser.add_argument("--synthetic-share", type=float, default=0.2)
     parser.add_argument(
-        "--overlay-share", type=float, default=0, help="of crops under a text or panel that stands still"
+        "--overlay-share", type=float, default=0, help="share of crops under a text or panel that stands still"
     )
     parser.add_argument("--report-seconds", type=float, default=30)
     parser.add_argument("--check-minutes", type=float, default=15)

@@ -1,4 +1,4 @@
-"""Lay frames of clips out like the test set of Vimeo-90K's triplets, for ``ifrplus eval``."""
+"""Arrange frames of clips like the test set of Vimeo-90K's triplets, for ``ifrplus eval``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SIZE = (448, 256)
 
 
 def lay_out(clips: list[Path], folder: Path, count: int) -> list[str]:
-    """The first ``count`` triplets of each clip, without overlap; returns their names as in the list."""
+    """Write the first ``count`` triplets of each clip, without overlap; return their names as in the list."""
     names = []
     for number, clip in enumerate(clips, 1):
         frames = folder / "frames"
@@ -46,8 +46,8 @@ def lay_out(clips: list[Path], folder: Path, count: int) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path, help="folder of .mp4 files")
-    parser.add_argument("folder", type=Path, help="where to put the data set; must not be there yet")
-    parser.add_argument("--triplets", type=int, default=5, help="of each clip")
+    parser.add_argument("folder", type=Path, help="folder of the data set; must not exist yet")
+    parser.add_argument("--triplets", type=int, default=5, help="triplets per clip")
     options = parser.parse_args()
     options.folder.mkdir(parents=True)
     names = lay_out(sorted(options.clips.glob("*.mp4")), options.folder, options.triplets)
