@@ -92,7 +92,7 @@ def test_cuda_must_have_its_compiler_and_a_version_that_there_is_a_plugin_for(ma
     )
     told = {"opt/cuda/version.json": '{"cuda": {"name": "CUDA SDK", "version": "12.4.1"}}'}
     newer = make("opt/cuda/bin/nvcc", told=told, libraries=CUDA_LIBRARIES, **home)
-    assert newer.lacks("GPU") == ("a plugin for CUDA 12.4, which CUDA_HOME names",)
+    assert newer.lacks("GPU") == ("a plugin for CUDA 12.4, to which CUDA_HOME points",)
     told = {"opt/cuda/version.json": '{"cuda": {"name": "CUDA SDK", "version": "11.6.20220318"}}'}
     assert make(told=told, libraries=CUDA_LIBRARIES, **home).lacks("GPU") == ()
 
