@@ -54,7 +54,7 @@ def _factor(result: CheckResult) -> str:
         return "Factor: 2 or 4 suit this clip, and so does slow motion; 8 suits calm parts."
     if psnr_mean >= FAIR:
         return "Factor: 2 suits this clip; before using 4 or slow motion, check fast motion first."
-        return "Factor: at most 2; check a --preview first."
+    return "Factor: at most 2; check a --preview first."
 
 
 def _model(result: CheckResult) -> Iterator[str]:
