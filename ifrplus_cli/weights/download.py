@@ -22,7 +22,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from ifrplus_cli import __version__
 from ifrplus_cli.errors import DownloadError, ModelError, OutputError
 from ifrplus_cli.files import sha256_of
-from ifrplus_cli.weights.install import beside, install, record_of
+from ifrplus_cli.weights.install import install, record_of, record_path
 from ifrplus_cli.weights.manifest import WeightsEntry
 from ifrplus_cli.weights.reading import read_weights
 
@@ -217,7 +217,7 @@ class _Part:
     def etag(self) -> str | None:
         """The version to which the part belongs, if it may be continued."""
         try:
-            noted = json.loads(beside(self.path).read_text())
+            noted = json.loads(record_path(self.path).read_text())
             return str(noted["etag"]) if noted["url"] == self.url else None
         except (OSError, ValueError, TypeError, KeyError):
             return None
@@ -226,9 +226,9 @@ class _Part:
         """Empty the part for another version. A weak ETag does not guarantee the same bytes, so it is not recorded."""
         file = self.path.open("w+b")
         if etag and not etag.startswith("W/"):
-            beside(self.path).write_text(json.dumps({"url": self.url, "etag": etag}))
+            record_path(self.path).write_text(json.dumps({"url": self.url, "etag": etag}))
         else:
-            beside(self.path).unlink(missing_ok=True)
+            record_path(self.path).unlink(missing_ok=True)
         return file
 
     def resume(self) -> IO[bytes]:
@@ -236,7 +236,7 @@ class _Part:
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
-        beside(self.path).unlink(missing_ok=True)
+        record_path(self.path).unlink(missing_ok=True)
 
 
 def _receive(part: _Part, progress: Callable[[Transfer], None], say: Callable[[str], None]) -> str:

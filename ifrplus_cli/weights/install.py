@@ -43,7 +43,7 @@ class Record:
     source_sha256: str | None = None
 
 
-def beside(path: Path) -> Path:
+def record_path(path: Path) -> Path:
     """Return the path of a file's record."""
     return path.with_name(f"{path.name}.json")
 
@@ -51,7 +51,7 @@ def beside(path: Path) -> Path:
 def record_of(target: Path) -> Record | None:
     """Return the record of a file; None if there is none, or if it has been edited."""
     try:
-        return Record(**json.loads(beside(target).read_text()))
+        return Record(**json.loads(record_path(target).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -89,9 +89,9 @@ def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: 
             source.unlink()
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
     record = Record(url, target.stat().st_size, sha256_of(target), date, made_from)
-    note = beside(target).with_name(f"{beside(target).name}.partial")
+    note = record_path(target).with_name(f"{record_path(target).name}.partial")
     note.write_text(json.dumps(asdict(record), indent=2) + "\n")
-    note.replace(beside(target))
+    note.replace(record_path(target))
     return record
 
 
