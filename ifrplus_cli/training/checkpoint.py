@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from ifrplus_cli.errors import InputError, ModelError, OutputError
-from ifrplus_cli.weights.reading import read_card, read_weights, write_weights
+from ifrplus_cli.weights.reading import read_metadata, read_weights, write_weights
 
 KEPT = 3  # checkpoints
 NAME = re.compile(r"step-(\d{7})\.safetensors")
@@ -81,7 +81,7 @@ def load(path: Path, run: Mapping[str, Any]) -> tuple[dict[str, npt.NDArray[Any]
         InputError: names the settings that differ from the run that wrote it.
         ModelError: if it can't be read.
     """
-    told = read_card(path).get(CARD)
+    told = read_metadata(path).get(CARD)
     if told is None:
         raise ModelError(f"{path} is not a checkpoint of a training run.", "Remove it from the folder.")
     card = json.loads(told)

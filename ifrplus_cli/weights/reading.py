@@ -68,7 +68,7 @@ def read_weights(path: Path) -> Mapping[str, npt.NDArray[Any]]:
     return found
 
 
-def read_card(path: Path) -> dict[str, str]:
+def read_metadata(path: Path) -> dict[str, str]:
     """Return the metadata of a .safetensors file.
 
     Raises:
