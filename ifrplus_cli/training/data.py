@@ -26,12 +26,12 @@ class Material:
 
     Attributes:
         learnt, validated: for training and for validation.
-        told: a description of both.
+        description: a description of both.
     """
 
     learnt: Source
     validated: Source
-    told: str
+    description: str
 
 
 def from_videos(folder: Path, crop: int, seed: int, validate: Path | None) -> Material:
@@ -49,7 +49,7 @@ def from_videos(folder: Path, crop: int, seed: int, validate: Path | None) -> Ma
     clips = [_opened(file) for file in _films(folder)]
     if validate:
         learnt = [Stretch(clip, 0, len(clip.packet_pts)) for clip in clips]
-        return Material(Footage(learnt, crop, seed), to_validate(validate, crop), _told(learnt))
+        return Material(Footage(learnt, crop, seed), to_validate(validate, crop), _summary(learnt))
     learnt, ends = [], []
     for clip in clips:
         count = len(clip.packet_pts)
@@ -57,11 +57,11 @@ def from_videos(folder: Path, crop: int, seed: int, validate: Path | None) -> Ma
         learnt.append(Stretch(clip, 0, count - kept))
         if kept:
             ends.append(Stretch(clip, count - kept, kept))
-    told = f"{_told(learnt)}; the end of each is held out for validation"
-    return Material(Footage(learnt, crop, seed), Footage(ends or learnt, crop, 0), told)
+    description = f"{_summary(learnt)}; the end of each is held out for validation"
+    return Material(Footage(learnt, crop, seed), Footage(ends or learnt, crop, 0), description)
 
 
-def _told(learnt: Sequence[Stretch]) -> str:
+def _summary(learnt: Sequence[Stretch]) -> str:
     return f"{len(learnt)} films, {sum(stretch.count for stretch in learnt)} training frames"
 
 
@@ -100,8 +100,8 @@ def from_triplets(folder: Path, crop: int, seed: int, validate: Path | None) -> 
         return Material(TripletSource(learnt, seed), to_validate(validate, crop), f"{len(learnt)} training triplets")
     held_out = _other_triplets(folder, learnt) or learnt[::EVERY]
     rest = tuple(triplet for triplet in learnt if triplet not in set(held_out)) or learnt
-    told = f"{len(rest)} training triplets, {len(held_out)} for validation"
-    return Material(TripletSource(rest, seed), TripletSource(held_out, 0), told)
+    description = f"{len(rest)} training triplets, {len(held_out)} for validation"
+    return Material(TripletSource(rest, seed), TripletSource(held_out, 0), description)
 
 
 def _other_triplets(folder: Path, learnt: Sequence[Triplet]) -> tuple[Triplet, ...]:

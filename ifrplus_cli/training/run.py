@@ -123,7 +123,7 @@ def train_network(
     """
     _check(options)
     material = _material(options)
-    say(f"{material.told}.")
+    say(f"{material.description}.")
     device = choose_device(options.device, note)
     world = join_world()
     if world.devices > 1 and options.recipe.steps is None:

@@ -59,7 +59,7 @@ def test_the_end_of_a_film_is_never_learnt_from(tmp_path: Path) -> None:
     make_clip(tmp_path / "long.mkv", frames=60, size="64x64")
     make_clip(tmp_path / "short.mkv", frames=8, size="64x64")
     material = from_videos(tmp_path, 64, 1, None)
-    assert "2 films, 62 training frames" in material.told
+    assert "2 films, 62 training frames" in material.description
     learnt, held_out = material.learnt._stretches, material.validated._stretches  # type: ignore[attr-defined]
     assert [(stretch.first, stretch.count) for stretch in learnt] == [(0, 54), (0, 8)]
     assert [(stretch.first, stretch.count) for stretch in held_out] == [(54, 6)]
