@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 APART = 1.0  # seconds; a moment closer to the one before it is not listed
-TOLD = 6  # most moments that are listed
+LISTED = 6  # most moments that are listed
 
 
 def clock(seconds: float) -> str:
@@ -17,14 +17,14 @@ def clock(seconds: float) -> str:
 
 def moments_text(seconds: Iterable[float]) -> str:
     """List time codes of moments in order, without those that follow closely on a listed one."""
-    told: list[float] = []
+    listed: list[float] = []
     last = -APART
     for moment in seconds:
         if moment - last >= APART:
-            told.append(moment)
+            listed.append(moment)
         last = moment
-    more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
-    return ", ".join(map(clock, told[:TOLD])) + more
+    more = f" and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
+    return ", ".join(map(clock, listed[:LISTED])) + more
 
 
 def clock_time(seconds: float) -> str:
