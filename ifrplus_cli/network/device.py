@@ -75,10 +75,10 @@ def choose_device(text: str, note: Callable[[str], None] = lambda _: None, machi
             others = [kind for kind in PREFERENCE if kind != device.kind]
             raise DeviceError(
                 f"The device {device} can't be used: {why}.",
-                f"{machine.cure(device.kind)} {_offer(others, machine, free=not failure.taken)}".strip(),
+                f"{machine.remedy(device.kind)} {_offer(others, machine, free=not failure.taken)}".strip(),
             )
-        if machine.shows(device.kind):
-            note(f"The device {device} exists but can't be used: {why}. {machine.cure(device.kind)}")
+        if machine.has(device.kind):
+            note(f"The device {device} exists but can't be used: {why}. {machine.remedy(device.kind)}")
     raise DeviceError("MindSpore can use no device here.", "Reinstall it: pip install --force-reinstall mindspore")
 
 
@@ -158,7 +158,7 @@ def _states(kinds: Sequence[str], machine: Machine, *, free: bool) -> dict[str, 
 
 def _why(device: Device, failure: _Failure, machine: Machine) -> str:
     """Return what the machine lacks, which MindSpore does not report; MindSpore's own message if nothing is missing."""
-    *others, last = machine.lacks(device.kind) or ("",)
+    *others, last = machine.missing(device.kind) or ("",)
     if not last:
         return failure.said
     return f"this machine lacks {', '.join(others)}{' and ' if others else ''}{last}"

@@ -169,9 +169,9 @@ def _obstacle(asked: Device | None, model: str) -> IfrplusError | None:
 
 def _may_be_mindspores(machine: Machine) -> bool:
     """Return whether there is an accelerator that MindSpore may be able to use, but ONNX Runtime can't."""
-    if machine.shows("Ascend"):
+    if machine.has("Ascend"):
         return True
-    return machine.shows("GPU") and not machine.lacks("GPU") and not engine_onnx.gpu_providers()
+    return machine.has("GPU") and not machine.missing("GPU") and not engine_onnx.gpu_providers()
 
 
 def _onnx_on(device: Device) -> tuple[Engine, Device]:
@@ -187,6 +187,6 @@ def _onnx_on_best(note: Note, machine: Machine) -> tuple[Engine, Device]:
             return _onnx_on(Device("GPU"))
         except DeviceError as error:
             note(f"{error.message} {error.hint}")
-    elif machine.shows("GPU"):
+    elif machine.has("GPU"):
         note(f"The device GPU:0 exists but is not used: {NO_PROVIDER}. {GPU_PACKAGE}")
     return _onnx_on(Device("CPU"))

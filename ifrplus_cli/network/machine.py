@@ -46,16 +46,16 @@ class Machine:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     loads: Callable[[str], bool] = _loads
 
-    def shows(self, kind: str) -> bool:
+    def has(self, kind: str) -> bool:
         """Return whether an accelerator has device files, working or not."""
         return any(any((self.root / "dev").glob(pattern)) for pattern in DEVICE_FILES.get(kind, ()))
 
-    def lacks(self, kind: str) -> tuple[str, ...]:
+    def missing(self, kind: str) -> tuple[str, ...]:
         """Return what MindSpore needs for a kind of device and is not found, with where it was looked for."""
-        look = {"Ascend": self._ascend_lacks, "GPU": self._gpu_lacks}.get(kind)
+        look = {"Ascend": self._missing_for_ascend, "GPU": self._missing_for_gpu}.get(kind)
         return tuple(look()) if look else ()
 
-    def cure(self, kind: str) -> str:
+    def remedy(self, kind: str) -> str:
         """Return a sentence on how to make a kind of device work; empty for the CPU."""
         if kind == "Ascend":
             script = self._cann_script() or f"{CANN_FOLDERS[0]}/set_env.sh"
@@ -119,8 +119,8 @@ class Machine:
         found = re.search(r"\d+\.\d+", str(told))
         return found[0] if found else None
 
-    def _ascend_lacks(self) -> Iterator[str]:
-        if not self.shows("Ascend"):
+    def _missing_for_ascend(self) -> Iterator[str]:
+        if not self.has("Ascend"):
             yield "an Ascend NPU (/dev/davinci0)"
         if not self._at(ASCEND_DRIVER).is_dir() and not self.loads("libascend_hal.so"):
             yield f"its driver ({ASCEND_DRIVER})"
@@ -131,8 +131,8 @@ class Machine:
         if not any(self.plugins.glob("libmindspore_ascend.so*")):
             yield "MindSpore's Ascend plugin (libmindspore_ascend.so)"
 
-    def _gpu_lacks(self) -> Iterator[str]:
-        if not self.shows("GPU"):
+    def _missing_for_gpu(self) -> Iterator[str]:
+        if not self.has("GPU"):
             yield "an NVIDIA GPU (/dev/nvidia0)"
         if not self.loads("libcuda.so.1"):
             yield "its driver (libcuda.so.1)"

@@ -32,20 +32,20 @@ def make(tmp_path: Path) -> Make:
 
 def test_a_bare_machine_lacks_everything_but_a_cpu(make: Make) -> None:
     bare = make()
-    assert not bare.shows("Ascend")
-    assert not bare.shows("GPU")
-    assert bare.lacks("CPU") == ()
-    assert bare.cure("CPU") == ""
-    told = " ".join(bare.lacks("Ascend"))
+    assert not bare.has("Ascend")
+    assert not bare.has("GPU")
+    assert bare.missing("CPU") == ()
+    assert bare.remedy("CPU") == ""
+    told = " ".join(bare.missing("Ascend"))
     assert all(word in told for word in ("/dev/davinci0", "/usr/local/Ascend/driver", "CANN", "libmindspore_ascend"))
-    told = " ".join(bare.lacks("GPU"))
+    told = " ".join(bare.missing("GPU"))
     assert all(word in told for word in ("/dev/nvidia0", "CUDA_HOME", "libmindspore_gpu", *CUDA_LIBRARIES))
 
 
 def test_an_npu_with_its_driver_lacks_only_cann(make: Make) -> None:
     driver_only = make(*ASCEND_FILES)
-    assert driver_only.shows("Ascend")
-    (lack,) = driver_only.lacks("Ascend")
+    assert driver_only.has("Ascend")
+    (lack,) = driver_only.missing("Ascend")
     assert lack.startswith("CANN (ASCEND_HOME_PATH, ")
     assert driver_only.cann_version() is None
 
@@ -63,38 +63,38 @@ def test_cann_that_is_not_loaded_is_found_and_told_how_to_load(
 ) -> None:
     info = {f"{folder}/aarch64-linux/ascend_toolkit_install.info": "package_name=x\nversion=8.3.RC1\n"}
     machine = make(*ASCEND_FILES, script[1:], told=info, **variables)
-    (lack,) = machine.lacks("Ascend")
+    (lack,) = machine.missing("Ascend")
     assert lack == f"the environment of CANN in /{folder} (libascendcl.so)"
-    assert f"source {script}." in machine.cure("Ascend")
+    assert f"source {script}." in machine.remedy("Ascend")
     assert machine.cann_version() == "8.3.RC1"
 
 
 def test_a_whole_ascend_machine_lacks_nothing(make: Make) -> None:
-    assert make(*ASCEND_FILES, libraries=("libascendcl.so",)).lacks("Ascend") == ()
+    assert make(*ASCEND_FILES, libraries=("libascendcl.so",)).missing("Ascend") == ()
 
 
 def test_a_mindspore_without_the_plugin_is_told(make: Make) -> None:
-    (lack,) = make(*ASCEND_FILES[:2], libraries=("libascendcl.so",)).lacks("Ascend")
+    (lack,) = make(*ASCEND_FILES[:2], libraries=("libascendcl.so",)).missing("Ascend")
     assert "MindSpore's Ascend plugin" in lack
 
 
 def test_a_gpu_without_cuda_is_told_which_cuda_it_needs(make: Make) -> None:
     machine = make(*GPU_FILES, libraries=("libcuda.so.1",))
-    assert machine.shows("GPU")
-    assert machine.lacks("GPU") == ("the variable CUDA_HOME", *CUDA_LIBRARIES[1:])
-    assert "CUDA 11.1 and 11.6 only" in machine.cure("GPU")
+    assert machine.has("GPU")
+    assert machine.missing("GPU") == ("the variable CUDA_HOME", *CUDA_LIBRARIES[1:])
+    assert "CUDA 11.1 and 11.6 only" in machine.remedy("GPU")
 
 
 def test_cuda_must_have_its_compiler_and_a_version_that_there_is_a_plugin_for(make: Make) -> None:
     home = {"CUDA_HOME": "/opt/cuda"}
-    assert make(*GPU_FILES, libraries=CUDA_LIBRARIES, **home).lacks("GPU") == (
+    assert make(*GPU_FILES, libraries=CUDA_LIBRARIES, **home).missing("GPU") == (
         "/opt/cuda/bin/nvcc, where CUDA_HOME points",
     )
     told = {"opt/cuda/version.json": '{"cuda": {"name": "CUDA SDK", "version": "12.4.1"}}'}
     newer = make("opt/cuda/bin/nvcc", told=told, libraries=CUDA_LIBRARIES, **home)
-    assert newer.lacks("GPU") == ("a plugin for CUDA 12.4, to which CUDA_HOME points",)
+    assert newer.missing("GPU") == ("a plugin for CUDA 12.4, to which CUDA_HOME points",)
     told = {"opt/cuda/version.json": '{"cuda": {"name": "CUDA SDK", "version": "11.6.20220318"}}'}
-    assert make(told=told, libraries=CUDA_LIBRARIES, **home).lacks("GPU") == ()
+    assert make(told=told, libraries=CUDA_LIBRARIES, **home).missing("GPU") == ()
 
 
 def test_libraries_in_the_usual_cuda_folder_count(make: Make) -> None:
@@ -102,7 +102,7 @@ def test_libraries_in_the_usual_cuda_folder_count(make: Make) -> None:
     machine = make(
         *GPU_FILES, *files, "usr/local/cuda/bin/nvcc", libraries=CUDA_LIBRARIES[:1], CUDA_HOME="/usr/local/cuda"
     )
-    assert machine.lacks("GPU") == ()
+    assert machine.missing("GPU") == ()
 
 
 @pytest.mark.parametrize(
