@@ -1,4 +1,4 @@
-"""What stands in for the network where it does not matter."""
+"""A stand-in for the network, for tests to which the network does not matter."""
 
 from __future__ import annotations
 

@@ -45,14 +45,14 @@ def blend_model(
     engine: Engine = MINDSPORE,
     **options: Any,
 ) -> LoadedModel:
-    """A loaded model that needs no weights: ``network`` on pictures of (height, width), with network options."""
+    """Return a loaded model without weights: ``network`` on pictures of (height, width), with network options."""
     spec = replace(MODELS["lite"], inputs=inputs)
     plan = plan_network(spec, engine, Device("CPU"), size, [Fraction(1, 2)], NetworkOptions(**options))
     return LoadedModel(plan, network, Path("blend"), "0" * 64)
 
 
 def ffmpeg(*arguments: object) -> None:
-    """Run ffmpeg; whatever it says is shown when it fails."""
+    """Run ffmpeg; show its messages if it fails."""
     command = [FFMPEG, "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *map(str, arguments)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
@@ -293,7 +293,7 @@ def run_program(
 def run_here(
     *arguments: object, folder: Path, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """``run_program`` without a process of its own, which takes a second to start: for what is said and left."""
+    """``run_program`` in this process, which saves a second: for tests of messages and of files left behind."""
     from ifrplus_cli.commands import console, main
 
     words = [os.fsdecode(a if isinstance(a, bytes) else str(a)) for a in arguments]

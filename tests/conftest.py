@@ -1,4 +1,4 @@
-"""A guard against hangs, caches of their own, and the clips that several test files look at."""
+"""A guard against hangs, separate caches, and the clips that several test files use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_TEST_S = 150.0  # to compile the full network takes most of a minute
 
 @pytest.fixture(autouse=True)
 def no_hang() -> Iterator[None]:
-    """Fail a test that does not end; a second alarm gets it out of a clean-up that hangs as well."""
+    """Fail a test that does not end; a second alarm also ends a clean-up that hangs."""
 
     def stop(*_: object) -> None:
         raise TimeoutError("the test hangs")
@@ -34,7 +34,7 @@ def no_hang() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is kept in the cache of the person who runs the tests."""
+    """Keep nothing in the cache of the user who runs the tests."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches"))
 
 
@@ -46,7 +46,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def clip(media: Path) -> Path:
-    """Six frames of motion at 25 a second, lossless."""
+    """Six frames of motion at 25 per second, lossless."""
     return make_clip(media / "clip.mkv")
 
 

@@ -1,4 +1,4 @@
-"""What tests of networks against golden outputs share."""
+"""Helpers for tests of networks against golden outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODES = {"graph": ms.GRAPH_MODE, "pynative": ms.PYNATIVE_MODE}
 
 
 def maker(name: str) -> ModuleType:
-    """The program in ``tools/`` that made a golden file, for its rule and its cases."""
+    """Load the program in ``tools/`` that made a golden file, for its rule and its cases."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -28,7 +28,7 @@ def maker(name: str) -> ModuleType:
 
 @contextmanager
 def running_in(mode: str) -> Iterator[None]:
-    """What runs inside runs in that execution mode of MindSpore."""
+    """Run the body in that execution mode of MindSpore."""
     before = ms.get_context("mode")
     ms.set_context(mode=MODES[mode])
     try:

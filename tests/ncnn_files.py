@@ -1,4 +1,4 @@
-"""Writes networks of the IFRNet family as the release archives of ifrnet-ncnn-vulkan have them."""
+"""Write networks of the IFRNet family in the form of ifrnet-ncnn-vulkan's release archives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TINY = Widths((2, 2, 2, 2), (4, 4, 4, 4), side=2)
 
 
 class Param:
-    """The text of layers in the making; blobs have numbers."""
+    """The text of layers under construction; blobs are numbered."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -52,7 +52,7 @@ class Param:
 
 
 def ncnn_files(widths: Widths, values: Values, *, half: bool = False) -> tuple[bytes, bytes]:
-    """What is in ``ifrnet.param`` and in ``ifrnet.bin``; of the first encoder the last PReLU comes late, as there."""
+    """Return ``ifrnet.param`` and ``ifrnet.bin``; the last PReLU of the first encoder comes late, as in the release."""
     param = Param()
     every = layers(widths)
     encoder = [layer for layer in every if layer.name.startswith("encoder.")]
@@ -75,7 +75,7 @@ def ncnn_files(widths: Widths, values: Values, *, half: bool = False) -> tuple[b
 
 
 def numbers(layer: Layer, values: Values, *, half: bool) -> bytes:
-    """A layer's part of the .bin file."""
+    """Return a layer's part of the .bin file."""
     weight = values[f"{layer.name}.weight"]
     if layer.kind == "PReLU":
         return weight.astype("<f4").tobytes()
@@ -87,7 +87,7 @@ def numbers(layer: Layer, values: Values, *, half: bool) -> bytes:
 
 
 def archive(folder: str, param: bytes, weights: bytes, more: Mapping[str, bytes] | None = None) -> bytes:
-    """A release with a network in a folder, and what else it has."""
+    """Write a release with a network in a folder, and its other files."""
     file = io.BytesIO()
     with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=1) as release:
         for name, content in {"LICENSE": b"MIT", **(more or {})}.items():

@@ -1,4 +1,4 @@
-"""A film with sound, subtitles and chapters at known moments, and where its sounds are found again."""
+"""A film with sound, subtitles and chapters at known moments, and functions that find its sounds again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ title=Two
 
 
 def make_talking(folder: Path) -> Path:
-    """Three seconds at 25 a second with clicks, two subtitles and two chapters."""
+    """Three seconds at 25 frames per second with clicks, two subtitles and two chapters."""
     (folder / "words.srt").write_text(WORDS)
     (folder / "chapters.txt").write_text(CHAPTERS)
     picture = make_clip(folder / "picture.mp4", frames=75, codec="libx264", output=("-bf", 2, "-g", 50))

@@ -1,4 +1,4 @@
-"""What a Python program calls."""
+"""The public functions for Python programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ifrplus_cli.pipeline.run import Progress, run_job
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_the_functions_are_not_the_files_of_the_same_names() -> None:
+def test_the_public_functions_are_not_the_modules_of_the_same_names() -> None:
     assert callable(ifrplus_cli.pipeline.run)
     assert callable(probe)
     assert callable(load_model)
@@ -31,7 +31,7 @@ def test_the_functions_are_not_the_files_of_the_same_names() -> None:
     assert "InputError: a does not exist" in done.stderr
 
 
-def test_a_film_is_made_and_its_progress_told(clip: Path, tmp_path: Path) -> None:
+def test_a_film_is_made_and_its_progress_reported(clip: Path, tmp_path: Path) -> None:
     told: list[Progress] = []
     summary = upsample(
         str(clip), tmp_path / "film.mp4", fps="59.94", start=0.04, model=blend_model(), progress=told.append

@@ -1,4 +1,4 @@
-"""Every foreseeable fault, through the command line: one sentence, one hint, an exit code, and nothing left over."""
+"""Every foreseeable failure, through the command line: one sentence, one hint, an exit code, and nothing left over."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_kind_of_error_carries_a_message_and_a_hint(kind: type[IfrplusErro
 
 @pytest.fixture
 def folder(clip: Path, tmp_path: Path) -> Path:
-    """A folder with a sound clip in it."""
+    """A folder with an undamaged clip in it."""
     (tmp_path / "clip.mkv").write_bytes(clip.read_bytes())
     return tmp_path
 
@@ -102,7 +102,7 @@ SOURCES: dict[str, tuple[Make, str]] = {
 
 
 @pytest.mark.parametrize(("make", "told"), SOURCES.values(), ids=SOURCES)
-def test_a_source_that_is_no_film(make: Make, told: str, folder: Path) -> None:
+def test_a_source_that_is_not_a_film(make: Make, told: str, folder: Path) -> None:
     make(folder)
     before = names_in(folder)
     check_failure(run_here("upsample", "in.mp4", OUTPUT, folder=folder), told, folder, before)
@@ -124,7 +124,7 @@ def test_a_source_that_is_no_film(make: Make, told: str, folder: Path) -> None:
         (("clip.mkv", OUTPUT, "--fps", "film"), "25 frames a second, and 24 would drop some"),
     ],
 )
-def test_what_cant_be_done(arguments: tuple[str, ...], told: str, folder: Path) -> None:
+def test_impossible_requests(arguments: tuple[str, ...], told: str, folder: Path) -> None:
     (folder / "there.mkv").write_text("precious")
     before = names_in(folder)
     check_failure(run_here("upsample", *arguments, folder=folder), told, folder, before)
@@ -255,7 +255,7 @@ def test_any_name_works(name: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(b"caf\xe9.mkv", OUTPUT), ("clip.mkv", b"th\xe9.mkv")])
-def test_a_name_that_is_no_text(arguments: tuple[str | bytes, ...], folder: Path) -> None:
+def test_a_name_that_is_not_text(arguments: tuple[str | bytes, ...], folder: Path) -> None:
     (folder / os.fsdecode(b"caf\xe9.mkv")).write_bytes((folder / "clip.mkv").read_bytes())
     before = names_in(folder)
     check_failure(run_here("upsample", *arguments, folder=folder), "is not valid text", folder, before)
@@ -270,7 +270,7 @@ def test_a_locale_without_utf_8_changes_nothing(folder: Path) -> None:
     assert len(frame_times(folder / "影片.mp4")) == 12
 
 
-def test_a_python_that_is_kept_from_utf_8_says_what_it_cant_name(folder: Path) -> None:
+def test_a_python_without_utf_8_says_what_it_cant_name(folder: Path) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     (folder / "ü.mkv").write_bytes((folder / "clip.mkv").read_bytes())
     done = run_program("upsample", "ü.mkv", OUTPUT, folder=folder, program=BLEND_PROGRAM, environment=plain)
@@ -290,7 +290,7 @@ def test_a_python_that_is_kept_from_utf_8_says_what_it_cant_name(folder: Path) -
         (">/dev/full", "error: The disk is full.\n"),
     ],
 )
-def test_nobody_has_to_listen(closed: str, told: str, folder: Path) -> None:
+def test_closed_output_streams_are_no_failure(closed: str, told: str, folder: Path) -> None:
     shell = ("sh", "-c", f'"$@" {closed}', "sh", *BLEND_PROGRAM)
     done = run_program("upsample", "clip.mkv", OUTPUT, "--json", folder=folder, program=shell)
     assert done.stderr.partition("hint:")[0] == told
@@ -299,7 +299,7 @@ def test_nobody_has_to_listen(closed: str, told: str, folder: Path) -> None:
 
 
 def obeying(folder: Path) -> tuple[str, ...]:
-    """The program without root's right to write where it may not."""
+    """The program without root's right to write everywhere."""
     if os.geteuid() != 0:
         return BLEND_PROGRAM
     limited = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
@@ -357,14 +357,14 @@ def test_a_slow_disk_only_takes_longer(name: str, script: str, folder: Path) -> 
     assert names_in(folder) == {"clip.mkv", OUTPUT}
 
 
-def test_a_film_of_one_frame_is_no_fault(tmp_path: Path) -> None:
+def test_a_film_of_one_frame_is_no_failure(tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mkv", frames=1)
     done = run_program("upsample", "clip.mkv", "film.mp4", "-q", folder=tmp_path, program=BLEND_PROGRAM)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(frame_times(tmp_path / "film.mp4")) == 2
 
 
-def test_a_debugging_person_sees_the_traceback(folder: Path) -> None:
+def test_the_debug_variable_shows_the_traceback(folder: Path) -> None:
     done = run_program("upsample", "no.mkv", OUTPUT, folder=folder, environment={"IFRPLUS_DEBUG": "1"})
     assert done.returncode == 1
     assert "Traceback" in done.stderr

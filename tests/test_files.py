@@ -1,4 +1,4 @@
-"""A file that was asked for is there whole or not at all, and what is in its way is found beforehand."""
+"""A requested file is written completely or not at all, and obstacles are found beforehand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ifrplus_cli.errors import OutputError
 from ifrplus_cli.files import check_place, write_whole
 
 
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+def test_a_file_is_replaced_atomically(tmp_path: Path) -> None:
     path = tmp_path / "figures.csv"
     path.write_text("old")
     check_place(path, "--csv")
@@ -29,7 +29,7 @@ def test_what_is_in_the_way_is_found_beforehand(tmp_path: Path, name: str) -> No
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]
 
 
-def test_a_film_is_not_written_over(tmp_path: Path) -> None:
+def test_a_film_is_not_overwritten(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.touch()
     with pytest.raises(OutputError, match="--report would overwrite"):

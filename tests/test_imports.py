@@ -57,7 +57,7 @@ def name_of(file: Path) -> str:
 
 
 def module_of(file: Path) -> str:
-    """The file's package, or its own name at the top."""
+    """Return the file's package, or its own name at the top level."""
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -93,7 +93,7 @@ def row_of(module: str) -> int:
 
 
 def imports_of_package(file: Path) -> set[str]:
-    """What a file imports of this program, by package; its own package left out."""
+    """Return what a file imports of this program, by package, without its own package."""
     names = {name for name in imported(file) if name.startswith("ifrplus_cli.") and name != "ifrplus_cli.__version__"}
     return {name.split(".")[1] for name in names} - {module_of(file)}
 
@@ -135,7 +135,7 @@ def test_networks_are_imported_only_when_they_are_built() -> None:
 EMPTY_PROGRAM = "import typer; app = typer.Typer(); app.command()(lambda: None); app()"
 
 
-def test_help_is_there_in_half_a_second() -> None:
+def test_help_is_shown_within_half_a_second() -> None:
     """In processor time, which others hardly change; on a slow machine in twice what typer alone takes."""
 
     def seconds(*program: str) -> float:

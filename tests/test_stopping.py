@@ -1,4 +1,4 @@
-"""A wish to stop: granted at once, or after what is in flight."""
+"""A request to stop: granted at once, or after what is in progress."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ifrplus_cli.stopping import StopRequest
     ("asked", "deferred", "granted"),
     [(False, False, False), (False, True, False), (True, True, False), (True, False, True)],
 )
-def test_a_wish_is_granted_where_nothing_is_in_flight(asked: bool, deferred: bool, granted: bool) -> None:
+def test_a_request_is_granted_when_nothing_is_in_progress(asked: bool, deferred: bool, granted: bool) -> None:
     stop = StopRequest()
     assert not stop.granted
     stop.asked, stop.deferred = asked, deferred

@@ -1,4 +1,4 @@
-"""Pixel formats lie in memory as ffmpeg has them; a clip knows when it begins and how long it lasts."""
+"""Pixel formats have ffmpeg's memory layout; a clip knows when it begins and how long it lasts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_frame_takes_as_many_bytes_as_ffmpeg_writes(name: str, tmp_path: Path)
     assert frame_hashes(odd, name)[0][0] == PIXEL_FORMATS[name].frame_bytes(33, 21)
 
 
-def test_deep_formats_use_words_and_others_bytes() -> None:
+def test_deep_formats_use_16_bit_words_and_others_bytes() -> None:
     assert {(f.depth == 8, np.dtype(f.dtype).itemsize) for f in PIXEL_FORMATS.values()} == {(True, 1), (False, 2)}
 
 

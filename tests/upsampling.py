@@ -1,4 +1,4 @@
-"""Films upsampled here, by a network that mixes both frames."""
+"""Upsample films in this process, with a network that mixes both frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A web server on this machine that behaves as a test wants it to, and a writer of small checkpoint files."""
+"""A web server on this machine with configurable behaviour, and a writer of small checkpoint files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def protobuf_field(number: int, value: bytes | int) -> bytes:
-    """A field of a protobuf message: a number, or a stretch of bytes."""
+    """Encode a field of a protobuf message: a number, or bytes."""
     kind = 0 if isinstance(value, int) else 2
     body = varint(value) if isinstance(value, int) else varint(len(value)) + value
     return varint(number << 3 | kind) + body
@@ -62,7 +62,7 @@ class Answer:
 
 @dataclass
 class Site:
-    """What the server has, what it does next, and what it was asked for."""
+    """The server's content, its next behaviour, and the requests it received."""
 
     content: bytes
     etag: str | None = '"v1"'

@@ -26,7 +26,7 @@ class Material:
 
     Attributes:
         learnt, validated: for training and for validation.
-        description: a description of both.
+        description: a sentence about both.
     """
 
     learnt: Source

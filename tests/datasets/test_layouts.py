@@ -1,4 +1,4 @@
-"""Data sets are recognised by what lies in them, their triplets are the right ones, and what is missing is named."""
+"""Data sets are recognised by their content, their triplets are the right ones, and missing files are named."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_vimeo_takes_what_its_list_names(tmp_path: Path) -> None:
     assert rows[0][2:] == tuple(f"sequences/00001/0389/im{number}.png" for number in (1, 2, 3))
 
 
-def test_ucf101_leaves_the_results_of_others_alone(tmp_path: Path) -> None:
+def test_ucf101_ignores_the_results_of_other_methods(tmp_path: Path) -> None:
     names = ("frame_00.png", "frame_01_gt.png", "frame_01_ours.png", "frame_02.png")
     touch(tmp_path, *(f"{number}/{name}" for number in (11, 2, 101) for name in names))
     layout, rows = found(tmp_path)
@@ -138,6 +138,6 @@ def test_a_list_that_names_nothing_or_no_pictures_is_refused(tmp_path: Path) -> 
     assert "is missing" in refused(tmp_path)
 
 
-def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
+def test_other_folders_than_data_sets_are_refused(tmp_path: Path) -> None:
     assert "no triplets, frames or clips" in refused(tmp_path)
     assert "is not a folder" in refused(tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""Pictures of triplets are read as they are, and those that can't be used are named."""
+"""Pictures of triplets are read unchanged, and unusable ones are named."""
 
 from __future__ import annotations
 

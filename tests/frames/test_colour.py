@@ -1,4 +1,4 @@
-"""Planes survive the way to RGB and back, and the colours between are the standards' colours."""
+"""Planes survive the way to RGB and back, and the colours in between are those of the standards."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_ycgco_is_its_definition() -> None:
 
 
 @pytest.mark.parametrize("name", ["gbrap", "yuva444p10le"])
-def test_colours_count_as_far_as_they_are_seen(name: str) -> None:
+def test_colours_are_premultiplied_by_alpha(name: str) -> None:
     pixel_format, tags = PIXEL_FORMATS[name], ColourTags(matrix="bt709", range="pc")
     largest = 2**pixel_format.depth - 1
     white = (largest, *((largest,) * 2 if name == "gbrap" else ((largest + 1) // 2,) * 2))
@@ -130,7 +130,7 @@ def test_colours_count_as_far_as_they_are_seen(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "full_range", "white"), [("gbrap", False, 255), ("yuva420p", False, 235), ("yuva420p", True, 255)]
 )
-def test_what_is_clear_becomes_white_and_not_black(name: str, full_range: bool, white: int) -> None:
+def test_transparent_pixels_become_white_not_black(name: str, full_range: bool, white: int) -> None:
     pixel_format = PIXEL_FORMATS[name]
     planes = tuple(np.zeros(shape, np.uint8) for shape in pixel_format.plane_shapes(6, 4))
     first, second, _ = over_white(planes, pixel_format, full_range=full_range)
@@ -145,7 +145,7 @@ def test_planar_rgb_is_green_blue_red() -> None:
 
 
 @pytest.mark.parametrize(("height", "matrix"), [(576, "smpte170m"), (720, "bt709")])
-def test_an_untagged_clip_is_bt601_below_720_lines_and_bt709_from_there(height: int, matrix: str | None) -> None:
+def test_an_untagged_clip_is_bt601_below_720_lines_and_bt709_otherwise(height: int, matrix: str | None) -> None:
     codes = (63, 102, 240)
     untagged = rgb_of(codes, "yuv420p", ColourTags(), height)
     np.testing.assert_array_equal(untagged, rgb_of(codes, "yuv420p", ColourTags(matrix=matrix), height))
@@ -162,7 +162,7 @@ def test_colours_are_clipped_only_on_the_way_to_planes() -> None:
     assert (dark == 0).all()
 
 
-def test_odd_edges_take_part_in_chroma() -> None:
+def test_odd_edges_count_in_chroma() -> None:
     pixel_format = PIXEL_FORMATS["yuv420p"]
     converter = Converter(pixel_format, ColourTags(), 5, 3)
     image = np.zeros((3, 5, 3), np.float32)
@@ -182,7 +182,7 @@ def test_an_image_need_not_be_contiguous() -> None:
         np.testing.assert_array_equal(after, before)
 
 
-def test_a_frame_stays_one_picture_while_it_is_remembered() -> None:
+def test_a_cached_frame_gives_the_same_picture() -> None:
     pixel_format = PIXEL_FORMATS["yuv420p"]
     frames = [Frame(Fraction(number), random_planes(pixel_format, 16, 16, number)) for number in range(3)]
     convert = Converter(pixel_format, ColourTags(), 16, 16)

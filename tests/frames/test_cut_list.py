@@ -1,4 +1,4 @@
-"""Cuts go out as a list, come back edited, and are obeyed."""
+"""Cuts are written as a list, read back after editing, and used."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_section_counts_frames_as_its_film_does(shots: Path, tmp_path: Path) -
         ('{"cuts": [{"time": 7.5}]}', "where the film has no frame"),
     ],
 )
-def test_a_list_that_means_nothing_is_refused(text: str, told: str, shots: Path, tmp_path: Path) -> None:
+def test_an_invalid_list_is_refused(text: str, told: str, shots: Path, tmp_path: Path) -> None:
     (tmp_path / "cuts.json").write_text(text)
     with pytest.raises(InputError, match=told):
         read_cuts(tmp_path / "cuts.json", probe(shots))

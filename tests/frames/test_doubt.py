@@ -1,4 +1,4 @@
-"""Doubt: none where the frames agree or the made one is a mixture of them, some where neither is so."""
+"""Doubt: none where the frames agree or the made frame is a mixture of them, some where neither holds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_mixture_of_both_raises_no_doubt() -> None:
     assert doubt_about(grey(0.2), grey(0.8), grey(0.35), STILL).share == 0
 
 
-def test_what_neither_frame_explains_is_in_doubt() -> None:
+def test_what_neither_frame_explains_is_doubtful() -> None:
     made = grey(0.5)
     made[16:32, 16:32] = (1, 0, 0)
     doubt = doubt_about(grey(0.2), grey(0.8), made, STILL)
@@ -37,7 +37,7 @@ def test_what_neither_frame_explains_is_in_doubt() -> None:
     assert 0.1 < doubt.share < 0.5
 
 
-def test_frames_are_compared_where_motion_takes_them() -> None:
+def test_frames_are_compared_along_the_motion() -> None:
     """A spot that moves by eight pixels lies in the middle between them: the flow explains it, or does not."""
     left, right, made = (grey(0.2) for _ in range(3))
     left[16:32, 16:24], right[16:32, 24:32], made[16:32, 20:28] = 0.9, 0.9, (1, 0, 0)
@@ -45,7 +45,7 @@ def test_frames_are_compared_where_motion_takes_them() -> None:
     assert doubt_about(left, right, made, moving).share < doubt_about(left, right, made, STILL).share
 
 
-def test_frames_fall_back_by_their_doubt_and_nearness() -> None:
+def test_frames_are_blended_by_their_doubt_and_distance() -> None:
     left, right, made = grey(0.0), grey(1.0), grey(0.9)
     strength = np.zeros((12, 16), np.float32)
     strength[:, 8:] = 1
@@ -55,7 +55,7 @@ def test_frames_fall_back_by_their_doubt_and_nearness() -> None:
     assert fall_back(left, right, made, 0.25, Doubt(np.zeros_like(strength))) is made
 
 
-def test_sizes_that_are_no_multiple_of_a_cell_are_taken() -> None:
+def test_sizes_need_not_be_multiples_of_a_cell() -> None:
     left, right, made = (np.full((50, 67, 3), value, np.float32) for value in (0.2, 0.8, 3.0))
     doubt = doubt_about(left, right, made, np.zeros((4, 16, 24), np.float32))
     assert doubt.strength.shape == (13, 17)

@@ -1,4 +1,4 @@
-"""Runs of repeated frames are found in spite of noise, nothing else is taken for one, and they are smoothed over."""
+"""Runs of repeated frames are found in spite of noise, nothing else is taken for one, and they are smoothed."""
 
 from __future__ import annotations
 
@@ -56,20 +56,20 @@ def test_a_run_of_irregular_lengths_keeps_every_time() -> None:
     ]
 
 
-def test_what_rests_for_long_is_meant_to() -> None:
+def test_a_long_rest_is_not_a_repeat() -> None:
     a, b, c = scene(3)
     assert repeats([a] * 7 + [b, b, c]) == [0] * 7 + [1, 0]
     assert repeats([a] * 30 + [b, b, c]) == [0] * 30 + [1, 0]
 
 
 @pytest.mark.parametrize("step", [0.5, 1.0, 2.0, 5.0])
-def test_a_slow_fade_is_no_repetition(step: float) -> None:
+def test_a_slow_fade_is_not_a_repeat(step: float) -> None:
     picture = scene(1)[0].astype(float)
     assert not any(repeats([np.rint(np.clip(picture - step * n, 0, 255)).astype(np.uint8) for n in range(40)]))
 
 
 @pytest.mark.parametrize("size", [3, 6, 12])
-def test_a_small_moving_part_is_no_repetition(size: int) -> None:
+def test_a_small_moving_part_is_not_a_repeat(size: int) -> None:
     shown = []
     for n in range(30):
         picture = scene(1)[0].copy()
@@ -112,7 +112,7 @@ def test_frames_are_made_across_runs_at_the_right_times(tmp_path: Path) -> None:
     assert [stream["codec_type"] for stream in streams(tmp_path / "film.mkv")] == ["video", "audio"]
 
 
-def test_repeats_are_kept_unless_it_is_asked_for(tmp_path: Path) -> None:
+def test_repeats_are_kept_by_default(tmp_path: Path) -> None:
     make_clip(tmp_path / "twos.mkv", frames=8, size="160x96", filters="fps=25,setpts=floor(N/2)*2/25/TB,fps=25")
     for name, *options in (("kept.mkv",), ("smooth.mkv", "--duplicates", "smooth")):
         command = ("upsample", "twos.mkv", name, "--codec", "ffv1", *options)

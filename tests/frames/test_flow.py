@@ -71,7 +71,7 @@ def test_near_the_ends_the_flow_to_the_near_frame_vanishes() -> None:
 
 
 @pytest.mark.parametrize("t", [0.2, 0.5, 0.75])
-def test_played_backwards_the_flows_change_places(t: float) -> None:
+def test_reversed_in_time_the_flows_are_exchanged(t: float) -> None:
     left, right = shifted_pair(7, 3)
     forwards = intermediate_flow(pair_flow(left, right), t)
     backwards = intermediate_flow(pair_flow(right, left), 1 - t)
@@ -119,7 +119,7 @@ def test_what_gathers_speed_is_nearer_to_where_it_was(t: float) -> None:
     np.testing.assert_allclose(middle(flow)[2] - middle(flow)[0], 6, atol=0.05)
 
 
-def test_neighbours_of_other_lengths_tell_the_same() -> None:
+def test_neighbours_of_other_lengths_give_the_same_paths() -> None:
     # constant acceleration of 2 pixels for a length squared: motion 4 in the half length before, 6 in the pair
     even = intermediate_flow(uniform(6, 0), 0.5, Neighbour(uniform(4, 0), 1.0))
     half = intermediate_flow(uniform(6, 0), 0.5, Neighbour(uniform(2.25, 0), 0.5))
@@ -163,13 +163,13 @@ def test_large_frames_are_matched_on_a_smaller_picture_but_in_the_same_unit() ->
 
 
 def disagreement(forward: npt.NDArray[np.float32], backward: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Pixels between each cell and where it lies after a way to the other frame and back; (h, w, 2) flows."""
+    """Distance in pixels between each cell and its position after going to the other frame and back; (h, w, 2) flows."""
     y, x = np.mgrid[0 : forward.shape[0], 0 : forward.shape[1]].astype(np.float32)
     back = cv2.remap(backward, x + forward[..., 0] / 4, y + forward[..., 1] / 4, cv2.INTER_LINEAR)
     return np.linalg.norm(forward + back, axis=2)
 
 
-def test_what_one_direction_finds_the_other_finds_too(bikes: Path) -> None:
+def test_forward_and_backward_flow_guide_each_other(bikes: Path) -> None:
     frames = [picture.astype(np.float32) / 255 for picture in islice(pictures(bikes), 19)]
     pairs = [(frames[first], frames[first + 3]) for first in range(0, 16, 5)]
     alone = sum(disagreement(dis_flow(left, right), dis_flow(right, left)).mean() for left, right in pairs)

@@ -95,7 +95,7 @@ def mixed(picture: np.ndarray, other: np.ndarray) -> np.ndarray:
     return ((picture.astype(int) * 3 + other) // 4).astype(np.uint8)
 
 
-def test_both_kinds_of_ssim_are_those_of_others() -> None:
+def test_both_kinds_of_ssim_agree_with_other_implementations() -> None:
     """Computed once by scikit-image 0.26, and by PyTorch's ``conv3d`` as IFRNet's ``metric.py`` does."""
     truth = noise(40, 33, 3)
     picture = mixed(truth, noise(40, 33, 3, seed=1))
@@ -113,7 +113,7 @@ def test_ssim_is_that_of_scikit_image() -> None:
     assert psnr(picture, truth) == pytest.approx(metrics.peak_signal_noise_ratio(truth, picture), abs=1e-4)
 
 
-def test_ssim_of_a_volume_looks_across_channels() -> None:
+def test_volume_ssim_averages_across_channels() -> None:
     truth = noise(20, 20, 3)
     picture = mixed(truth, noise(20, 20, 3, seed=1))
     assert ssim_volume(truth, truth) == pytest.approx(1.0, abs=1e-12)

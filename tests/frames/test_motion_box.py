@@ -1,4 +1,4 @@
-"""What moves is found, with room around it, and nothing else."""
+"""The moving part is found, with a margin around it, and nothing else."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_box_holds_all_changes_with_a_margin(size: tuple[int, int], places: 
     assert box.right - max(x for _, x in spots) <= MARGIN + BLOCK + 2 * CELL
 
 
-def test_a_part_goes_where_it_came_from() -> None:
+def test_a_part_is_put_back_where_it_was_cut() -> None:
     picture, _ = pictures(60, 80)
     box = Box(10, 20, 30, 50)
     part = box.cut(picture)
@@ -76,7 +76,7 @@ def test_noise_and_compression_do_not_move_but_fine_things_do() -> None:
     assert moving_box(left, right) is not None
 
 
-def test_means_are_not_sought_where_samples_move_all_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_means_are_not_computed_where_samples_move_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     left, right = pictures(100, 120)
     monkeypatch.setattr(motion_box, "_moved_cells", None)
     assert moving_box(left, 1 - right) == Box(0, 0, 100, 120)

@@ -1,4 +1,4 @@
-"""Pairs are marked by what lies between their frames, whatever the light does."""
+"""Pairs are classified by motion, whatever the light does."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_fewer_than_two_frames_make_no_pair(count: int) -> None:
     assert list(pair_frames(frames, pixel_format=GRAY)) == []
 
 
-def test_frames_are_read_only_as_pairs_are_asked_for() -> None:
+def test_frames_are_read_only_as_pairs_are_consumed() -> None:
     read: list[Frame] = []
 
     def source() -> Iterator[Frame]:
@@ -89,7 +89,7 @@ def test_equal_frames_are_duplicates_and_a_single_sample_makes_motion(bikes: lis
     assert kinds_of([bikes[0], bikes[0].copy(), changed]) == [PairKind.DUPLICATE, PairKind.MOTION]
 
 
-def test_a_difference_in_chroma_alone_is_no_duplicate() -> None:
+def test_frames_that_differ_only_in_chroma_are_not_duplicates() -> None:
     yuv = PIXEL_FORMATS["yuv444p"]
     plane = np.full((16, 16), 100, np.uint8)
     frames = [Frame(Fraction(0), (plane,) * 3), Frame(Fraction(1), (plane, plane, np.full((16, 16), 101, np.uint8)))]
@@ -105,7 +105,7 @@ def test_shots_joined_by_hand_are_cut_at_the_joints(bikes: list[np.ndarray], bun
     assert [index for index, kind in enumerate(kinds) if kind is PairKind.CUT] == [3, 7]
 
 
-def test_no_cuts_are_sought_without_a_threshold(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
+def test_without_a_threshold_cuts_are_not_detected(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
     assert kinds_of([bikes[0], bunny[0], bunny[0]], None) == [PairKind.MOTION, PairKind.DUPLICATE]
 
 
@@ -115,19 +115,19 @@ def test_a_higher_threshold_finds_fewer_cuts(bikes: list[np.ndarray], bunny: lis
 
 
 @pytest.mark.parametrize("step", [2, 4])
-def test_motion_at_lower_frame_rates_is_no_cut(bikes: list[np.ndarray], step: int) -> None:
+def test_motion_at_lower_frame_rates_is_not_a_cut(bikes: list[np.ndarray], step: int) -> None:
     shot = bikes[BIKES_CUTS[0] + 1 : BIKES_CUTS[1]]
     assert PairKind.CUT not in kinds_of(shot[::step])
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(1.6, 0), (1.0, 70), (2.2, 30), (0.3, 0), (0.5, 100)])
-def test_a_flash_is_no_cut(bikes: list[np.ndarray], gain: float, offset: int) -> None:
+def test_a_flash_is_not_a_cut(bikes: list[np.ndarray], gain: float, offset: int) -> None:
     flash = np.clip(bikes[1] * gain + offset, 0, 255).astype(np.uint8)
     assert not is_cut(bikes[0], flash)
     assert not is_cut(flash, bikes[2])
 
 
-def test_fades_are_no_cuts(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
+def test_fades_are_not_cuts(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
     weights = np.linspace(0, 1, 9)
     cross = [cv2.addWeighted(bikes[index], 1 - w, bunny[index], w, 0) for index, w in enumerate(weights)]
     to_black = [(bikes[index] * (1 - w)).astype(np.uint8) for index, w in enumerate(weights)]
@@ -136,7 +136,7 @@ def test_fades_are_no_cuts(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> 
 
 
 @pytest.mark.parametrize("shift", [30, 60, 100])
-def test_a_fast_pan_is_no_cut(bikes: list[np.ndarray], shift: int) -> None:
+def test_a_fast_pan_is_not_a_cut(bikes: list[np.ndarray], shift: int) -> None:
     left, right = bikes[10][:, :-shift], bikes[11][:, shift:]
     assert not is_cut(left, right)
 

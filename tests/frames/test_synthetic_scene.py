@@ -22,7 +22,7 @@ def test_the_scene_is_the_same_each_time() -> None:
     np.testing.assert_array_equal(first, again)
 
 
-def test_it_has_detail_and_is_no_noise() -> None:
+def test_it_has_detail_but_is_not_noise() -> None:
     (frame,) = moving_scene(448, 256, 1)
     neighbours = np.corrcoef(frame[:, 1:].ravel(), frame[:, :-1].ravel())[0, 1]
     assert 0.8 < neighbours < 0.995

@@ -110,7 +110,7 @@ def test_a_constant_rate_is_exact_and_complete_whatever_the_gaps(rate: Fraction,
 
 @settings(deadline=None)
 @given(rates, gaps)
-def test_a_tick_says_where_between_its_source_frames_it_lies(rate: Fraction, between: list[Fraction]) -> None:
+def test_a_tick_has_its_position_between_its_source_frames(rate: Fraction, between: list[Fraction]) -> None:
     times = list(accumulate(between, initial=Fraction(5)))
     timeline = ConstantTimeline(rate, times[0])
     for index, (start, end) in enumerate(pairwise(times)):

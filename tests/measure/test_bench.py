@@ -1,4 +1,4 @@
-"""Measurements: what is timed and what is not, each size in a process of its own, and an outcome that can be read."""
+"""Measurements: what is timed and what is not, each size in a separate process, and a readable result."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def measure(clock: FakeClock, size: tuple[int, int], runs: int, said: list[str],
     return measure_frame(model, (left, right), runs, say=said.append, clock=clock)
 
 
-def test_the_first_frame_is_told_apart_and_the_others_by_their_median() -> None:
+def test_the_first_frame_is_reported_separately_and_the_others_by_their_median() -> None:
     said: list[str] = []
     times = measure(FakeClock(20.0, 3.0, 1.0, 2.0, 8.0, 2.5), (64, 48), 5, said)
     assert times.first == 20.0
@@ -81,7 +81,7 @@ def test_the_generated_clip_is_a_film_with_motion(tmp_path: Path) -> None:
     assert (picture(film)["width"], picture(film)["height"]) == (96, 64)
 
 
-def test_a_whole_run_is_told_by_stages(tmp_path: Path) -> None:
+def test_a_whole_run_is_reported_by_stages(tmp_path: Path) -> None:
     said: list[str] = []
     alone = iter([3.0, 5.0])  # before the run, and after it
     run = measure_pipeline(blend_model(size=(66, 98)), (97, 65), lambda: next(alone), tmp_path, said.append)
@@ -124,7 +124,7 @@ def test_the_table_is_for_people(shown: list[str]) -> None:
     assert any(line.startswith("nvidia driver") for line in shown)
 
 
-def test_published_figures_are_not_sold_as_those_of_another_network(shown: list[str]) -> None:
+def test_published_figures_are_not_shown_as_those_of_another_network(shown: list[str]) -> None:
     assert any("the full network IFR+ on one Ascend 910A, batch 1" in line for line in shown)
     assert any(line.startswith("- lite is another, smaller network") for line in shown)
 
@@ -197,7 +197,7 @@ def test_mindspore_is_measured_likewise(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("device", "told"), [("Ascend", "CANN"), ("GPU:1", "CUDA")])
-def test_a_device_that_is_not_there_is_one_sentence_and_a_hint(device: str, told: str, tmp_path: Path) -> None:
+def test_a_missing_device_is_one_sentence_and_a_hint(device: str, told: str, tmp_path: Path) -> None:
     if Machine(tmp_path).has(device.partition(":")[0]):
         pytest.skip("this machine may have one")
     done = run_program("bench", "--device", device, folder=tmp_path)
@@ -210,7 +210,7 @@ def test_a_device_that_is_not_there_is_one_sentence_and_a_hint(device: str, told
 
 
 @pytest.mark.parametrize("size", ["", "64", "0x64", "15x64", "64x9000", "64*64", "64x-1"])
-def test_a_size_that_is_none_is_wrong_usage(size: str) -> None:
+def test_an_invalid_size_is_wrong_usage(size: str) -> None:
     done = CliRunner().invoke(main.app, ["bench", "--size", size])
     assert (done.exit_code, done.stdout) == (2, "")
 
@@ -241,7 +241,7 @@ def measuring(parent: int) -> int:
 
 
 @pytest.mark.parametrize("whom", ["the program", "the process that measures"])
-def test_an_end_before_time_leaves_nothing(whom: str, tmp_path: Path) -> None:
+def test_an_early_end_leaves_nothing_behind(whom: str, tmp_path: Path) -> None:
     process = start(tmp_path)
     child = measuring(process.pid)
     if whom == "the program":

@@ -1,4 +1,4 @@
-"""Hold-out on a clip: the right frames are dropped, compared in the right way, and told with their times."""
+"""Hold-out on a clip: the right frames are dropped, compared in the right way, and reported with their times."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_long_clip_is_compared_where_it_changes(tmp_path: Path, monkeypatch: p
     assert checked(path, full=True).frames == 60
 
 
-def test_flicker_is_told_from_a_fade() -> None:
+def test_flicker_is_distinguished_from_a_fade() -> None:
     assert check._taken_back(10, 20, 10) == 10
     assert check._taken_back(10, 20, 17) == 3
     assert check._taken_back(10, 20, 30) == 0
@@ -122,7 +122,7 @@ def test_interlaced_film_is_refused_until_a_choice_is_made(tmp_path: Path) -> No
 # The real program from here on.
 
 
-def test_the_command_tells_and_writes_a_report(bikes: Path, tmp_path: Path) -> None:
+def test_the_command_prints_figures_and_writes_a_report(bikes: Path, tmp_path: Path) -> None:
     short, report = tmp_path / "short & <i>.mp4", tmp_path / "report.html"
     ffmpeg("-i", bikes, "-frames:v", 7, "-c:v", "libx264", "-qp", 0, "-an", short)
     done = run_program("check", short, "--report", report, "--json", "--device", "cpu", folder=tmp_path)

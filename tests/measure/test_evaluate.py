@@ -1,4 +1,4 @@
-"""The middle pictures are compared as papers do, the worst are shown, and the command tells all of it."""
+"""The middle pictures are compared as papers do, the worst are shown, and the command reports everything."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def test_the_worst_are_kept_worst_first(tmp_path: Path) -> None:
     assert result.worst[0].made.shape == (*SIZE, 3)
 
 
-def test_progress_tells_of_all_triplets(tmp_path: Path) -> None:
+def test_progress_reports_all_triplets(tmp_path: Path) -> None:
     write_vimeo(tmp_path, 3)
     told: list[tuple[int, int]] = []
     evaluate_dataset(find_dataset(tmp_path), blend_model(blend, SIZE), lambda *numbers: told.append(numbers))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_groups_have_means_of_their_own(tmp_path: Path) -> None:
+def test_groups_have_their_own_means(tmp_path: Path) -> None:
     for name in ("easy", "hard"):
         for number in range(5):
             write(tmp_path / name / f"{number}.png", picture(number if name == "hard" else 0))
@@ -98,7 +98,7 @@ def test_published_figures_are_those_of_the_benchmark() -> None:
 # The command from here on.
 
 
-def test_the_command_tells_all_and_writes_files(tmp_path: Path) -> None:
+def test_the_command_prints_everything_and_writes_files(tmp_path: Path) -> None:
     write_vimeo(tmp_path / "set", 12)
     wanted = ("--csv", "figures.csv", "--report", "report.html", "--json")
     done = run_program("eval", "set", *wanted, folder=tmp_path, program=BLEND_PROGRAM)
@@ -120,7 +120,7 @@ def test_the_command_tells_all_and_writes_files(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figures.csv", "report.html", "set"]
 
 
-def test_pictures_of_several_sizes_are_told_in_a_table(tmp_path: Path) -> None:
+def test_pictures_of_several_sizes_are_reported_in_a_table(tmp_path: Path) -> None:
     for name, size in (("a", SIZE), ("b", (32, 40)), ("c", SIZE)):
         for number in range(3):
             write(tmp_path / name / f"{number}.png", picture(number, size))
@@ -131,7 +131,7 @@ def test_pictures_of_several_sizes_are_told_in_a_table(tmp_path: Path) -> None:
     assert "measured on different images, not comparable" in done.stdout
 
 
-def test_what_goes_wrong_is_one_sentence(tmp_path: Path) -> None:
+def test_every_failure_is_one_sentence(tmp_path: Path) -> None:
     write_vimeo(tmp_path / "set", 1)
     cut = tmp_path / "set" / "sequences/00001/0001/im2.png"
     cut.write_bytes(cut.read_bytes()[:2000])

@@ -1,4 +1,4 @@
-"""VMAF: both films reach ffmpeg frame by frame, and where it can't be measured that is said."""
+"""VMAF: both films reach ffmpeg frame by frame, and if it can't be measured that is reported."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def test_made_frames_get_the_figures_of_their_places(stand_in: Path, tmp_path: P
     assert [sight.moment.vmaf for sight in result.worst] == [50.0] * 4
 
 
-def test_a_failure_of_libvmaf_is_told_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_libvmaf_is_reported_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_stand_in(tmp_path, monkeypatch, fails=True)
     result = check_clip(probe(make_clip(tmp_path / "clip.mkv", frames=9)), blend_model())
     assert result.no_vmaf == "ffmpeg's libvmaf failed: could not load libvmaf model"
     assert {moment.vmaf for moment in result.moments} == {None}
 
 
-def test_an_ffmpeg_without_it_is_told_by_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_reports_an_ffmpeg_without_libvmaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "ffmpeg.sh"
     script.write_text('#!/bin/sh\ncase "$*" in *libvmaf*) echo "Unknown filter";; *) exec ffmpeg "$@";; esac\n')
     script.chmod(0o755)
@@ -78,7 +78,7 @@ def test_an_ffmpeg_without_it_is_told_by_the_command(tmp_path: Path, monkeypatch
 
 @pytest.mark.skipif(why_no_vmaf() is not None, reason="this ffmpeg has no libvmaf")
 @pytest.mark.parametrize(("size", "pix_fmt"), [("64x48", "yuv420p"), ("65x49", "yuv422p10le"), ("64x48", "gbrp")])
-def test_libvmaf_tells_more_of_a_better_film(tmp_path: Path, size: str, pix_fmt: str) -> None:
+def test_libvmaf_rates_a_better_film_higher(tmp_path: Path, size: str, pix_fmt: str) -> None:
     clip = probe(make_clip(tmp_path / "clip.mkv", size=size, pix_fmt=pix_fmt))
     random = np.random.default_rng(0)
     planes = [

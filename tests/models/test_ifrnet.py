@@ -61,7 +61,7 @@ def pictures(count: int, height: int, width: int) -> tuple[Array, Array]:
     indirect=["mode"],
 )
 @pytest.mark.usefixtures("mode")
-def test_it_makes_what_its_twin_made(name: str) -> None:
+def test_it_makes_the_same_as_its_twin(name: str) -> None:
     case = GOLDEN.CASES[name]
     with np.load(Path(__file__).parent / "ifrnet_golden.npz") as file:
         left, right = file[f"{name}/input"] / np.float32(255)
@@ -78,7 +78,7 @@ def test_it_makes_what_its_twin_made(name: str) -> None:
     indirect=["mode"],
 )
 @pytest.mark.usefixtures("mode")
-def test_it_makes_what_the_reference_says(member: str, flow_scale: float) -> None:
+def test_it_makes_the_same_as_the_reference(member: str, flow_scale: float) -> None:
     cell = network(member, flow_scale)
     with np.load(REFERENCE / "ifrnet_golden.npz") as file:
         left, right = np.split(file["input"], 2)
@@ -133,7 +133,7 @@ def test_slopes_of_any_sign_are_used() -> None:
 
 @pytest.mark.parametrize("mode", ["pynative"], indirect=True)
 @pytest.mark.usefixtures("mode")
-def test_its_multiplications_are_those_that_are_told() -> None:
+def test_its_multiplications_are_those_that_are_stated() -> None:
     cell = network("s", 0.5)
     counted = []
 

@@ -47,7 +47,7 @@ def pictures(height: int, width: int, count: int = 1) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("name", GOLDEN.CASES)
-def test_it_makes_what_its_twin_made(name: str, tmp_path: Path) -> None:
+def test_it_makes_the_same_as_its_twin(name: str, tmp_path: Path) -> None:
     case = GOLDEN.CASES[name]
     spec = MODELS[NAMES[case.member] + "-gopro"]
     weights = write_weights(tmp_path, NAMES[case.member])
@@ -95,7 +95,7 @@ def test_a_graph_is_kept_and_read_by_other_programs(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("why", ["other weights", "another version", "damaged", "of something else"])
-def test_a_graph_that_no_longer_fits_is_made_anew(why: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_that_no_longer_fits_is_rebuilt(why: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     OnnxNetwork(SMALL, SHAPE, CPU_PROVIDER)
     kept = folder / "ifrnet-s-flow-1.onnx"
     if why == "other weights":
@@ -112,7 +112,9 @@ def test_a_graph_that_no_longer_fits_is_made_anew(why: str, folder: Path, monkey
     assert made.std() > 0.1
 
 
-def test_weights_that_a_person_names_get_no_company(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_nothing_is_written_beside_weights_that_the_user_names(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     elsewhere = tmp_path_factory.mktemp("own")
     weights = write_weights(elsewhere, "ifrnet-s", 0.9)
     one = OnnxNetwork(SMALL, SHAPE, CPU_PROVIDER, weights=weights)(*pictures(*SHAPE[1:]))
@@ -121,7 +123,7 @@ def test_weights_that_a_person_names_get_no_company(folder: Path, tmp_path_facto
     assert np.abs(one - other).max() > 1e-3
 
 
-def test_a_folder_that_takes_nothing_is_no_obstacle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder_is_no_obstacle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 

@@ -99,7 +99,7 @@ def test_it_makes_what_was_computed_before(name: str) -> None:
     indirect=["mode"],
 )
 @pytest.mark.usefixtures("mode")
-def test_it_makes_what_the_reference_says(name: str) -> None:
+def test_it_makes_the_same_as_the_reference(name: str) -> None:
     check(large_case(name))
 
 

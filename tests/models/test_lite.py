@@ -82,7 +82,7 @@ def test_untrained_it_blends_the_frames_warped_by_the_prior_and_as_they_are(both
     np.testing.assert_allclose(made[inner], expected[inner], atol=2e-4)
 
 
-def test_where_it_says_so_what_is_alike_in_both_frames_stays(both_modes: Lite) -> None:
+def test_pixels_equal_in_both_frames_stay_where_the_layer_says_so(both_modes: Lite) -> None:
     left, right, prior, when = inputs(1, 64, 96, 0.5)
     right[:, :, 20:40, 30:60] = left[:, :, 20:40, 30:60]
     values = random_values(1)

@@ -1,4 +1,4 @@
-"""Which network ``auto`` takes: the best that is here, fits the wanted times, and is quick enough by estimate."""
+"""``auto`` takes the best network that is installed, fits the timesteps, and is estimated to be fast enough."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Here:
     return Here(monkeypatch)
 
 
-def test_where_only_lite_is_here_nothing_is_measured(here: Here) -> None:
+def test_if_only_lite_is_installed_nothing_is_measured(here: Here) -> None:
     name, why = here.choose()
     assert (name, here.measured) == ("lite", 0)
     assert "download-weights" in why
 
 
-def test_the_best_that_is_quick_enough_is_taken(here: Here) -> None:
+def test_the_best_network_that_is_fast_enough_is_taken(here: Here) -> None:
     # 100 frames by the small one take 50 s, by the large one 351 s
     assert here.choose("ifrnet-s", "ifrnet-l")[0] == "ifrnet-l"
     name, why = here.choose("ifrnet-s", "ifrnet-l", frames=1000)
@@ -72,31 +72,31 @@ def test_a_faster_machine_takes_a_better_network(here: Here) -> None:
 
 
 @pytest.mark.parametrize("name", BEST_FIRST)
-def test_weights_that_are_not_here_are_never_taken(name: str, here: Here) -> None:
+def test_missing_weights_are_never_chosen(name: str, here: Here) -> None:
     here.rate = FAST
     assert here.choose(*(set(BEST_FIRST) - {name}), engine=MINDSPORE)[0] != name
     assert here.choose(name, engine=MINDSPORE)[0] == name
 
 
-def test_other_times_than_halves_need_a_network_for_any(here: Here) -> None:
+def test_other_timesteps_than_halves_need_a_network_for_any_timestep(here: Here) -> None:
     here.rate = FAST
     assert here.choose("ifrplus", "ifrnet-l", "ifrnet-s-gopro", timesteps=THIRD)[0] == "ifrnet-s-gopro"
     assert here.choose("ifrplus", "ifrnet-l", timesteps=THIRD)[0] == "lite"
     assert here.choose("ifrnet-l", "ifrnet-s-gopro", timesteps=(Fraction(1, 4), *HALF))[0] == "ifrnet-l"
 
 
-def test_the_engine_must_have_it(here: Here) -> None:
+def test_the_engine_must_support_the_network(here: Here) -> None:
     here.rate = FAST
     assert here.choose("ifrplus", "ifrnet-s")[0] == "ifrnet-s"
     assert here.choose("ifrplus", "ifrnet-s", engine=MINDSPORE)[0] == "ifrplus"
 
 
-def test_what_is_asked_for_is_taken_unmeasured(here: Here) -> None:
+def test_a_requested_network_is_taken_without_measuring(here: Here) -> None:
     spec, why = choose_model("ifrnet", ONNX, CPU, Work((256, 448), HALF, 10**9), rate=here._measure)
     assert (spec.name, why, here.measured) == ("ifrnet", "it was requested", 0)
 
 
-def test_the_estimate_is_of_all_that_is_computed() -> None:
+def test_the_estimate_counts_everything_that_is_computed() -> None:
     plan = plan_network(MODELS["ifrnet-s"], ONNX, CPU, (256, 448), HALF)
     expected = 10 * 2 * MODELS["ifrnet-s"].multiplications(plan.scales) * 256 * 448 / (RATE * 1e9 * choose.SHARE)
     assert estimate(plan, 10, RATE) == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""A device is what it says it is, is really tried out, and is never replaced by another one in silence."""
+"""A device is really tried, and never replaced silently by another one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ifrplus_cli.network.machine import Machine
 
 
 class FakeMindSpore(SimpleNamespace):
-    """Stands in for MindSpore on a machine with some devices: it keeps the first that it takes."""
+    """Stands in for MindSpore on a machine with some devices: it keeps the first device that it takes."""
 
     GRAPH_MODE = 0
     __version__ = "2.0"
@@ -95,7 +95,7 @@ def test_a_device_is_written_as_it_is_read(device: Device, text: str) -> None:
 @pytest.mark.parametrize(
     ("kinds", "best"), [(("CPU",), "CPU"), (("CPU", "GPU"), "GPU"), (("CPU", "GPU", "Ascend"), "Ascend")]
 )
-def test_auto_takes_the_best_that_works(kinds: tuple[str, ...], best: str, machine: Any) -> None:
+def test_auto_takes_the_best_device_that_works(kinds: tuple[str, ...], best: str, machine: Any) -> None:
     machine(*kinds)
     assert choose_device("auto").kind == best
 
@@ -115,7 +115,7 @@ def imitation(folder: Path, *files: str, libraries: tuple[str, ...] = ()) -> Mac
     return Machine(folder / "plugin", folder, {}, libraries.__contains__)
 
 
-def test_a_named_device_that_is_not_there_is_an_error_that_tells_what_is_missing(machine: Any, tmp_path: Path) -> None:
+def test_a_missing_device_is_an_error_that_names_what_is_missing(machine: Any, tmp_path: Path) -> None:
     machine("CPU")
     for name, lacks, needs in (
         ("Ascend", ("/dev/davinci0", "/usr/local/Ascend/driver", "CANN", "plugin"), "CANN"),
@@ -129,7 +129,7 @@ def test_a_named_device_that_is_not_there_is_an_error_that_tells_what_is_missing
         assert missing.value.hint.endswith("Available here with --device: CPU.")
 
 
-def test_where_nothing_is_missing_mindspore_tells_why(machine: Any, tmp_path: Path) -> None:
+def test_if_nothing_is_missing_mindspores_message_is_reported(machine: Any, tmp_path: Path) -> None:
     machine("CPU")
     files = ("dev/davinci0", "usr/local/Ascend/driver/version.info", "plugin/libmindspore_ascend.so.2")
     with pytest.raises(DeviceError) as missing:
@@ -137,7 +137,7 @@ def test_where_nothing_is_missing_mindspore_tells_why(machine: Any, tmp_path: Pa
     assert missing.value.message == "The device Ascend:1 can't be used: Unsupported device target Ascend."
 
 
-def test_auto_tells_of_an_accelerator_that_it_passes_over(machine: Any, tmp_path: Path) -> None:
+def test_auto_reports_an_accelerator_that_it_skips(machine: Any, tmp_path: Path) -> None:
     machine("CPU")
     notes: list[str] = []
     assert choose_device("auto", notes.append, imitation(tmp_path, "dev/davinci0")).kind == "CPU"
@@ -146,7 +146,7 @@ def test_auto_tells_of_an_accelerator_that_it_passes_over(machine: Any, tmp_path
     assert "source /usr/local/Ascend/cann/set_env.sh" in note
 
 
-def test_auto_says_nothing_of_what_is_not_there(machine: Any, tmp_path: Path) -> None:
+def test_auto_does_not_mention_missing_accelerators(machine: Any, tmp_path: Path) -> None:
     machine("CPU")
     notes: list[str] = []
     choose_device("auto", notes.append, imitation(tmp_path))
@@ -161,7 +161,7 @@ def test_a_device_that_computes_nonsense_is_not_used_nor_replaced(name: str, mac
     assert broken.value.hint.endswith("Available here with --device: CPU.")
 
 
-def test_states_tell_what_is_ready_and_what_the_others_lack(machine: Any, tmp_path: Path) -> None:
+def test_states_say_what_is_ready_and_what_the_others_lack(machine: Any, tmp_path: Path) -> None:
     machine("CPU")
     states = device_states(imitation(tmp_path))
     assert states["CPU"] == "ready"

@@ -1,4 +1,4 @@
-"""Which engine is chosen, on which device, and what a person is told of it."""
+"""The chosen engine and device, and the messages about the choice."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_gpu_is_taken_where_a_provider_works_on_it(here: Here) -> None:
     assert here.choose(device="gpu:1")[:2] == (Engine("onnx", CUDA), Device("GPU", 1))
 
 
-def test_a_provider_that_fails_is_told_and_not_taken(here: Here) -> None:
+def test_a_provider_that_fails_is_reported_and_not_used(here: Here) -> None:
     here.providers, here.works = (CUDA,), False
     assert here.choose()[:2] == (ON_CPU, Device("CPU"))
     assert here.notes == ["ONNX Runtime can't use the device GPU:0: no driver. Install the driver."]
@@ -99,13 +99,13 @@ def test_a_provider_that_fails_is_told_and_not_taken(here: Here) -> None:
         here.choose(device="GPU")
 
 
-def test_a_gpu_that_nothing_here_can_use_is_told(here: Here) -> None:
+def test_a_gpu_that_no_engine_can_use_is_reported(here: Here) -> None:
     assert here.with_files("dev/nvidia0").choose()[:2] == (ON_CPU, Device("CPU"))
     (note,) = here.notes
     assert note.startswith("The device GPU:0 exists but is not used: the installed ONNX Runtime has no provider")
 
 
-def test_what_is_asked_for_is_taken(here: Here) -> None:
+def test_the_requested_engine_is_used(here: Here) -> None:
     assert here.choose("mindspore") == (MINDSPORE, Device("CPU"), "it was requested")
     assert here.choose("onnx") == (ON_CPU, Device("CPU"), "it was requested")
     assert here.choose("onnx", "CPU", "lite") == (ON_CPU, Device("CPU"), "it was requested")
@@ -120,7 +120,9 @@ def test_what_is_asked_for_is_taken(here: Here) -> None:
         ("tpu", "lite", DeviceError, "is not a device"),
     ],
 )
-def test_what_can_not_be_is_refused(device: str, model: str, error: type[IfrplusError], told: str, here: Here) -> None:
+def test_impossible_requests_are_refused(
+    device: str, model: str, error: type[IfrplusError], told: str, here: Here
+) -> None:
     with pytest.raises(error, match=told) as refused:
         here.choose("onnx", device, model)
     assert refused.value.hint
@@ -134,7 +136,7 @@ def test_onnx_runtime_is_named_with_its_package_where_it_is_missing(here: Here) 
     assert "pip install onnxruntime onnx" in engine_states()["onnxruntime"]
 
 
-def test_states_tell_versions_and_providers() -> None:
+def test_states_name_versions_and_providers() -> None:
     pytest.importorskip("onnxruntime")
     states = engine_states()
     assert states["onnxruntime"].endswith("CPUExecutionProvider")
@@ -151,7 +153,7 @@ def test_every_network_but_the_full_one_has_a_graph(here: Here) -> None:
     assert here.choose(model="ifrnet-s")[:2] == (ON_CPU, Device("CPU"))
 
 
-def test_a_graph_that_can_not_be_made_is_no_reason_to_fail(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_that_can_not_be_built_is_no_failure(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_onnx, "makes_graphs", lambda: False)
     assert here.choose(model="lite")[0] == ON_CPU
     chosen, _, why = here.choose(model="ifrnet-s")

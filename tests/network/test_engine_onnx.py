@@ -71,7 +71,7 @@ def test_both_engines_make_the_same_pictures(size: tuple[int, int], mode: str, b
         np.testing.assert_allclose(other, one, atol=1e-3, rtol=0)
 
 
-def test_both_engines_make_the_same_of_tiles(bikes: Path) -> None:
+def test_both_engines_make_the_same_pictures_from_tiles(bikes: Path) -> None:
     steps = [Fraction(1, 2)]
     one, other = (make(e, moving_pair(bikes), steps, tile=(288, 272))[0] for e in (MINDSPORE, ON_CPU))
     np.testing.assert_allclose(other, one, atol=1e-3, rtol=0)
@@ -106,7 +106,7 @@ def test_it_reads_the_bundled_weights_by_itself() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_pictures_that_are_made_at_the_same_time_are_their_own(threads: int) -> None:
+def test_pictures_made_at_the_same_time_do_not_mix(threads: int) -> None:
     network = OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, threads=threads)
     pairs = [random_inputs(seed) for seed in range(6)]
     alone = [network(*inputs) for inputs in pairs]
@@ -192,6 +192,6 @@ def test_a_film_is_made_without_mindspore(bikes: Path, tmp_path: Path) -> None:
     assert len(frame_times(made)) == 2 * len(frame_times(short))
 
 
-def test_an_engine_that_is_none_is_wrong_usage(tmp_path: Path) -> None:
+def test_an_unknown_engine_is_wrong_usage(tmp_path: Path) -> None:
     done = subprocess.run([*PROGRAM, "info", tmp_path, "--engine", "tensorflow"], capture_output=True, check=False)
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""Any size goes through a network of one shape, and comes back as if it had gone through in one piece."""
+"""Any size goes through a network of one shape, and the result is the same as in one piece."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def with_a_cursor(picture: np.ndarray, place: tuple[int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("engine", [MINDSPORE, Engine("onnx", "CPUExecutionProvider")], ids=str)
-def test_what_does_not_move_is_left_alone(engine: Engine) -> None:
+def test_still_parts_are_left_alone(engine: Engine) -> None:
     """A network that darkens all it sees shows what it has seen."""
     seen: list[tuple[int, ...]] = []
 
@@ -147,7 +147,7 @@ def test_tiles_that_do_not_move_are_copied() -> None:
     np.testing.assert_allclose(made[1], (left + right) / 2, atol=1e-5)
 
 
-def test_pictures_that_are_alike_need_no_network() -> None:
+def test_equal_pictures_need_no_network() -> None:
     network = WatchedBlend()
     left, _ = pictures(64, 64)
     made = interpolator(64, 64, network)(left, left + np.float32(1 / 255), HALF)
@@ -164,7 +164,7 @@ def shifted(height: int, width: int, offset: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("t", "backward", "forward"), [(Fraction(1, 2), 4, -4), (Fraction(1, 4), 2, -6)])
-def test_the_prior_tells_where_to_look_in_both_frames(t: Fraction, backward: float, forward: float) -> None:
+def test_the_prior_shows_where_to_look_in_both_frames(t: Fraction, backward: float, forward: float) -> None:
     seen: list[np.ndarray] = []
 
     def look(left: np.ndarray, right: np.ndarray, prior: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -179,7 +179,7 @@ def test_the_prior_tells_where_to_look_in_both_frames(t: Fraction, backward: flo
     assert np.abs(middle[[1, 3]]).max() < 0.5
 
 
-def test_the_frames_around_a_pair_move_what_gathers_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_frames_around_a_pair_show_acceleration(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     counted = lambda *pair: found.append(pair) or pair_flow(*pair)  # noqa: E731
     monkeypatch.setattr("ifrplus_cli.network.interpolator.pair_flow", counted)

@@ -1,4 +1,4 @@
-"""What a machine has and lacks is told from its files: folders imitate machines of every kind."""
+"""What a machine has and lacks is found from its files: folders imitate machines of every kind."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_npu_with_its_driver_lacks_only_cann(make: Make) -> None:
         ("home/me/cann", "/home/me/cann/set_env.sh", {"ASCEND_HOME_PATH": "/home/me/cann"}),
     ],
 )
-def test_cann_that_is_not_loaded_is_found_and_told_how_to_load(
+def test_cann_that_is_not_loaded_is_found_with_the_command_to_load_it(
     folder: str, script: str, variables: dict[str, str], make: Make
 ) -> None:
     info = {f"{folder}/aarch64-linux/ascend_toolkit_install.info": "package_name=x\nversion=8.3.RC1\n"}
@@ -73,19 +73,19 @@ def test_a_whole_ascend_machine_lacks_nothing(make: Make) -> None:
     assert make(*ASCEND_FILES, libraries=("libascendcl.so",)).missing("Ascend") == ()
 
 
-def test_a_mindspore_without_the_plugin_is_told(make: Make) -> None:
+def test_a_mindspore_without_the_plugin_is_reported(make: Make) -> None:
     (lack,) = make(*ASCEND_FILES[:2], libraries=("libascendcl.so",)).missing("Ascend")
     assert "MindSpore's Ascend plugin" in lack
 
 
-def test_a_gpu_without_cuda_is_told_which_cuda_it_needs(make: Make) -> None:
+def test_a_gpu_without_cuda_is_reported_with_the_cuda_it_needs(make: Make) -> None:
     machine = make(*GPU_FILES, libraries=("libcuda.so.1",))
     assert machine.has("GPU")
     assert machine.missing("GPU") == ("the variable CUDA_HOME", *CUDA_LIBRARIES[1:])
     assert "CUDA 11.1 and 11.6 only" in machine.remedy("GPU")
 
 
-def test_cuda_must_have_its_compiler_and_a_version_that_there_is_a_plugin_for(make: Make) -> None:
+def test_cuda_must_have_its_compiler_and_a_version_with_a_plugin(make: Make) -> None:
     home = {"CUDA_HOME": "/opt/cuda"}
     assert make(*GPU_FILES, libraries=CUDA_LIBRARIES, **home).missing("GPU") == (
         "/opt/cuda/bin/nvcc, where CUDA_HOME points",
@@ -112,7 +112,7 @@ def test_libraries_in_the_usual_cuda_folder_count(make: Make) -> None:
         "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  535.104.05  Release Build  (root@host)",
     ],
 )
-def test_facts_are_those_that_the_files_tell(line: str, make: Make) -> None:
+def test_facts_are_read_from_the_files(line: str, make: Make) -> None:
     machine = make(
         told={
             "proc/cpuinfo": "processor\t: 0\nmodel name\t: Some CPU @ 2.5GHz\nprocessor\t: 1\nmodel name\t: Other\n",
@@ -132,7 +132,7 @@ def test_facts_are_those_that_the_files_tell(line: str, make: Make) -> None:
     }
 
 
-def test_a_machine_that_tells_nothing_has_few_facts(make: Make) -> None:
+def test_a_machine_without_files_has_few_facts(make: Make) -> None:
     assert set(make().facts()) == {"processor", "cores"}
 
 
@@ -146,5 +146,5 @@ def test_free_memory_is_the_system_s_or_the_container_s(limit: str | None, expec
     assert make(told=files).free_memory() == expected
 
 
-def test_free_memory_is_unknown_where_the_system_does_not_tell(make: Make) -> None:
+def test_free_memory_is_unknown_if_the_system_does_not_report_it(make: Make) -> None:
     assert make().free_memory() is None

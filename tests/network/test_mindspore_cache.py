@@ -1,4 +1,4 @@
-"""Graphs that are kept for the next run: found again, never another one's, never damaged, never in the way."""
+"""Cached graphs: found again, never confused, never used when damaged, and never an obstacle."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def found(*facts: object) -> str | None:
         return (folder / "graph").read_text() if (folder / "graph").exists() else None
 
 
-def test_a_graph_is_found_by_all_that_it_follows_from() -> None:
+def test_a_graph_is_found_by_everything_on_which_it_depends() -> None:
     put("lite", (1, 2))
     assert found("lite", (1, 2)) == "graph"
     assert found("lite", (2, 1)) is None
@@ -44,7 +44,7 @@ def test_a_graph_is_found_by_all_that_it_follows_from() -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut", "added", "lost"])
-def test_a_damaged_one_is_gone(damage: str) -> None:
+def test_a_damaged_graph_is_dropped(damage: str) -> None:
     put("lite")
     (folder,) = graphs_folder().iterdir()
     if damage == "lost":
@@ -56,7 +56,7 @@ def test_a_damaged_one_is_gone(damage: str) -> None:
     assert found("lite") == "new"
 
 
-def test_what_fails_is_not_kept() -> None:
+def test_a_failed_graph_is_not_kept() -> None:
     with pytest.raises(RuntimeError), graph_folder("lite") as folder:
         assert folder is not None
         (folder / "graph").write_text("half")
@@ -64,7 +64,7 @@ def test_what_fails_is_not_kept() -> None:
     assert list(graphs_folder().iterdir()) == []
 
 
-def test_the_ones_that_were_used_last_are_kept() -> None:
+def test_the_most_recently_used_graphs_are_kept() -> None:
     for number in range(KEPT + 3):
         put(number)
         (newest,) = (each for each in graphs_folder().iterdir() if each.stat().st_mtime > 1e6)
@@ -74,7 +74,7 @@ def test_the_ones_that_were_used_last_are_kept() -> None:
     assert len(list(graphs_folder().iterdir())) == KEPT
 
 
-def test_a_cache_that_cannot_be_had_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_cache_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with graph_folder("lite") as folder:

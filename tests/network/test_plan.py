@@ -1,4 +1,4 @@
-"""Tiles, batches, precision and scale are chosen by what the clip, the device and its memory allow."""
+"""Tiles, batches, precision and scale are chosen by the clip, the device and its memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def plan(size: tuple[int, int], factor: Fraction | int = 2, **options: Any) -> N
     return plan_network(spec, MINDSPORE, Device("CPU"), size, steps, NetworkOptions(**options))
 
 
-def test_a_midpoint_network_says_how_far_frames_are_off_their_time() -> None:
+def test_a_midpoint_network_reports_the_error_in_time() -> None:
     assert plan((64, 64), 4).notes == ()
     assert "5.0%" in plan((64, 64), Fraction(5, 2)).notes[0]
 
@@ -47,7 +47,7 @@ def test_auto_tiles_are_the_largest_that_fit_the_free_memory(
     assert chosen.batch == 1
 
 
-def test_small_tiles_share_what_memory_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_tiles_share_the_available_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ifrplus_cli.network.plan.free_memory", lambda device: int(1e9))
     chosen = plan((1080, 1920), tile=(640, 384))
     height, width = chosen.tiles.tile_size
@@ -62,7 +62,7 @@ def test_where_the_free_memory_is_unknown_the_published_size_is_the_limit(monkey
 
 
 @pytest.mark.parametrize(("size", "scale"), [((720, 1280), 0.5), ((1920, 1080), 0.5), ((2160, 3840), 0.25)])
-def test_motion_is_sought_at_the_preset_for_the_size_or_as_told(size: tuple[int, int], scale: float) -> None:
+def test_motion_is_estimated_at_the_preset_or_the_requested_scale(size: tuple[int, int], scale: float) -> None:
     assert plan(size).scales.flow == scale
     assert plan(size, flow_scale=1.0).scales.flow == 1
 

@@ -1,4 +1,4 @@
-"""Tiles cover any picture, fit the network, and merge to what was split."""
+"""Tiles cover any picture, fit the network, and merge to the picture that was split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words that go with the figures."""
+"""The sentences that explain the figures."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ def test_words_follow_the_mean(psnr: float, words: str, result: CheckResult) -> 
     assert words in verdict(worse)[0]
 
 
-def test_a_blend_that_is_as_good_is_told(result: CheckResult) -> None:
+def test_a_blend_that_is_as_good_is_reported(result: CheckResult) -> None:
     still = replace(result, moments=tuple(replace(moment, blend_psnr=35.1) for moment in result.moments))
     assert "about as good (-0.1 dB)" in verdict(still)[1]
 
 
-def test_a_factor_is_advised_by_quality_and_motion(result: CheckResult) -> None:
+def test_a_factor_is_recommended_by_quality_and_motion(result: CheckResult) -> None:
     fast = replace(result, moments=tuple(replace(moment, motion=10.0) for moment in result.moments))
     assert "before using 4 or slow motion, check fast motion" in verdict(fast)[2]
     poor = replace(result, moments=tuple(replace(moment, psnr=22.0) for moment in result.moments))
     assert "at most 2" in verdict(poor)[2]
 
 
-def test_a_larger_network_is_advised_where_lite_has_something_to_gain(result: CheckResult) -> None:
+def test_a_larger_network_is_recommended_where_lite_can_be_beaten(result: CheckResult) -> None:
     soft = replace(result, moments=tuple(replace(moment, psnr=28.0, blend_psnr=25.0) for moment in result.moments))
     assert "--model ifrnet-s" in verdict(soft)[3]
     assert verdict(replace(soft, model="ifrnet"))[3] == "Network: these are the figures of ifrnet."
 
 
-def test_moments_that_follow_closely_are_told_once() -> None:
+def test_moments_that_follow_closely_are_listed_once() -> None:
     assert moments_text([1.0, 1.5, 2.0, 61.25]) == "0:00:01.00, 0:01:01.25"
     assert moments_text(range(0, 20, 2)).endswith("0:00:10.00 and 4 more")
     assert clock(59.999) == "0:01:00.00"
@@ -71,12 +71,12 @@ def test_moments_that_follow_closely_are_told_once() -> None:
         ({"flickers": ((3.0, 2.0), (5.0, 8.0))}, "flickers by 5.0 codes from frame to frame, and made frames average"),
     ],
 )
-def test_troubles_are_named(change: dict[str, object], words: str, result: CheckResult) -> None:
+def test_problems_are_named(change: dict[str, object], words: str, result: CheckResult) -> None:
     (told,) = verdict(replace(result, **change))[4:]  # type: ignore[arg-type]
     assert words in told
 
 
-def test_flicker_is_told_where_it_is_strongest(result: CheckResult) -> None:
+def test_flicker_is_reported_where_it_is_strongest(result: CheckResult) -> None:
     assert verdict(replace(result, flickers=((3.0, 2.0), (5.0, 8.0))))[4].endswith("most at 0:00:05.00.")
 
 
@@ -87,7 +87,7 @@ def test_interlaced_clips_are_named(result: CheckResult) -> None:
     assert "--deinterlace bwdif" in verdict(marked)[4]
 
 
-def test_fast_motion_is_told_if_it_is_common(result: CheckResult) -> None:
+def test_fast_motion_is_reported_if_it_is_common(result: CheckResult) -> None:
     fast = replace(result.moments[0], motion=10.0)
     assert len(verdict(replace(result, moments=(fast, *result.moments[1:])))) == 4
     (told,) = verdict(replace(result, moments=(fast,) * 5 + result.moments[5:]))[4:]

@@ -1,4 +1,4 @@
-"""What is said beside the figures: what they mean, and what they can't be compared with."""
+"""The remarks beside the figures: what they mean, and with what they are not comparable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def evaluation(layout: str, count: int = 2) -> Evaluation:
     return Evaluation(Dataset(Path("set"), layout, triplets), scores, ())
 
 
-def test_a_network_that_looks_around_is_said_to_be_hindered() -> None:
+def test_the_limits_of_a_network_without_outer_frames_are_stated() -> None:
     told = {name: " ".join(remarks(evaluation("triplets"), MODELS[name])) for name in ("lite", "ifrplus")}
     assert "here paths are taken as straight" in told["lite"]
     assert "straight" not in told["ifrplus"]
@@ -32,7 +32,7 @@ def test_a_network_that_looks_around_is_said_to_be_hindered() -> None:
         ("middlebury", 12, "measured on different images, not comparable."),
     ],
 )
-def test_published_figures_of_other_pictures_are_said_to_be_so(layout: str, count: int, told: str) -> None:
+def test_published_figures_of_other_images_are_called_not_comparable(layout: str, count: int, told: str) -> None:
     said = [sentence for sentence in remarks(evaluation(layout, count), MODELS["ifrplus"]) if "published" in sentence]
     published = [sentence for sentence in said if sentence.startswith("The published")]
     assert bool(published) == bool(told)

@@ -1,4 +1,4 @@
-"""Reports: one file, safe whatever the names in it are, and alive in a browser."""
+"""Reports: one file, safe whatever names it contains, and interactive in a browser."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_parts_that_are_empty_are_left_out() -> None:
     assert "<h2>" not in text
 
 
-def test_the_file_is_whole_or_not_there(tmp_path: Path) -> None:
+def test_the_file_is_complete_or_missing(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     write_report(report(), path)
     assert path.read_text("utf-8").rstrip().endswith("</html>")
@@ -88,7 +88,7 @@ def test_the_plot_is_drawn_in_a_browser_without_complaints(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
-def test_nothing_sticks_out_of_a_phone(tmp_path: Path) -> None:
+def test_the_page_fits_a_phone(tmp_path: Path) -> None:
     write_report(report(), tmp_path / "report.html")
     measured = "document.title = 'wide ' + phone.contentDocument.documentElement.scrollWidth"
     frame = '<iframe id="phone" src="report.html" style="width:390px;border:0"></iframe>'

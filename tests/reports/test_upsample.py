@@ -1,4 +1,4 @@
-"""The report on a run: what was promised and found, where most changes, and where made frames are in doubt."""
+"""The report on a run: what was promised and found, where most changes, and where made frames are doubtful."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_every_pair_and_made_frame_is_seen(tmp_path: Path) -> None:
     assert all(seen.doubt is not None and seen.doubt.shape == (48, 64, 3) for seen in record.shown)
 
 
-def test_the_report_tells_what_was_found(tmp_path: Path) -> None:
+def test_the_report_contains_the_findings(tmp_path: Path) -> None:
     job, summary, record = recorded(tmp_path)
     report = build_report(job, summary, record, {"Versions": {"ifrplus": "1"}})
     assert report.title == "film.mkv, made from clip.mkv"
@@ -75,7 +75,7 @@ def test_the_command_writes_a_report(tmp_path: Path) -> None:
         assert words in text
 
 
-def test_a_report_that_can_not_be_written_is_said_before_the_run(tmp_path: Path) -> None:
+def test_a_report_that_can_not_be_written_is_an_error_before_the_run(tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mkv")
     task = ("upsample", "clip.mkv", "film.mp4", "--report", "no/report.html")
     done = run_program(*task, folder=tmp_path, program=BLEND_PROGRAM)

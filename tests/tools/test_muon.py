@@ -38,7 +38,7 @@ def test_singular_values_become_about_one_and_the_vectors_stay(shape: tuple[int,
     assert (core - torch.diag(core.diagonal())).abs().max() < 1e-3
 
 
-def test_what_is_no_matrix_learns_as_by_adamw() -> None:
+def test_smaller_parameters_learn_as_with_adamw() -> None:
     models = [torch.nn.Sequential(torch.nn.Conv2d(16, 4, 3), torch.nn.PReLU(4)) for _ in range(2)]
     models[1].load_state_dict(models[0].state_dict())
     for model, kind in zip(models, (muon.Muon, torch.optim.AdamW), strict=True):
@@ -47,7 +47,7 @@ def test_what_is_no_matrix_learns_as_by_adamw() -> None:
         torch.testing.assert_close(own, other, rtol=0, atol=1e-6)
 
 
-def test_a_run_goes_on_from_its_state_as_if_never_interrupted() -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one() -> None:
     whole, first = network(), network()
     learn(whole, muon.Muon(whole.parameters(), lr=1e-3, weight_decay=1e-4), 2)
     before = muon.Muon(first.parameters(), lr=1e-3, weight_decay=1e-4)

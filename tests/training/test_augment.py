@@ -1,4 +1,4 @@
-"""Changed examples: what the flows tell of the pictures stays true."""
+"""Augmented examples: flows still match the pictures."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_enlarging_enlarges_motion() -> None:
     assert explained(after) < 1
 
 
-def test_backwards_turns_time_round() -> None:
+def test_backwards_reverses_time() -> None:
     before = Example(*(example().left,) * 3, 0.25, example().flows)
     assert backwards(before).t == 0.75
 

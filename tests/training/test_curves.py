@@ -37,6 +37,6 @@ def test_the_picture_shows_a_line_that_falls(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
 
 
-def test_a_folder_that_takes_no_files_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_accepts_no_files_is_reported(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"curves\.png can't be written"):
         write_picture(ROWS, tmp_path / "none" / "curves.png")

@@ -1,4 +1,4 @@
-"""Examples of a data set: the same one for a number, and as many remembered as there is room for."""
+"""Examples of a data set: the same one for the same number, and as many cached as memory allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PICTURES = 3 * 64 * 96 * 3  # bytes of the three of a triplet
 
 
 @pytest.mark.parametrize(("room", "made"), [(2**20, 4), (int(2.5 * PICTURES), 6), (0, 8)])
-def test_triplets_are_remembered_as_far_as_there_is_room(
+def test_triplets_are_cached_as_far_as_there_is_room(
     room: int, made: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(4):

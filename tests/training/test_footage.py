@@ -1,4 +1,4 @@
-"""Examples out of films: the same for the same number, from moving parts alone, at exact times."""
+"""Examples from films: the same one for the same number, only from moving parts, at exact times."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_example_of_a_number_is_always_the_same(tmp_path: Path) -> None:
     assert min(one.true.shape[:2]) >= 64
 
 
-def test_the_end_of_a_film_is_never_learnt_from(tmp_path: Path) -> None:
+def test_the_end_of_a_film_is_held_out(tmp_path: Path) -> None:
     make_clip(tmp_path / "long.mkv", frames=60, size="64x64")
     make_clip(tmp_path / "short.mkv", frames=8, size="64x64")
     material = from_videos(tmp_path, 64, 1, None)
@@ -84,7 +84,7 @@ def test_generated_motion_is_known_and_never_ends() -> None:
         assert (example.left != example.right).any()
 
 
-def test_a_teacher_that_is_given_is_taken() -> None:
+def test_a_given_teacher_is_used() -> None:
     left, true, right = textures(3, 3)
     teacher = np.full((4, 24, 24), 7, np.float32)
     example = example_of((left, true, right), 0.5, teacher=teacher)

@@ -33,7 +33,7 @@ def test_the_warm_up_of_a_short_run_ends_after_a_tenth() -> None:
     assert rates.index(max(rates)) == 5
 
 
-def test_figures_and_losses_can_be_set_anew() -> None:
+def test_figures_and_losses_can_be_replaced() -> None:
     recipe = changed(RECIPES["small"], losses=["flow=0", "charbonnier=2"], steps=7, batch=3, rate=None, perceptual=True)
     assert (recipe.steps, recipe.minutes, recipe.batch, recipe.rate) == (7, None, 3, RECIPES["small"].rate)
     assert recipe.losses.used == {"charbonnier": 2.0, "perceptual": 0.1, "laplacian": 1.0, "logarithm": 0.1}
@@ -41,7 +41,7 @@ def test_figures_and_losses_can_be_set_anew() -> None:
 
 
 @pytest.mark.parametrize("pair", ["flow", "flow=", "flow=x", "flow=-1", "flow=inf", "flow=nan", "other=1"])
-def test_what_is_no_weight_is_refused(pair: str) -> None:
+def test_an_invalid_loss_weight_is_refused(pair: str) -> None:
     with pytest.raises(InputError, match="is not a loss weight") as error:
         changed(RECIPES["small"], losses=[pair])
     assert all(name in error.value.hint for name in LOSSES)

@@ -1,4 +1,4 @@
-"""Training runs of a tiny network: they go on exactly, keep what they promise, and end with a sentence."""
+"""Training runs of a tiny network: they resume exactly, keep what they promise, and fail with a sentence."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def refused(call: Callable[[], object], kind: type[IfrplusError] = InputError) -
     return error.value.message
 
 
-def test_a_run_that_is_stopped_and_goes_on_has_the_same_curve(tmp_path: Path, pictures: Path) -> None:
+def test_a_run_that_is_stopped_and_resumed_has_the_same_curve(tmp_path: Path, pictures: Path) -> None:
     whole = run(tmp_path / "whole", pictures)
     assert (whole.steps, whole.skipped) == (6, 0)
     stop = StopRequest()
@@ -151,14 +151,14 @@ def test_later_weights_are_kept_unless_they_validate_worse(
     assert (result.first, result.best) == (validated[0], max(validated))
 
 
-def test_two_batches_a_step_are_one_of_double_size(tmp_path: Path, pictures: Path) -> None:
+def test_two_batches_a_step_equal_one_of_double_size(tmp_path: Path, pictures: Path) -> None:
     run(tmp_path / "one", pictures, recipe=replace(RECIPE, batch=4, validate_every=6))
     run(tmp_path / "two", pictures, recipe=replace(RECIPE, batch=2, accumulate=2, validate_every=6))
     for one, two in zip(table(tmp_path / "one")[1:], table(tmp_path / "two")[1:], strict=True):
         assert float(one["loss"]) == pytest.approx(float(two["loss"]), abs=1e-5)
 
 
-def test_eight_triplets_are_learnt_by_heart() -> None:
+def test_a_few_triplets_can_be_overfitted() -> None:
     """Pictures brighter than the dark ones around them: in 20 steps the loss falls to a tenth."""
     recipe = replace(RECIPE, losses=LossWeights(laplacian=1.0), weight_decay=0.0)
     made = trainer.Trainer("lite", recipe, seed=1, world=trainer.World(), precision="fp32")
@@ -169,7 +169,7 @@ def test_eight_triplets_are_learnt_by_heart() -> None:
     assert losses[-1] < losses[0] / 10
 
 
-def test_steps_without_numbers_are_skipped_counted_and_end_the_run(
+def test_steps_that_are_not_finite_are_skipped_counted_and_end_the_run(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad: set[int] = {2, 3}
@@ -207,7 +207,7 @@ def test_half_precision_halves_its_scale_when_it_overflows() -> None:
     assert not np.array_equal(made.averages()["only.bias"], before)
 
 
-def test_material_that_cannot_be_used_is_named(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_training_data_is_named(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def learn(**options: Any) -> Callable[[], object]:
         return lambda: train_network(TrainOptions("lite", RECIPE, tmp_path / "out", device="CPU", **options))
 

@@ -29,7 +29,7 @@ def test_programs_come_from_the_environment_before_the_path(tmp_path: Path, monk
     assert Path(find_tool("ffprobe")).name == "ffprobe"
 
 
-def test_the_last_thing_that_was_said_is_told_without_address_and_path(tmp_path: Path) -> None:
+def test_the_last_message_is_reported_without_address_and_path(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     said = f"[mov @ 0x55d0] first\n[in#0 @ 0x55d1] {source_url(film)}: Invalid data found.\n\n".encode()
     assert last_line(said, film) == "Invalid data found"

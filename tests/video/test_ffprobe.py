@@ -1,4 +1,4 @@
-"""What is said where ffprobe does not work, or a file is not what it seems."""
+"""Messages for an ffprobe that does not work, or a file that is not what it seems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ifrplus_cli.video.ffprobe import ask_ffprobe, read_packets
 
 
 @pytest.mark.parametrize("script", ["#!/nonexistent\n", "#!/bin/sh\n", "#!/bin/sh\necho hello\n"])
-def test_a_program_that_does_not_work_is_said_to_be_at_fault(
+def test_a_program_that_does_not_work_is_named_as_the_cause(
     script: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "ffprobe"
@@ -33,13 +33,13 @@ def test_an_interruption_leaves_no_program_behind(clip: Path, tmp_path: Path, mo
     assert not left_running_in(tmp_path)
 
 
-def test_packets_come_one_by_one_with_what_was_asked(clip: Path) -> None:
+def test_packets_come_one_by_one_with_the_requested_entries(clip: Path) -> None:
     packets = list(read_packets(clip, 0, "pts,flags"))
     assert len(packets) == 6
     assert all(set(packet) == {"pts", "flags"} for packet in packets)
 
 
-def test_packets_of_what_is_no_film_are_refused(tmp_path: Path) -> None:
+def test_packets_of_other_files_than_films_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("This is not a film.\n" * 100)
     with pytest.raises(InputError, match="can't be read as a film"):

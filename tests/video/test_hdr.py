@@ -1,4 +1,4 @@
-"""HDR films keep their transfer curve, and what they say of the display and their brightest parts."""
+"""HDR films keep their transfer curve, and the metadata on the display and their brightest parts."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def add_dolby_vision(film: Path, compatibility: int) -> None:
     film.write_bytes(data)
 
 
-def test_what_the_first_frame_says_is_read(graded: Path) -> None:
+def test_metadata_of_the_first_frame_is_read(graded: Path) -> None:
     assert probe(graded).light == LIGHT
 
 
-def test_a_film_of_ordinary_range_says_nothing(clip: Path) -> None:
+def test_a_film_of_standard_range_has_no_metadata(clip: Path) -> None:
     assert probe(clip).light == LightInfo()
 
 
@@ -146,7 +146,7 @@ def test_a_persons_own_parameters_are_added(graded: Path, tmp_path: Path) -> Non
     assert chosen["forced-idr"] == "1"
 
 
-def test_the_loss_of_dolby_vision_is_said(tmp_path: Path) -> None:
+def test_the_loss_of_dolby_vision_is_reported(tmp_path: Path) -> None:
     film = make_hdr(tmp_path / "film.mp4", filters=HLG, params="")
     add_dolby_vision(film, compatibility=4)
     done = run_program("upsample", film, "out.mp4", folder=tmp_path, program=BLEND_PROGRAM)
@@ -167,12 +167,12 @@ def test_other_dynamic_metadata_is_named_once() -> None:
     assert note.startswith("The HDR10+ metadata is lost")
 
 
-def test_metadata_that_is_stated_in_part_is_none() -> None:
+def test_incomplete_metadata_is_ignored() -> None:
     data = {"side_data_type": "Mastering display metadata", "min_luminance": "1/10000", "max_luminance": "1000/1"}
     assert read_light([data]) == LightInfo()
 
 
-def test_an_encoder_that_has_no_words_for_it_gets_none() -> None:
+def test_an_encoder_without_such_options_gets_none() -> None:
     assert light_options("ffv1", LIGHT) == {}
     assert light_options("libx265", LightInfo()) == {}
 

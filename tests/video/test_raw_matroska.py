@@ -1,4 +1,4 @@
-"""ffmpeg reads the stream from a pipe with the very times, sizes and samples that went in."""
+"""ffmpeg reads the stream from a pipe with exactly the times, sizes and samples that were written."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_irregular_times_are_kept_to_the_nanosecond() -> None:
     assert all(abs(pts - wanted) <= NANOSECOND / 2 for pts, wanted in zip(read, times, strict=True))
 
 
-def test_size_and_nominal_rate_are_told() -> None:
+def test_size_and_nominal_rate_are_stated() -> None:
     frames = random_frames(PIXEL_FORMATS["yuv420p"], 33, 21, 3)
     times = [n * Fraction(1001, 60000) for n in range(3)]
     found = probe_pipe(stream_of(PIXEL_FORMATS["yuv420p"], (33, 21), times, frames, Fraction(60000, 1001)))

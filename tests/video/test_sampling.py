@@ -1,4 +1,4 @@
-"""The stretches that are looked at: where a clip changes most, whatever has to be decoded to find out."""
+"""Sampling finds the stretches where a clip changes most, whatever has to be decoded for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOVED = (range(10, 40), range(70, 100))
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> ClipInfo:
-    """120 frames at 25 a second that stand still but for ``MOVED``; a key frame is every twelfth one."""
+    """120 frames at 25 per second that stand still except for ``MOVED``; every twelfth one is a key frame."""
     path = tmp_path_factory.mktemp("sampling") / "mixed.mkv"
     moving = "+".join(f"between(n,{part.start},{part.stop - 1})" for part in MOVED)
     still = "testsrc=s=64x48:r=25:d=0.04,loop=119:1,setpts=N/25/TB"
@@ -34,7 +34,7 @@ def moved(stretches: list[range]) -> float:
     return sum(any(part.start - 1 <= n <= part.stop for part in MOVED) for n in numbers) / len(numbers)
 
 
-def test_a_short_clip_is_looked_at_whole(mixed: ClipInfo) -> None:
+def test_a_short_clip_is_sampled_completely(mixed: ClipInfo) -> None:
     assert sample(mixed, 5.0) == [range(120)]
 
 
@@ -42,7 +42,7 @@ def test_a_short_clip_is_looked_at_whole(mixed: ClipInfo) -> None:
 def test_a_sample_is_spread_and_lies_where_the_clip_changes(
     mixed: ClipInfo, monkeypatch: pytest.MonkeyPatch, long: bool
 ) -> None:
-    """A long clip is only looked at in some places."""
+    """Only some places of a long clip are examined."""
     monkeypatch.setattr(sampling, "STRETCHES", 2)
     if long:
         monkeypatch.setattr(sampling, "LOOKED_WHOLE", 1.0)
@@ -53,7 +53,7 @@ def test_a_sample_is_spread_and_lies_where_the_clip_changes(
     assert moved(stretches) > (0.5 if long else 0.9)
 
 
-def test_a_part_that_is_not_looked_at_whole_is_not_decoded_whole(
+def test_a_part_that_is_not_sampled_completely_is_not_decoded_completely(
     mixed: ClipInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sampling, "STRETCHES", 2)
@@ -87,7 +87,7 @@ def test_stretches_never_overlap_however_short_the_clip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("from_start", [False, True])
 def test_stretches_have_the_frames_of_their_numbers(mixed: ClipInfo, from_start: bool) -> None:
-    """AVI tells no times of frames, and is decoded from its start: so it is taken for one here."""
+    """AVI states no frame times, and is decoded from its start: so it is taken for one here."""
     clip = replace(mixed, decode_times_only=from_start)
     wanted = [range(3, 6), range(6, 8), range(110, 120)]
     found = [list(stretch) for stretch in stretches_of(clip, wanted)]

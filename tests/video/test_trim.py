@@ -1,4 +1,4 @@
-"""Sections of films: which frames, which times, and everything beside the picture cut at the same instants."""
+"""Sections of films: their frames and times, and all other streams cut at the same instants."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SWEEP = ("-f", "lavfi", "-i", f"aevalsrc='0.4*sin(2*PI*(300+200*t)*t)':s={RATE}:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four seconds at 25 a second, with B-frames and key frames two seconds apart."""
+    """Four seconds at 25 frames per second, with B-frames and key frames two seconds apart."""
     path = tmp_path_factory.mktemp("trim") / "long.mp4"
     return make_clip(path, frames=100, codec="libx264", output=("-preset", "fast", "-bf", 2, "-g", 50))
 
 
 @pytest.fixture(scope="module")
 def clip_info(long: Path) -> ClipInfo:
-    """What the long clip is."""
+    """The properties of the long clip."""
     return probe(long)
 
 
@@ -73,7 +73,7 @@ def test_sections_that_meet_share_no_frame_and_lack_none(moments: list[Fraction]
     assert length == clip.duration
 
 
-def test_a_frame_that_is_held_for_long_is_cut_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_a_frame_that_is_held_for_long_is_cut_at_the_requested_time(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "held.mp4", codec="libx264", ticks=[0, 40, 80, 4000, 4040, 4080])
     cut = cut_section(probe(source), Fraction("1.5"), Fraction(3))
     assert (cut.times, cut.end) == ((Fraction("1.5"),), Fraction(3))

@@ -1,4 +1,4 @@
-"""Downloads against a server on this machine: cut, resumed, refused, raced, redirected, without room."""
+"""Downloads from a server on this machine: cut off, resumed, refused, concurrent, redirected, without space."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def names_in(folder: Path) -> set[str]:
 
 
 def refused(kind: type[IfrplusError], run: Callable[[], object]) -> str:
-    """Message and hint of an error that a person can read."""
+    """Return message and hint of an error, after checking that they are readable."""
     with pytest.raises(kind) as caught:
         run()
     error = caught.value
@@ -113,7 +113,7 @@ def test_a_download_is_put_in_place_with_a_record(site: Site, tmp_path: Path) ->
     assert listed["ifrplus"]["path"] == str(folder / NAME)
 
 
-def test_an_interrupted_download_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
+def test_an_interrupted_download_resumes_where_it_stopped(site: Site, tmp_path: Path) -> None:
     site.answers = [Answer(cut=CUT, stalls=True)]
     command = [*PROGRAM, "download-weights", "--url", site.url, "--dir", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -221,7 +221,7 @@ def test_a_connection_that_breaks_at_40_percent_is_resumed(site: Site, tmp_path:
     assert names_in(tmp_path) == IN_PLACE
 
 
-def test_attempts_that_bring_something_are_not_counted(site: Site, tmp_path: Path) -> None:
+def test_attempts_that_make_progress_are_not_counted(site: Site, tmp_path: Path) -> None:
     site.answers = [Answer(cut=len(CONTENT) // 10)] * 7
     assert fetch(site.url, tmp_path).sha256 == SHA256
 
@@ -234,14 +234,14 @@ def test_attempts_that_bring_something_are_not_counted(site: Site, tmp_path: Pat
         ('W/"v1"', Answer()),  # a weak one does not promise the same bytes
     ],
 )
-def test_what_cant_be_resumed_starts_anew(etag: str | None, second: Answer, site: Site, tmp_path: Path) -> None:
+def test_what_cant_be_resumed_starts_again(etag: str | None, second: Answer, site: Site, tmp_path: Path) -> None:
     site.etag, site.answers = etag, [Answer(cut=CUT), second]
     assert fetch(site.url, tmp_path).path.read_bytes() == CONTENT
     assert len(site.asked) == 2
     assert (site.ranges[1] is None) == (etag != '"v1"')
 
 
-def test_another_version_on_the_server_starts_anew(site: Site, tmp_path: Path) -> None:
+def test_another_version_on_the_server_starts_again(site: Site, tmp_path: Path) -> None:
     (tmp_path / PART).write_bytes(checkpoint(seed=2)[:CUT])
     (tmp_path / f"{PART}.json").write_text(json.dumps({"url": site.url, "etag": '"v0"'}))
     assert fetch(site.url, tmp_path).path.read_bytes() == CONTENT
@@ -249,7 +249,7 @@ def test_another_version_on_the_server_starts_anew(site: Site, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("second", [Answer(etag='"v2"'), Answer(status=416)])
-def test_a_rest_of_something_else_is_not_added(second: Answer, site: Site, tmp_path: Path) -> None:
+def test_the_rest_of_another_version_is_not_appended(second: Answer, site: Site, tmp_path: Path) -> None:
     site.answers = [Answer(cut=CUT), second]
     assert fetch(site.url, tmp_path).path.read_bytes() == CONTENT
     assert site.ranges == [None, f"bytes={CUT}-", None]
@@ -262,14 +262,14 @@ def test_a_part_from_another_address_is_not_continued(site: Site, tmp_path: Path
     assert site.ranges == [None]
 
 
-def test_a_note_that_is_no_json_is_not_believed(site: Site, tmp_path: Path) -> None:
+def test_a_record_that_is_not_json_is_ignored(site: Site, tmp_path: Path) -> None:
     (tmp_path / PART).write_bytes(CONTENT[:CUT])
     (tmp_path / f"{PART}.json").write_text("{")
     assert fetch(site.url, tmp_path).sha256 == SHA256
     assert site.ranges == [None]
 
 
-def test_a_server_that_is_busy_is_asked_again(site: Site, tmp_path: Path) -> None:
+def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path) -> None:
     site.answers = [Answer(status=503), Answer(status=429)]
     said: list[str] = []
     assert fetch(site.url, tmp_path, said=said).sha256 == SHA256
@@ -277,7 +277,7 @@ def test_a_server_that_is_busy_is_asked_again(site: Site, tmp_path: Path) -> Non
     assert len(site.asked) == 3
 
 
-def test_a_server_that_stays_busy_is_given_up(site: Site, tmp_path: Path) -> None:
+def test_a_server_that_stays_busy_is_an_error(site: Site, tmp_path: Path) -> None:
     site.default = Answer(status=503)
     told = refused(DownloadError, lambda: fetch(site.url, tmp_path))
     assert "503 Service Unavailable" in told
@@ -285,7 +285,7 @@ def test_a_server_that_stays_busy_is_given_up(site: Site, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_an_answer_that_is_final_is_told_at_once(status: int, site: Site, tmp_path: Path) -> None:
+def test_a_final_answer_is_reported_at_once(status: int, site: Site, tmp_path: Path) -> None:
     site.default = Answer(status=status)
     told = refused(DownloadError, lambda: fetch(site.url, tmp_path))
     assert f"the server answered {status}" in told
@@ -293,7 +293,7 @@ def test_an_answer_that_is_final_is_told_at_once(status: int, site: Site, tmp_pa
     assert names_in(tmp_path) == {LOCK}
 
 
-def test_without_network_the_address_and_the_place_are_told_at_once(tmp_path: Path) -> None:
+def test_without_network_the_address_and_the_target_are_reported_at_once(tmp_path: Path) -> None:
     said: list[str] = []
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -306,7 +306,7 @@ def test_without_network_the_address_and_the_place_are_told_at_once(tmp_path: Pa
     )
 
 
-def test_a_server_that_falls_silent_is_left(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_times_out(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "TIMEOUT_S", 0.3)
     site.answers = [Answer(cut=CUT, stalls=True)]
     said: list[str] = []
@@ -417,21 +417,21 @@ def test_a_resumed_part_is_part_of_the_checksum(site: Site, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "content", [b"<!doctype html><title>Log in</title>", b"", b"PK\x03\x04 and more", CONTENT[:-99]]
 )
-def test_what_is_no_file_of_weights_is_refused(content: bytes, site: Site, tmp_path: Path) -> None:
+def test_a_file_without_weights_is_refused(content: bytes, site: Site, tmp_path: Path) -> None:
     site.content, site.default = content, Answer(length=False)
     told = refused(DownloadError, lambda: fetch(site.url, tmp_path))
     assert f"The file from {site.url} is not usable." in told
     assert names_in(tmp_path) == {LOCK}
 
 
-def test_a_length_that_is_not_told_is_no_fault(site: Site, tmp_path: Path) -> None:
+def test_a_length_that_is_not_stated_is_accepted(site: Site, tmp_path: Path) -> None:
     site.default = Answer(length=False)
     seen: list[Transfer] = []
     assert fetch(site.url, tmp_path, seen=seen).sha256 == SHA256
     assert seen[-1] == Transfer(len(CONTENT), None)
 
 
-def test_room_is_looked_for_first(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_space_is_checked_first(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=len(CONTENT) - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     told = refused(OutputError, lambda: fetch(site.url, tmp_path))
@@ -442,19 +442,19 @@ def test_room_is_looked_for_first(site: Site, tmp_path: Path, monkeypatch: pytes
     assert fetch(site.url, tmp_path).sha256 == SHA256, "only the rest needs room"
 
 
-def test_a_disk_that_fills_up_is_told(site: Site, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_is_reported(site: Site, tmp_path: Path) -> None:
     (tmp_path / PART).symlink_to("/dev/full")
     assert refused(OutputError, lambda: fetch(site.url, tmp_path)).startswith("The disk is full. Free some space")
 
 
-def test_a_folder_that_cant_be_made_is_told(site: Site, tmp_path: Path) -> None:
+def test_a_folder_that_cant_be_created_is_reported(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     told = refused(OutputError, lambda: fetch(site.url, tmp_path / "file" / "weights"))
     assert "can't be written: Not a directory." in told
     assert site.asked == []
 
 
-def test_a_file_that_was_put_there_by_hand_is_taken(site: Site, tmp_path: Path) -> None:
+def test_a_file_that_was_put_there_by_hand_is_accepted(site: Site, tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(CONTENT)
     assert fetch(site.url, tmp_path) == Outcome(
         tmp_path / NAME, len(CONTENT), SHA256, None, enforced=False, fresh=False

@@ -71,7 +71,7 @@ def test_an_archive_is_downloaded_and_its_folder_taken_out(half: bool, tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["w.zip", "ifrnet.param", "ifrnet.bin", "mine.safetensors"])
-def test_what_is_here_is_taken(kind: str, tmp_path: Path) -> None:
+def test_local_files_are_installed(kind: str, tmp_path: Path) -> None:
     source = tmp_path / "here" / kind
     source.parent.mkdir()
     if kind == "w.zip":
@@ -117,7 +117,7 @@ def test_a_folder_of_another_network_is_another_network(tmp_path: Path) -> None:
         (None, "does not exist, or is not a file"),
     ],
 )
-def test_what_is_no_network_is_refused(content: bytes | None, told: str, tmp_path: Path) -> None:
+def test_files_without_a_network_are_refused(content: bytes | None, told: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "w.zip").write_bytes(content)
     done = run_here("download-weights", "ifrnet-s", "--from", "w.zip", "--dir", tmp_path / "w", folder=tmp_path)
@@ -128,14 +128,14 @@ def test_what_is_no_network_is_refused(content: bytes | None, told: str, tmp_pat
     assert not (tmp_path / "w").exists() or names_in(tmp_path / "w") == {f"{NAME}.lock"}
 
 
-def test_a_lonely_half_of_a_pair_is_told(tmp_path: Path) -> None:
+def test_a_missing_half_of_a_pair_is_reported(tmp_path: Path) -> None:
     (tmp_path / "ifrnet.param").write_bytes(ncnn_files(SMALL, golden(SMALL))[0])
     done = run_here("download-weights", "ifrnet-s", "--from", "ifrnet.param", "--dir", tmp_path, folder=tmp_path)
     assert done.returncode == 1
     assert "ifrnet.bin can't be read: No such file or directory" in " ".join(done.stderr.split())
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     with ZipFile(tmp_path / "w.zip", "w", ZIP_DEFLATED) as file:
         file.writestr(f"{FOLDER}/ifrnet.param", b"7767517")
         with file.open(f"{FOLDER}/ifrnet.bin", "w") as entry:

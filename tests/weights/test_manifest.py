@@ -1,4 +1,4 @@
-"""Weights are found where they are, told apart by their digest, and refused with reasons."""
+"""Weights are found, identified by their digest, and refused with reasons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ifrplus_cli.weights.reading import TRAINING_STATE, check_names, load_weight
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_bundled_file_is_there_and_in_the_wheel() -> None:
+def test_every_bundled_file_exists_and_is_in_the_wheel() -> None:
     packed = re.findall(
         r'^"(weights/[^"]+)" = "ifrplus_cli/bundled_weights/', (ROOT / "pyproject.toml").read_text(), re.M
     )
@@ -64,7 +64,7 @@ def test_downloads_go_where_weights_are_searched(tmp_path: Path, monkeypatch: py
     assert find_weights("ifrplus") == tmp_path / "data" / "ifrplus" / MANIFEST["ifrplus"].file_name
 
 
-def test_a_folder_of_ones_own_is_searched_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_folder_is_searched_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IFRPLUS_WEIGHTS", str(tmp_path))
     assert weights_folders()[0] == tmp_path
     assert find_weights("lite") != tmp_path / "lite.safetensors"
@@ -89,7 +89,7 @@ def test_parameters_are_read_as_float32(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not weights at all, but long enough to look at"])
-def test_what_is_no_safetensors_file_is_refused(content: bytes | None, tmp_path: Path) -> None:
+def test_other_files_than_safetensors_are_refused(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     if content is not None:
         path.write_bytes(content)
@@ -98,13 +98,13 @@ def test_what_is_no_safetensors_file_is_refused(content: bytes | None, tmp_path:
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
-def test_values_that_are_no_numbers_are_refused(broken: float, tmp_path: Path) -> None:
+def test_values_that_are_not_finite_are_refused(broken: float, tmp_path: Path) -> None:
     save_file({"a": np.ones(3), "b": np.array([1, broken])}, tmp_path / "w.safetensors")
     with pytest.raises(ModelError, match=r"is damaged: 1 parameters \(such as b\) are not finite"):
         load_weights(tmp_path / "w.safetensors", {"a": (3,), "b": (2,)})
 
 
-def test_a_number_type_that_is_not_known_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_number_type_is_refused(tmp_path: Path) -> None:
     header = b'{"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}'
     (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
     with pytest.raises(ModelError, match=r"can't be read as weights: .*float8"):
@@ -124,7 +124,7 @@ LOSS = ["loss.vgg.0.weight", "loss.head.0.weight"]
     with_loss=st.booleans(),
     order=st.randoms(),
 )
-def test_a_network_is_found_in_what_its_training_stored(
+def test_a_network_is_found_in_a_training_checkpoint(
     prefix: str, copies: set[str], counters: set[str], with_loss: bool, order: Random
 ) -> None:
     own = [prefix + name for name in NETWORK]
@@ -146,7 +146,7 @@ def test_a_network_is_found_in_what_its_training_stored(
         ([], set()),
     ],
 )
-def test_what_is_of_another_network_stays_to_be_refused(stored: list[str], left: set[str]) -> None:
+def test_parameters_of_another_network_stay_to_be_refused(stored: list[str], left: set[str]) -> None:
     assert network_parameters({name: name for name in stored}, NETWORK).keys() == left
 
 

@@ -1,4 +1,4 @@
-"""MindSpore's checkpoints are read as MindSpore wrote them, and a damaged one is refused with what is wrong."""
+"""MindSpore's checkpoints are read as MindSpore wrote them, and a damaged one is refused with the reason."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_every_type_is_read_as_mindspore_reads_it(checked: bool, mindspore: Any,
         np.testing.assert_array_equal(value, theirs[name].asnumpy(), strict=True)
 
 
-def test_a_wrong_checksum_is_told(mindspore: Any, tmp_path: Path) -> None:
+def test_a_wrong_checksum_is_reported(mindspore: Any, tmp_path: Path) -> None:
     path = tmp_path / "w.ckpt"
     mindspore.save_checkpoint([{"name": "a", "data": mindspore.Tensor([1.0, 2.0])}], str(path), crc_check=True)
     content = bytearray(path.read_bytes())
@@ -146,7 +146,7 @@ def test_a_number_on_its_own_has_no_dimensions(tmp_path: Path) -> None:
         (entry("note", [4], "str", b"text"), "contains no parameters"),
     ],
 )
-def test_what_is_wrong_is_told(content: bytes, told: str, tmp_path: Path) -> None:
+def test_the_error_says_what_is_wrong(content: bytes, told: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError) as refused:
         read_weights(written(tmp_path, content))
     assert told in refused.value.message

@@ -1,4 +1,4 @@
-"""Networks in ncnn's format are read as they are, and anything else is refused in a sentence."""
+"""Networks in ncnn's format are read correctly, and anything else is refused in a sentence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MALFORMED = 2_500  # for each of four seeds
 
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("widths", [SMALL, LARGE, TINY])
-def test_what_was_written_is_read(widths: Widths, half: bool) -> None:
+def test_written_networks_are_read(widths: Widths, half: bool) -> None:
     found = read_ncnn(*ncnn_files(widths, golden(widths), half=half), layers(widths))
     assert found.keys() == golden(widths).keys()
     for name, value in golden(widths).items():
@@ -124,7 +124,7 @@ def as_read(param: bytes) -> list[str]:
 def test_malformed_archives_are_refused_in_a_sentence(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every one is refused, or is of this network all the same."""
+    """Every one is refused, or still belongs to this network."""
     monkeypatch.setattr(install, "widths_of", lambda network: TINY)
     draw, whole = Random(seed), archive(FOLDER, PARAM, NUMBERS)
     zipped, param, numbers = (tmp_path / name for name in ("w.zip", "w.param", "w.bin"))
