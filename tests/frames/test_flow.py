@@ -163,7 +163,7 @@ def test_large_frames_are_matched_on_a_smaller_picture_but_in_the_same_unit() ->
 
 
 def disagreement(forward: npt.NDArray[np.float32], backward: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Distance in pixels between each cell and its position after going to the other frame and back; (h, w, 2) flows."""
+    """Distance in pixels between each cell and its position after a way to the other frame and back."""
     y, x = np.mgrid[0 : forward.shape[0], 0 : forward.shape[1]].astype(np.float32)
     back = cv2.remap(backward, x + forward[..., 0] / 4, y + forward[..., 1] / 4, cv2.INTER_LINEAR)
     return np.linalg.norm(forward + back, axis=2)
