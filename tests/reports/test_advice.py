@@ -77,7 +77,7 @@ def test_problems_are_named(change: dict[str, object], words: str, result: Check
 
 
 def test_flicker_is_reported_where_it_is_strongest(result: CheckResult) -> None:
-    assert verdict(replace(result, flickers=((3.0, 2.0), (5.0, 8.0))))[4].endswith("most at 0:00:05.00.")
+    assert verdict(replace(result, flickers=((3.0, 2.0), (5.0, 8.0))))[4].endswith("most strongly at 0:00:05.00.")
 
 
 def test_interlaced_clips_are_named(result: CheckResult) -> None:
