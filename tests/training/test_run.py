@@ -102,7 +102,7 @@ def test_a_run_that_is_stopped_and_resumed_has_the_same_curve(tmp_path: Path, pi
     assert (whole.steps, whole.skipped) == (6, 0)
     stop = StopRequest()
     stop.asked = True
-    with pytest.raises(StoppedError, match="step 1 is kept"):
+    with pytest.raises(StoppedError, match="step 1 is saved"):
         run(tmp_path / "parts", pictures, stop)
     run(tmp_path / "parts", pictures, resume=True)
     rows = table(tmp_path / "parts")
