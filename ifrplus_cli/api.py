@@ -1,30 +1,34 @@
-"""What a Python program may call; ``ifrplus_cli`` hands these functions on when they are asked for."""
+"""What a Python program may call; ``ifrplus_cli`` imports these functions when they are first used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
-from ifrplus_cli.frames.timeline import timesteps
 from ifrplus_cli.network import interpolator
-from ifrplus_cli.network.choose import SMALLEST, Work, choose_model
+from ifrplus_cli.network.choose import Work, choose_network
 from ifrplus_cli.network.interpolator import LoadedModel
-from ifrplus_cli.network.plan import NetworkOptions, NetworkPlan, plan_network
-from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
-from ifrplus_cli.pipeline.run import Progress, Summary, run_job
-from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.interlace import untangle
+from ifrplus_cli.network.request import NetworkRequest
+from ifrplus_cli.pipeline.films import Films, FinishedFilm, Listener, Trial
+from ifrplus_cli.pipeline.preview import Preview
+from ifrplus_cli.pipeline.request import UpsampleRequest
+from ifrplus_cli.pipeline.run import Progress, Summary
+from ifrplus_cli.reports.upsample import write_run_report
+from ifrplus_cli.values import HALF, ClipInfo
 from ifrplus_cli.video.probe import probe as probe_clip
+
+EXACT = ("factor", "fps", "input_fps", "start", "end")  # options that are exact numbers
+PATHS = ("weights", "cuts_in", "cuts_out", "report")
 
 
 def probe(path: str | Path, input_fps: Fraction | float | None = None) -> ClipInfo:
-    """What a film is; nothing is decoded.
+    """Properties of a film, read from its headers and packets; nothing is decoded.
 
     Args:
-        input_fps: images a second, where the path is a folder of images or a pattern of their names.
+        input_fps: frame rate of an image sequence, if the path is a folder or a pattern.
 
     Raises:
         InputError: if it can't be read as a film.
@@ -40,78 +44,104 @@ def load_model(
     device: str = "auto",
     weights: str | Path | None = None,
     frames: int = 1000,
+    **options: Any,
 ) -> LoadedModel:
-    """A network for pictures of one size, ready for any number of films of it.
+    """A network for frames of one size, ready for any number of films of that size.
 
     Args:
         size: (height, width) in pixels.
         model, engine, device, weights: as on the command line.
-        frames: that will be made by it: ``auto`` takes a network that is fast enough for so many.
+        frames: number of frames that it will make: ``auto`` takes a network that is fast enough for them.
+        options: other fields of ``NetworkRequest``, such as ``precision="fp16"`` or ``tile="off"``.
 
     Raises:
         IfrplusError: if there is no such network, device or file.
+        TypeError: for an unknown option.
     """
-    named = SMALLEST if weights is not None and model == "auto" else model
-    plan = plan_model(Work(size, (Fraction(1, 2),), frames), named, engine, device)
-    return interpolator.load_for_run(plan, None if weights is None else Path(weights))
+    options |= {"model": model, "engine": engine, "device": device, "weights": weights}
+    request = NetworkRequest(**_converted(options))
+    plan = choose_network(Work(size, (HALF,), frames), request)
+    return interpolator.load_for_run(plan, request.weights)
 
 
+@overload
+def upsample(
+    source: str | Path,
+    output: str | Path,
+    *,
+    model: str | LoadedModel = ...,
+    progress: Callable[[Progress], None] = ...,
+    note: Callable[[str], None] = ...,
+    preview: None = None,
+    dry_run: Literal[False] = False,
+    **options: Any,
+) -> Summary: ...
+@overload
+def upsample(source: str | Path, output: str | Path, *, preview: float, **options: Any) -> Preview: ...
+@overload
+def upsample(source: str | Path, output: str | Path, *, dry_run: Literal[True], **options: Any) -> Trial: ...
 def upsample(
     source: str | Path,
     output: str | Path,
     *,
     model: str | LoadedModel = "auto",
     progress: Callable[[Progress], None] = lambda _: None,
-    deinterlace: str | None = None,
-    input_fps: Fraction | float | None = None,
+    note: Callable[[str], None] = lambda _: None,
     **options: Any,
-) -> Summary:
+) -> Summary | Preview | Trial:
     """Write a film at a higher frame rate; it appears under its name when it is finished and verified.
 
     Args:
-        model: the name of a network, or one from ``load_model`` for pictures of this size.
-        progress: is called after every written frame.
-        deinterlace: ``bwdif``, ``ivtc`` or ``off`` for an interlaced film.
-        input_fps: images a second, for a source of images.
-        options: fields of ``UpsampleOptions``, such as ``factor=2``, ``fps=60`` or ``overwrite=True``; numbers may be
-            of any kind.
+        model: the name of a network, or one from ``load_model`` for frames of this size.
+        progress: called after every frame that is written.
+        note: receives sentences that a person should read.
+        options: all options of ``ifrplus upsample``, as the fields of ``UpsampleRequest``: ``factor=2``, ``fps=60``,
+            ``codec="ffv1"``, ``overwrite=True`` ... Numbers may be of any kind, ``start`` and ``end`` are in seconds.
+
+    Returns:
+        What the run did; a ``Preview`` with ``preview=SECONDS``, and a ``Trial`` with ``dry_run=True``.
 
     Raises:
         IfrplusError: with ``message`` and ``hint``, whatever goes wrong; no partial output is left.
-        TypeError: for an option that there is not.
+        TypeError: for an unknown option.
     """
-    for name in ("factor", "fps", "start", "end"):
-        if isinstance(options.get(name), int | float | str):
-            options[name] = Fraction(str(options[name]))
-    job = plan_job(untangle(probe(source, input_fps), deinterlace), Path(output), UpsampleOptions(**options))
-    if isinstance(model, str):
-        model = interpolator.load_for_run(plan_model(work_of(job), model, "auto", "auto"))
-    return run_job(job, model, progress)
+
+    @contextmanager
+    def display() -> Iterator[Callable[[Progress], None]]:
+        yield progress
+
+    given = model if isinstance(model, LoadedModel) else None
+    if given is None:
+        options["model"] = model
+    request = UpsampleRequest(**_converted(options))
+    films = Films(request, Listener(note=note, progress=display), model=given)
+    made = make_film(films, Path(source), Path(output))
+    return made.summary if isinstance(made, FinishedFilm) else made
 
 
-def work_of(job: Job) -> Work:
-    """What a run asks of its network."""
-    made = job.expected_frames - len(job.clip.packet_pts)
-    return Work((job.encode.height, job.encode.width), tuple(timesteps(job.timeline, job.clip.times)), made)
+def make_film(films: Films, source: Path, output: Path) -> FinishedFilm | Preview | Trial:
+    """Make one of the films, and the report on it that the request asks for.
 
-
-def plan_model(
-    work: Work,
-    model: str,
-    engine: str,
-    device: str,
-    options: NetworkOptions | None = None,
-    note: Callable[[str], None] = lambda _: None,
-) -> NetworkPlan:
-    """Choose engine, device and network for some work, and how it is run.
-
-    Args:
-        note: is told of an accelerator that is there but that has to be passed over.
+    Raises:
+        IfrplusError: whatever goes wrong; no partial film is left.
     """
-    from ifrplus_cli.network.engine import choose_engine
+    made = films.make(source, output)
+    if isinstance(made, FinishedFilm) and films.request.report is not None:
+        write_run_report(films.request.report, made)
+    return made
 
-    computing, chosen, why_engine = choose_engine(engine, device, model, note)
-    spec, why = choose_model(model, computing, chosen, work, options)
-    plan = plan_network(spec, computing, chosen, work.size, work.timesteps, options)
-    reasons = (f"The network is {spec.name}: {why}.", f"The engine is {computing}: {why_engine}.")
-    return replace(plan, reasons=(*reasons, *plan.reasons))
+
+def _converted(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with exact numbers, paths, and the names of choices, whatever they were written as."""
+    converted = dict(options)
+    for name, value in options.items():
+        if name in EXACT and isinstance(value, int | float | str):
+            converted[name] = Fraction(str(value))
+        elif name in PATHS and isinstance(value, str):
+            converted[name] = Path(value)
+        elif name == "flow_scale" and isinstance(value, int | float):
+            converted[name] = f"{value:g}"
+        elif name == "encoder_args":
+            pairs = value.items() if isinstance(value, Mapping) else value
+            converted[name] = tuple((str(key), str(setting)) for key, setting in pairs)
+    return converted

@@ -24,6 +24,20 @@ class IfrplusError(Exception):
         self.hint = hint
 
 
+class UsageError(IfrplusError):
+    """An option has an impossible value, or contradicts another one.
+
+    Attributes:
+        option: its name on the command line.
+        why: what is wrong with it.
+    """
+
+    def __init__(self, option: str, why: str) -> None:
+        super().__init__(f"Invalid value for {option}: {why}")
+        self.option = option
+        self.why = why
+
+
 class InputError(IfrplusError):
     """The source cannot be read, or is not a film."""
 

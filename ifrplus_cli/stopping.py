@@ -25,3 +25,7 @@ class StopRequest:
     def granted(self) -> bool:
         """Whether the run should stop now."""
         return self.asked and not self.deferred
+
+
+class Interrupted(BaseException):
+    """The person pressed Ctrl-C, or the system asked the program to end; the message says what is kept."""

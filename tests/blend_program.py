@@ -15,12 +15,14 @@ import numpy as np
 from blends import blend
 
 from ifrplus_cli.commands import main
-from ifrplus_cli.network import engine, interpolator
+from ifrplus_cli.network import choose as network_choice
+from ifrplus_cli.network import interpolator
 from ifrplus_cli.network.device import Device
 from ifrplus_cli.network.engine import MINDSPORE, Choice, Engine
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.network.plan import NetworkPlan
-from ifrplus_cli.pipeline import segments
+from ifrplus_cli.pipeline import resume, segments
+from ifrplus_cli.reports import facts
 
 INPUTS = ("left", "right", "t")
 SECONDS_A_FRAME = float(os.environ.get("SECONDS_A_FRAME", "0.5"))
@@ -51,7 +53,7 @@ def version(engine: Engine) -> dict[str, str]:
 
 if __name__ == "__main__":
     segments.FRAMES = int(os.environ.get("SEGMENT_FRAMES", segments.FRAMES))
-    engine.choose_engine = choose
-    engine.engine_version = version
+    network_choice.choose_engine = choose
+    resume.engine_version = facts.engine_version = version
     interpolator.load_model = load
     main.main()

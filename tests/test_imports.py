@@ -18,7 +18,8 @@ PACKAGE = Path(ifrplus_cli.__file__).parent
 ROWS = (
     {"__main__"},
     {"commands"},
-    {"reports", "api"},
+    {"api"},
+    {"reports"},
     {"measure", "training"},
     {"cluster"},
     {"pipeline", "datasets"},

@@ -1,4 +1,4 @@
-"""What a person sees: progress, tables, notes and errors on stderr; data on stdout."""
+"""Terminal output: progress, notes and errors on stderr; tables and data on stdout."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -31,14 +32,15 @@ from ifrplus_cli.reports.format import clock_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from ifrplus_cli.pipeline.run import Progress as RunProgress
     from ifrplus_cli.training.run import Progress as TrainingProgress
     from ifrplus_cli.weights.download import Transfer
 
 WIDE = 200  # columns of a table that is not printed on a terminal
-DUMB = ("dumb", "unknown")  # terminals that move no cursor
-ROOMY = 80  # columns from which on a bar is told with all its figures
+DUMB = ("dumb", "unknown")  # terminals that can't move the cursor
+ROOMY = 80  # columns from which on a progress bar shows all its figures
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -46,9 +48,9 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _console(stream: TextIO | None, *, stderr: bool) -> Console:
-    """Breaks lines between words on a terminal; a file or a pipe gets every sentence on one line."""
+    """A console that wraps lines between words on a terminal; a file or a pipe gets each sentence on one line."""
     is_terminal = _is_terminal(stream)
-    dumb = is_terminal and os.environ.get("TERM", "") in DUMB  # rich takes it for 80 columns wide unless it is told
+    dumb = is_terminal and os.environ.get("TERM", "") in DUMB  # rich assumes 80 columns for these
     width, height = shutil.get_terminal_size() if dumb else (None, None)
     return Console(stderr=stderr, highlight=False, soft_wrap=not is_terminal, width=width, height=height)
 
@@ -57,41 +59,80 @@ talk = _console(sys.stderr, stderr=True)
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """One JSON object on stdout, in letters that its reader can take."""
+    """Print one JSON object on stdout, as ASCII if stdout is not UTF-8."""
     plain = sys.stdout.encoding.lower() not in ("utf-8", "utf8")
     sys.stdout.write(json.dumps(data, default=str, ensure_ascii=plain) + "\n")
 
 
 def print_error(error: IfrplusError) -> None:
-    """One red line, and a line that says what to do."""
+    """Print a red line that says what happened, and a line that says what to do."""
     talk.print(f"[bold red]error:[/] {escape(error.message)}")
     if error.hint:
         talk.print(f"[dim]hint:[/] {escape(error.hint)}")
 
 
+def print_interruption(text: str) -> None:
+    """Report that the program was interrupted, and what is kept."""
+    talk.print(f"[yellow]interrupted:[/] {escape(text)}")
+
+
+def print_failures(failed: int, films: int) -> None:
+    """Report how many films failed."""
+    talk.print(f"[bold red]{failed} of {films} films failed.[/]")
+
+
 def print_note(text: str) -> None:
-    """A sentence that a person should read."""
+    """Print a sentence that a person should read."""
     talk.print(f"[yellow]note:[/] {escape(text)}")
 
 
 def print_done(text: str) -> None:
-    """What there is now that was not there before."""
+    """Report a finished output."""
     talk.print(f"[green]done:[/] {escape(text)}")
 
 
+def print_plain(text: str) -> None:
+    """Print a sentence without markup or colour."""
+    talk.print(text, markup=False)
+
+
+def print_line(text: str = "") -> None:
+    """Print a line of text on stdout, empty by default."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def print_section(title: str, facts: Mapping[str, str]) -> None:
+    """Print a title on stdout, and names and values below it."""
+    print_line(title)
+    print_facts({f"  {name}": value for name, value in facts.items()}, to_stdout=True)
+
+
+def agrees_to_replace(source: Path, output: Path) -> bool:
+    """Ask whether an existing output may be replaced; without a person at a terminal the answer is no."""
+    if not _is_terminal(sys.stdin) or not _is_terminal(sys.stderr):
+        return False
+    try:
+        if not output.is_file() or (source.exists() and output.samefile(source)):
+            return False
+    except OSError:  # such as a name that is too long: planning the run reports it
+        return False
+    return typer.confirm(f"{output} already exists. Overwrite it?", err=True)
+
+
 def print_facts(facts: Mapping[str, str], *, to_stdout: bool = False) -> None:
-    """Names and values, aligned, one a line; on a terminal a long value stays beside its name."""
+    """Print names and values, aligned, one per line; on a terminal a long value stays beside its name."""
     console = _console(sys.stdout, stderr=False) if to_stdout else talk
     _print_beside(console, [(f"[cyan]{escape(name)}[/]", escape(value)) for name, value in facts.items()])
 
 
 def print_points(sentences: Sequence[str]) -> None:
-    """Sentences on stdout, one a line, each with a dash before it."""
+    """Print sentences on stdout, one per line, each after a dash."""
     _print_beside(_console(sys.stdout, stderr=False), [("-", escape(sentence)) for sentence in sentences], gap=1)
 
 
 def _print_beside(console: Console, rows: Sequence[tuple[str, str]], *, gap: int = 2) -> None:
-    """Two columns of markup."""
+    """Print two columns of markup, ``gap`` characters apart."""
     width = max(Text.from_markup(name).cell_len for name, _ in rows)
     if console.soft_wrap:
         for name, value in rows:
@@ -106,14 +147,14 @@ def _print_beside(console: Console, rows: Sequence[tuple[str, str]], *, gap: int
 
 
 def print_step(text: str) -> None:
-    """How far a long measurement is."""
+    """Print the progress of a long measurement."""
     talk.print(f"[dim]{escape(text)}[/]")
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
-    """Rows of named cells on stdout; a file or a pipe gets every row on one line.
+    """Print rows of named cells on stdout; a file or a pipe gets every row on one line.
 
-    A terminal that is too narrow for the table gets the cells of each row below each other.
+    On a terminal that is too narrow for the table, the cells of each row are below each other.
     """
     on_terminal = _is_terminal(sys.stdout)
     console = _console(sys.stdout, stderr=False) if on_terminal else Console(highlight=False, width=WIDE)
@@ -135,7 +176,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
 
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[Callable[[RunProgress], None]]:
-    """A calm bar: frames done, made frames a second, speed against real time, time left."""
+    """A bar with frames done, made frames per second, speed compared with real time, and time left."""
     if not shown:
         yield lambda _: None
         return
@@ -155,19 +196,26 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[RunProgress], None]]:
 
 @contextmanager
 def count_bar(things: str, *, shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """A calm bar for a number of things, told as done and all."""
+    """A bar for a number of things; it appears when the first of them is done."""
     if not shown:
         yield lambda *_: None
         return
     columns = (_bar(), TextColumn(f"{{task.completed:.0f}}/{{task.total:.0f}} {things}"))
     with Progress(*columns, TimeRemainingColumn(), console=talk, refresh_per_second=4, transient=True) as bar:
-        task = bar.add_task("", total=1)
-        yield lambda done, total: bar.update(task, total=total, completed=done)
+        task: TaskID | None = None
+
+        def advance(done: int, total: int) -> None:
+            nonlocal task
+            if task is None:
+                task = bar.add_task("", total=total)
+            bar.update(task, total=total, completed=done)
+
+        yield advance
 
 
 @contextmanager
 def training_bar(*, shown: bool) -> Iterator[Callable[[TrainingProgress], None]]:
-    """A calm bar for a training run: steps, loss, validation, time."""
+    """A bar with steps, loss, validation and time of a training run."""
     if not shown:
         yield lambda _: None
         return
@@ -182,7 +230,7 @@ def training_bar(*, shown: bool) -> Iterator[Callable[[TrainingProgress], None]]
 
 @contextmanager
 def transfer_bar(*, shown: bool) -> Iterator[Callable[[Transfer], None]]:
-    """A bar for a download: bytes, speed, time left."""
+    """A bar with bytes, speed and time left of a download."""
     if not shown:
         yield lambda _: None
         return
@@ -193,7 +241,7 @@ def transfer_bar(*, shown: bool) -> Iterator[Callable[[Transfer], None]]:
 
         def advance(transfer: Transfer) -> None:
             nonlocal task
-            if task is None:  # it begins where a resumed download begins: from 0 it would look like a burst of speed
+            if task is None:  # a resumed download starts where it stopped: from 0 it would look like a burst of speed
                 stack.enter_context(bar)
                 task = bar.add_task("", total=transfer.size, completed=transfer.done)
             bar.update(task, total=transfer.size, completed=transfer.done)
@@ -213,12 +261,12 @@ def _pace(run: RunProgress) -> str:
 
 def _progress_of_training(run: TrainingProgress) -> str:
     gone, left = clock_time(run.seconds), ""
-    if run.seconds > 60 and run.share > 0.01:  # the first step compiles
+    if run.seconds > 60 and run.share > 0.01:  # the first step includes compilation
         left = f"{clock_time(run.seconds / run.share - run.seconds)} left"
     if not _is_roomy():
         return f"step {run.step}, {run.psnr:.1f} dB, {left or gone}"
-    told = f"step {run.step}, loss {run.loss:.4g}, validation {run.psnr:.2f} dB, {gone}"
-    return f"{told}, {left}" if left else told
+    figures = f"step {run.step}, loss {run.loss:.4g}, validation {run.psnr:.2f} dB, {gone}"
+    return f"{figures}, {left}" if left else figures
 
 
 def _is_roomy() -> bool:

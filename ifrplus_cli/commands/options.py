@@ -1,121 +1,26 @@
-"""The values, parsers and declarations of options that the commands share."""
+"""Options that several commands share: their declarations and parsers."""
 
 from __future__ import annotations
 
 import re
-from enum import Enum
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ifrplus_cli.errors import UsageError
+from ifrplus_cli.network.request import EngineName, ModelName, Precision
+from ifrplus_cli.pipeline.request import RANGES, Deinterlace, Doubt
 
 if TYPE_CHECKING:
     from ifrplus_cli.video.trim import FrameNumber
 
 
-class ModelChoice(str, Enum):
-    """Values of --model."""
-
-    auto = "auto"
-    lite = "lite"
-    ifrplus = "ifrplus"
-    ifrnet_s = "ifrnet-s"
-    ifrnet_s_gopro = "ifrnet-s-gopro"
-    ifrnet = "ifrnet"
-    ifrnet_gopro = "ifrnet-gopro"
-    ifrnet_l = "ifrnet-l"
-    ifrnet_l_gopro = "ifrnet-l-gopro"
-
-
-class Trainable(str, Enum):
-    """Values of train's --model."""
-
-    lite = "lite"
-    ifrplus = "ifrplus"
-
-
-class RecipeChoice(str, Enum):
-    """Values of --recipe."""
-
-    small = "small"
-    published = "published"
-
-
-class EngineChoice(str, Enum):
-    """Values of --engine."""
-
-    auto = "auto"
-    mindspore = "mindspore"
-    onnx = "onnx"
-
-
-class Precision(str, Enum):
-    """Values of --precision."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    fp16 = "fp16"
-
-
-class FlowScale(str, Enum):
-    """Values of --flow-scale."""
-
-    auto = "auto"
-    full = "1"
-    half = "0.5"
-    quarter = "0.25"
-    eighth = "0.125"
-
-
-class SoundChoice(str, Enum):
-    """Values of --audio."""
-
-    stretch = "stretch"
-    drop = "drop"
-    keep = "keep"
-
-
-class Deinterlace(str, Enum):
-    """Values of --deinterlace."""
-
-    bwdif = "bwdif"
-    ivtc = "ivtc"
-    off = "off"
-
-
-class Duplicates(str, Enum):
-    """Values of --duplicates."""
-
-    keep = "keep"
-    smooth = "smooth"
-
-
-class Purpose(str, Enum):
-    """Values of --for."""
-
-    web = "web"
-    archive = "archive"
-    edit = "edit"
-    social = "social"
-
-
-class Doubt(str, Enum):
-    """Values of --doubt."""
-
-    off = "off"
-    auto = "auto"
-
-
-class CutFill(str, Enum):
-    """Values of --cut-fill."""
-
-    hold = "hold"
-    blend = "blend"
-
-
-MAX_FACTOR, MAX_NUMERATOR = 64, 10_000
-MAX_RATE, MAX_RATE_DENOMINATOR = 1000, 10_000
+MAX_FACTOR, MAX_NUMERATOR = RANGES["factor"][1], 10_000
+(MIN_RATE, MAX_RATE), MAX_RATE_DENOMINATOR = RANGES["fps"], 10_000
 RATE_NAMES = {
     "film": Fraction(24),
     "ntsc-film": Fraction(24000, 1001),
@@ -138,23 +43,23 @@ def parse_factor(text: str) -> Fraction:
 
 
 def parse_rate(text: str) -> Fraction:
-    """A name, a fraction, or a decimal number; one that abbreviates 24000/1001 and the like means that."""
+    """A name, a fraction, or a decimal number; a rounded NTSC rate such as 23.976 means the exact one, 24000/1001."""
     if text.lower() in RATE_NAMES:
         return RATE_NAMES[text.lower()]
     try:
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
         named = ", ".join(RATE_NAMES)
-        raise typer.BadParameter(f"{text} is no frame rate; use 60, 59.94, 60000/1001, or {named}.") from None
-    if not 1 <= rate <= MAX_RATE or rate.denominator > MAX_RATE_DENOMINATOR:
-        raise typer.BadParameter(f"the frame rate must be from 1 to {MAX_RATE}, with a short fraction.")
+        raise typer.BadParameter(f"{text} is not a frame rate; use 60, 59.94, 60000/1001, or {named}.") from None
+    if not MIN_RATE <= rate <= MAX_RATE or rate.denominator > MAX_RATE_DENOMINATOR:
+        raise typer.BadParameter(f"the frame rate must be from {MIN_RATE} to {MAX_RATE}, with a short fraction.")
     places = len(text.partition(".")[2])
     ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
     return ntsc if places >= 2 and round(ntsc, places) == rate else rate
 
 
 def parse_moment(text: str) -> Fraction | FrameNumber:
-    """Seconds, h:mm:ss.ms, or a frame's number with the suffix f."""
+    """Seconds, h:mm:ss.ms, or a frame number with the suffix f."""
     from ifrplus_cli.video.trim import FrameNumber
 
     if found := re.fullmatch(r"(\d{1,9})f", text):
@@ -163,7 +68,7 @@ def parse_moment(text: str) -> Fraction | FrameNumber:
         hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
         if found[2] is None or seconds < 60:
             return hours * 3600 + minutes * 60 + seconds
-    raise typer.BadParameter(f"{text} is no moment of a film; use seconds (12.5), 1:02:03.250, or a frame (120f).")
+    raise typer.BadParameter(f"{text} is not a time; use seconds (12.5), 1:02:03.250, or a frame number (120f).")
 
 
 def parse_tile(text: str) -> str | tuple[int, int]:
@@ -178,51 +83,85 @@ def parse_size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
     size = (int(found[1]), int(found[2])) if found else (0, 0)
     if not all(MIN_SIDE <= side <= MAX_SIDE for side in size):
-        sides = f"{MIN_SIDE} to {MAX_SIDE} pixels a side"
-        raise typer.BadParameter(f"{text} is not a size; use WIDTHxHEIGHT such as 1280x720, {sides}.")
+        sides = f"{MIN_SIDE} to {MAX_SIDE} pixels per side"
+        raise typer.BadParameter(f"{text} is not a frame size; use WIDTHxHEIGHT such as 1280x720, {sides}.")
     return size
 
 
 def parse_sha256(text: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        raise typer.BadParameter(f"{text} is not a SHA-256, which has 64 hexadecimal digits.")
+        raise typer.BadParameter(f"{text} is not a SHA-256: it must have 64 hexadecimal digits.")
     return text.lower()
 
 
-def parse_encoder_args(pairs: list[str]) -> tuple[tuple[str, str], ...]:
-    for pair in pairs:
-        if not re.fullmatch(r"[A-Za-z0-9_-]+=.*", pair):
-            raise typer.BadParameter(f"{pair} is not of the form KEY=VALUE.", param_hint="--encoder-arg")
-    return tuple((key.lstrip("-"), value) for key, _, value in (pair.partition("=") for pair in pairs))
+def parse_encoder_arg(text: str) -> tuple[str, str]:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+=.*", text):
+        raise typer.BadParameter(f"{text} is not of the form KEY=VALUE.")
+    key, _, value = text.partition("=")
+    return key.lstrip("-"), value
+
+
+def choice(values: Sequence[str]) -> Callable[[str], str]:
+    """A parser for repeatable options, for which typer takes no ``Literal``."""
+
+    def parse(text: str) -> str:
+        if text not in values:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, values))}.")
+        return text
+
+    return parse
+
+
+def refuse(contradiction: object, option: str, why: str) -> None:
+    """Report wrong usage if there is a contradiction.
+
+    Raises:
+        typer.BadParameter: then.
+    """
+    if contradiction:
+        raise typer.BadParameter(why, param_hint=option)
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Report what a request refuses as wrong usage of the command line."""
+    try:
+        yield
+    except UsageError as error:
+        raise typer.BadParameter(error.why, param_hint=error.option) from error
 
 
 Source = Annotated[
     Path,
     typer.Argument(
-        metavar="IN", help="The video to read; a folder or a pattern for images.", readable=False, show_default=False
+        metavar="IN",
+        help="Input video; a folder or a pattern for an image sequence.",
+        readable=False,  # a file that can't be read is one failure among others
+        show_default=False,
     ),
 ]
 InputFpsOption = Annotated[
     Fraction | None,
-    typer.Option(parser=parse_rate, metavar="RATE", help="Images a second, for images as IN.", show_default=False),
+    typer.Option(parser=parse_rate, metavar="RATE", help="Frame rate of an image sequence.", show_default=False),
 ]
-DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|CPU|GPU|Ascend[:N]", help="Where to run.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="auto|CPU|GPU|Ascend[:N]", help="Device that runs the network.")
+]
 ModelOption = Annotated[
-    ModelChoice, typer.Option(help="The network: the small one, or a better one whose weights are downloaded.")
+    ModelName, typer.Option(help="Network: lite is bundled; the weights of the others are downloaded.")
 ]
 WeightsOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Other weights for the network.", show_default=False)
+    Path | None, typer.Option(metavar="FILE", help="File with other weights for the network.", show_default=False)
 ]
-EngineOption = Annotated[
-    EngineChoice, typer.Option(help="What computes it: ONNX Runtime, which is faster on a CPU, if it is installed.")
-]
-PrecisionOption = Annotated[
-    Precision, typer.Option(help="Numbers that the network computes with: fp16 is faster on Ascend and GPU.")
-]
+EngineOption = Annotated[EngineName, typer.Option(help="Inference engine: onnx is faster on a CPU.")]
+PrecisionOption = Annotated[Precision, typer.Option(help="Compute precision: fp16 is faster on Ascend and GPU.")]
 FactorOption = Annotated[
     Fraction | None,
     typer.Option(
-        parser=parse_factor, metavar="RATIO", help="Times the frame rate: 2, 4, 8, 2.5, 5/2 ...", show_default="2"
+        parser=parse_factor,
+        metavar="RATIO",
+        help="Multiply the frame rate by this: 2, 4, 8, 2.5, 5/2 ...",
+        show_default="2",
     ),
 ]
 FpsOption = Annotated[
@@ -230,32 +169,15 @@ FpsOption = Annotated[
     typer.Option(
         parser=parse_rate,
         metavar="RATE",
-        help="In place of a factor: this many frames a second, evenly: 60, 59.94, 60000/1001, ntsc, pal ...",
+        help="Constant output frame rate, instead of a factor: 60, 59.94, 60000/1001, ntsc, pal ...",
         show_default=False,
     ),
 ]
 DeinterlaceOption = Annotated[
     Deinterlace | None,
-    typer.Option(
-        help="For an interlaced film: whole frames of it, film's own frames, or as it is.", show_default=False
-    ),
+    typer.Option(help="For interlaced video: deinterlace, inverse telecine, or leave as is.", show_default=False),
 ]
 DoubtOption = Annotated[
-    Doubt, typer.Option(help="Where a made frame is in doubt, fall back a little towards the source frames.")
-]
-StartOption = Annotated[
-    Any,
-    typer.Option(
-        parser=parse_moment,
-        metavar="TIME",
-        help="Begin here: seconds, 1:02:03.25, or a frame: 120f.",
-        show_default=False,
-    ),
-]
-EndOption = Annotated[
-    Any,
-    typer.Option(
-        parser=parse_moment, metavar="TIME", help="End here; a frame given as 120f is not in it.", show_default=False
-    ),
+    Doubt, typer.Option(help="Blend doubtful areas of made frames a little towards the source frames.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

@@ -9,14 +9,13 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from itertools import product
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -191,16 +190,6 @@ def run_bench(options: BenchOptions, say: Say, note: Say) -> BenchResult:
         setting |= told
         results.append(result)
     return BenchResult(setting, tuple(results))
-
-
-def describe_bench(result: BenchResult) -> dict[str, object]:
-    """Return all measurements as plain data."""
-    return {
-        "setting": result.setting,
-        "batch": 1,
-        "published": f"{PUBLISHED_SETTING}, as its authors measured it",
-        "sizes": [{"size": _text((size.width, size.height)), **_rounded(asdict(size))} for size in result.sizes],
-    }
 
 
 def measure_frame(
@@ -433,13 +422,6 @@ def _peak_memory_mb() -> float:
     found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) / 1024
-
-
-def _rounded(data: Any) -> Any:
-    """Round every float in plain data to a tenth of a millisecond (or of a kilobyte)."""
-    if isinstance(data, dict):
-        return {name: _rounded(value) for name, value in data.items()}
-    return round(data, 4) if isinstance(data, float) else data
 
 
 def _text(size: Size) -> str:

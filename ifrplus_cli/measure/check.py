@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
@@ -21,8 +22,19 @@ from ifrplus_cli.frames.metrics import psnr, ssim
 from ifrplus_cli.frames.pairing import pair_frames, with_neighbours
 from ifrplus_cli.frames.pictures import Picture, as_codes, difference, doubt_colours, flow_colours
 from ifrplus_cli.measure.vmaf import VmafMeter, why_no_vmaf
-from ifrplus_cli.network.interpolator import FRAMES_SEEN, Interpolator, LoadedModel, MadeFrame, surroundings
-from ifrplus_cli.values import ClipInfo, Frame, Image, Pair, PairKind, Plane
+from ifrplus_cli.network.choose import Work, choose_network
+from ifrplus_cli.network.interpolator import (
+    FRAMES_SEEN,
+    Interpolator,
+    LoadedModel,
+    MadeFrame,
+    load_model,
+    surroundings,
+)
+from ifrplus_cli.network.request import NetworkRequest
+from ifrplus_cli.values import HALF, ClipInfo, Frame, Image, Pair, PairKind, Plane
+from ifrplus_cli.video.interlace import untangle
+from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.sampling import sample, stretches_of
 
 SAMPLE_SECONDS = 20.0  # of film that are compared unless all of it is requested
@@ -102,6 +114,56 @@ class CheckResult:
     def flicker(self) -> float:
         """Mean change of brightness that the next frame reverses, in 8-bit codes."""
         return fmean(codes for _, codes in self.flickers) if self.flickers else 0.0
+
+
+@dataclass(frozen=True)
+class CheckRequest(NetworkRequest):
+    """What a person asks of ``check``.
+
+    Attributes:
+        report: HTML file for a report with pictures.
+        full: compare the whole clip, not only ``SAMPLE_SECONDS`` of it.
+        input_fps: frame rate of an image sequence.
+        deinterlace: deinterlacing of an interlaced clip: ``bwdif``, ``ivtc`` or ``off``.
+        doubt: ``auto`` or ``off``: blend doubtful made frames a little towards the source frames.
+    """
+
+    report: Path | None = None
+    full: bool = False
+    input_fps: Fraction | None = None
+    deinterlace: str | None = None
+    doubt: str = "auto"
+
+
+@dataclass(frozen=True)
+class CheckedClip:
+    """The result of a check, and the network that it is about."""
+
+    result: CheckResult
+    model: LoadedModel
+
+
+def check_file(
+    source: Path,
+    request: CheckRequest,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    note: Callable[[str], None] = lambda _: None,
+) -> CheckedClip:
+    """Check a clip on disk with the network that the request asks for; a report is not written.
+
+    Args:
+        progress: receives the number of frames that are done, and of all.
+        note: receives sentences that a person should read.
+
+    Raises:
+        IfrplusError: if the clip, the network or the device can't be used.
+    """
+    clip = untangle(probe(source, request.input_fps), request.deinterlace)
+    width, height = clip.upright_size
+    work = Work((height, width), (HALF,), dropped_frames(clip, full=request.full))
+    model = load_model(choose_network(work, request, note), request.weights)
+    result = check_clip(clip, model, full=request.full, doubt=request.doubt == "auto", progress=progress)
+    return CheckedClip(result, model)
 
 
 def check_clip(

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 
-from ifrplus_cli.datasets.layouts import Dataset
+from ifrplus_cli.datasets.layouts import LAYOUTS, Dataset, find_dataset
 from ifrplus_cli.datasets.triplets import Shown, read_triplets
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.metrics import psnr, ssim, ssim_volume
 from ifrplus_cli.frames.pictures import Picture, as_codes, difference, fitted
+from ifrplus_cli.network.choose import Work, choose_network
 from ifrplus_cli.network.interpolator import Interpolator, LoadedModel, load_model
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
+from ifrplus_cli.network.request import NetworkRequest
 from ifrplus_cli.values import HALF, Image
 
 WORST = 10  # triplets that are shown
@@ -84,6 +87,54 @@ class Evaluation:
         return {figure: fmean(getattr(score, figure) for score in scores) for figure in FIGURES}
 
 
+@dataclass(frozen=True)
+class EvaluateRequest(NetworkRequest):
+    """What a person asks of ``eval``.
+
+    Attributes:
+        csv: file for the figures of every triplet.
+        report: HTML file for a report with pictures.
+    """
+
+    csv: Path | None = None
+    report: Path | None = None
+
+
+@dataclass(frozen=True)
+class EvaluatedNetwork:
+    """The result of an evaluation, and the network that it is about."""
+
+    result: Evaluation
+    model: LoadedModel
+
+
+def evaluate_folder(
+    path: Path,
+    request: EvaluateRequest,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    step: Callable[[str], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None,
+) -> EvaluatedNetwork:
+    """Evaluate the network that the request asks for on a data set on disk; no file is written.
+
+    Args:
+        progress: receives the number of triplets that are done, and of all.
+        step: receives what is being done.
+        note: receives sentences that a person should read.
+
+    Raises:
+        IfrplusError: if the data set, the network or the device can't be used.
+    """
+    dataset = find_dataset(path)
+    step(f"{dataset.path}: {LAYOUTS[dataset.layout]}, {dataset.count} triplets.")
+    first = next(read_triplets(dataset), None)
+    if first is None:
+        raise _empty(dataset)
+    work = Work(first.size, (HALF,), dataset.count)
+    model = load_model(choose_network(work, request, note), request.weights)
+    return EvaluatedNetwork(evaluate_dataset(dataset, model, progress), model)
+
+
 def evaluate_dataset(
     dataset: Dataset, model: LoadedModel, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Evaluation:
@@ -112,8 +163,12 @@ def evaluate_dataset(
             worst = sorted(worst, key=lambda sight: sight.score.psnr)[:WORST]
         progress(len(scores), dataset.count)
     if not scores:
-        raise InputError(f"There is nothing to compare in {dataset.path}.", "Give clips of three frames or more.")
+        raise _empty(dataset)
     return Evaluation(dataset, tuple(scores), tuple(worst))
+
+
+def _empty(dataset: Dataset) -> InputError:
+    return InputError(f"There is nothing to compare in {dataset.path}.", "Use clips of three frames or more.")
 
 
 def _interpolators(model: LoadedModel) -> Callable[[tuple[int, int]], Interpolator]:

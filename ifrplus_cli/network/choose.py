@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ifrplus_cli.models import MODELS, ModelSpec
 from ifrplus_cli.network.bisection import largest_error
 from ifrplus_cli.network.device import Device
-from ifrplus_cli.network.engine import Engine, can_run, measure_convolution
+from ifrplus_cli.network.engine import Engine, can_run, choose_engine, measure_convolution
 from ifrplus_cli.network.plan import NetworkOptions, NetworkPlan, plan_network
+from ifrplus_cli.network.request import NetworkRequest
 from ifrplus_cli.weights.manifest import find_weights
 
 ACCEPTED_SECONDS = 600.0  # longest run with a network that was not requested by name
@@ -34,6 +35,30 @@ class Work:
     size: tuple[int, int]
     timesteps: tuple[Fraction, ...]
     frames: int
+
+
+def choose_network(
+    work: Work, request: NetworkRequest | None = None, note: Callable[[str], None] = lambda _: None
+) -> NetworkPlan:
+    """Choose engine, device and network for some work, and how the network is run; nothing is loaded.
+
+    Args:
+        request: what was asked for; by default nothing in particular.
+        note: receives a sentence about each accelerator that is present but cannot be used.
+
+    Raises:
+        IfrplusError: if the request cannot be met.
+    """
+    request = request or NetworkRequest()
+    # A file of weights without a network's name is one of the smallest network.
+    name = SMALLEST if request.weights is not None and request.model == "auto" else request.model
+    flow = None if request.flow_scale == "auto" else float(request.flow_scale)
+    options = NetworkOptions(request.tile, request.tile_overlap, flow, request.precision)
+    engine, device, why_engine = choose_engine(request.engine, request.device, name, note)
+    spec, why = choose_model(name, engine, device, work, options)
+    plan = plan_network(spec, engine, device, work.size, work.timesteps, options)
+    reasons = (f"The network is {spec.name}: {why}.", f"The engine is {engine}: {why_engine}.")
+    return replace(plan, reasons=(*reasons, *plan.reasons))
 
 
 def choose_model(

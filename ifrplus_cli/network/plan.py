@@ -13,7 +13,8 @@ from ifrplus_cli.network.bisection import largest_error
 from ifrplus_cli.network.device import Device, free_memory, this_machine
 from ifrplus_cli.network.engine import MINDSPORE, Engine
 from ifrplus_cli.network.engine_onnx import CPU_PROVIDER
-from ifrplus_cli.network.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
+from ifrplus_cli.network.request import DEFAULT_OVERLAP
+from ifrplus_cli.network.tiling import TilePlan, auto_tiles, plan_tiles
 
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
 SIDE_BY_SIDE_PIXELS = 2048 * 1152  # largest picture for which two are made at the same time: 0.4 GB more

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from ifrplus_cli.errors import IfrplusError
 
-DEFAULT_OVERLAP = 128
 LARGEST_WHOLE = 1920 * 1088  # pixels of the largest picture that is not split
 TILE_SIZES = ((1920, 1024), (1280, 704), (960, 512), (640, 384))  # longer and shorter side in pixels
 

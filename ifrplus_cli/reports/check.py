@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
-from ifrplus_cli.measure.check import CheckResult, Sight
+from ifrplus_cli.files import check_place
+from ifrplus_cli.measure.check import CheckedClip, CheckRequest, CheckResult, Sight, check_file
 from ifrplus_cli.measure.vmaf import MODEL as VMAF_MODEL
 from ifrplus_cli.reports.advice import verdict
-from ifrplus_cli.reports.format import clock
-from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report
+from ifrplus_cli.reports.facts import describe_clip, describe_model, versions
+from ifrplus_cli.reports.format import clock, readable
+from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report, write_report
 
 SSIM_KIND = "Wang et al. 2004, mean of R, G and B"
+
+
+def check_and_report(
+    source: Path, request: CheckRequest, progress: Callable[[int, int], None], note: Callable[[str], None]
+) -> CheckedClip:
+    """Check a clip, and write the report that the request asks for.
+
+    Args:
+        progress, note: as for ``check_file``.
+
+    Raises:
+        IfrplusError: if the clip can't be checked, or the report can't be written.
+    """
+    if request.report is not None:
+        check_place(request.report, "--report", (source,))
+    checked = check_file(source, request, progress, note)
+    if request.report is not None:
+        facts = {
+            "Clip": readable(describe_clip(checked.result.clip)),
+            "Network": readable(describe_model(checked.model)),
+            "Versions": versions(checked.model.plan),
+        }
+        write_report(build_report(checked.result, facts), request.report)
+    return checked
 
 
 def build_report(result: CheckResult, facts: Mapping[str, Mapping[str, str]]) -> Report:
@@ -49,9 +76,13 @@ def measures(result: CheckResult) -> dict[str, str]:
     return {"PSNR": "R, G and B together, of made frames in 8 bits, at most 100 dB", "SSIM": SSIM_KIND, "VMAF": vmaf}
 
 
-def describe_check(result: CheckResult) -> dict[str, object]:
-    """Return all figures as plain data."""
+def describe_check(checked: CheckedClip) -> dict[str, object]:
+    """All figures with what they were measured on, as plain data."""
+    result = checked.result
     return {
+        "versions": versions(checked.model.plan),
+        "source": describe_clip(result.clip),
+        "network": describe_model(checked.model),
         "psnr": round(result.mean("psnr"), 4),
         "ssim": round(result.mean("ssim"), 6),
         "vmaf": None if result.no_vmaf else round(result.mean("vmaf"), 4),

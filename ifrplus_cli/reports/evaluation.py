@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 from ifrplus_cli.datasets.layouts import LAYOUTS, Dataset
-from ifrplus_cli.measure.evaluate import FIGURES, Evaluation, Sight
+from ifrplus_cli.files import check_place, write_whole
+from ifrplus_cli.measure.evaluate import (
+    FIGURES,
+    EvaluatedNetwork,
+    EvaluateRequest,
+    Evaluation,
+    Sight,
+    evaluate_folder,
+)
 from ifrplus_cli.measure.published import CHANNELS, TRIPLETS, VOLUME, published_for
 from ifrplus_cli.models import ModelSpec
-from ifrplus_cli.reports.html import PictureRow, Report
+from ifrplus_cli.reports.facts import describe_model, versions
+from ifrplus_cli.reports.format import readable
+from ifrplus_cli.reports.html import PictureRow, Report, write_report
 
 DEFINITIONS = {
     "psnr": "RGB, of made pictures in 8 bits; the mean over triplets of each one's PSNR in dB, at most 100",
@@ -20,6 +31,34 @@ DEFINITIONS = {
     "blend_psnr": "PSNR of a blend of the two outer pictures",
 }
 PLACES = {"psnr": 2, CHANNELS: 4, VOLUME: 4}  # as papers round
+
+
+def evaluate_and_report(
+    path: Path,
+    request: EvaluateRequest,
+    progress: Callable[[int, int], None],
+    step: Callable[[str], None],
+    note: Callable[[str], None],
+) -> EvaluatedNetwork:
+    """Evaluate a network on a data set, and write the files that the request asks for.
+
+    Args:
+        progress, step, note: as for ``evaluate_folder``.
+
+    Raises:
+        IfrplusError: if the data set can't be used, or a file can't be written.
+    """
+    for place, option in ((request.csv, "--csv"), (request.report, "--report")):
+        if place is not None:
+            check_place(place, option)
+    evaluated = evaluate_folder(path, request, progress, step, note)
+    result, model = evaluated.result, evaluated.model
+    if request.csv is not None:
+        write_whole(request.csv, as_csv(result), "--csv")
+    if request.report is not None:
+        facts = {"Network": readable(describe_model(model)), "Versions": versions(model.plan)}
+        write_report(build_report(result, model.plan.spec, facts), request.report)
+    return evaluated
 
 
 def remarks(result: Evaluation, spec: ModelSpec) -> list[str]:
@@ -67,16 +106,19 @@ def _row(name: str, figures: Mapping[str, float | None]) -> dict[str, str]:
     }
 
 
-def describe_evaluation(result: Evaluation, spec: ModelSpec) -> dict[str, object]:
-    """Return all figures as plain data."""
+def describe_evaluation(evaluated: EvaluatedNetwork) -> dict[str, object]:
+    """All figures with what they were measured by, as plain data."""
+    result, model = evaluated.result, evaluated.model
     dataset = result.dataset
     return {
+        "versions": versions(model.plan),
+        "network": describe_model(model),
         "dataset": {"path": str(dataset.path), "layout": dataset.layout, "triplets": len(result.scores)},
         **_rounded(result.means()),
         "definitions": DEFINITIONS,
         "groups": {group: _rounded(result.means(group)) for group in result.groups},
         "published": [asdict(figure) for figure in published_for(dataset.layout)],
-        "remarks": remarks(result, spec),
+        "remarks": remarks(result, model.plan.spec),
         "worst": [{"name": sight.score.name, "group": sight.score.group} for sight in result.worst],
         "items": [
             {"name": score.name, "group": score.group, **_rounded({name: getattr(score, name) for name in FIGURES})}

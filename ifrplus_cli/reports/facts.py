@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from ifrplus_cli import __version__
 from ifrplus_cli.frames.duplicates import thin
 from ifrplus_cli.frames.timeline import rate_text
-from ifrplus_cli.network.plan import NetworkPlan
+from ifrplus_cli.network.engine import engine_version
+from ifrplus_cli.network.interpolator import LoadedModel
+from ifrplus_cli.network.plan import NetworkPlan, pairs_at_once
+from ifrplus_cli.pipeline.cost import Cost
 from ifrplus_cli.pipeline.job import Job
+from ifrplus_cli.reports.format import clock_time
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.ffmpeg import tool_version
 from ifrplus_cli.video.interlace import detect_fields
 from ifrplus_cli.video.trim import FrameNumber, cut_section
 
@@ -110,3 +116,27 @@ def describe_network(plan: NetworkPlan) -> dict[str, object]:
         "tiles": f"{plan.tiles.count} of {tile_width}x{tile_height}",
         "reasons": [*plan.reasons, *plan.notes],
     }
+
+
+def describe_model(model: LoadedModel) -> dict[str, object]:
+    """How a loaded network is run, and its weights, as plain data."""
+    return {**describe_network(model.plan), "weights_sha256": model.weights_sha256}
+
+
+def describe_plan(job: Job, network: NetworkPlan) -> dict[str, object]:
+    """What would be written, and how it would be made, as plain data."""
+    return {**describe_job(job), **describe_network(network), "pairs_at_once": pairs_at_once(network)}
+
+
+def describe_cost(cost: Cost) -> dict[str, str]:
+    """Time, disk space and memory of a run, as a person reads them."""
+    return {
+        "time": f"about {clock_time(cost.seconds)}: {cost.seconds_per_frame:.2f} s per made frame",
+        "disk": f"about {cost.picture_mb:.1f} MB for the video stream",
+        "memory": f"{cost.memory_mb:.0f} MB, plus what ffmpeg takes",
+    }
+
+
+def versions(network: NetworkPlan) -> dict[str, str]:
+    """Versions of this program, its engine and ffmpeg."""
+    return {"ifrplus": __version__, **engine_version(network.engine), "ffmpeg": tool_version("ffmpeg")}

@@ -1,8 +1,8 @@
-"""Format times."""
+"""Format times and plain data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 APART = 1.0  # seconds; a moment closer to the one before it is not listed
 LISTED = 6  # most moments that are listed
@@ -32,3 +32,18 @@ def clock_time(seconds: float) -> str:
     whole = max(0, round(seconds))
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def readable(facts: Mapping[str, object]) -> dict[str, str]:
+    """Plain data as names and texts; what is empty is left out."""
+    return {name.replace("_", " "): _words(value) for name, value in facts.items() if value not in ([], {}, None)}
+
+
+def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {word}" for name, word in value.items() if word is not None) or "not stated"
+    if isinstance(value, list):
+        return "; ".join(_words(item) for item in value)
+    return str(value)

@@ -3,16 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from ifrplus_cli.frames.timeline import rate_text
+from ifrplus_cli.pipeline.films import FinishedFilm
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.pipeline.run import Summary
 from ifrplus_cli.pipeline.run_record import RunRecord, SeenFrame
-from ifrplus_cli.reports.format import clock, moments_text
-from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report
+from ifrplus_cli.reports.facts import describe_clip, describe_job, describe_model, describe_settings, versions
+from ifrplus_cli.reports.format import clock, clock_time, moments_text, readable
+from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report, write_report
 from ifrplus_cli.values import PairKind
 
 MUCH_DOUBT = 0.1  # doubtful share of the picture from which a frame is worth a look
+
+
+def write_run_report(path: Path, film: FinishedFilm) -> None:
+    """Write the HTML report on a finished film whose run kept a record.
+
+    Raises:
+        OutputError: if it can't be written.
+    """
+    assert film.record is not None, "the run was not asked for a report"
+    facts = {
+        "Source": readable(describe_clip(film.job.clip)),
+        "Settings": readable({**describe_settings(film.job), **describe_job(film.job)}),
+        "Network": readable(describe_model(film.model)),
+        "Versions": versions(film.model.plan),
+    }
+    write_report(build_report(film.job, film.summary, film.record, facts), path)
+
+
+def describe_run(film: FinishedFilm) -> dict[str, object]:
+    """What a run did, as plain data."""
+    job, model, summary = film.job, film.model, film.summary
+    return {
+        "versions": versions(model.plan),
+        **describe_model(model),
+        "pairs_at_once": model.at_once,
+        "input": str(job.clip.path),
+        "output": str(job.output),
+        "factor": str(job.options.factor if job.options.fps is None else job.encode.timing.rate / job.clip.rate),
+        "rate": rate_text(job.encode.timing.rate),
+        "doubt": "auto" if job.options.doubt else "off",
+        "frames_in": summary.frames_in,
+        "frames_out": summary.frames_out,
+        "frames_made": summary.frames_made,
+        "cuts": summary.pairs["cut"],
+        "duplicates": summary.pairs["duplicate"],
+        "seconds": round(summary.seconds, 3),
+        "stage_seconds": {stage: round(spent, 3) for stage, spent in summary.stage_seconds.items()},
+        "peak_memory_mb": round(summary.peak_memory_mb, 1),
+        "notes": list(summary.notes),
+    }
+
+
+def run_line(film: FinishedFilm) -> str:
+    """What a run did, in one sentence."""
+    summary, rate = film.summary, rate_text(film.job.encode.timing.rate)
+    return (
+        f"{film.job.output}: {summary.frames_in} frames became {summary.frames_out} at {rate} fps "
+        f"({summary.frames_made} made, {summary.pairs['cut']} cuts and {summary.pairs['duplicate']} repeats held) "
+        f"in {clock_time(summary.seconds)}; verified."
+    )
 
 
 def build_report(job: Job, summary: Summary, record: RunRecord, facts: Mapping[str, Mapping[str, str]]) -> Report:

@@ -50,7 +50,7 @@ def test_help_names_every_command_and_option(tmp_path: Path) -> None:
 def test_options_and_their_values_are_completed(tmp_path: Path) -> None:
     for words, wanted in (("ifrplus upsample --dupl", "--duplicates"), ("ifrplus upsample --for ar", "archive")):
         asked = {"_IFRPLUS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
-        script = "import sys; from ifrplus_cli import cli; sys.argv[0] = 'ifrplus'; cli.main()"
+        script = "import sys; from ifrplus_cli.commands import main; sys.argv[0] = 'ifrplus'; main.main()"
         done = run_program("-c", script, folder=tmp_path, program=(sys.executable,), environment=asked)
         assert done.stdout.split() == [wanted]
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ifrplus_cli.errors import IfrplusError
-from ifrplus_cli.network.tiling import DEFAULT_OVERLAP, TilePlan, auto_tiles, plan_tiles
+from ifrplus_cli.network.request import DEFAULT_OVERLAP
+from ifrplus_cli.network.tiling import TilePlan, auto_tiles, plan_tiles
 
 
 @st.composite

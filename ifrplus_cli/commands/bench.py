@@ -1,0 +1,80 @@
+"""``ifrplus bench``: the speed of this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from ifrplus_cli.commands import console
+from ifrplus_cli.commands.options import DeviceOption, JsonOption, choice, parse_size
+from ifrplus_cli.network.request import EngineName, ModelName
+
+if TYPE_CHECKING:
+    from ifrplus_cli.measure.bench import BenchResult
+
+MODELS, ENGINES = get_args(ModelName), get_args(EngineName)
+
+
+def bench(
+    device: DeviceOption = "auto",
+    model: Annotated[
+        list[Any] | None,
+        typer.Option(
+            parser=choice(MODELS),
+            metavar="|".join(MODELS),
+            autocompletion=lambda: MODELS,
+            help="Network; repeatable.",
+            show_default="auto",
+        ),
+    ] = None,
+    size: Annotated[
+        list[Any] | None,
+        typer.Option(
+            parser=parse_size, metavar="WxH", help="Frame size; repeatable.", show_default="448x256, 1920x1024"
+        ),
+    ] = None,
+    engine: Annotated[
+        list[Any] | None,
+        typer.Option(
+            parser=choice(ENGINES),
+            metavar="|".join(ENGINES),
+            autocompletion=lambda: ENGINES,
+            help="Inference engine; repeatable.",
+            show_default="auto",
+        ),
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, metavar="N", help="Number of frames to time for each size.")] = 5,
+    pipeline: Annotated[
+        bool, typer.Option("--pipeline", help="Also upsample a generated clip of each size, and time each stage.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the seconds per made frame and the memory, compared with the published figures."""
+    from ifrplus_cli.measure.bench import DEFAULT_SIZES, BenchOptions, run_bench
+    from ifrplus_cli.reports.bench import describe_bench
+
+    options = BenchOptions(
+        device=device,
+        models=tuple(model or ["auto"]),
+        engines=tuple(engine or ["auto"]),
+        sizes=tuple(size or DEFAULT_SIZES),
+        runs=runs,
+        pipeline=pipeline,
+    )
+    result = run_bench(options, say=console.print_step, note=console.print_note)
+    if as_json:
+        console.print_json(describe_bench(result))
+    else:
+        _print_result(result)
+
+
+def _print_result(result: BenchResult) -> None:
+    from ifrplus_cli.reports.bench import FRAME_TITLE, STAGE_TITLE, column_notes, frame_rows, stage_rows
+    from ifrplus_cli.reports.format import readable
+
+    console.print_facts(readable(result.setting), to_stdout=True)
+    console.print_table(FRAME_TITLE, frame_rows(result))
+    console.print_points(column_notes(result))
+    if rows := stage_rows(result):
+        console.print_table(STAGE_TITLE, rows)

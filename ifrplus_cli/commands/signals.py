@@ -1,0 +1,42 @@
+"""Ctrl-C and SIGTERM: a request to stop while a segment is in progress, an end at once otherwise."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import TypeVar
+
+from ifrplus_cli.stopping import Interrupted, StopRequest
+
+Progress = TypeVar("Progress")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+stop = StopRequest()
+
+
+def listen() -> None:
+    """Handle both signals from now on."""
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    if stop.deferred and not stop.asked:
+        stop.asked = True
+        return
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the clean-up short
+    raise Interrupted
+
+
+def noting_a_stop(advance: Callable[[Progress], None], note: Callable[[str], None]) -> Callable[[Progress], None]:
+    """``advance``, which also notes, once, that the run is about to end: a signal handler can't print."""
+    noted = False
+
+    def advance_and_note(progress: Progress) -> None:
+        nonlocal noted
+        if stop.asked and not noted:
+            noted = True
+            note("The segment in progress is finished first. Press Ctrl-C again to stop at once.")
+        advance(progress)
+
+    return advance_and_note

@@ -1,0 +1,333 @@
+"""``ifrplus upsample``: films at a higher frame rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ifrplus_cli.commands import console, signals
+from ifrplus_cli.commands.options import (
+    DeinterlaceOption,
+    DeviceOption,
+    DoubtOption,
+    EngineOption,
+    FactorOption,
+    FpsOption,
+    InputFpsOption,
+    JsonOption,
+    ModelOption,
+    PrecisionOption,
+    WeightsOption,
+    parse_encoder_arg,
+    parse_moment,
+    parse_tile,
+    refuse,
+    usage_errors,
+)
+from ifrplus_cli.commands.output_names import DEFAULT_NAME, is_folder, name_outputs
+from ifrplus_cli.errors import IfrplusError
+from ifrplus_cli.network.request import DEFAULT_OVERLAP, FlowScale
+from ifrplus_cli.pipeline.request import Audio, CutFill, Duplicates, Purpose, UpsampleRequest
+from ifrplus_cli.stopping import StoppedError
+from ifrplus_cli.video.images import is_sequence
+
+if TYPE_CHECKING:
+    from ifrplus_cli.network.interpolator import LoadedModel
+    from ifrplus_cli.network.plan import NetworkPlan
+    from ifrplus_cli.pipeline.films import Advance, Films, FinishedFilm, Listener, Trial
+    from ifrplus_cli.pipeline.job import Job
+    from ifrplus_cli.pipeline.preview import Preview
+
+FAILED = 1  # exit code
+
+
+def upsample(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IN...",
+            help="Input video, or several; a folder or a pattern for an image sequence.",
+            readable=False,  # a file that can't be read is one failure among others
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="Output video; a folder for several; frames/%06d.png for an image sequence.",
+            readable=False,
+            show_default=False,
+        ),
+    ],
+    name: Annotated[
+        str, typer.Option(metavar="PATTERN", help="File names in an output folder: {stem}, {suffix}, {number}.")
+    ] = DEFAULT_NAME,
+    factor: FactorOption = None,
+    fps: FpsOption = None,
+    input_fps: InputFpsOption = None,
+    slow_motion: Annotated[
+        bool, typer.Option("--slow-motion", help="Keep the frame rate: the film lasts RATIO times as long.")
+    ] = False,
+    audio: Annotated[
+        Audio, typer.Option(help="Audio in slow motion: stretch it, drop it, or keep its speed.")
+    ] = "stretch",
+    start: Annotated[
+        Any,
+        typer.Option(
+            parser=parse_moment,
+            metavar="TIME",
+            help="Start here: seconds, 1:02:03.25, or a frame number, 120f.",
+            show_default=False,
+        ),
+    ] = None,
+    end: Annotated[
+        Any,
+        typer.Option(
+            parser=parse_moment, metavar="TIME", help="End before this time or frame number.", show_default=False
+        ),
+    ] = None,
+    deinterlace: DeinterlaceOption = None,
+    model: ModelOption = "auto",
+    weights: WeightsOption = None,
+    engine: EngineOption = "auto",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    tile: Annotated[Any, typer.Option(parser=parse_tile, metavar="auto|off|WxH", help="Maximum tile size.")] = "auto",
+    tile_overlap: Annotated[
+        int, typer.Option(min=0, metavar="PIXELS", help="Minimum overlap of tiles.")
+    ] = DEFAULT_OVERLAP,
+    flow_scale: Annotated[
+        FlowScale,
+        typer.Option(help="Scale of motion estimation: a smaller one is faster and finds larger motion."),
+    ] = "auto",
+    duplicates: Annotated[
+        Duplicates, typer.Option(help="Repeated frames: keep them, or interpolate across them.")
+    ] = "keep",
+    cuts: Annotated[bool, typer.Option("--cuts/--no-cuts", help="Detect cuts, and hold frames across them.")] = True,
+    cut_threshold: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Score (0 to 1) above which two frames count as a cut.", show_default=False),
+    ] = None,
+    cuts_in: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read the cuts from this list.", show_default=False)
+    ] = None,
+    cuts_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a list of the cuts as JSON.", show_default=False)
+    ] = None,
+    cut_fill: Annotated[CutFill, typer.Option(help="Frames at a cut: hold the one before it, or blend both.")] = "hold",
+    doubt: DoubtOption = "auto",
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option("--for", help="Encoder preset by use: H.264, FFV1, ProRes, or a small H.264.", show_default=False),
+    ] = None,
+    codec: Annotated[str | None, typer.Option(metavar="ENCODER", help="ffmpeg encoder.", show_default=False)] = None,
+    crf: Annotated[
+        float | None, typer.Option(min=0, max=63, help="Encoder quality; lower is better.", show_default=False)
+    ] = None,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Encoder preset.", show_default=False)] = None,
+    pix_fmt: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="Pixel format of the output.", show_default=False)
+    ] = None,
+    encoder_args: Annotated[
+        list[Any] | None,
+        typer.Option(
+            "--encoder-arg",
+            parser=parse_encoder_arg,
+            metavar="KEY=VALUE",
+            help="Extra encoder option; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace OUT if it exists.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run of this command.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an HTML report on the run.", show_default=False)
+    ] = None,
+    preview: Annotated[
+        float | None,
+        typer.Option(
+            min=0.5,
+            max=60,
+            metavar="SECONDS",
+            help="Write only the section with the most motion, small, next to the source.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its estimated cost, and exit.")] = False,
+    as_json: JsonOption = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only notes and errors.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print what is chosen, and why.")] = False,
+) -> None:
+    """Raise the frame rate of a video: same length, same sound, source frames untouched."""
+    several = len(sources) > 1 or (is_folder(output) and not is_sequence(sources[0]))
+    refuse(several and (cuts_in or cuts_out), "--cuts-in, --cuts-out", "a list of cuts is for one film only.")
+    refuse(several and report, "--report", "a report is for one film only.")
+    with usage_errors():
+        request = UpsampleRequest(
+            factor=factor,
+            fps=fps,
+            input_fps=input_fps,
+            slow_motion=slow_motion,
+            audio=audio,
+            start=start,
+            end=end,
+            deinterlace=deinterlace,
+            model=model,
+            weights=weights,
+            engine=engine,
+            device=device,
+            precision=precision,
+            tile=tile,
+            tile_overlap=tile_overlap,
+            flow_scale=flow_scale,
+            duplicates=duplicates,
+            cuts=cuts,
+            cut_threshold=cut_threshold,
+            cuts_in=cuts_in,
+            cuts_out=cuts_out,
+            cut_fill=cut_fill,
+            doubt=doubt,
+            purpose=purpose,
+            codec=codec,
+            crf=crf,
+            preset=preset,
+            pix_fmt=pix_fmt,
+            encoder_args=tuple(encoder_args or ()),
+            overwrite=overwrite,
+            resume=resume,
+            report=report,
+            preview=preview,
+            dry_run=dry_run,
+        )
+    from ifrplus_cli.pipeline.films import Films
+
+    display = _Display(as_json, quiet, verbose)
+    films = Films(request, display.listener(), signals.stop)
+    if several:
+        _make_all(films, name_outputs(sources, output, name), display)
+    else:
+        _make(films, sources[0], output, display)
+
+
+@dataclass(frozen=True)
+class _Display:
+    """How much of a run is printed, and in which form."""
+
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+    @property
+    def talks(self) -> bool:
+        """Whether progress and results are printed for people."""
+        return not self.as_json and not self.quiet
+
+    def listener(self) -> Listener:
+        """Prints what happens while films are made."""
+        from ifrplus_cli.pipeline.films import Listener
+
+        return Listener(
+            note=console.print_note,
+            step=lambda text: console.print_step(text) if self.talks else None,
+            planned=lambda job, network: _print_plan(job, network) if self.verbose else None,
+            loaded=lambda model: _print_weights(model) if self.verbose else None,
+            progress=self.bar,
+            may_replace=console.agrees_to_replace,
+        )
+
+    @contextmanager
+    def bar(self) -> Iterator[Advance]:
+        """The progress of one film."""
+        with console.progress_bar(shown=self.talks) as advance:
+            yield signals.noting_a_stop(advance, console.print_note)
+
+
+def _make_all(films: Films, named: list[tuple[Path, Path]], display: _Display) -> None:
+    """Make films one after the other, also if one of them fails.
+
+    Raises:
+        typer.Exit: at the end, if one has failed.
+        StoppedError: if a person has asked for an end.
+    """
+    failed = 0
+    for source, output in named:
+        try:
+            _make(films, source, output, display)
+        except StoppedError:
+            raise
+        except IfrplusError as error:
+            failed += 1
+            console.print_error(error)
+            if display.as_json:
+                console.print_json({"input": str(source), "error": error.message, "hint": error.hint})
+    if failed:
+        console.print_failures(failed, len(named))
+        raise typer.Exit(FAILED)
+
+
+def _make(films: Films, source: Path, output: Path, display: _Display) -> None:
+    """Make one film, and print the result."""
+    from ifrplus_cli.api import make_film
+    from ifrplus_cli.pipeline.films import FinishedFilm, Trial
+
+    made = make_film(films, source, output)
+    if isinstance(made, FinishedFilm):
+        _print_film(made, display)
+    elif isinstance(made, Trial):
+        _print_trial(made, display)
+    else:
+        _print_preview(made, source, output, display)
+
+
+def _print_film(film: FinishedFilm, display: _Display) -> None:
+    from ifrplus_cli.reports.upsample import describe_run, run_line
+
+    for note in film.summary.notes[len(film.job.encode.notes) :]:  # those of the plan were printed before the run
+        console.print_note(note)
+    if display.as_json:
+        console.print_json(describe_run(film))
+    elif not display.quiet:
+        console.print_done(run_line(film))
+
+
+def _print_trial(trial: Trial, display: _Display) -> None:
+    from ifrplus_cli.reports.facts import describe_clip, describe_cost, describe_plan
+
+    if display.as_json:
+        source, plan = describe_clip(trial.job.clip), describe_plan(trial.job, trial.network)
+        console.print_json({"source": source, "plan": plan, "cost": trial.cost and asdict(trial.cost)})
+        return
+    _print_plan(trial.job, trial.network)
+    if trial.cost is not None:
+        console.print_facts(describe_cost(trial.cost))
+
+
+def _print_plan(job: Job, network: NetworkPlan) -> None:
+    from ifrplus_cli.reports.facts import describe_clip, describe_plan
+    from ifrplus_cli.reports.format import readable
+
+    console.print_facts(readable(describe_clip(job.clip)))
+    console.print_facts(readable(describe_plan(job, network)))
+
+
+def _print_weights(model: LoadedModel) -> None:
+    console.print_note(f"The weights are from {model.weights_path}.")
+
+
+def _print_preview(preview: Preview, source: Path, output: Path, display: _Display) -> None:
+    from ifrplus_cli.reports.format import clock
+
+    if display.as_json:
+        console.print_json({"input": str(source), "output": str(output), **asdict(preview)})
+    elif not display.quiet:
+        places = ("above", "below") if preview.stacked else ("on the left", "on the right")
+        console.print_done(
+            f"{output}: {clock(preview.start)} to {clock(preview.end)}, the source {places[0]}, "
+            f"the result {places[1]}; verified."
+        )

@@ -1,0 +1,236 @@
+"""Films made by one request: each is planned and run, and those of one size share a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from ifrplus_cli.errors import ModelError
+from ifrplus_cli.files import check_place
+from ifrplus_cli.frames.cut_list import read_cuts, write_cuts
+from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD
+from ifrplus_cli.frames.timeline import timesteps
+from ifrplus_cli.network.choose import Work, choose_network
+from ifrplus_cli.network.interpolator import LoadedModel, load_for_run
+from ifrplus_cli.network.plan import NetworkPlan
+from ifrplus_cli.pipeline.cost import Cost, measure_cost
+from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.preview import Preview, make_preview
+from ifrplus_cli.pipeline.request import UpsampleRequest
+from ifrplus_cli.pipeline.resume import kept_for
+from ifrplus_cli.pipeline.run import Progress, Summary, run_job
+from ifrplus_cli.pipeline.run_record import RunRecord
+from ifrplus_cli.stopping import Interrupted, StopRequest
+from ifrplus_cli.values import ClipInfo
+from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.images import is_sequence
+from ifrplus_cli.video.interlace import untangle
+from ifrplus_cli.video.probe import probe
+
+Advance = Callable[[Progress], None]
+
+
+@contextmanager
+def _unseen() -> Iterator[Advance]:
+    yield lambda _: None
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Receives what happens while films are made; by default nobody listens.
+
+    Attributes:
+        note: receives sentences that a person should read.
+        step: receives what is being done.
+        planned: receives each job with the plan of its network, before the network is loaded.
+        loaded: receives each network that is about to be used.
+        progress: opens a display of the progress of one film.
+        may_replace: whether the output of this source may be replaced without ``overwrite``.
+    """
+
+    note: Callable[[str], None] = lambda _: None
+    step: Callable[[str], None] = lambda _: None
+    planned: Callable[[Job, NetworkPlan], None] = lambda *_: None
+    loaded: Callable[[LoadedModel], None] = lambda _: None
+    progress: Callable[[], AbstractContextManager[Advance]] = _unseen
+    may_replace: Callable[[Path, Path], bool] = lambda *_: False
+
+
+@dataclass(frozen=True)
+class FinishedFilm:
+    """A film that was made and verified.
+
+    Attributes:
+        record: what a report shows; None unless the request asks for a report.
+    """
+
+    job: Job
+    model: LoadedModel
+    summary: Summary
+    record: RunRecord | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run that was only planned and tried.
+
+    Attributes:
+        clip: the whole source.
+        cost: estimate for the run; None if the network would make no frames.
+    """
+
+    clip: ClipInfo
+    job: Job
+    network: NetworkPlan
+    cost: Cost | None
+
+
+class Films:
+    """Makes films by one request, one after the other."""
+
+    def __init__(
+        self,
+        request: UpsampleRequest,
+        listener: Listener | None = None,
+        stop: StopRequest | None = None,
+        model: LoadedModel | None = None,
+    ) -> None:
+        """
+        Args:
+            stop: asks for an end, which comes after the segment in progress.
+            model: the network to use for all films; by default one is chosen for each.
+        """
+        self.request = request
+        self._listener = listener or Listener()
+        self._stop = stop
+        self._given = model
+        self._loaded: tuple[NetworkPlan, LoadedModel] | None = None
+
+    def make(self, source: Path, output: Path) -> FinishedFilm | Preview | Trial:
+        """Make one film, or its preview, or only try it, as the request says.
+
+        Raises:
+            IfrplusError: whatever goes wrong; no partial output is left.
+        """
+        request = self.request
+        for path, option in ((request.cuts_out, "--cuts-out"), (request.report, "--report")):
+            if path is not None:
+                check_place(path, option, (source, output))
+        clip = untangle(probe(source, request.input_fps), request.deinterlace)
+        replaces = request.overwrite or request.dry_run or self._listener.may_replace(source, output)
+        options = job_options(request, clip, overwrite=replaces)
+        if request.preview is not None:
+            self._listener.step("Searching for the section with the most motion.")
+            with self._listener.progress() as advance:
+                return make_preview(clip, output, options, request.preview, self._model_for, advance)
+        job = plan_job(clip, output, options)
+        network = self._plan(job)
+        if request.dry_run:
+            return Trial(clip, job, network, measure_cost(clip, job, self._load(network)))
+        return self._run(job, network)
+
+    def _run(self, job: Job, network: NetworkPlan) -> FinishedFilm:
+        request, listener = self.request, self._listener
+        listener.planned(job, network)
+        model = self._load(network)
+        listener.loaded(model)
+        for note in (*network.notes, *job.encode.notes):
+            listener.note(note)
+        record = None if request.report is None else RunRecord(job.clip.start, job.clip.pixel_format)
+        try:
+            with listener.progress() as advance:
+                summary = run_job(job, model, advance, listener.note, self._stop, record)
+        except Interrupted:
+            raise Interrupted(kept_for(job.output)) from None
+        except ModelError:
+            self._loaded = None  # it failed, so the next film gets a new one
+            raise
+        if request.cuts_out is not None:
+            write_cuts(request.cuts_out, summary.cuts)
+        return FinishedFilm(job, model, summary, record)
+
+    def _plan(self, job: Job) -> NetworkPlan:
+        if self._given is None:
+            return choose_network(work_of(job), self.request, self._listener.note)
+        wanted, tiles = work_of(job).size, self._given.plan.tiles
+        if wanted != (tiles.height, tiles.width):
+            raise ModelError(
+                f"The network was loaded for frames of {tiles.width}x{tiles.height}, not {wanted[1]}x{wanted[0]}.",
+                f"Use load_model({wanted}) for this film.",
+            )
+        return self._given.plan
+
+    def _model_for(self, job: Job) -> LoadedModel:
+        return self._load(self._plan(job))
+
+    def _load(self, network: NetworkPlan) -> LoadedModel:
+        """The network of the film before, if this one needs the same, or a new one."""
+        if self._given is not None:
+            return self._given
+        if self._loaded is None or not _are_alike(self._loaded[0], network):
+            self._loaded = None  # frees its memory first
+            self._loaded = network, load_for_run(network, self.request.weights)
+        model = self._loaded[1]
+        return replace(model, plan=replace(model.plan, reasons=network.reasons, notes=network.notes))
+
+
+def _are_alike(one: NetworkPlan, other: NetworkPlan) -> bool:
+    """Whether two plans need the same network; reasons and notes are about a film."""
+    return replace(one, reasons=(), notes=()) == replace(other, reasons=(), notes=())
+
+
+def try_film(source: Path, request: UpsampleRequest, note: Callable[[str], None] = lambda _: None) -> Trial:
+    """Plan what ``upsample`` would make of a film by default, and estimate the cost.
+
+    Raises:
+        IfrplusError: if it can't be made.
+    """
+    clip = probe(source, request.input_fps)
+    stem = "images" if is_sequence(source) else source.stem
+    job = plan_job(clip, source.parent / f"{stem}-upsampled.mp4", job_options(request, clip, overwrite=True))
+    network = choose_network(work_of(job), request, note)
+    return Trial(clip, job, network, measure_cost(clip, job, load_for_run(network, request.weights)))
+
+
+def job_options(request: UpsampleRequest, clip: ClipInfo, *, overwrite: bool) -> UpsampleOptions:
+    """What a request means for the job of one film.
+
+    Args:
+        clip: the whole film, which a list of cuts is about.
+
+    Raises:
+        InputError: if the list of cuts can't be read.
+    """
+    threshold = DEFAULT_CUT_THRESHOLD if request.cut_threshold is None else request.cut_threshold
+    return UpsampleOptions(
+        factor=request.factor or Fraction(2),
+        fps=request.fps,
+        slow_motion=request.slow_motion,
+        start=request.start,
+        end=request.end,
+        smooth_duplicates=request.duplicates == "smooth",
+        cut_threshold=threshold if request.cuts else None,
+        cuts=None if request.cuts_in is None else read_cuts(request.cuts_in, clip),
+        cut_fill=request.cut_fill,
+        doubt=request.doubt == "auto",
+        encode=EncodeOptions(
+            codec=request.codec,
+            crf=request.crf,
+            preset=request.preset,
+            pix_fmt=request.pix_fmt,
+            encoder_args=request.encoder_args,
+            sound=request.audio,
+            purpose=request.purpose,
+        ),
+        overwrite=overwrite,
+        resume=request.resume,
+    )
+
+
+def work_of(job: Job) -> Work:
+    """What a run asks of its network."""
+    made = job.expected_frames - len(job.clip.packet_pts)
+    return Work((job.encode.height, job.encode.width), tuple(timesteps(job.timeline, job.clip.times)), made)

@@ -1,0 +1,117 @@
+"""What a person asks of a film, in the words of the command line; imports nothing that takes time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from ifrplus_cli.errors import UsageError
+from ifrplus_cli.network.request import Choices, NetworkRequest, Ranges, check_values, option_of
+
+if TYPE_CHECKING:
+    from ifrplus_cli.video.trim import Moment
+
+Audio = Literal["stretch", "drop", "keep"]
+Deinterlace = Literal["bwdif", "ivtc", "off"]
+Duplicates = Literal["keep", "smooth"]
+CutFill = Literal["hold", "blend"]
+Doubt = Literal["auto", "off"]
+Purpose = Literal["web", "archive", "edit", "social"]
+
+CHOICES: Choices = {
+    "audio": get_args(Audio),
+    "deinterlace": get_args(Deinterlace),
+    "duplicates": get_args(Duplicates),
+    "cut_fill": get_args(CutFill),
+    "doubt": get_args(Doubt),
+    "purpose": get_args(Purpose),
+}
+RANGES: Ranges = {
+    "factor": (1, 64),
+    "fps": (1, 1000),
+    "input_fps": (1, 1000),
+    "cut_threshold": (0, 1),
+    "crf": (0, 63),
+    "preview": (0.5, 60),
+}
+ALONE = ("report", "resume", "cuts_out", "dry_run")  # that a preview does without
+
+
+@dataclass(frozen=True)
+class UpsampleRequest(NetworkRequest):
+    """All that a person can ask of ``upsample``; None leaves the choice to the program.
+
+    Attributes:
+        factor: output frames for each source frame, above 1; 2 by default.
+        fps: constant output rate in frames per second, instead of a factor.
+        input_fps: frame rate of an image sequence.
+        slow_motion: keep the source's rate; the film lasts ``factor`` times as long.
+        audio: what happens to the sound in slow motion.
+        start, end: the section of the film to use, in seconds or as a frame number.
+        deinterlace: deinterlacing of an interlaced film: ``bwdif``, ``ivtc`` (inverse telecine) or ``off``.
+        duplicates: keep repeated frames, or interpolate across them (``smooth``).
+        cuts: detect cuts, and hold frames across them.
+        cut_threshold: score, 0 to 1, above which two frames count as a cut.
+        cuts_in: JSON list of the cuts, instead of detection.
+        cuts_out: JSON file to write the cuts to.
+        cut_fill: what fills the gap at a cut: the frame before it, or a blend.
+        doubt: blend doubtful made frames a little towards the source frames.
+        purpose: encoder settings by use, ``--for`` on the command line.
+        codec: ffmpeg encoder.
+        crf: encoder quality, 0 to 63; lower is better.
+        preset: encoder preset.
+        pix_fmt: pixel format of the output.
+        encoder_args: extra encoder options as pairs of name and value.
+        overwrite: replace an existing output.
+        resume: continue an interrupted run.
+        report: HTML file for a report on the run.
+        preview: write a preview of this many seconds instead of the film.
+        dry_run: only plan the run, and estimate its cost.
+
+    Raises:
+        UsageError: if values contradict each other, or one is not among those possible.
+    """
+
+    factor: Fraction | None = None
+    fps: Fraction | None = None
+    input_fps: Fraction | None = None
+    slow_motion: bool = False
+    audio: Audio = "stretch"
+    start: Moment | None = None
+    end: Moment | None = None
+    deinterlace: Deinterlace | None = None
+    duplicates: Duplicates = "keep"
+    cuts: bool = True
+    cut_threshold: float | None = None
+    cuts_in: Path | None = None
+    cuts_out: Path | None = None
+    cut_fill: CutFill = "hold"
+    doubt: Doubt = "auto"
+    purpose: Purpose | None = None
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    pix_fmt: str | None = None
+    encoder_args: tuple[tuple[str, str], ...] = ()
+    overwrite: bool = False
+    resume: bool = False
+    report: Path | None = None
+    preview: float | None = None
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_values(self, CHOICES, RANGES)
+        alone = any(getattr(self, name) for name in ALONE)
+        contradictions = (
+            (self.factor == 1, "factor", "the factor must be above 1."),
+            (self.slow_motion and self.fps, "fps", "--slow-motion keeps the rate: use --factor, not --fps."),
+            (self.factor and self.fps, "fps", "--factor and --fps can't be combined."),
+            (self.cuts_in and not self.cuts, "cuts_in", "--cuts-in and --no-cuts can't be combined."),
+            (self.preview and alone, "preview", f"it can't be combined with {', '.join(map(option_of, ALONE))}."),
+        )
+        for found, name, why in contradictions:
+            if found:
+                raise UsageError(option_of(name), why)
