@@ -2,33 +2,108 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from clips import PACKAGE_FOLDER, blend_model, frame_times, make_clip
+from clips import PACKAGE_FOLDER, blend_model, frame_times, make_clip, picture
 
 import ifrplus_cli
-import ifrplus_cli.pipeline.run
 from ifrplus_cli import load_model, probe, upsample
-from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.pipeline.run import Progress, run_job
+from ifrplus_cli.commands import upsample as command
+from ifrplus_cli.errors import InputError, OutputError, UsageError
+from ifrplus_cli.network.request import CHOICES as NETWORK_CHOICES
+from ifrplus_cli.network.request import RANGES as NETWORK_RANGES
+from ifrplus_cli.network.request import option_of
+from ifrplus_cli.pipeline.request import CHOICES, RANGES, UpsampleRequest
+from ifrplus_cli.pipeline.run import Progress
 
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_the_public_functions_are_not_the_modules_of_the_same_names() -> None:
-    assert callable(ifrplus_cli.pipeline.run)
-    assert callable(probe)
-    assert callable(load_model)
-    assert run_job.__module__ == "ifrplus_cli.pipeline.run"
-    script = "import ifrplus_cli.probe, ifrplus_cli.upsample; from ifrplus_cli import probe, upsample; upsample(*'ab')"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert "InputError: a does not exist" in done.stderr
+PRINTED = {"as_json", "quiet", "verbose"}  # parameters of the command that are about what it prints
+PLACES = {"sources", "output", "name"}
+
+
+def test_the_functions_are_imported_when_they_are_used() -> None:
+    script = (
+        "import sys, ifrplus_cli; before = 'ifrplus_cli.api' in sys.modules; from ifrplus_cli import upsample; "
+        "print(type(ifrplus_cli).__name__, before, upsample is ifrplus_cli.api.upsample)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["module", "False", "True"]
+    with pytest.raises(AttributeError, match="has no attribute 'downsample'"):
+        ifrplus_cli.downsample  # noqa: B018
+
+
+def command_parameters() -> dict[str, Any]:
+    """Defaults of the command's options that a request takes, by name."""
+    parameters = inspect.signature(command.upsample).parameters
+    return {name: each.default for name, each in parameters.items() if name not in PRINTED | PLACES}
+
+
+def test_the_request_has_every_option_of_the_command_with_the_same_default() -> None:
+    defaults = {field.name: field.default for field in fields(UpsampleRequest)}
+    assert command_parameters() == {**defaults, "encoder_args": None}
+    assert defaults["encoder_args"] == ()
+
+
+def test_options_have_the_names_choices_and_limits_of_the_command() -> None:
+    choices, limits = {**NETWORK_CHOICES, **CHOICES}, {**NETWORK_RANGES, **RANGES}
+    for name, hint in get_type_hints(command.upsample, include_extras=True).items():
+        if name not in command_parameters():
+            continue
+        type_, option = get_args(hint)
+        written = [each for each in (option.default, *(option.param_decls or ())) if isinstance(each, str)]
+        assert option_of(name) in "/".join(written or [f"--{name.replace('_', '-')}"]).split("/")
+        literals = [each for each in (type_, *get_args(type_)) if get_origin(each) is Literal]
+        assert [get_args(literal) for literal in literals] == ([choices[name]] if name in choices else [])
+        if option.min is not None:
+            assert (option.min, math.inf if option.max is None else option.max) == limits[name]
+
+
+def test_options_of_the_command_are_options_of_the_function(clip: Path, tmp_path: Path) -> None:
+    summary = upsample(
+        clip,
+        tmp_path / "film.mkv",
+        factor=2.5,
+        end=0.2,
+        engine="onnx",
+        device="CPU",
+        model="lite",
+        precision="fp32",
+        tile="off",
+        flow_scale=0.5,
+        codec="libx264",
+        crf=0,
+        preset="ultrafast",
+        pix_fmt="yuv444p",
+        encoder_args={"tune": "grain"},
+        cuts=False,
+        cut_fill="blend",
+        doubt="off",
+        cuts_out=str(tmp_path / "cuts.json"),
+        report=str(tmp_path / "run.html"),
+    )
+    assert (summary.frames_in, summary.frames_out) == (5, 13)
+    assert picture(tmp_path / "film.mkv")["pix_fmt"] == "yuv444p"
+    assert "libx264" in (tmp_path / "run.html").read_text("utf-8")
+    assert (tmp_path / "cuts.json").exists()
+
+
+def test_a_preview_and_a_trial_are_returned(clip: Path, tmp_path: Path) -> None:
+    trial = upsample(clip, tmp_path / "film.mkv", dry_run=True, engine="onnx", device="CPU")
+    assert (trial.job.expected_frames, list(tmp_path.iterdir())) == (12, [])
+    preview = upsample(clip, tmp_path / "film.mkv", preview=0.5, engine="onnx", device="CPU")
+    assert preview.frames == 12
 
 
 def test_a_film_is_made_and_its_progress_reported(clip: Path, tmp_path: Path) -> None:
@@ -49,6 +124,10 @@ def test_failures_are_those_of_the_command_line(clip: Path, tmp_path: Path) -> N
         upsample(clip, tmp_path / "film.mp4", model=blend_model())
     with pytest.raises(TypeError, match="speed"):
         upsample(clip, tmp_path / "other.mp4", speed=2)
+    with pytest.raises(UsageError, match="Invalid value for --duplicates: some is not one of keep, smooth"):
+        upsample(clip, tmp_path / "other.mp4", duplicates="some")
+    with pytest.raises(UsageError, match="nope is not one of auto, lite"):
+        load_model((48, 64), "nope")
 
 
 def test_the_example_in_the_readme_runs(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_a_section_in_slow_motion_is_planned_and_reported(folder: Path) -> None:
     assert frame_times(folder / "film.mp4") == [n * Fraction(1, 25) for n in range(12)]
     refused = run_program("upsample", "clip.mkv", "film.mp4", "--slow-motion", "--fps", "60", folder=folder)
     assert refused.returncode == 2
-    assert "give a --factor" in " ".join(refused.stderr.replace("│", " ").split())
+    assert "use --factor, not --fps" in " ".join(refused.stderr.replace("│", " ").split())
 
 
 # The real network from here on: each start takes seconds.

@@ -22,15 +22,15 @@ def test_names_come_from_the_sources(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pattern", ["{other}", "{", "{0}", "", "../{stem}.mp4", "a/{stem}.mp4", "{stem.x}"])
 def test_a_pattern_that_names_no_file_is_refused(pattern: str, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="is no pattern of file names"):
+    with pytest.raises(OutputError, match="is not a pattern for file names"):
         name_outputs([Path("a.mp4")], tmp_path, pattern)
 
 
 def test_two_films_never_become_one(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="Two films would become"):
+    with pytest.raises(OutputError, match="Two films would be written to"):
         name_outputs([Path("a/one.mp4"), Path("b/one.mp4")], tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="can't be made"):
+    with pytest.raises(OutputError, match="can't be created"):
         name_outputs([Path("a.mp4")], tmp_path / "file")
 
 
@@ -51,10 +51,10 @@ def test_one_failure_does_not_stop_the_rest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--cuts-in", "--cuts-out"])
-def test_a_list_of_cuts_is_of_one_film(option: str, tmp_path: Path) -> None:
+def test_a_list_of_cuts_is_for_one_film(option: str, tmp_path: Path) -> None:
     done = run_program("upsample", "a.mkv", "b.mkv", "out", option, "cuts.json", folder=tmp_path)
     assert done.returncode == 2
-    assert "a list of cuts is of one film" in done.stderr
+    assert "a list of cuts is for one film" in done.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -176,8 +176,8 @@ def test_a_film_is_made_without_mindspore(bikes: Path, tmp_path: Path) -> None:
     short, made = tmp_path / "short.mkv", tmp_path / "made.mkv"
     subprocess.run(["ffmpeg", "-v", "error", "-i", bikes, "-frames:v", "4", "-c", "copy", short], check=True)
     script = (
-        "import sys; from ifrplus_cli import cli; sys.argv[0] = 'ifrplus'\n"
-        "try: cli.main()\n"
+        "import sys; from ifrplus_cli.commands import main; sys.argv[0] = 'ifrplus'\n"
+        "try: main.main()\n"
         "finally: print('mindspore' in sys.modules)"
     )
     env = {**os.environ, "TMPDIR": str(tmp_path)}
