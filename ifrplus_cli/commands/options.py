@@ -148,7 +148,7 @@ DeviceOption = Annotated[
     str, typer.Option("--device", metavar="auto|CPU|GPU|Ascend[:N]", help="Device that runs the network.")
 ]
 ModelOption = Annotated[
-    ModelName, typer.Option(help="Network: lite is bundled; the weights of the others are downloaded.")
+    ModelName, typer.Option(help="Network: lite is bundled; the others are better, and their weights are downloaded.")
 ]
 WeightsOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="File with other weights for the network.", show_default=False)
