@@ -201,16 +201,9 @@ def count_bar(things: str, *, shown: bool) -> Iterator[Callable[[int, int], None
         yield lambda *_: None
         return
     columns = (_bar(), TextColumn(f"{{task.completed:.0f}}/{{task.total:.0f}} {things}"))
-    with Progress(*columns, TimeRemainingColumn(), console=talk, refresh_per_second=4, transient=True) as bar:
-        task: TaskID | None = None
-
-        def advance(done: int, total: int) -> None:
-            nonlocal task
-            if task is None:
-                task = bar.add_task("", total=total)
-            bar.update(task, total=total, completed=done)
-
-        yield advance
+    bar = Progress(*columns, TimeRemainingColumn(), console=talk, refresh_per_second=4, transient=True)
+    with _appearing(bar) as update:
+        yield update
 
 
 @contextmanager
@@ -235,18 +228,24 @@ def transfer_bar(*, shown: bool) -> Iterator[Callable[[Transfer], None]]:
         yield lambda _: None
         return
     columns = (_bar(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=talk, refresh_per_second=4)
+    with _appearing(Progress(*columns, console=talk, refresh_per_second=4)) as update:
+        yield lambda transfer: update(transfer.done, transfer.size)
+
+
+@contextmanager
+def _appearing(bar: Progress) -> Iterator[Callable[[int, int | None], None]]:
+    """Updates of a bar by what is done, and of how much; it appears with the first one."""
     task: TaskID | None = None
     with ExitStack() as stack:
 
-        def advance(transfer: Transfer) -> None:
+        def update(done: int, total: int | None) -> None:
             nonlocal task
             if task is None:  # a resumed download starts where it stopped: from 0 it would look like a burst of speed
                 stack.enter_context(bar)
-                task = bar.add_task("", total=transfer.size, completed=transfer.done)
-            bar.update(task, total=transfer.size, completed=transfer.done)
+                task = bar.add_task("", total=total, completed=done)
+            bar.update(task, total=total, completed=done)
 
-        yield advance
+        yield update
 
 
 def _pace(run: RunProgress) -> str:

@@ -70,7 +70,7 @@ def test_the_command_reports_an_ffmpeg_without_libvmaf(tmp_path: Path, monkeypat
     monkeypatch.setenv("IFRPLUS_FFMPEG", str(script))
     done = run_program("check", path, "--report", report, folder=tmp_path, program=BLEND_PROGRAM)
     assert done.returncode == 0, done.stderr
-    assert "VMAF is not among the figures: the installed ffmpeg has no filter libvmaf." in done.stderr
+    assert "VMAF was not measured: the installed ffmpeg has no filter libvmaf." in done.stderr
     assert "not measured: the installed ffmpeg has no filter libvmaf" in report.read_text("utf-8")
     told = run_program("check", path, "--json", folder=tmp_path, program=BLEND_PROGRAM)
     assert json.loads(told.stdout)["vmaf"] is None

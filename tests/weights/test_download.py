@@ -95,7 +95,7 @@ def test_a_download_is_put_in_place_with_a_record(site: Site, tmp_path: Path) ->
     first = run_program("download-weights", "--url", site.url, folder=tmp_path, environment=environment)
     assert (first.returncode, first.stdout) == (0, ""), first.stderr
     assert first.stderr.count("done: ") == 1
-    assert f"sha256 {SHA256} (not compared, for none is published; recorded in {RECORD})" in first.stderr
+    assert f"sha256 {SHA256} (not compared: none is published; recorded in {RECORD})" in first.stderr
     assert (folder / NAME).read_bytes() == CONTENT
     assert names_in(folder) == IN_PLACE
     record = json.loads((folder / RECORD).read_text())
@@ -121,7 +121,7 @@ def test_an_interrupted_download_resumes_where_it_stopped(site: Site, tmp_path: 
     process.send_signal(signal.SIGINT)
     told, complained = process.communicate(timeout=20)
     assert (process.returncode, told) == (130, "")
-    assert "nothing new was put in place; run the same command again" in complained
+    assert "no weights were installed; run the same command again" in complained
     assert "Traceback" not in complained
     assert names_in(tmp_path) == {PART, f"{PART}.json", LOCK}
     arrived = (tmp_path / PART).stat().st_size
