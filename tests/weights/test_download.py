@@ -145,7 +145,7 @@ def test_two_at_once_download_once(site: Site, tmp_path: Path) -> None:
     assert "Another process is downloading" in second.stderr.readline()
     site.go_on.set()
     assert "done" in first.communicate(timeout=20)[1]
-    assert "is there already" in second.communicate(timeout=20)[1]
+    assert "already exists" in second.communicate(timeout=20)[1]
     assert (first.returncode, second.returncode, len(site.asked)) == (0, 0, 1)
     assert (tmp_path / NAME).read_bytes() == CONTENT
 
