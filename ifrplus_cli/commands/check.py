@@ -16,7 +16,7 @@ from ifrplus_cli.commands.options import (
     InputFpsOption,
     JsonOption,
     ModelOption,
-    Source,
+    SourceArgument,
     WeightsOption,
 )
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    source: Source,
+    source: SourceArgument,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write an HTML report with pictures.", show_default=False)
     ] = None,

@@ -13,14 +13,14 @@ from ifrplus_cli.commands.options import (
     InputFpsOption,
     JsonOption,
     ModelOption,
-    Source,
+    SourceArgument,
     usage_errors,
 )
 from ifrplus_cli.pipeline.request import UpsampleRequest
 
 
 def info(
-    source: Source,
+    source: SourceArgument,
     factor: FactorOption = None,
     fps: FpsOption = None,
     input_fps: InputFpsOption = None,

@@ -13,7 +13,7 @@ import typer
 
 from ifrplus_cli.errors import UsageError
 from ifrplus_cli.network.request import EngineName, ModelName, Precision
-from ifrplus_cli.pipeline.request import RANGES, Deinterlace, Doubt
+from ifrplus_cli.pipeline.request import RANGES, Deinterlace, DoubtMode
 
 if TYPE_CHECKING:
     from ifrplus_cli.video.trim import FrameNumber
@@ -131,7 +131,7 @@ def usage_errors() -> Iterator[None]:
         raise typer.BadParameter(error.why, param_hint=error.option) from error
 
 
-Source = Annotated[
+SourceArgument = Annotated[
     Path,
     typer.Argument(
         metavar="IN",
@@ -178,6 +178,6 @@ DeinterlaceOption = Annotated[
     typer.Option(help="For interlaced video: deinterlace, inverse telecine, or leave as is.", show_default=False),
 ]
 DoubtOption = Annotated[
-    Doubt, typer.Option(help="Blend doubtful areas of made frames a little towards the source frames.")
+    DoubtMode, typer.Option(help="Blend doubtful areas of made frames a little towards the source frames.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ifrplus_cli.stopping import Interrupted, StopRequest
 
-Progress = TypeVar("Progress")
+Value = TypeVar("Value")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 stop = StopRequest()
 
@@ -28,11 +28,11 @@ def _interrupt(*_: object) -> None:
     raise Interrupted
 
 
-def noting_a_stop(advance: Callable[[Progress], None], note: Callable[[str], None]) -> Callable[[Progress], None]:
+def noting_a_stop(advance: Callable[[Value], None], note: Callable[[str], None]) -> Callable[[Value], None]:
     """``advance``, which also notes, once, that the run is about to end: a signal handler can't print."""
     noted = False
 
-    def advance_and_note(progress: Progress) -> None:
+    def advance_and_note(progress: Value) -> None:
         nonlocal noted
         if stop.asked and not noted:
             noted = True

@@ -17,7 +17,7 @@ Audio = Literal["stretch", "drop", "keep"]
 Deinterlace = Literal["bwdif", "ivtc", "off"]
 Duplicates = Literal["keep", "smooth"]
 CutFill = Literal["hold", "blend"]
-Doubt = Literal["auto", "off"]
+DoubtMode = Literal["auto", "off"]
 Purpose = Literal["web", "archive", "edit", "social"]
 
 CHOICES: Choices = {
@@ -25,7 +25,7 @@ CHOICES: Choices = {
     "deinterlace": get_args(Deinterlace),
     "duplicates": get_args(Duplicates),
     "cut_fill": get_args(CutFill),
-    "doubt": get_args(Doubt),
+    "doubt": get_args(DoubtMode),
     "purpose": get_args(Purpose),
 }
 RANGES: Ranges = {
@@ -88,7 +88,7 @@ class UpsampleRequest(NetworkRequest):
     cuts_in: Path | None = None
     cuts_out: Path | None = None
     cut_fill: CutFill = "hold"
-    doubt: Doubt = "auto"
+    doubt: DoubtMode = "auto"
     purpose: Purpose | None = None
     codec: str | None = None
     crf: float | None = None
