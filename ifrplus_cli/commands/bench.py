@@ -7,27 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from ifrplus_cli.commands import console
-from ifrplus_cli.commands.options import DeviceOption, JsonOption, choice, parse_size
+from ifrplus_cli.commands.options import DeviceOption, JsonOption, parse_size, repeatable_choice
 from ifrplus_cli.network.request import EngineName, ModelName
 
 if TYPE_CHECKING:
     from ifrplus_cli.measure.bench import BenchResult
 
-MODELS, ENGINES = get_args(ModelName), get_args(EngineName)
-
 
 def bench(
     device: DeviceOption = "auto",
-    model: Annotated[
-        list[Any] | None,
-        typer.Option(
-            parser=choice(MODELS),
-            metavar="|".join(MODELS),
-            autocompletion=lambda: MODELS,
-            help="Network; repeatable.",
-            show_default="auto",
-        ),
-    ] = None,
+    model: Annotated[list[Any] | None, repeatable_choice(get_args(ModelName), "Network; repeatable.")] = None,
     size: Annotated[
         list[Any] | None,
         typer.Option(
@@ -35,14 +24,7 @@ def bench(
         ),
     ] = None,
     engine: Annotated[
-        list[Any] | None,
-        typer.Option(
-            parser=choice(ENGINES),
-            metavar="|".join(ENGINES),
-            autocompletion=lambda: ENGINES,
-            help="Inference engine; repeatable.",
-            show_default="auto",
-        ),
+        list[Any] | None, repeatable_choice(get_args(EngineName), "Inference engine; repeatable.")
     ] = None,
     runs: Annotated[int, typer.Option(min=1, metavar="N", help="Number of frames to time for each size.")] = 5,
     pipeline: Annotated[

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -101,15 +101,17 @@ def parse_encoder_arg(text: str) -> tuple[str, str]:
     return key.lstrip("-"), value
 
 
-def choice(values: Sequence[str]) -> Callable[[str], str]:
-    """A parser for repeatable options, for which typer takes no ``Literal``."""
+def repeatable_choice(values: Sequence[str], text: str) -> Any:
+    """A repeatable option with the given values, for typer takes no list of ``Literal``."""
 
-    def parse(text: str) -> str:
-        if text not in values:
-            raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, values))}.")
-        return text
+    def parse(written: str) -> str:
+        if written not in values:
+            raise typer.BadParameter(f"{written!r} is not one of {', '.join(map(repr, values))}.")
+        return written
 
-    return parse
+    return typer.Option(
+        parser=parse, metavar="|".join(values), autocompletion=lambda: values, help=text, show_default="auto"
+    )
 
 
 def refuse(contradiction: object, option: str, why: str) -> None:

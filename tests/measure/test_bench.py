@@ -27,13 +27,13 @@ from ifrplus_cli.measure.bench import (
     PipelineTimes,
     SizeResult,
     Spread,
-    describe_bench,
     measure_frame,
     measure_pipeline,
     write_clip,
 )
 from ifrplus_cli.network import plan
 from ifrplus_cli.network.machine import Machine
+from ifrplus_cli.reports.bench import describe_bench
 
 
 class FakeClock:
