@@ -236,9 +236,9 @@ def test_unusable_training_data_is_named(tmp_path: Path, pictures: Path, monkeyp
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        ((), 2, "give one of --videos, --triplets and --synthetic"),
-        (("--synthetic", "--videos", "films"), 2, "give one of --videos"),
-        (("--synthetic", "--steps", 5, "--minutes", 5), 2, "can't both be given"),
+        ((), 2, "use exactly one of --videos, --triplets and --synthetic"),
+        (("--synthetic", "--videos", "films"), 2, "use exactly one of --videos"),
+        (("--synthetic", "--steps", 5, "--minutes", 5), 2, "can't be combined"),
         (("--videos", "none"), 1, "error: none is not a folder."),
         (("--synthetic", "--crop", 100), 1, "error: A crop of 100 pixels can't be used."),
         (("--synthetic", "--loss", "beauty=1"), 1, "error: beauty=1 is not a loss weight."),
