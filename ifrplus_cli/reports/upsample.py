@@ -62,9 +62,9 @@ def run_line(film: FinishedFilm) -> str:
     """What a run did, in one sentence."""
     summary, rate = film.summary, rate_text(film.job.encode.timing.rate)
     return (
-        f"{film.job.output}: {summary.frames_in} frames became {summary.frames_out} at {rate} fps "
+        f"{film.job.output}: {summary.frames_in} frames became {summary.frames_out} "
         f"({summary.frames_made} made, {summary.pairs['cut']} cuts and {summary.pairs['duplicate']} repeats held) "
-        f"in {clock_time(summary.seconds)}; verified."
+        f"at {rate} fps in {clock_time(summary.seconds)}; verified."
     )
 
 
