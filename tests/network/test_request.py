@@ -40,10 +40,10 @@ def test_a_request_is_planned_as_it_says() -> None:
     assert (plan.engine.name, str(plan.device), plan.scales.flow, plan.precision) == ("onnx", "CPU", 0.5, "fp32")
     network, engine = plan.reasons[:2]
     assert network.startswith("The network is lite: ")
-    assert engine == "The engine is ONNX Runtime with CPUExecutionProvider: it was asked for."
+    assert engine == "The engine is ONNX Runtime with CPUExecutionProvider: it was requested."
 
 
 def test_weights_without_a_name_are_those_of_the_smallest_network() -> None:
     asked = NetworkRequest(weights=Path("mine.safetensors"), engine="onnx", device="CPU")
     plan = choose_network(WORK, asked)
-    assert (plan.spec.name, plan.reasons[0]) == (SMALLEST, "The network is lite: it was asked for.")
+    assert (plan.spec.name, plan.reasons[0]) == (SMALLEST, "The network is lite: it was requested.")
