@@ -42,6 +42,7 @@ HOMES = {
     "safetensors": {"weights"},
     "jinja2": {"reports"},
     "PIL": {"video"},
+    "pysubs2": {"video"},
     "dask": {"cluster"},
     "distributed": {"cluster"},
 }

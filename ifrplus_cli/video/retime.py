@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+
+from pysubs2 import SSAEvent, SSAFile
+from pysubs2.time import ms_to_times
 
 from ifrplus_cli.values import Chapter, StreamInfo
 
@@ -16,8 +18,6 @@ LEAD = Fraction(1, 5)  # seconds that decoders may need before what is heard: Op
 LONGEST_PACKET = Fraction(1, 8)  # seconds of sound; mp4 states a longer one before a gap
 HOLE = Fraction(1, 500)  # seconds: longest gap between two packets that can be rounding
 TAIL = 2  # seconds of silence appended to stretched sound, because the filters hold back their last input
-SRT_TIMES = re.compile(r"(\d+:\d\d:\d\d[,.]\d+) --> (\d+:\d\d:\d\d[,.]\d+)")
-ASS_EVENT = re.compile(r"(Dialogue: *[^,]*,)(\d+:\d\d:\d\d\.\d+),(\d+:\d\d:\d\d\.\d+)(,.*)")
 SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter
 
 
@@ -94,35 +94,40 @@ def kept_packets(spans: Sequence[tuple[Fraction, Fraction]], length: Fraction, *
 
 
 def retimed_text(text: str, timing: Retiming) -> str:
-    """Return SubRip or ASS subtitles at their times in the output, without those outside the section."""
-    if "[Events]" in text:
-        lines = (_retimed_event(line, timing) for line in text.splitlines())
-        return "\n".join(line for line in lines if line is not None) + "\n"
-    cues = (
-        _retimed_cue(cue, timing) for cue in re.split(r"\n\s*\n(?=\d+\s*\n\d+:)", text.replace("\r\n", "\n").strip())
-    )
-    return "\n\n".join(cue for cue in cues if cue is not None) + "\n"
+    """Return SubRip or ASS subtitles at their times in the output, without those outside the section.
+
+    ``text`` is as ffmpeg writes it. Words, tags and effects stay; in ASS also styles, comments, sections and line ends.
+    """
+    return _retimed_ass(text, timing) if "[Events]" in text else _retimed_srt(text, timing)
+
+
+def _retimed_ass(text: str, timing: Retiming) -> str:
+    lines = (_retimed_event(line, timing) if line.startswith("Dialogue:") else line for line in text.split("\n"))
+    return "\n".join(line for line in lines if line is not None)
 
 
 def _retimed_event(line: str, timing: Retiming) -> str | None:
-    found = ASS_EVENT.match(line)
-    span = found and _retimed_span(found[2], found[3], timing)
-    if not found:
-        return line
-    return span and f"{found[1]}{_clock(span[0], 2)},{_clock(span[1], 2)}{found[4]}"
+    # pysubs2 reads the times only: it would drop comments and unknown sections from a file that it writes.
+    layer, start, end, rest = line.split(",", 3)
+    (event,) = SSAFile.from_string(f"Dialogue: 0,{start},{end}", format_="ass")
+    span = _retimed_span(event, timing)
+    return span and f"{layer},{_clock(span[0], 2, '.')},{_clock(span[1], 2, '.')},{rest}"
 
 
-def _retimed_cue(cue: str, timing: Retiming) -> str | None:
-    found = SRT_TIMES.search(cue)
-    span = found and _retimed_span(found[1], found[2], timing)
-    if not found or not span:
-        return None
-    times = f"{_clock(span[0], 3)} --> {_clock(span[1], 3)}".replace(".", ",")
-    return cue[: found.start()] + times + cue[found.end() :]
+def _retimed_srt(text: str, timing: Retiming) -> str:
+    # pysubs2 drops a number in the last line of the last cue as that of a next cue: this 0 is dropped instead.
+    cues = SSAFile.from_string(text.replace("\r\n", "\n") + "\n\n0\n", format_="srt", keep_html_tags=True)
+    kept = [(span, cue.text.replace("\\N", "\n")) for cue in cues if (span := _retimed_span(cue, timing))]
+    blocks = (
+        f"{number}\n{_clock(start, 3, ',')} --> {_clock(end, 3, ',')}\n{words}"
+        for number, ((start, end), words) in enumerate(kept, 1)
+    )
+    return "\n\n".join(blocks) + "\n"
 
 
-def _retimed_span(start: str, end: str, timing: Retiming) -> tuple[Fraction, Fraction] | None:
-    begin, finish = (_moment(told) - timing.origin for told in (start, end))
+def _retimed_span(event: SSAEvent, timing: Retiming) -> tuple[Fraction, Fraction] | None:
+    """Return when an event begins and ends, in seconds of the output; None if it is outside the section."""
+    begin, finish = (Fraction(moment, 1000) - timing.origin for moment in (event.start, event.end))
     if timing.cuts_start:
         begin, finish = max(begin, Fraction(0)), max(finish, Fraction(0))
     if timing.length is not None:
@@ -130,15 +135,11 @@ def _retimed_span(start: str, end: str, timing: Retiming) -> tuple[Fraction, Fra
     return (begin * timing.stretch, finish * timing.stretch) if begin < finish else None
 
 
-def _moment(clock: str) -> Fraction:
-    hours, minutes, seconds = clock.replace(",", ".").split(":")
-    return Fraction(seconds) + 60 * int(minutes) + 3600 * int(hours)
-
-
-def _clock(moment: Fraction, places: int) -> str:
-    whole, part = divmod(max(0, round(moment * 10**places)), 10**places)
-    minutes, seconds = divmod(whole, 60)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}.{part:0{places}}"
+def _clock(moment: Fraction, places: int, mark: str) -> str:
+    """Return a time as hours, minutes and seconds; pysubs2 itself stops at ten hours in ASS."""
+    units = 10 ** (3 - places)  # milliseconds in the last place
+    hours, minutes, seconds, rest = ms_to_times(max(0, round(moment * 1000 / units)) * units)
+    return f"{hours:02}:{minutes:02}:{seconds:02}{mark}{rest // units:0{places}}"
 
 
 def chapter_list(chapters: tuple[Chapter, ...], timing: Retiming) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import BEEP, frame_hashes, frame_times, look_at, make_clip, streams
+from clips import BEEP, ffmpeg, frame_hashes, frame_times, look_at, make_clip, streams
 from sounds import RATE, middle, sound
 from upsampling import upsample
 
@@ -124,3 +124,82 @@ def test_ass_and_srt_are_retimed_and_keep_their_words(timing: Retiming, start: s
     srt = "1\n{} --> {}\n<i>One</i>\n- two\n"
     text = retimed_text(srt.format(start.replace(".", ",") + "0", end.replace(".", ",") + "0"), timing)
     assert text == (srt.format(*(f"{t.replace('.', ',')}0" for t in told.split(","))) if told else "\n")
+
+
+# As ffmpeg 5.1 writes an ASS file; the last event comes after ten hours.
+RICH_ASS = """[Script Info]
+; made by hand
+ScriptType: v4.00+
+Dialogue Font: a key that begins like an event
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, Unknown
+Style: Sign,Arial,16.50,&Hffffff,x
+
+[Strange Things]
+what: ever: it is
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 3,{},{},Sign,Bob,0010,0000,0000,Banner;10;0,{{\\k50}}la{{\\k30}}la, {{\\an8\\t(0,5,\\fs2)}}là\u2028\\N1984 \r
+Dialogue: Marked=0,{},{},,,,,,,\r
+Comment: 0,0:00:00.00,0:00:01.00,Sign,,0,0,0,,a note
+
+[Fonts]
+fontname: x_0.ttf
+!ABC[d]
+"""
+
+
+def test_ass_keeps_all_but_its_times() -> None:
+    text = retimed_text(RICH_ASS.format("0:00:11.01", "0:00:12.50", "5:00:10.00", "9:59:59.99"), SLOW)
+    assert text == RICH_ASS.format("00:00:02.02", "00:00:05.00", "10:00:00.00", "19:59:39.98")
+
+
+RICH_SRT = """1
+{} --> {}
+{{\\an8}}<font color="#ff0000">One</font> & <b><i>two</i></b>
+
+a < b, 3 > 2, ü漢\u2028\\h
+
+2
+{} --> {}
+7
+
+3
+{} --> {}
+In
+1984
+"""
+
+
+def test_srt_keeps_all_but_its_times_to_the_millisecond() -> None:
+    before = ("00:00:10,001", "00:00:11,234", "00:00:12,000", "00:00:12,001", "50:00:10,000", "99:59:59,999")
+    after = ("00:00:00,002", "00:00:02,468", "00:00:04,000", "00:00:04,002", "100:00:00,000", "199:59:39,998")
+    assert retimed_text(RICH_SRT.format(*before), SLOW) == RICH_SRT.format(*after)
+    assert retimed_text(RICH_SRT.format(*before).replace("\n", "\r\n"), SLOW) == RICH_SRT.format(*after)
+
+
+def test_cues_that_are_left_are_numbered_again() -> None:
+    text = retimed_text("1\n00:00:01,000 --> 00:00:02,000\nout\n\n2\n00:00:11,000 --> 00:00:12,000\nin\n", CUT)
+    assert text == "1\n00:00:01,000 --> 00:00:02,000\nin\n"
+
+
+def test_styles_comments_effects_and_words_reach_the_film(tmp_path: Path) -> None:
+    (tmp_path / "words.ass").write_text(RICH_ASS.format("0:00:00.01", "0:00:00.11", "0:00:00.12", "0:00:00.20"))
+    (tmp_path / "words.srt").write_text("1\n00:00:00,010 --> 00:00:00,110\n<i>In</i>\n1984\n")
+    inputs = (*BEEP, "-i", tmp_path / "words.ass", "-i", tmp_path / "words.srt")
+    source = make_clip(tmp_path / "a.mkv", inputs=inputs, output=("-c:a", "flac", "-t", 0.24))
+    upsample(source, tmp_path / "film.mkv", slow_motion=True)
+
+    def words(film: Path, stream: int, suffix: str) -> str:
+        ffmpeg("-i", film, "-map", f"0:s:{stream}", tmp_path / f"found{suffix}")
+        return (tmp_path / f"found{suffix}").read_text("utf-8")
+
+    before, after = (words(film, 0, ".ass") for film in (source, tmp_path / "film.mkv"))
+    assert ",0:00:00.01,0:00:00.11," in before and ",0:00:00.12,0:00:00.20," in before
+    assert "; made by hand" in before and "fontname" in before and "a note" in before
+    assert after == before.replace(".20,", ".40,").replace(".12,", ".24,").replace(".11,", ".22,").replace(
+        ".01,", ".02,"
+    )
+    assert words(tmp_path / "film.mkv", 1, ".srt") == "1\n00:00:00,020 --> 00:00:00,220\n<i>In</i>\n1984\n\n"
