@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -79,6 +80,7 @@ def train(
 ) -> None:
     """Train a network, or fine-tune one on your own films."""
     from ifrplus_cli.network.device import quiet_mindspore
+    from ifrplus_cli.reports.training import write_curves
     from ifrplus_cli.training.augment import Augmentation
     from ifrplus_cli.training.recipe import RECIPES, changed
     from ifrplus_cli.training.run import TrainOptions, train_network
@@ -115,7 +117,8 @@ def train(
         resume=resume,
     )
     with console.training_bar(shown=not as_json) as advance:
-        result = train_network(options, advance, console.print_step, console.print_note, signals.stop)
+        show = partial(write_curves, options)
+        result = train_network(options, advance, console.print_step, console.print_note, signals.stop, show)
     if as_json:
         console.print_json(asdict(result))
     else:

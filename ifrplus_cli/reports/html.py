@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 
@@ -18,7 +19,7 @@ JPEG_QUALITY = 85
 
 @dataclass(frozen=True)
 class Line:
-    """One figure over time, with a value for each time of its chart."""
+    """One figure; a value for each moment or step of its chart."""
 
     name: str
     values: Sequence[float]
@@ -26,19 +27,21 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Figures over the same times.
+    """Figures over the same moments or steps.
 
     Attributes:
         name: of the figure, shown on its button.
         unit: shown after a value.
-        seconds: increasing times in the clip.
+        x: increasing times in the clip, or numbers of steps.
         lines: the most important one first.
+        x_is: ``seconds`` or ``steps``.
     """
 
     name: str
     unit: str
-    seconds: Sequence[float]
+    x: Sequence[float]
     lines: Sequence[Line]
+    x_is: Literal["seconds", "steps"] = "seconds"
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,16 @@ class Report:
     facts: Mapping[str, Mapping[str, str]]
 
 
-def write_report(report: Report, path: Path) -> None:
+def write_report(report: Report, path: Path, option: str = "--report") -> None:
     """Write the report; the file appears only when it is complete.
+
+    Args:
+        option: that named the file or its folder.
 
     Raises:
         OutputError: if it can't be written.
     """
-    write_whole(path, render(report), "--report")
+    write_whole(path, render(report), option)
 
 
 def render(report: Report) -> str:

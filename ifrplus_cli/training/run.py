@@ -19,14 +19,14 @@ from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.training import checkpoint
 from ifrplus_cli.training.augment import Augmentation
 from ifrplus_cli.training.checkpoint import Position
-from ifrplus_cli.training.curves import read_rows, write_picture, write_rows
+from ifrplus_cli.training.curves import Row, read_rows, write_rows
 from ifrplus_cli.training.data import Material, from_triplets, from_videos, synthetic
 from ifrplus_cli.training.examples import Rows, Share, Source
 from ifrplus_cli.training.recipe import Recipe, learning_rate
 from ifrplus_cli.training.trainer import Batch, Trainer, World, join_world, read_batches
 from ifrplus_cli.weights.manifest import MANIFEST, find_weights
 
-WEIGHTS, TABLE, PICTURE = "weights.safetensors", "curves.csv", "curves.png"
+WEIGHTS, TABLE = "weights.safetensors", "curves.csv"
 VALIDATED = 24  # examples
 AS_GOOD = 0.01  # dB of validation PSNR that so few examples do not distinguish
 BAD_STEPS = 10  # consecutive steps with losses that are not finite, after which a run ends
@@ -107,6 +107,7 @@ def train_network(
     say: Callable[[str], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
     stop: StopRequest | None = None,
+    show: Callable[[Sequence[Row]], None] = lambda _: None,
 ) -> TrainResult:
     """Train a network until its recipe ends.
 
@@ -116,6 +117,7 @@ def train_network(
         say: called with messages about what is done.
         note: called with messages that a user should read.
         stop: requests an end; the run then writes a checkpoint after the step in progress.
+        show: called with the rows of the table whenever it is written: at each validation, and sometimes between.
 
     Raises:
         IfrplusError: if the data, the weights or the losses can't be used.
@@ -128,7 +130,7 @@ def train_network(
     world = join_world()
     if world.devices > 1 and options.recipe.steps is None:
         raise InputError("Several devices can't end by the clock of one.", "Give --steps.")
-    run = _Run(options, world, material, _precision(options, device.kind))
+    run = _Run(options, world, material, _precision(options, device.kind), show)
     return run.go(progress, say, stop or StopRequest())
 
 
@@ -194,9 +196,16 @@ def weights_to_begin_from(init: str, model: str) -> Path:
 class _Run:
     """One process of a run."""
 
-    def __init__(self, options: TrainOptions, world: World, material: Material, precision: str) -> None:
+    def __init__(
+        self,
+        options: TrainOptions,
+        world: World,
+        material: Material,
+        precision: str,
+        show: Callable[[Sequence[Row]], None],
+    ) -> None:
         self._options, self._recipe, self._world = options, options.recipe, world
-        self._material = material
+        self._material, self._show = material, show
         self._trainer = Trainer(
             options.model,
             options.recipe,
@@ -348,7 +357,7 @@ class _Run:
     def _write_curves(self) -> None:
         if self._world.rank == 0:
             write_rows(self._rows, self._options.out / TABLE)
-            write_picture(self._rows, self._options.out / PICTURE)
+            self._show(self._rows)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ def report() -> Report:
     charts = [
         Chart("PSNR", "dB", seconds, [Line("made", [30, 31, 32, 33]), Line(EVIL, [20, 21, 22, 23])]),
         Chart("Motion", "pixels", seconds, [Line("motion", [5, 5, 5, 5])]),
+        Chart("Loss", "", [1, 2, 900], [Line("loss", [3, 2, 1])], "steps"),
     ]
     rows = [PictureRow(EVIL, {"true": picture, "made": picture})]
     return Report(EVIL, "a subtitle", {"PSNR": "31 dB"}, ["One sentence."], charts, rows, {"Clip": {"name": EVIL}})
@@ -83,7 +84,7 @@ def test_the_plot_is_drawn_in_a_browser_without_complaints(tmp_path: Path) -> No
     )
     assert done.stdout.count("<path ") == 2
     assert re.search(r'<path d="M46\.0 [\d.]+L', done.stdout)
-    assert done.stdout.count("<button") == 2
+    assert done.stdout.count("<button") == 3
     assert "CONSOLE" not in done.stderr
 
 

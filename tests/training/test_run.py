@@ -109,7 +109,23 @@ def test_a_run_that_is_stopped_and_resumed_has_the_same_curve(tmp_path: Path, pi
     assert [row["step"] for row in rows] == ["0", "1", "2", "3", "4", "5", "6"]
     assert rows == table(tmp_path / "whole")
     assert len({row["loss"] for row in rows}) == 7
-    assert cv2.imread(str(tmp_path / "parts" / "curves.png")) is not None
+
+
+def test_the_command_keeps_a_page_of_its_curves_up_to_date(tmp_path: Path, pictures: Path) -> None:
+    figures = ("--steps", 2, "--crop", SIZE, "--batch", 2, "--validate-every", 1)
+    done = run_here("train", "--triplets", pictures, *figures, "--device", "CPU", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "training" / "curves.html").read_text("utf-8")
+    assert "Written at step 2" in page and "Validation PSNR" in page
+
+
+def test_rows_are_shown_at_each_validation(tmp_path: Path, pictures: Path) -> None:
+    shown: list[int] = []
+    train_network(
+        TrainOptions("lite", RECIPE, tmp_path, triplets=pictures, device="CPU"),
+        show=lambda rows: shown.append(int(rows[-1]["step"] or 0)),
+    )
+    assert {3, 6} <= set(shown)
 
 
 def test_weights_and_checkpoints_can_be_used_and_only_the_last_few_are_kept(tmp_path: Path, pictures: Path) -> None:
