@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.errors import network_failure
-from ifrplus_cli.files import sha256_of
 from ifrplus_cli.network.mindspore_cache import graph_folder
+from ifrplus_cli.network.network_code import code_checksum
 from ifrplus_cli.weights.reading import load_weights
 
 if TYPE_CHECKING:
@@ -88,9 +88,8 @@ class MindSporeNetwork:
             yield
             return
         MindSporeNetwork._keeps = False
-        sources = [sha256_of(path) for path in sorted((Path(__file__).parents[1] / "models").glob("*.py"))]
         made_by = (mindspore.__version__, platform.python_version(), platform.machine())
-        with graph_folder(self._name, shapes, sources, made_by) as folder:
+        with graph_folder(self._name, shapes, code_checksum(), made_by) as folder:
             if folder is None:
                 yield
                 return

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import ModelSpec, Scales
+from ifrplus_cli.network.network_code import code_checksum
 from ifrplus_cli.weights.manifest import find_file, find_weights
 
 if TYPE_CHECKING:
     from ifrplus_cli.models.onnx_graph import Parameter
 
-VERSION = "1"  # of the graphs that are built here; kept graphs of another version are rebuilt
 REMEDY = "Install the program again, or add --engine mindspore."
 
 
 def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None) -> Path | bytes:
     """Return the graph of a network for some scales, as a file or as the bytes of one.
 
-    A graph that was built is kept beside the weights that were found for the network, as long as these stay the same
-    and store the parameters as the graph takes them. Nothing is written beside a file that a user names, and a folder
-    that is not writable is no obstacle.
+    A graph that was built is kept beside the weights that were found for the network, as long as these and
+    the code of the networks stay the same, and the weights store the parameters as the graph takes them. Nothing is
+    written beside a file that a user names, and a folder that is not writable is no obstacle.
 
     Args:
         weights: the weights with which it will be run; a graph takes any that fit the network.
@@ -46,7 +46,7 @@ def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None) -> Path | 
         "weights": weights.name,
         "weights_sha256": sha256_of(weights),
         "flow_scale": f"{scales.flow:g}",
-        "version": VERSION,
+        "code": code_checksum(),
     }
     kept = weights.with_name(f"{spec.name}-flow-{scales.flow:g}.onnx")
     if _card(kept) == card:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+import ifrplus_cli
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import MODELS, Scales
@@ -49,6 +50,7 @@ def test_published_files_are_fetched_safely() -> None:
 
 def test_downloads_go_where_weights_are_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("IFRPLUS_WEIGHTS", raising=False)
+    assert Path(ifrplus_cli.__file__).parent == manifest.PACKAGE
     assert download_folder() == ROOT / "weights"
     monkeypatch.setattr(manifest, "PACKAGE", tmp_path / "lib" / "ifrplus_cli")  # as it is when it is installed
     monkeypatch.setenv("HOME", str(tmp_path))
