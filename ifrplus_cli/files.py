@@ -1,4 +1,4 @@
-"""Write files safely: under a temporary name first, and under their own name only once they are complete."""
+"""Write files safely: under a temporary name first, and under their own name only once they are complete; compute checksums."""
 
 from __future__ import annotations
 

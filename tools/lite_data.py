@@ -146,7 +146,7 @@ def synthetic_sample(seed: int, stills: list[Bytes]) -> Sample | None:
         shape = _shape(draw, picture.shape[:2]) if layer else np.ones(picture.shape[:2], np.float32)
         start, motion = _placement(draw, picture.shape[:2], (height, width)), _motion(draw, bool(layer))
         for index, time in enumerate((0.0, t, 1.0)):
-            matrix = _moved(start, motion, time, (height, width))
+            matrix = _moved(start, motion, time)
             border = cv2.BORDER_CONSTANT if layer else cv2.BORDER_REFLECT_101
             colour = cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_AREA, borderMode=border)
             cover = cv2.warpAffine(shape, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)[..., None]
@@ -196,9 +196,7 @@ def _motion(draw: np.random.Generator, moving: bool) -> tuple[float, float, floa
     return length * float(np.cos(angle)), length * float(np.sin(angle)), float(turn), float(growth)
 
 
-def _moved(
-    start: tuple[float, ...], motion: tuple[float, ...], time: float, target: tuple[int, int]
-) -> npt.NDArray[np.float64]:
+def _moved(start: tuple[float, ...], motion: tuple[float, ...], time: float) -> npt.NDArray[np.float64]:
     """Return the 2 x 3 matrix from a layer's picture to the scene at ``time``."""
     scale, angle, source_x, source_y, goal_x, goal_y = start
     shift_x, shift_y, turn, growth = motion

@@ -19,24 +19,24 @@ _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
 
 
-def psnr(picture: Picture, truth: Picture, *, peak: float | None = None) -> float:
+def psnr(picture: Picture, truth: Picture) -> float:
     """Compute the peak signal-to-noise ratio in decibels, over all samples of all channels; infinite if equal.
+
+    The peak is the largest value of the type for unsigned integers, and 1 for floats.
 
     Args:
         picture: H x W or H x W x C.
         truth: the same shape.
-        peak: largest value; by default the type's maximum for unsigned integers, and 1 for floats.
 
     Raises:
         ValueError: if the shapes differ.
     """
-    peak = _peak(truth) if peak is None else peak
     error = np.subtract(*_floats(picture, truth))
     mean_square = float(np.mean(np.square(error)))
-    return math.inf if mean_square == 0 else 10 * math.log10(peak**2 / mean_square)
+    return math.inf if mean_square == 0 else 10 * math.log10(_peak(truth) ** 2 / mean_square)
 
 
-def ssim(picture: Picture, truth: Picture, *, peak: float | None = None) -> float:
+def ssim(picture: Picture, truth: Picture) -> float:
     """Compute the structural similarity of each channel, at most 1; results report it as ``ssim_channels``.
 
     The window is the Gaussian (11 x 11, standard deviation 1.5) of Wang et al. 2004, with weighted (biased) variances.
@@ -48,15 +48,14 @@ def ssim(picture: Picture, truth: Picture, *, peak: float | None = None) -> floa
     Args:
         picture: H x W or H x W x C, at least 11 x 11.
         truth: the same shape.
-        peak: largest value; by default the type's maximum for unsigned integers, and 1 for floats.
 
     Raises:
         ValueError: if the shapes differ, or the pictures are smaller than the window.
     """
-    return _similarity(picture, truth, peak, _local_mean)
+    return _similarity(picture, truth, _local_mean)
 
 
-def ssim_volume(picture: Picture, truth: Picture, *, peak: float | None = None) -> float:
+def ssim_volume(picture: Picture, truth: Picture) -> float:
     """Compute the structural similarity of the picture as a volume, at most 1, as most papers on interpolation do.
 
     A Gaussian window of 11 x 11 x 11 (standard deviation 1.5) runs over height, width and channels alike; the
@@ -68,17 +67,16 @@ def ssim_volume(picture: Picture, truth: Picture, *, peak: float | None = None) 
     Args:
         picture: H x W x C, at least 11 x 11.
         truth: the same shape.
-        peak: largest value; by default the type's maximum for unsigned integers, and 1 for floats.
 
     Raises:
         ValueError: if the shapes differ, or the pictures are smaller than the window.
     """
-    return _similarity(picture, truth, peak, _volume_mean)
+    return _similarity(picture, truth, _volume_mean)
 
 
-def _similarity(picture: Picture, truth: Picture, peak: float | None, mean: Callable[[_Floats], _Floats]) -> float:
+def _similarity(picture: Picture, truth: Picture, mean: Callable[[_Floats], _Floats]) -> float:
     """SSIM whose local means ``mean`` computes."""
-    peak = _peak(truth) if peak is None else peak
+    peak = _peak(truth)
     left, right = _floats(picture, truth)
     if min(left.shape[:2]) < SSIM_WINDOW:
         raise ValueError(

@@ -51,9 +51,9 @@ def curve(rows: Sequence[Row], name: str) -> Curve:
     return [(step, value) for step, value in found if value is not None and math.isfinite(value)]
 
 
-def thinned(points: Curve, most: int = POINTS) -> Curve:
-    """No more than ``most`` points: each is the mean of several, at the step of the last one."""
-    size = math.ceil(len(points) / most) or 1
+def thinned(points: Curve) -> Curve:
+    """No more than ``POINTS``: each is the mean of several, at the step of the last one."""
+    size = math.ceil(len(points) / POINTS) or 1
     blocks = [points[first : first + size] for first in range(0, len(points), size)]
     return [(block[-1][0], fmean(value for _, value in block)) for block in blocks]
 

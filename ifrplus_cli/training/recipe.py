@@ -27,11 +27,6 @@ class LossWeights:
         """The losses that are used, with their weights, by name."""
         return {name: weight for name in LOSSES if (weight := getattr(self, name))}
 
-    @property
-    def uses_teacher(self) -> bool:
-        """Whether flows to the true frame are needed."""
-        return bool(self.distillation or self.flow)
-
 
 LOSSES = tuple(loss.name for loss in fields(LossWeights))
 

@@ -674,7 +674,7 @@ def test_a_damaged_film_becomes_a_whole_one_or_an_error(suffix: str, picture: st
     whole = make_clip(
         tmp_path / f"whole{suffix}", frames=20, codec=picture, inputs=BEEP, output=("-c:a", sound, "-t", "0.8")
     )
-    chance, source, endings = random.Random(1), tmp_path / f"damaged{suffix}", set()
+    chance, source = random.Random(1), tmp_path / f"damaged{suffix}"
     for number in range(4):
         film = tmp_path / f"{number}.mkv"
         source.write_bytes(damaged(whole.read_bytes(), chance))
@@ -683,12 +683,9 @@ def test_a_damaged_film_becomes_a_whole_one_or_an_error(suffix: str, picture: st
         except IfrplusError as error:
             assert error.message.endswith(".")
             assert not film.exists()
-            endings.add("refused")
         else:
             assert len(frame_times(film)) == summary.frames_out == 2 * summary.frames_in
             assert summary.frames_in == 20 or summary.notes
-            endings.add("made")
-    assert endings
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_deinterlaced_frames_keep_their_times_and_are_not_combed(
     assert detect_fields(probe(tmp_path / "film.mp4")).kind == "progressive"
 
 
-def test_film_on_ntsc_becomes_film_at_exact_times(entangled: dict[str, ClipInfo], tmp_path: Path) -> None:
+def test_film_on_ntsc_becomes_film_at_exact_times(entangled: dict[str, ClipInfo]) -> None:
     source = entangled["telecined"]
     clip = untangle(source, "ivtc")
     with Decoder(clip) as decoder:

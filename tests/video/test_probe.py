@@ -49,7 +49,7 @@ def test_a_last_frame_that_stays_longer_counts_in_full(tmp_path: Path) -> None:
     assert found.duration == Fraction(1080, 1000)
 
 
-def test_frames_that_an_edit_list_hides_are_not_counted(media: Path, tmp_path: Path) -> None:
+def test_frames_that_an_edit_list_hides_are_not_counted(tmp_path: Path) -> None:
     whole = make_clip(tmp_path / "whole.mp4", frames=40, codec="libx264", output=(*B_FRAMES, "-g", "20"))
     ffmpeg("-ss", "1.0", "-i", whole, "-c", "copy", tmp_path / "cut.mp4")
     found = probe(tmp_path / "cut.mp4")
@@ -218,6 +218,6 @@ def test_what_is_no_film_is_refused_with_a_sentence_and_a_hint(
     assert refused.value.hint
 
 
-def test_a_web_address_is_not_opened(tmp_path: Path) -> None:
+def test_a_web_address_is_not_opened() -> None:
     with pytest.raises(InputError, match="does not exist"):
         probe(Path("http://127.0.0.1:9/film.mp4"))

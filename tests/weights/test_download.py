@@ -16,8 +16,9 @@ from typing import Any
 from urllib.request import Request
 
 import pytest
+from checkpoint_files import checkpoint
 from clips import PROGRAM, run_here, run_program
-from web import Answer, Site, checkpoint, serving
+from web import Answer, Site, serving
 
 from ifrplus_cli.errors import DownloadError, IfrplusError, OutputError
 from ifrplus_cli.weights import download

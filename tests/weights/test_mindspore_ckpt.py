@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkpoint_files import checkpoint, entry, protobuf_field
 from golden import running_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from web import checkpoint, entry, protobuf_field
 
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.models import MODELS, Scales
