@@ -1,4 +1,4 @@
-"""Write files safely: under a temporary name first, and under their own name only once they are complete; compute checksums."""
+"""Write files safely, under their own name only once they are complete, and compute checksums."""
 
 from __future__ import annotations
 
