@@ -11,10 +11,7 @@ from clips import ffmpeg, make_clip
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames import synthetic_scene
 from ifrplus_cli.frames.pictures import as_codes
-from ifrplus_cli.training.data import from_videos
-from ifrplus_cli.training.example import STILL, example_of
 from ifrplus_cli.training.footage import Footage, Stretch, Window
-from ifrplus_cli.training.synthetic import SyntheticMotion
 from ifrplus_cli.video.probe import probe
 
 
@@ -55,38 +52,9 @@ def test_the_example_of_a_number_is_always_the_same(tmp_path: Path) -> None:
     assert min(one.true.shape[:2]) >= 64
 
 
-def test_the_end_of_a_film_is_held_out(tmp_path: Path) -> None:
-    make_clip(tmp_path / "long.mkv", frames=60, size="64x64")
-    make_clip(tmp_path / "short.mkv", frames=8, size="64x64")
-    material = from_videos(tmp_path, 64, 1, None)
-    assert "2 films, 62 training frames" in material.description
-    learnt, held_out = material.learnt._stretches, material.validated._stretches  # type: ignore[attr-defined]
-    assert [(stretch.first, stretch.count) for stretch in learnt] == [(0, 54), (0, 8)]
-    assert [(stretch.first, stretch.count) for stretch in held_out] == [(54, 6)]
-
-
 def test_a_film_without_motion_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     still = tmp_path / "still.mkv"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=size=96x80:rate=25,trim=end_frame=1,loop=20:1", "-c:v", "ffv1", still)
     monkeypatch.setattr("ifrplus_cli.training.footage.DRAWS", 2)
     with pytest.raises(InputError, match=r"No motion was found in 2 places of still\.mkv"):
         Footage([Stretch(probe(still), 0, 20)], 64, 1).example(0)
-
-
-def test_generated_motion_is_known_and_never_ends() -> None:
-    source = SyntheticMotion(96, 1)
-    examples = [source.example(number) for number in range(3)]
-    assert np.array_equal(examples[2].true, SyntheticMotion(96, 1).example(2).true)
-    for example in examples:
-        assert example.true.shape == (160, 160, 3)
-        assert 0 < example.t < 1
-        assert np.abs(example.flows[4:] - example.flows[:4]).mean() < 12
-        assert (example.left != example.right).any()
-
-
-def test_a_given_teacher_is_used() -> None:
-    left, true, right = textures(3, 3)
-    teacher = np.full((4, 24, 24), 7, np.float32)
-    example = example_of((left, true, right), 0.5, teacher=teacher)
-    assert (example.flows[4:] == 7).all()
-    assert np.abs(example.flows[:4]).mean() > STILL

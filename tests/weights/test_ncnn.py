@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ncnn_files import FOLDER, RELEASE, TINY, archive, golden, ncnn_files
+from ncnn_files import FOLDER, TINY, archive, golden, ncnn_files
 
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.models.ifrnet_family import LARGE, SMALL, Widths, layers, shapes
 from ifrplus_cli.weights import install
-from ifrplus_cli.weights.archive import read_archive
 from ifrplus_cli.weights.manifest import MANIFEST
 from ifrplus_cli.weights.ncnn import read_ncnn
 
@@ -150,36 +149,6 @@ def test_malformed_archives_are_refused_in_a_sentence(
         else:  # names and the order of independent lines are free; changed bytes can be other numbers
             assert {name: value.shape for name, value in found.items()} == shapes(TINY)
     assert refused >= MALFORMED
-
-
-@pytest.mark.parametrize(
-    ("names", "told"),
-    [
-        (["a/ifrnet.param", "a/ifrnet.bin"], "no .param file in a folder"),
-        ([f"{FOLDER}/ifrnet.param"], "no .bin file in a folder"),
-        ([f"{FOLDER}/a.param", f"x/{FOLDER}/b.param", f"{FOLDER}/a.bin"], "2 .param files"),
-        ([f"/{FOLDER}/a.param", f"/{FOLDER}/a.bin"], "points outside the archive"),
-        ([f"../{FOLDER}/a.param", f"../{FOLDER}/a.bin"], "points outside the archive"),
-    ],
-)
-def test_entries_that_do_not_belong_are_refused(names: list[str], told: str, tmp_path: Path) -> None:
-    from zipfile import ZipFile
-
-    with ZipFile(tmp_path / "w.zip", "w") as file:
-        for name in names:
-            file.writestr(name, b"7767517")
-    with pytest.raises(ValueError, match=told):
-        read_archive(tmp_path / "w.zip", FOLDER)
-    assert [path.name for path in tmp_path.iterdir()] == ["w.zip"]
-
-
-def test_an_entry_does_not_grow_beyond_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ifrplus_cli.weights import archive as module
-
-    (tmp_path / "w.zip").write_bytes(archive(FOLDER, PARAM, bytes(10_000)))
-    monkeypatch.setattr(module, "LARGEST_ENTRY", 9_999)
-    with pytest.raises(ValueError, match=f"{RELEASE}/{FOLDER}/ifrnet.bin' is too large"):
-        read_archive(tmp_path / "w.zip", FOLDER)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ncnn") is None, reason="ncnn is not installed")
