@@ -14,7 +14,7 @@ demo: system $(VENV)/.demo
 	@echo "Play demo/bikes-50fps.mp4, and beside it the source: $(CLIPS)/bikes.mp4"
 
 test: system $(VENV)/.test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 20
 
 lint: system $(VENV)/.test
 	$(BIN)/ruff check .
