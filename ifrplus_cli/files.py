@@ -12,7 +12,7 @@ from typing import IO
 
 from ifrplus_cli.errors import OutputError
 
-BLOCK = 2**20  # bytes
+CHUNK = 2**20  # bytes
 
 
 def check_place(path: Path, option: str, films: Sequence[Path] = ()) -> None:
@@ -59,7 +59,7 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
+        while block := file.read(CHUNK):
             digest.update(block)
     return digest.hexdigest()
 

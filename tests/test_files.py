@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.files import BLOCK, PartFile, PartFolder, check_place, sha256_of, write_whole
+from ifrplus_cli.files import CHUNK, PartFile, PartFolder, check_place, sha256_of, write_whole
 
 
 def test_a_file_is_replaced_atomically(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_film_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_sha256(tmp_path: Path) -> None:
-    content = b"weights" * BLOCK
+    content = b"weights" * CHUNK
     (tmp_path / "file").write_bytes(content)
     assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
 

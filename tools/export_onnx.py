@@ -25,7 +25,7 @@ from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models.onnx_graph import BANDS, Graph, stored_parameters, warp
 
 RADIUS = 3  # search radius of the matching cost, in cells of 32 pixels
-FLOW_SCALE = 32  # pixels of flow that the layers see as 1
+FLOW_UNIT = 32  # pixels of flow that the layers see as 1
 DIFFERENCE_SCALE = 4  # factor on the difference of the two warped frames, as the layers see it
 SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
 CENTRE = 0.5  # subtracted from all samples
@@ -51,7 +51,7 @@ def refine_coarse(g: Graph, features: str, flow: str) -> tuple[str, str]:
     warped = warp(g, features, flow, cell=32)
     cost = matching_cost(g, *g.halves(g.channels(g.conv("signature", warped), 2 * signature)))
     both = g.channels(warped, 2 * channels)
-    x = g.layer("match", g.cat(both, cost, g.scale(flow, 1 / FLOW_SCALE), g.time(flow, "match")))
+    x = g.layer("match", g.cat(both, cost, g.scale(flow, 1 / FLOW_UNIT), g.time(flow, "match")))
     deep = g.layer("context_two", g.layer("context_one", g.layer("context_down", x, 2)))
     deep = g.crop(g.resize(deep), x)
     x = g.layer("coarse", g.add(x, g.layer("context_up", deep)))
@@ -61,7 +61,7 @@ def refine_coarse(g: Graph, features: str, flow: str) -> tuple[str, str]:
 def refine_fine(g: Graph, features: str, flow: str, change: str, hidden: str) -> tuple[str, str]:
     flow = g.add(flow, change)
     both = g.channels(warp(g, features, flow, cell=16), 2 * g.shapes["encode_fine_more.weight"][0])
-    x = g.layer("fine_in", g.cat(both, hidden, g.scale(flow, 1 / FLOW_SCALE), g.time(flow, "fine_in")))
+    x = g.layer("fine_in", g.cat(both, hidden, g.scale(flow, 1 / FLOW_UNIT), g.time(flow, "fine_in")))
     x = g.add(x, g.layer("fine_two", g.layer("fine_one", x)))
     change = g.add(g.resize(change), g.scale(g.shuffle(g.conv("fine_flow", x)), 16))
     return change, g.shuffle(g.layer("fine_hidden", x))

@@ -11,7 +11,7 @@ COARSE, FINE, EIGHTH, QUARTER, HALF = 96, 64, 96, 48, 32
 PATCH = 40
 HIDDEN_FINE, HIDDEN_HALF = 32, 16
 SIGNATURE = 24
-FLOW_SCALE = 32
+FLOW_UNIT = 32
 DIFFERENCE_SCALE = 4
 SHARPNESS = 200
 
@@ -129,7 +129,7 @@ class Lite(nn.Module):
         warped = warp(coarse, both_sides(flow) / 32)
         signature = self.signature(warped)
         cost = matching_cost(signature[:n], signature[n:])
-        seen = torch.cat([warped[:n], warped[n:], cost, flow / FLOW_SCALE, t.expand(-1, -1, *flow.shape[2:])], dim=1)
+        seen = torch.cat([warped[:n], warped[n:], cost, flow / FLOW_UNIT, t.expand(-1, -1, *flow.shape[2:])], dim=1)
         x = leaky(self.match(seen))
         deep = leaky(self.context_two(leaky(self.context_one(leaky(self.context_down(x))))))
         x = x + leaky(self.context_up(enlarge(deep)[:, :, : x.shape[2], : x.shape[3]]))
@@ -139,7 +139,7 @@ class Lite(nn.Module):
 
         rough = flow = functional.avg_pool2d(prior, 4) + change
         warped = warp(fine, both_sides(flow) / 16)
-        seen = torch.cat([warped[:n], warped[n:], hidden, flow / FLOW_SCALE, t.expand(-1, -1, *flow.shape[2:])], dim=1)
+        seen = torch.cat([warped[:n], warped[n:], hidden, flow / FLOW_UNIT, t.expand(-1, -1, *flow.shape[2:])], dim=1)
         x = leaky(self.fine_in(seen))
         x = x + leaky(self.fine_two(leaky(self.fine_one(x))))
         change = enlarge(change) + functional.pixel_shuffle(self.fine_flow(x), 2).float() * 16

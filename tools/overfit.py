@@ -14,7 +14,7 @@ from statistics import fmean
 
 from ifrplus_cli.training.augment import Augmentation
 from ifrplus_cli.training.recipe import RECIPES, LossWeights
-from ifrplus_cli.training.run import TABLE, Progress, TrainOptions, train_network
+from ifrplus_cli.training.run import TABLE, TrainingProgress, TrainOptions, train_network
 
 SHOWN_EVERY = 100  # steps
 
@@ -49,7 +49,7 @@ def main() -> None:
     print(f"Loss {first:.5f} in the first step, {last:.5f} in the last ten: {first / last:.1f} times less.")
 
 
-def _show(progress: Progress) -> None:
+def _show(progress: TrainingProgress) -> None:
     if progress.step % SHOWN_EVERY == 0:
         sys.stderr.write(f"step {progress.step}: loss {progress.loss:.5f}, {progress.seconds:.0f} s\n")
 

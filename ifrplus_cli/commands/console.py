@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ifrplus_cli.pipeline.run import Progress as RunProgress
-    from ifrplus_cli.training.run import Progress as TrainingProgress
+    from ifrplus_cli.training.run import TrainingProgress
     from ifrplus_cli.weights.download import Transfer
 
 WIDE = 200  # columns of a table that is not printed on a terminal

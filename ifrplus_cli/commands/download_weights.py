@@ -13,7 +13,7 @@ from ifrplus_cli.commands.options import JsonOption, parse_sha256, refuse
 from ifrplus_cli.stopping import Interrupted
 
 if TYPE_CHECKING:
-    from ifrplus_cli.weights.download import DownloadOptions, Outcome
+    from ifrplus_cli.weights.download import DownloadOptions, InstalledWeights
     from ifrplus_cli.weights.manifest import WeightsEntry
 
 
@@ -60,7 +60,9 @@ def download_weights(
         console.print_note(f"This folder is not searched: use --weights {outcome.path}.")
 
 
-def _put_in_place(entry: WeightsEntry, source: Path | None, options: DownloadOptions, *, shown: bool) -> Outcome:
+def _put_in_place(
+    entry: WeightsEntry, source: Path | None, options: DownloadOptions, *, shown: bool
+) -> InstalledWeights:
     from ifrplus_cli.weights.download import download_weights, install_weights
 
     if source is not None:
@@ -89,7 +91,7 @@ def _list_weights(*, as_json: bool) -> None:
         console.print_section(name, {key: str(value) for key, value in shown.items() if value})
 
 
-def _result_line(outcome: Outcome) -> str:
+def _result_line(outcome: InstalledWeights) -> str:
     done = f"done: {outcome.path}" if outcome.fresh else f"{outcome.path} already exists"
     checked = "as expected" if outcome.enforced else "not compared: none is published"
     if outcome.fresh and not outcome.enforced:

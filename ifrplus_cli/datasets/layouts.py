@@ -12,7 +12,7 @@ from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.images import check_numbers, in_order, natural
 from ifrplus_cli.video.probe import probe
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".webp"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".webp"})
 CLIPS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m"})
 VIMEO_LIST, VIMEO_TRAINING_LIST = "tri_testlist.txt", "tri_trainlist.txt"
 SNU_FILM_LISTS = {f"test-{group}.txt": group for group in ("easy", "medium", "hard", "extreme")}
@@ -221,7 +221,7 @@ def _lines(file: Path) -> list[str]:
 def _walk(path: Path) -> Iterator[tuple[Path, list[Path]]]:
     """Yield all folders with the pictures in them, in natural order, except hidden ones."""
     found = [
-        (Path(folder), in_order(Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES))
+        (Path(folder), in_order(Path(folder, name) for name in names if Path(name).suffix.lower() in SUFFIXES))
         for folder, _, names in os.walk(path, onerror=_give_up)
         if not any(part.startswith((".", "__")) for part in Path(folder).relative_to(path).parts)
     ]

@@ -12,7 +12,7 @@ from ifrplus_cli.errors import InputError
 from ifrplus_cli.files import write_whole
 from ifrplus_cli.values import ClipInfo
 
-HINT = 'It must look like {"cuts": [{"time": 1.24, "frame": 31}]}, as --cuts-out writes it.'
+FORMAT_HINT = 'It must look like {"cuts": [{"time": 1.24, "frame": 31}]}, as --cuts-out writes it.'
 NEAR = Fraction(1, 2)  # tolerance of a listed time, in nominal frame durations
 
 
@@ -60,7 +60,7 @@ def read_cuts(path: Path, clip: ClipInfo) -> frozenset[int]:
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not a list of cuts.", HINT) from error
+        raise InputError(f"{path} is not a list of cuts.", FORMAT_HINT) from error
 
 
 def _frame(entry: dict[str, float], path: Path, clip: ClipInfo) -> int:
@@ -75,5 +75,5 @@ def _frame(entry: dict[str, float], path: Path, clip: ClipInfo) -> int:
     told = clip.start + Fraction(str(entry["time"]))
     nearest = min(range(count), key=lambda n: abs(clip.packet_pts[n] * clip.time_base - told))
     if abs(clip.times[nearest] - told) > NEAR / clip.rate:
-        raise InputError(f"{path} has a cut at {entry['time']} s, where the film has no frame.", HINT)
+        raise InputError(f"{path} has a cut at {entry['time']} s, where the film has no frame.", FORMAT_HINT)
     return nearest

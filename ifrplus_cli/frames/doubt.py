@@ -19,7 +19,7 @@ from ifrplus_cli.values import Image
 STRONGEST = 0.15  # weight of the source frames at full doubt
 FROM, FULL = 0.01, 0.03  # disagreement, 0 to 1, at which doubt begins and at which it is full
 VAIN_FROM, VAIN_FULL = 0.3, 0.8  # share of the unwarped frames' difference that remains after warping
-NOISE = 0.01  # differences up to this are noise
+NEGLIGIBLE = 0.01  # differences up to this are noise
 SPREAD = 1.0  # cells over which one disagreement is spread
 
 
@@ -61,7 +61,7 @@ def doubt_about(left: Image, right: Image, made: Image, flow: Flow) -> Doubt:
     unexplained = channel_mean(cv2.absdiff(off, cv2.merge([share] * 3) * apart))
     left_over, before = (_spread(channel_mean(np.abs(one))) for one in (apart, cv2.subtract(small_left, small_right)))
     disagreement = np.sqrt(left_over * _spread(unexplained))
-    in_vain = left_over / (before + NOISE)
+    in_vain = left_over / (before + NEGLIGIBLE)
     strength = _ramp(disagreement, FROM, FULL) * _ramp(in_vain, VAIN_FROM, VAIN_FULL)
     return Doubt(strength.astype(np.float32))
 

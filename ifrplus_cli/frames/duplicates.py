@@ -18,8 +18,8 @@ from ifrplus_cli.values import Frame, PixelFormat
 
 LONGEST_RUN = 6  # equal frames; a longer rest is intended
 BLOCK = 4  # pixels a side: block means are compared, because they carry little noise
-NOISE = 20.0  # 8-bit codes: the most by which a block of a repeated frame may differ
-SHARE = 0.3  # the most by which repeats may differ, as a share of the difference to the next new frame
+REPEAT_CHANGE = 20.0  # 8-bit codes: the most by which a block of a repeated frame may differ
+REPEAT_SHARE = 0.3  # the most by which repeats may differ, as a share of the difference to the next new frame
 
 _Means = npt.NDArray[np.float32]
 
@@ -41,8 +41,8 @@ def thin(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Frame]:
         new = _means(frame, pixel_format)
         if run and resting:
             yield run.pop()
-            resting = _difference(means.pop(), new) < NOISE
-        while run and (change := _difference(means[0], new)) >= NOISE:
+            resting = _difference(means.pop(), new) < REPEAT_CHANGE
+        while run and (change := _difference(means[0], new)) >= REPEAT_CHANGE:
             if _repeats(means, change):
                 yield replace(run[0], repeats=tuple(alike.pts for alike in run[1:]))
                 run, means = [], []
@@ -59,7 +59,7 @@ def thin(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Frame]:
 
 def _repeats(means: list[_Means], change: float) -> bool:
     """Return whether all frames of a run are equal, measured against the change that ends the run."""
-    return all(_difference(means[0], other) < SHARE * change for other in means[1:])
+    return all(_difference(means[0], other) < REPEAT_SHARE * change for other in means[1:])
 
 
 def _means(frame: Frame, pixel_format: PixelFormat) -> _Means:

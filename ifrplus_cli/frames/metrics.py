@@ -15,6 +15,7 @@ _Floats = npt.NDArray[np.float64]
 # Window and constants of Wang et al., "Image quality assessment: from error visibility to structural similarity",
 # IEEE Transactions on Image Processing 13(4), 2004, section III.B and C.
 SSIM_WINDOW = 11
+LARGEST_PSNR = 100.0  # dB, for where a mean is taken: equal pictures have no finite one
 _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from ifrplus_cli.values import Image
 
-BLOCK = 32  # pixels a side; a box begins and ends at multiples of it, or at the edge of the picture
-NOISE = 1.5 / 255  # a difference of no more than one 8-bit step is not motion
+BOX_STEP = 32  # pixels a side; a box begins and ends at multiples of it, or at the edge of the picture
+STILL_LIMIT = 1.5 / 255  # a difference of no more than one 8-bit step is not motion
 CELL = 4  # pixels a side of the cells whose means are compared: a mean is free of noise and compression artefacts
 PEAK = 10 / 255  # a single sample that differs by more has moved, whatever the mean of its cell
-MARGIN = 128  # pixels around what moves, because the network recognises motion by its surroundings
+SURROUNDINGS = 128  # pixels around what moves, because the network recognises motion by its surroundings
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Box:
 
 def moves(left: Image, right: Image) -> bool:
     """Return whether two arrays of the same shape differ anywhere by more than noise."""
-    return bool(cv2.norm(left.ravel(), right.ravel(), cv2.NORM_INF) > NOISE)
+    return bool(cv2.norm(left.ravel(), right.ravel(), cv2.NORM_INF) > STILL_LIMIT)
 
 
 def moving_box(left: Image, right: Image) -> Box | None:
-    """Return the box, with ``MARGIN``, around all differences of two H x W x 3 pictures; None if there are none.
+    """Return the box, with ``SURROUNDINGS``, around all differences of two H x W x 3 pictures; None if there are none.
 
     There is a single box, because what jumps from one place to another is between them at the timestep.
     """
@@ -73,7 +73,7 @@ def _moved_cells(left: Image, right: Image) -> tuple[np.ndarray, np.ndarray]:
     cells = max(width // CELL, 1), max(height // CELL, 1)
     means = cv2.resize(cv2.subtract(right, left), cells, interpolation=cv2.INTER_AREA)
     down, across = height / means.shape[0], width / means.shape[1]
-    rows, columns = _beyond(np.abs(means), NOISE)
+    rows, columns = _beyond(np.abs(means), STILL_LIMIT)
     return np.union1d(rows * down, (rows + 1) * down - 1), np.union1d(columns * across, (columns + 1) * across - 1)
 
 
@@ -87,5 +87,5 @@ def _beyond(difference: Image, most: float) -> tuple[np.ndarray, np.ndarray]:
 
 def _around(places: np.ndarray, side: int) -> tuple[int, int]:
     """From the first of some rows or columns to behind the last one, with the margin, in whole blocks."""
-    first, end = int(places[0]) - MARGIN, int(places[-1]) + 1 + MARGIN
-    return max(first // BLOCK * BLOCK, 0), min(-(-end // BLOCK) * BLOCK, side)
+    first, end = int(places[0]) - SURROUNDINGS, int(places[-1]) + 1 + SURROUNDINGS
+    return max(first // BOX_STEP * BOX_STEP, 0), min(-(-end // BOX_STEP) * BOX_STEP, side)

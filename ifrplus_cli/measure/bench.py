@@ -25,6 +25,7 @@ from ifrplus_cli.frames.synthetic_scene import moving_scene
 from ifrplus_cli.network.choose import Work, choose_model, operations
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.engine import (
+    GIGA,
     choose_engine,
     engine_version,
     measure_convolution,
@@ -59,7 +60,6 @@ PRESET = "veryfast"  # of the encoder in a whole run
 CLIP_COLOUR = ColourTags("bt709", "bt709", "bt709", "tv")
 FRAMES_ALONE = 5  # frames that are timed before a whole run, and after it
 FRAMES_A_WORD = 6  # output frames of a whole run between two progress messages
-GIGA = 1e9
 
 
 @dataclass(frozen=True)

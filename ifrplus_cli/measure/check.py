@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.colour import Converter, RgbMemory
 from ifrplus_cli.frames.flow import GRID, dis_flow
-from ifrplus_cli.frames.metrics import psnr, ssim
+from ifrplus_cli.frames.metrics import LARGEST_PSNR, psnr, ssim
 from ifrplus_cli.frames.pairing import pair_frames, with_neighbours
 from ifrplus_cli.frames.pictures import Picture, as_codes, difference, doubt_colours, flow_colours
 from ifrplus_cli.measure.vmaf import VmafMeter, why_no_vmaf
@@ -38,9 +38,8 @@ from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.sampling import sample, stretches_of
 
 SAMPLE_SECONDS = 20.0  # of film that are compared unless all of it is requested
-WORST = 6  # moments that are shown
-LARGEST_PSNR = 100.0  # dB; for equal pictures, whose PSNR is infinite
-FLOW_SCALE = 1 / 4  # size at which motion is measured, relative to the picture
+WORST_MOMENTS = 6  # moments that are shown
+MOTION_SCALE = 1 / 4  # size at which motion is measured, relative to the picture
 FAST_SHARE = 0.95  # share of the picture that moves more slowly than the reported motion
 
 
@@ -70,7 +69,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Sight:
+class SeenMoment:
     """Pictures of a moment, each H x W x 3 uint8 RGB; doubt only if it is computed."""
 
     moment: Moment
@@ -103,7 +102,7 @@ class CheckResult:
     cuts: tuple[float, ...]
     repeats: tuple[float, ...]
     flickers: tuple[tuple[float, float], ...]
-    worst: tuple[Sight, ...]
+    worst: tuple[SeenMoment, ...]
     no_vmaf: str | None
 
     def mean(self, name: str) -> float:
@@ -191,7 +190,7 @@ def check_clip(
     wanted = sum(map(len, stretches))
     no_vmaf = why_no_vmaf()
     with nullcontext() if no_vmaf else VmafMeter(clip) as meter:
-        run = _Run(clip, Interpolator(model, doubt=doubt), meter)
+        run = _HoldOut(clip, Interpolator(model, doubt=doubt), meter)
         for stretch in stretches_of(clip, stretches, upright=True):
             with suppress(InputError) if len(stretches) > 1 else nullcontext():  # one part may be undecodable
                 run.see(stretch, lambda: progress(run.frames, wanted))
@@ -214,7 +213,7 @@ def dropped_frames(clip: ClipInfo, *, full: bool) -> int:
     return math.ceil(seconds * clip.rate / 2)
 
 
-class _Run:
+class _HoldOut:
     """Takes frames one after the other, and collects the results."""
 
     def __init__(self, clip: ClipInfo, interpolate: Interpolator, meter: VmafMeter | None) -> None:
@@ -226,7 +225,7 @@ class _Run:
         self.convert = Converter(clip.pixel_format, clip.colour, width, height)
         self.rgb = RgbMemory(self.convert.to_rgb, FRAMES_SEEN)
         self.moments: list[Moment] = []
-        self.worst: list[tuple[float, int, Sight]] = []  # a heap: the best of them first
+        self.worst: list[tuple[float, int, SeenMoment]] = []  # a heap: the best of them first
         self.frames = 0
         self.cuts: list[float] = []
         self.repeats: list[float] = []
@@ -300,12 +299,12 @@ class _Run:
             doubt=None if doubt is None else doubt.share,
         )
         self.moments.append(moment)
-        if len(self.worst) < WORST or moment.psnr < -self.worst[0][0]:
+        if len(self.worst) < WORST_MOMENTS or moment.psnr < -self.worst[0][0]:
             doubted = None if doubt is None else doubt_colours(doubt.strength, made_codes)
             flowing = flow_colours(flow, true)
-            sight = Sight(moment, true, made_codes, difference(made_codes, true), flowing, doubted)
+            sight = SeenMoment(moment, true, made_codes, difference(made_codes, true), flowing, doubted)
             heapq.heappush(self.worst, (-moment.psnr, index, sight))
-            if len(self.worst) > WORST:
+            if len(self.worst) > WORST_MOMENTS:
                 heapq.heappop(self.worst)
 
     def result(self, no_vmaf: str | None) -> CheckResult:
@@ -335,4 +334,4 @@ def _taken_back(one: float, two: float, three: float) -> float:
 def _flow(left: Image, right: Image) -> npt.NDArray[np.float32]:
     """Return the motion in pixels, (H/4, W/4, 2)."""
     height, width = (side // GRID * GRID for side in left.shape[:2])
-    return dis_flow(left[:height, :width], right[:height, :width], FLOW_SCALE)
+    return dis_flow(left[:height, :width], right[:height, :width], MOTION_SCALE)

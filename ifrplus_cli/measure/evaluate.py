@@ -13,7 +13,7 @@ import numpy as np
 from ifrplus_cli.datasets.layouts import LAYOUTS, Dataset, find_dataset
 from ifrplus_cli.datasets.triplets import Shown, read_triplets
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.frames.metrics import psnr, ssim, ssim_volume
+from ifrplus_cli.frames.metrics import LARGEST_PSNR, psnr, ssim, ssim_volume
 from ifrplus_cli.frames.pictures import Picture, as_codes, difference, fitted
 from ifrplus_cli.network.choose import Work, choose_network
 from ifrplus_cli.network.interpolator import Interpolator, LoadedModel, load_model
@@ -21,8 +21,7 @@ from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.network.request import NetworkRequest
 from ifrplus_cli.values import HALF, Image
 
-WORST = 10  # triplets that are shown
-LARGEST_PSNR = 100.0  # dB; for equal pictures, whose PSNR is infinite
+WORST_TRIPLETS = 10  # triplets that are shown
 SIZES_AT_ONCE = 4  # picture sizes for which a network is kept ready
 FIGURES = ("psnr", "ssim_channels", "ssim_volume", "blend_psnr")
 
@@ -48,7 +47,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Sight:
+class SeenTriplet:
     """Pictures of a triplet, each H x W x 3 uint8 RGB, reduced in size if they are large.
 
     Attributes:
@@ -73,7 +72,7 @@ class Evaluation:
 
     dataset: Dataset
     scores: tuple[Score, ...]
-    worst: tuple[Sight, ...]
+    worst: tuple[SeenTriplet, ...]
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -150,7 +149,7 @@ def evaluate_dataset(
     """
     interpolator = _interpolators(model)
     scores: list[Score] = []
-    worst: list[Sight] = []
+    worst: list[SeenTriplet] = []
     for shown in read_triplets(dataset):
         left, right = _image(shown.left), _image(shown.right)
         made = as_codes(interpolator(shown.size)(left, right, [shown.t])[0])
@@ -158,9 +157,9 @@ def evaluate_dataset(
         blend = as_codes((1 - t) * left + t * right)
         score = _score(shown, made, blend)
         scores.append(score)
-        if len(worst) < WORST or score.psnr < worst[-1].score.psnr:
-            worst.append(_sight(score, blend, shown.true, made))
-            worst = sorted(worst, key=lambda sight: sight.score.psnr)[:WORST]
+        if len(worst) < WORST_TRIPLETS or score.psnr < worst[-1].score.psnr:
+            worst.append(_seen(score, blend, shown.true, made))
+            worst = sorted(worst, key=lambda sight: sight.score.psnr)[:WORST_TRIPLETS]
         progress(len(scores), dataset.count)
     if not scores:
         raise _empty(dataset)
@@ -197,8 +196,8 @@ def _score(shown: Shown, made: Picture, blend: Picture) -> Score:
     )
 
 
-def _sight(score: Score, blend: Picture, true: Picture, made: Picture) -> Sight:
-    return Sight(score, *(fitted(picture) for picture in (blend, true, made, difference(made, true))))
+def _seen(score: Score, blend: Picture, true: Picture, made: Picture) -> SeenTriplet:
+    return SeenTriplet(score, *(fitted(picture) for picture in (blend, true, made, difference(made, true))))
 
 
 def _image(picture: Picture) -> Image:

@@ -32,7 +32,7 @@ def conv(inside: int, outside: int, size: int = 3, stride: int = 1, groups: int 
     )
 
 
-class PReLU(nn.Cell):
+class ClampedPReLU(nn.Cell):
     """Leaky ReLU with a learned slope for each channel, or one for all channels; a negative slope counts as 0."""
 
     def __init__(self, slopes: int) -> None:
@@ -111,7 +111,7 @@ class Stage(nn.Cell):
         return self.blocks(self.downsample(x))
 
 
-class Encoder(nn.Cell):
+class ConvNeXtEncoder(nn.Cell):
     """ConvNeXt V2 pyramid of images (N, 3, H, W): 48, 96, 192 and 384 channels at 1/2, 1/4, 1/8 and 1/16."""
 
     def __init__(self) -> None:
@@ -146,12 +146,12 @@ class RefinerEncoder(nn.Cell):
 
 
 class Adapter(nn.Cell):
-    """One 1x1 convolution and PReLU for each level of a pyramid."""
+    """One 1x1 convolution and ClampedPReLU for each level of a pyramid."""
 
     def __init__(self, inside: tuple[int, ...], outside: tuple[int, ...]) -> None:
         super().__init__()
         self.conv = nn.CellList(
-            [nn.SequentialCell(conv(a, b, 1), PReLU(b)) for a, b in zip(inside, outside, strict=True)]
+            [nn.SequentialCell(conv(a, b, 1), ClampedPReLU(b)) for a, b in zip(inside, outside, strict=True)]
         )
 
     def construct(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -252,21 +252,21 @@ class SideBlock(nn.SequentialCell):
     """The layers that the side channels of a residual block pass through."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__(DeformableConv(channels), PReLU(channels), ChannelAttention(channels))
+        super().__init__(DeformableConv(channels), ClampedPReLU(channels), ChannelAttention(channels))
 
 
-class ResBlock(nn.Cell):
+class AttentionResBlock(nn.Cell):
     """Residual block of IFRNet (arXiv 2205.14620, figure 4), whose last ``side`` channels are convolved once more."""
 
     def __init__(self, channels: int, side: int = 64) -> None:
         super().__init__()
         self.sizes = (channels - side, side)
-        self.conv1 = nn.SequentialCell(conv(channels, channels), PReLU(channels))
+        self.conv1 = nn.SequentialCell(conv(channels, channels), ClampedPReLU(channels))
         self.conv2 = SideBlock(side)
-        self.conv3 = nn.SequentialCell(conv(channels, channels), PReLU(channels))
+        self.conv3 = nn.SequentialCell(conv(channels, channels), ClampedPReLU(channels))
         self.conv4 = SideBlock(side)
         self.conv5 = conv(channels, channels)
-        self.prelu = PReLU(channels)
+        self.prelu = ClampedPReLU(channels)
         self.attention = ChannelAttention(channels)
 
     def construct(self, x: Tensor) -> Tensor:
@@ -285,8 +285,8 @@ class Enlarge(nn.Cell):
 
 
 def two_convs(inside: int, outside: int, stride: int = 1) -> tuple[nn.Cell, ...]:
-    """The two-convolution path of which GridNet consists; each convolution follows its PReLU."""
-    return PReLU(1), conv(inside, outside, stride=stride), PReLU(1), conv(outside, outside)
+    """The two-convolution path of which GridNet consists; each convolution follows its ClampedPReLU."""
+    return ClampedPReLU(1), conv(inside, outside, stride=stride), ClampedPReLU(1), conv(outside, outside)
 
 
 class GridNet(nn.Cell):
@@ -300,7 +300,7 @@ class GridNet(nn.Cell):
         super().__init__()
         widths = (32, 64, 96)
         for row, width in enumerate(widths):
-            first = (conv(inside[row], width), PReLU(1), conv(width, width))
+            first = (conv(inside[row], width), ClampedPReLU(1), conv(width, width))
             self.insert_child_to_cell(f"row_{row + 1}_in", nn.SequentialCell(*first))
             for column in range(1, 6):
                 self.insert_child_to_cell(f"row_{row + 1}_{column}", nn.SequentialCell(*two_convs(width, width)))

@@ -26,7 +26,7 @@ class IfrNet(nn.Cell):
         """
         super().__init__()
         self.flow_scale = flow_scale
-        self.encoder = Encoder(widths.encoder, widths.first_kernel)
+        self.encoder = IfrNetEncoder(widths.encoder, widths.first_kernel)
         self.decoder4 = _decoder(widths, 4)
         self.decoder3 = _decoder(widths, 3)
         self.decoder2 = _decoder(widths, 2)
@@ -81,7 +81,7 @@ class IfrNet(nn.Cell):
         return ops.cat((hidden, joined(warp_both(features, flow)), flow), 1)
 
 
-class Encoder(nn.Cell):
+class IfrNetEncoder(nn.Cell):
     """Features of images (N, 3, H, W) at 1/2, 1/4, 1/8 and 1/16."""
 
     def __init__(self, widths: tuple[int, int, int, int], first_kernel: int) -> None:
@@ -99,7 +99,7 @@ class Encoder(nn.Cell):
         return first, second, third, self.pyramid4(third)
 
 
-class Decoder(nn.Cell):
+class IfrNetDecoder(nn.Cell):
     """Changes of both flows, and features for the next finer decoder: (N, inside, h, w) to (N, outside, 2h, 2w)."""
 
     def __init__(self, inside: int, width: int, outside: int, side: int) -> None:
@@ -144,8 +144,8 @@ class PReLU(nn.Cell):
         return prelu(x, self.weight)
 
 
-def _decoder(widths: Widths, number: int) -> Decoder:
-    return Decoder(seen_by(widths, number), widths.decoders[4 - number], made_by(widths, number), widths.side)
+def _decoder(widths: Widths, number: int) -> IfrNetDecoder:
+    return IfrNetDecoder(seen_by(widths, number), widths.decoders[4 - number], made_by(widths, number), widths.side)
 
 
 def _layer(inside: int, outside: int, size: int = 3, stride: int = 1) -> nn.SequentialCell:

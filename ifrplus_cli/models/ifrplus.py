@@ -14,11 +14,11 @@ from mindspore.common.initializer import HeUniform, initializer
 
 from ifrplus_cli.models.blocks import (
     Adapter,
-    Encoder,
+    AttentionResBlock,
+    ClampedPReLU,
+    ConvNeXtEncoder,
     GridNet,
-    PReLU,
     RefinerEncoder,
-    ResBlock,
     conv,
     deform,
     tap_filters,
@@ -69,13 +69,13 @@ class Generator(nn.Cell):
         super().__init__()
         self.flow_scale = flow_scale
         self.refiner_scale = refiner_scale
-        self.encoder = Encoder()
+        self.encoder = ConvNeXtEncoder()
         self.adapter = Adapter((48, 96, 192, 384), WIDTHS)
-        self.decoder4 = Decoder(2 * 192 + 1, 384, 4 + 144)
-        self.decoder3 = Decoder(3 * 144, 432, 4 + 6 + 96)
-        self.decoder2 = Decoder(3 * 96, 288, 4 + 6 + 64)
-        self.decoder1 = Decoder(3 * 64, 192, FLOWS * (4 + 6 + 1 + 3))
-        self.comb_block = nn.SequentialCell(conv(3 * FLOWS, 30, 7), PReLU(30), conv(30, 3, 7))
+        self.decoder4 = IfrPlusDecoder(2 * 192 + 1, 384, 4 + 144)
+        self.decoder3 = IfrPlusDecoder(3 * 144, 432, 4 + 6 + 96)
+        self.decoder2 = IfrPlusDecoder(3 * 96, 288, 4 + 6 + 64)
+        self.decoder1 = IfrPlusDecoder(3 * 64, 192, FLOWS * (4 + 6 + 1 + 3))
+        self.comb_block = nn.SequentialCell(conv(3 * FLOWS, 30, 7), ClampedPReLU(30), conv(30, 3, 7))
         self.refiner_encoder = RefinerEncoder()
         self.refine_adapter = Adapter(REFINER_WIDTHS, REFINER_WIDTHS)
         self.refiner = Refiner()
@@ -155,13 +155,13 @@ class Generator(nn.Cell):
         return self.refine_adapter(self.refiner_encoder(rescale(image, self.refiner_scale)))
 
 
-class Decoder(nn.Cell):
+class IfrPlusDecoder(nn.Cell):
     """Estimates flows, masks and hidden features: (N, inside, h, w) to (N, outside, 2h, 2w)."""
 
     def __init__(self, inside: int, width: int, outside: int) -> None:
         super().__init__()
-        first = nn.SequentialCell(conv(inside, width), PReLU(width))
-        self.convblock = nn.SequentialCell(first, ResBlock(width))
+        first = nn.SequentialCell(conv(inside, width), ClampedPReLU(width))
+        self.convblock = nn.SequentialCell(first, AttentionResBlock(width))
         self.upsample = nn.Conv2dTranspose(width, outside, 4, 2, pad_mode="pad", padding=1, has_bias=True)
 
     def construct(self, x: Tensor) -> Tensor:

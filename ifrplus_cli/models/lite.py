@@ -20,7 +20,7 @@ SIGNATURE = 24  # channels that are compared for the matching cost
 HALF, QUARTER, EIGHTH, FINE, COARSE, CONTEXT = 32, 48, 96, 64, 96, 144
 PATCH = 40
 HIDDEN_HALF, HIDDEN_FINE = 16, 32  # channels that a stage receives from the next coarser one
-FLOW_SCALE = 32  # pixels of flow that the layers see as 1
+FLOW_UNIT = 32  # pixels of flow that the layers see as 1
 DIFFERENCE_SCALE = 4  # factor on the difference of the two warped frames, as the layers see it
 SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
 
@@ -117,7 +117,7 @@ class Lite(nn.Cell):
         """
         warped = warp(features, both_sides(flow / 32))
         cost = matching_cost(*halves(self.signature(warped)), RADIUS)
-        x = leaky(self.match(ops.cat((*halves(warped), cost, flow / FLOW_SCALE, plane(t, flow)), 1)))
+        x = leaky(self.match(ops.cat((*halves(warped), cost, flow / FLOW_UNIT, plane(t, flow)), 1)))
         deep = leaky(self.context_one(leaky(self.context_down(x))))
         deep = leaky(self.context_two(deep))
         x = x + leaky(self.context_up(enlarge(deep)[:, :, : x.shape[2], : x.shape[3]]))  # sides may be odd here
@@ -133,7 +133,7 @@ class Lite(nn.Cell):
             (N, 4, H/8, W/8) total change of the flows in pixels, and (N, 16, H/8, W/8) hidden features.
         """
         warped = warp(features, both_sides(flow / 16))
-        x = leaky(self.fine_in(ops.cat((*halves(warped), hidden, flow / FLOW_SCALE, plane(t, flow)), 1)))
+        x = leaky(self.fine_in(ops.cat((*halves(warped), hidden, flow / FLOW_UNIT, plane(t, flow)), 1)))
         x = x + leaky(self.fine_two(leaky(self.fine_one(x))))
         return enlarge(change) + 16 * shuffle(self.fine_flow(x)), leaky(shuffle(self.fine_hidden(x)))
 

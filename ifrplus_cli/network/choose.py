@@ -9,17 +9,17 @@ from fractions import Fraction
 from ifrplus_cli.models import MODELS, ModelSpec
 from ifrplus_cli.network.bisection import largest_error
 from ifrplus_cli.network.device import Device
-from ifrplus_cli.network.engine import Engine, can_run, choose_engine, measure_convolution
+from ifrplus_cli.network.engine import GIGA, Engine, can_run, choose_engine, measure_convolution
 from ifrplus_cli.network.plan import NetworkOptions, NetworkPlan, plan_network
 from ifrplus_cli.network.request import NetworkRequest
 from ifrplus_cli.weights.manifest import find_weights
 
 ACCEPTED_SECONDS = 600.0  # longest run with a network that was not requested by name
-SHARE = 0.5  # share of its rate in one large convolution that a machine reaches in a network: measured 0.4 to 0.75
+EFFICIENCY = 0.5  # share of its rate in one large convolution that a machine reaches in a network: measured 0.4 to 0.75
 SMALLEST = "lite"
 # By their published PSNR on Vimeo-90K; those trained for any timestep come last, for they learned from fewer scenes.
 BEST_FIRST = ("ifrplus", "ifrnet-l", "ifrnet", "ifrnet-s", "ifrnet-l-gopro", "ifrnet-gopro", "ifrnet-s-gopro")
-GIGA, MINUTE = 1e9, 60
+MINUTE = 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def choose_model(
 
 def estimate(plan: NetworkPlan, frames: int, rate: float) -> float:
     """Estimate a network's seconds for some frames; ``rate`` is the machine's GFLOP/s in a large convolution."""
-    return frames * operations(plan) / (GIGA * rate * SHARE)
+    return frames * operations(plan) / (GIGA * rate * EFFICIENCY)
 
 
 def operations(plan: NetworkPlan) -> float:

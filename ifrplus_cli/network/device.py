@@ -15,9 +15,9 @@ from typing import Any
 from ifrplus_cli.errors import DeviceError
 from ifrplus_cli.network.machine import Machine
 
-KINDS = {kind.lower(): kind for kind in ("Ascend", "GPU", "CPU")}
+DEVICE_KINDS = {kind.lower(): kind for kind in ("Ascend", "GPU", "CPU")}
 PREFERENCE = ("Ascend", "GPU", "CPU")
-MEGABYTE = 2**20
+MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ def parse_device(text: str) -> Device | None:
     kind, colon, number = text.strip().lower().partition(":")
     if kind == "auto" and not colon:
         return None
-    if kind not in KINDS or (colon and not number.isdigit()):
+    if kind not in DEVICE_KINDS or (colon and not number.isdigit()):
         raise DeviceError(f"{text} is not a device.", "Use auto, CPU, GPU or Ascend, with :1 for the second one.")
-    return Device(KINDS[kind], int(number or 0))
+    return Device(DEVICE_KINDS[kind], int(number or 0))
 
 
 def choose_device(text: str, note: Callable[[str], None] = lambda _: None, machine: Machine | None = None) -> Device:
@@ -106,7 +106,7 @@ def thread_count() -> int:
 
 def peak_device_memory_mb() -> float:
     """Return the peak memory of tensors on the accelerator in MB; 0 on the CPU, where they are in the process."""
-    return float(_mindspore().runtime.max_memory_allocated()) / MEGABYTE
+    return float(_mindspore().runtime.max_memory_allocated()) / MEBIBYTE
 
 
 def quiet_mindspore() -> None:

@@ -36,7 +36,7 @@ GPU_PROVIDERS = (
     "CoreMLExecutionProvider",
 )
 INSTALL = "Install it: pip install onnxruntime onnx 'numpy<2'."
-PICTURES = ("picture", "made")  # input and output of a convolution
+TENSORS = ("picture", "made")  # input and output of a convolution
 SILENT = 4  # log level: only what ends the process is logged; everything else comes as an exception
 TRIAL: Shape = (1, 32, 32)
 GREY = 0.5
@@ -137,7 +137,7 @@ def convolution(weight: Batch, provider: str, number: int) -> Callable[[Batch], 
 
     around = [1, 1, 1, 1]
     node = helper.make_node("Conv", ["picture", "weight"], ["made"], kernel_shape=[3, 3], pads=around)
-    ends = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, None, None, None])] for name in PICTURES]
+    ends = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, None, None, None])] for name in TENSORS]
     graph = helper.make_graph([node], "convolution", *ends, [numpy_helper.from_array(weight, "weight")])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     session = _open(model.SerializeToString(), _options(), provider, number)

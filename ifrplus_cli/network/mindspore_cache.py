@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ifrplus_cli.files import sha256_of
 
-KEPT = 16  # graphs, of a few megabytes each
+KEPT_GRAPHS = 16  # graphs, of a few megabytes each
 SUMS = "sha256"
 
 
@@ -74,5 +74,5 @@ def _keep(part: Path, folder: Path) -> None:
         return
     (part / SUMS).write_text(sums, "utf-8")
     part.rename(folder)
-    for old in sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+    for old in sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT_GRAPHS]:
         shutil.rmtree(old, ignore_errors=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ifrplus_cli.files import check_place
-from ifrplus_cli.measure.check import CheckedClip, CheckRequest, CheckResult, Sight, check_file
+from ifrplus_cli.measure.check import CheckedClip, CheckRequest, CheckResult, SeenMoment, check_file
 from ifrplus_cli.measure.vmaf import MODEL as VMAF_MODEL
 from ifrplus_cli.reports.advice import verdict
 from ifrplus_cli.reports.facts import describe_clip, describe_model, versions
@@ -139,7 +139,7 @@ def _doubt_chart(doubts: Sequence[tuple[float, float]]) -> Chart:
     return Chart("Doubt", "% of the picture", [round(moment, 4) for moment in seconds], [line])
 
 
-def _row(sight: Sight) -> PictureRow:
+def _row(sight: SeenMoment) -> PictureRow:
     moment = sight.moment
     vmaf = "" if moment.vmaf is None else f"VMAF {moment.vmaf:.0f}, "
     title = (

@@ -15,7 +15,7 @@ from ifrplus_cli.measure.evaluate import (
     EvaluatedNetwork,
     EvaluateRequest,
     Evaluation,
-    Sight,
+    SeenTriplet,
     evaluate_folder,
 )
 from ifrplus_cli.measure.published import CHANNELS, TRIPLETS, VOLUME, published_for
@@ -177,7 +177,7 @@ def _cells(rows: list[dict[str, str]]) -> dict[str, str]:
     return {row[""]: ", ".join(f"{row[name]} {units.get(name, name)}" for name in PLACES if row[name]) for row in rows}
 
 
-def _pictures(sight: Sight) -> PictureRow:
+def _pictures(sight: SeenTriplet) -> PictureRow:
     score = sight.score
     name = f"{score.group}, {score.name}" if score.group else score.name
     title = (

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ifrplus_cli.errors import InputError, ModelError, OutputError
 from ifrplus_cli.weights.reading import read_metadata, read_weights, write_weights
 
-KEPT = 3  # checkpoints
+KEPT_CHECKPOINTS = 3  # checkpoints
 NAME = re.compile(r"step-(\d{7})\.safetensors")
 CARD = "training"
 
@@ -50,7 +50,7 @@ def save(folder: Path, state: Mapping[str, npt.NDArray[Any]], position: Position
     """
     path = folder / f"step-{position.step:07}.safetensors"
     write(state, path, {CARD: json.dumps({"position": asdict(position), "run": run})})
-    for old in checkpoints(folder)[:-KEPT]:
+    for old in checkpoints(folder)[:-KEPT_CHECKPOINTS]:
         old.unlink(missing_ok=True)
     return path
 

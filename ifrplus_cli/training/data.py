@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ifrplus_cli.datasets.layouts import CLIPS, Triplet, find_dataset, find_training_set
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.training.examples import Source, TripletSource
+from ifrplus_cli.training.examples import ExampleSource, TripletSource
 from ifrplus_cli.training.footage import Footage, Stretch
 from ifrplus_cli.training.synthetic import SyntheticMotion
 from ifrplus_cli.values import ClipInfo
@@ -29,8 +29,8 @@ class Material:
         description: a sentence about both.
     """
 
-    learnt: Source
-    validated: Source
+    learnt: ExampleSource
+    validated: ExampleSource
     description: str
 
 
@@ -120,7 +120,7 @@ def synthetic(crop: int, seed: int, validate: Path | None) -> Material:
     return Material(SyntheticMotion(crop, seed), other, "generated motion")
 
 
-def to_validate(path: Path, crop: int) -> Source:
+def to_validate(path: Path, crop: int) -> ExampleSource:
     """Use all of a data set, or of films, for validation.
 
     Raises:

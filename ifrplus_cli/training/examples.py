@@ -26,7 +26,7 @@ TEACHER_FILES = ("flow_t0.flo", "flow_t1.flo")  # from the true picture to left 
 Row = tuple[npt.NDArray[np.generic], ...]
 
 
-class Source(Protocol):
+class ExampleSource(Protocol):
     """A source of examples; the example of a given number is always the same."""
 
     def example(self, number: int) -> Example:
@@ -111,7 +111,7 @@ class Rows:
     """
 
     def __init__(
-        self, source: Source, share: Share, crop: int, chances: Augmentation, seed: int, first: int, count: int
+        self, source: ExampleSource, share: Share, crop: int, chances: Augmentation, seed: int, first: int, count: int
     ) -> None:
         """
         Args:

@@ -24,7 +24,7 @@ from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import Decoder
 from ifrplus_cli.video.trim import FrameNumber, cut_section
 
-FRAMES = 9  # per window
+WINDOW_FRAMES = 9  # per window
 MARGIN = 128  # pixels by which the part is larger than a crop
 IN_USE, USES = 16, 48  # windows at a time, and crops of each: opening a window costs as much as making twenty examples
 MIDDLES = ((1, 1), (1, 1), (1, 1), (2, 2), (1, 2), (2, 1))  # frames from left to true and to right; one is drawn
@@ -109,7 +109,7 @@ def read_window(stretch: Stretch, least: int, draw: np.random.Generator) -> Wind
     width, height = clip.upright_size
     sides = [min(side, least + MARGIN) // GRID * GRID for side in (height, width)]
     top, left = (int(draw.integers(whole - side + 1)) for whole, side in zip((height, width), sides, strict=True))
-    part = stretch.part(int(draw.integers(max(stretch.count - FRAMES, 0) + 1)), FRAMES)
+    part = stretch.part(int(draw.integers(max(stretch.count - WINDOW_FRAMES, 0) + 1)), WINDOW_FRAMES)
     convert = Converter(clip.pixel_format, clip.colour, width, height)
     pictures, times = [], []
     with Decoder(part, upright=True) as decoder:

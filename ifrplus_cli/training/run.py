@@ -12,7 +12,7 @@ from statistics import fmean
 import numpy as np
 
 from ifrplus_cli.errors import InputError, ModelError, OutputError
-from ifrplus_cli.frames.metrics import psnr
+from ifrplus_cli.frames.metrics import LARGEST_PSNR, psnr
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network.device import choose_device
 from ifrplus_cli.stopping import StoppedError, StopRequest
@@ -21,7 +21,7 @@ from ifrplus_cli.training.augment import Augmentation
 from ifrplus_cli.training.checkpoint import Position
 from ifrplus_cli.training.curves import Row, read_rows, write_rows
 from ifrplus_cli.training.data import Material, from_triplets, from_videos, synthetic
-from ifrplus_cli.training.examples import Rows, Share, Source
+from ifrplus_cli.training.examples import ExampleSource, Rows, Share
 from ifrplus_cli.training.recipe import Recipe, learning_rate
 from ifrplus_cli.training.trainer import Batch, Trainer, World, join_world, read_batches
 from ifrplus_cli.weights.manifest import MANIFEST, find_weights
@@ -66,8 +66,8 @@ class TrainOptions:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Progress of a run.
+class TrainingProgress:
+    """TrainingProgress of a run.
 
     Attributes:
         share: finished share, 0 to 1.
@@ -103,7 +103,7 @@ class TrainResult:
 
 def train_network(
     options: TrainOptions,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[TrainingProgress], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
     stop: StopRequest | None = None,
@@ -130,7 +130,7 @@ def train_network(
     world = join_world()
     if world.devices > 1 and options.recipe.steps is None:
         raise InputError("Several devices can't end by the clock of one.", "Give --steps.")
-    run = _Run(options, world, material, _precision(options, device.kind), show)
+    run = _TrainingRun(options, world, material, _precision(options, device.kind), show)
     return run.go(progress, say, stop or StopRequest())
 
 
@@ -193,7 +193,7 @@ def weights_to_begin_from(init: str, model: str) -> Path:
     return Path(init)
 
 
-class _Run:
+class _TrainingRun:
     """One process of a run."""
 
     def __init__(
@@ -229,7 +229,9 @@ class _Run:
         elif options.init is not None:
             self._trainer.begin_from(weights_to_begin_from(options.init, options.model))
 
-    def go(self, progress: Callable[[Progress], None], say: Callable[[str], None], stop: StopRequest) -> TrainResult:
+    def go(
+        self, progress: Callable[[TrainingProgress], None], say: Callable[[str], None], stop: StopRequest
+    ) -> TrainResult:
         recipe = self._recipe
         batches = self._batches()
         held_out = self._held_out(self._material.validated)
@@ -281,7 +283,7 @@ class _Run:
                 self._write_curves()
                 spent = time.monotonic() - begun - seconds
                 next_shown = seconds + max(SHOWN_EVERY, spent / WRITING)
-            progress(Progress(number + 1, min(self._share(), 1.0), loss, self._last_psnr, seconds))
+            progress(TrainingProgress(number + 1, min(self._share(), 1.0), loss, self._last_psnr, seconds))
             if stop.asked and not ended:
                 raise StoppedError(f"step {number + 1} is saved in {self._options.out}; continue with --resume.")
         stop.deferred = False
@@ -313,7 +315,7 @@ class _Run:
         rows = Rows(self._material.learnt, share, recipe.crop, recipe.augmentation, self._options.seed, first, count)
         return read_batches(rows, recipe.batch, self._options.workers)
 
-    def _held_out(self, source: Source) -> HeldOut:
+    def _held_out(self, source: ExampleSource) -> HeldOut:
         batch = self._recipe.batch
         count = max(VALIDATED // batch, 1) * batch
         rows = Rows(source, Share(batch), self._recipe.crop, Augmentation.none(), 0, 0, count)
@@ -385,4 +387,4 @@ def _blend_psnr(held_out: HeldOut) -> float:
 def _psnr(made: np.ndarray, true: np.ndarray) -> float:
     """PSNR in dB of a float picture, rounded to 8 bits, against an 8-bit one; at most 100."""
     codes = np.clip(np.rint(np.nan_to_num(made) * 255), 0, 255).astype(np.uint8)
-    return min(psnr(codes.transpose(1, 2, 0), true.transpose(1, 2, 0)), 100.0)
+    return min(psnr(codes.transpose(1, 2, 0), true.transpose(1, 2, 0)), LARGEST_PSNR)

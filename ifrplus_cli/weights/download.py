@@ -26,7 +26,7 @@ from ifrplus_cli.weights.install import install, record_of, record_path
 from ifrplus_cli.weights.manifest import WeightsEntry
 from ifrplus_cli.weights.reading import read_weights
 
-BLOCK = 2**18  # bytes
+CHUNK = 2**18  # bytes
 TIMEOUT_S = 30.0  # without any data
 PAUSES_S = (1.0, 3.0, 9.0)  # before retrying an attempt that brought nothing
 PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))  # status codes that may be temporary
@@ -60,7 +60,7 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class InstalledWeights:
     """A file that is in place.
 
     Attributes:
@@ -82,7 +82,7 @@ def download_weights(
     options: DownloadOptions,
     progress: Callable[[Transfer], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
-) -> Outcome:
+) -> InstalledWeights:
     """Download a file of the manifest into a folder, unless it already exists.
 
     Args:
@@ -115,7 +115,7 @@ def download_weights(
             return _fetch(entry, urls[-1], target, expected, progress, say)
 
 
-def install_weights(entry: WeightsEntry, source: Path, options: DownloadOptions) -> Outcome:
+def install_weights(entry: WeightsEntry, source: Path, options: DownloadOptions) -> InstalledWeights:
     """Install weights from this machine: an archive, a pair of ncnn files, or a file of weights.
 
     Raises:
@@ -137,10 +137,10 @@ def install_weights(entry: WeightsEntry, source: Path, options: DownloadOptions)
             if target.exists() and not options.force:
                 raise DownloadError(f"{target} already exists.", "Replace it with --force.")
             record = install(entry, source, target, str(source.resolve()))
-    return Outcome(target, record.size, record.sha256, record.url, enforced=expected is not None, fresh=True)
+    return InstalledWeights(target, record.size, record.sha256, record.url, enforced=expected is not None, fresh=True)
 
 
-def _what_is_there(entry: WeightsEntry, target: Path, expected: str | None) -> Outcome:
+def _what_is_there(entry: WeightsEntry, target: Path, expected: str | None) -> InstalledWeights:
     record = record_of(target)
     made_from = record.source_sha256 if record else None
     if entry.archive and expected and made_from and made_from != expected:
@@ -159,7 +159,7 @@ def _what_is_there(entry: WeightsEntry, target: Path, expected: str | None) -> O
     except ModelError as error:
         raise DownloadError(f"The file already exists, but {error.message}", "Replace it with --force.") from error
     url = record.url if record else None
-    return Outcome(target, target.stat().st_size, found, url, enforced=bool(wanted), fresh=False)
+    return InstalledWeights(target, target.stat().st_size, found, url, enforced=bool(wanted), fresh=False)
 
 
 def _fetch(
@@ -169,7 +169,7 @@ def _fetch(
     expected: str | None,
     progress: Callable[[Transfer], None],
     say: Callable[[str], None],
-) -> Outcome:
+) -> InstalledWeights:
     part = _Part(target.with_name(f"{target.name}.part"), url)
     try:
         found = _receive(part, progress, say)
@@ -193,7 +193,7 @@ def _fetch(
             f"{before.source_sha256 or before.sha256}."
         )
     part.discard()
-    return Outcome(target, record.size, record.sha256, url, enforced=expected is not None, fresh=True)
+    return InstalledWeights(target, record.size, record.sha256, url, enforced=expected is not None, fresh=True)
 
 
 class _TransferError(Exception):
@@ -269,7 +269,7 @@ def _attempt(part: _Part, progress: Callable[[Transfer], None]) -> str:
         _check_room(part.path.parent, (size or 0) - part.size())
         with part.resume() if resumed else part.begin(response.headers.get("ETag")) as file:
             digest = hashlib.sha256()
-            while resumed and (block := file.read(BLOCK)):
+            while resumed and (block := file.read(CHUNK)):
                 digest.update(block)
             progress(Transfer(done, size))
             while block := _read(response):
@@ -349,7 +349,7 @@ def _open(request: Request) -> Any:
 
 def _read(response: Any) -> bytes:
     try:
-        block: bytes = response.read1(BLOCK)
+        block: bytes = response.read1(CHUNK)
         return block
     except (OSError, HTTPException) as error:
         raise _TransferError(_words(error), passing=True) from error

@@ -26,7 +26,7 @@ ZIP = b"PK"
 
 
 @dataclass(frozen=True)
-class Record:
+class InstallRecord:
     """The record of installed weights, stored as ``.json`` beside them.
 
     Attributes:
@@ -48,15 +48,15 @@ def record_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def record_of(target: Path) -> Record | None:
+def record_of(target: Path) -> InstallRecord | None:
     """Return the record of a file; None if there is none, or if it has been edited."""
     try:
-        return Record(**json.loads(record_path(target).read_text()))
+        return InstallRecord(**json.loads(record_path(target).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: bool = False) -> Record:
+def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: bool = False) -> InstallRecord:
     """Install the content of ``source`` as the weights of ``entry``.
 
     Args:
@@ -88,7 +88,7 @@ def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: 
         if move:
             source.unlink()
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    record = Record(url, target.stat().st_size, sha256_of(target), date, made_from)
+    record = InstallRecord(url, target.stat().st_size, sha256_of(target), date, made_from)
     note = record_path(target).with_name(f"{record_path(target).name}.partial")
     note.write_text(json.dumps(asdict(record), indent=2) + "\n")
     note.replace(record_path(target))

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ifrplus_cli.commands import console
-from ifrplus_cli.training.run import Progress
+from ifrplus_cli.training.run import TrainingProgress
 
 LONG = "Made frames are close to the true ones, and nothing else is to be said about them here."
 ROW = {"": "lite", "psnr": "30.54", "ssim_channels": "0.9088", "ssim_volume": "0.9459"}
@@ -79,7 +79,7 @@ def test_training_is_told_as_fits_the_terminal(columns: int, told: str, monkeypa
     shown = StringIO()
     monkeypatch.setattr(console, "talk", Console(file=shown, force_terminal=True, width=columns))
     with console.training_bar(shown=True) as advance:
-        advance(Progress(12345, 0.5, 0.12345, 30.123, 19511.0))
+        advance(TrainingProgress(12345, 0.5, 0.12345, 30.123, 19511.0))
     last = Text.from_ansi(shown.getvalue()).plain.splitlines()[-1]
     assert told in last
     assert last.endswith("5:25:11 left")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ifrplus_cli.frames import motion_box
-from ifrplus_cli.frames.motion_box import BLOCK, CELL, MARGIN, Box, moves, moving_box
+from ifrplus_cli.frames.motion_box import BOX_STEP, CELL, SURROUNDINGS, Box, moves, moving_box
 
 STEP = 1 / 255
 
@@ -43,12 +43,12 @@ def test_the_box_holds_all_changes_with_a_margin(size: tuple[int, int], places: 
     box = moving_box(left, right)
     assert box is not None
     for y, x in spots:
-        assert box.top <= max(y - MARGIN, 0) and box.bottom >= min(y + 1 + MARGIN, height)
-        assert box.left <= max(x - MARGIN, 0) and box.right >= min(x + 1 + MARGIN, width)
-    assert box.top % BLOCK == box.left % BLOCK == 0
-    assert box.bottom == height or box.bottom % BLOCK == 0
-    assert min(y for y, _ in spots) - box.top < MARGIN + BLOCK + 2 * CELL
-    assert box.right - max(x for _, x in spots) <= MARGIN + BLOCK + 2 * CELL
+        assert box.top <= max(y - SURROUNDINGS, 0) and box.bottom >= min(y + 1 + SURROUNDINGS, height)
+        assert box.left <= max(x - SURROUNDINGS, 0) and box.right >= min(x + 1 + SURROUNDINGS, width)
+    assert box.top % BOX_STEP == box.left % BOX_STEP == 0
+    assert box.bottom == height or box.bottom % BOX_STEP == 0
+    assert min(y for y, _ in spots) - box.top < SURROUNDINGS + BOX_STEP + 2 * CELL
+    assert box.right - max(x for _, x in spots) <= SURROUNDINGS + BOX_STEP + 2 * CELL
 
 
 def test_a_part_is_put_back_where_it_was_cut() -> None:

@@ -13,7 +13,7 @@ from clips import BLEND_PROGRAM, blend, blend_model, run_program
 
 from ifrplus_cli.datasets.layouts import find_dataset
 from ifrplus_cli.frames.metrics import psnr, ssim, ssim_volume
-from ifrplus_cli.measure.evaluate import WORST, Evaluation, evaluate_dataset
+from ifrplus_cli.measure.evaluate import WORST_TRIPLETS, Evaluation, evaluate_dataset
 from ifrplus_cli.measure.published import PUBLISHED, published_for
 
 SIZE = (48, 64)
@@ -63,10 +63,11 @@ def test_figures_are_those_of_the_made_picture_in_eight_bits(tmp_path: Path) -> 
 
 
 def test_the_worst_are_kept_worst_first(tmp_path: Path) -> None:
-    write_vimeo(tmp_path, WORST + 2)
+    write_vimeo(tmp_path, WORST_TRIPLETS + 2)
     result = evaluated(tmp_path)
-    assert [sight.score for sight in result.worst] == sorted(result.scores, key=lambda score: score.psnr)[:WORST]
-    assert result.worst[0].score.name == f"00001/{WORST + 2:04}"
+    ranked = sorted(result.scores, key=lambda score: score.psnr)
+    assert [seen.score for seen in result.worst] == ranked[:WORST_TRIPLETS]
+    assert result.worst[0].score.name == f"00001/{WORST_TRIPLETS + 2:04}"
     assert result.worst[0].made.shape == (*SIZE, 3)
 
 
@@ -113,9 +114,9 @@ def test_the_command_prints_everything_and_writes_files(tmp_path: Path) -> None:
         assert np.mean(values) == pytest.approx(told[figure], abs=1e-5)
         assert figure in told["definitions"]
     assert told["published"][0]["psnr"] == 36.54
-    assert len(told["worst"]) == WORST
+    assert len(told["worst"]) == WORST_TRIPLETS
     page = (tmp_path / "report.html").read_text("utf-8")
-    assert page.count("data:image/jpeg") == 4 * WORST
+    assert page.count("data:image/jpeg") == 4 * WORST_TRIPLETS
     assert "36.54 dB, 0.9710 ssim_channels" in page
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figures.csv", "report.html", "set"]
 

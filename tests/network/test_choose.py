@@ -98,7 +98,7 @@ def test_a_requested_network_is_taken_without_measuring(here: Here) -> None:
 
 def test_the_estimate_counts_everything_that_is_computed() -> None:
     plan = plan_network(MODELS["ifrnet-s"], ONNX, CPU, (256, 448), HALF)
-    expected = 10 * 2 * MODELS["ifrnet-s"].multiplications(plan.scales) * 256 * 448 / (RATE * 1e9 * choose.SHARE)
+    expected = 10 * 2 * MODELS["ifrnet-s"].multiplications(plan.scales) * 256 * 448 / (RATE * 1e9 * choose.EFFICIENCY)
     assert estimate(plan, 10, RATE) == pytest.approx(expected)
     assert 0 < expected < ACCEPTED_SECONDS
 

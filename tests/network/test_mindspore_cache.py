@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from ifrplus_cli.network.device import choose_device
 from ifrplus_cli.network.engine_mindspore import MindSporeNetwork
-from ifrplus_cli.network.mindspore_cache import KEPT, graph_folder, graphs_folder
+from ifrplus_cli.network.mindspore_cache import KEPT_GRAPHS, graph_folder, graphs_folder
 
 
 @pytest.fixture(autouse=True)
@@ -65,13 +65,13 @@ def test_a_failed_graph_is_not_kept() -> None:
 
 
 def test_the_most_recently_used_graphs_are_kept() -> None:
-    for number in range(KEPT + 3):
+    for number in range(KEPT_GRAPHS + 3):
         put(number)
         (newest,) = (each for each in graphs_folder().iterdir() if each.stat().st_mtime > 1e6)
         os.utime(newest, (number, number))
-    assert found(KEPT + 2) == "graph"
+    assert found(KEPT_GRAPHS + 2) == "graph"
     assert found(0) is None
-    assert len(list(graphs_folder().iterdir())) == KEPT
+    assert len(list(graphs_folder().iterdir())) == KEPT_GRAPHS
 
 
 def test_an_unusable_cache_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ifrplus_cli.errors import InputError, ModelError, OutputError
-from ifrplus_cli.training.checkpoint import KEPT, Position, checkpoints, load, save, write
+from ifrplus_cli.training.checkpoint import KEPT_CHECKPOINTS, Position, checkpoints, load, save, write
 
 STATE = {"weight": np.arange(3, dtype=np.float32), "moment1.weight": np.ones(3, np.float32)}
 RUN = {"model": "lite", "seed": 1, "recipe": {"losses": (1.0, 2.0)}}
@@ -25,10 +25,10 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_the_last_few_are_kept_and_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "step-mine.safetensors").touch()
-    for step in range(KEPT + 2):
+    for step in range(KEPT_CHECKPOINTS + 2):
         save(tmp_path, STATE, Position(step), RUN)
     assert [path.name for path in checkpoints(tmp_path)] == [
-        f"step-{step:07}.safetensors" for step in range(2, KEPT + 2)
+        f"step-{step:07}.safetensors" for step in range(2, KEPT_CHECKPOINTS + 2)
     ]
     assert (tmp_path / "step-mine.safetensors").exists()
 

@@ -23,7 +23,7 @@ from ifrplus_cli.network.device import Device
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.training import footage, trainer
 from ifrplus_cli.training import run as training
-from ifrplus_cli.training.checkpoint import KEPT, checkpoints
+from ifrplus_cli.training.checkpoint import KEPT_CHECKPOINTS, checkpoints
 from ifrplus_cli.training.recipe import RECIPES, LossWeights
 from ifrplus_cli.training.run import BAD_STEPS, TrainOptions, TrainResult, train_network
 from ifrplus_cli.weights.reading import load_weights
@@ -131,7 +131,7 @@ def test_rows_are_shown_at_each_validation(tmp_path: Path, pictures: Path) -> No
 def test_weights_and_checkpoints_can_be_used_and_only_the_last_few_are_kept(tmp_path: Path, pictures: Path) -> None:
     run(tmp_path, pictures, recipe=replace(RECIPE, validate_every=1))
     kept = checkpoints(tmp_path)
-    assert [path.name for path in kept] == [f"step-000000{step}.safetensors" for step in (4, 5, 6)][-KEPT:]
+    assert [path.name for path in kept] == [f"step-000000{step}.safetensors" for step in (4, 5, 6)][-KEPT_CHECKPOINTS:]
     shapes = {"only.weight": (7, 10, 3, 3), "only.bias": (7,)}
     for path in (tmp_path / "weights.safetensors", kept[-1]):
         assert load_weights(path, shapes).keys() == shapes.keys()

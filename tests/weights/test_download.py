@@ -22,7 +22,7 @@ from web import Answer, Site, serving
 
 from ifrplus_cli.errors import DownloadError, IfrplusError, OutputError
 from ifrplus_cli.weights import download
-from ifrplus_cli.weights.download import DownloadOptions, Outcome, Transfer, download_weights
+from ifrplus_cli.weights.download import DownloadOptions, InstalledWeights, Transfer, download_weights
 from ifrplus_cli.weights.manifest import MANIFEST, WeightsEntry
 
 CONTENT = checkpoint()
@@ -56,7 +56,7 @@ def fetch(
     seen: list[Transfer] | None = None,
     published: str | None = None,
     **options: Any,
-) -> Outcome:
+) -> InstalledWeights:
     urls = (url,) if isinstance(url, str) else url
     entry = replace(MANIFEST["ifrplus"], urls=urls, sha256=published)
     progress = (lambda _: None) if seen is None else seen.append
@@ -457,7 +457,7 @@ def test_a_folder_that_cant_be_created_is_reported(site: Site, tmp_path: Path) -
 
 def test_a_file_that_was_put_there_by_hand_is_accepted(site: Site, tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(CONTENT)
-    assert fetch(site.url, tmp_path) == Outcome(
+    assert fetch(site.url, tmp_path) == InstalledWeights(
         tmp_path / NAME, len(CONTENT), SHA256, None, enforced=False, fresh=False
     )
     assert fetch(site.url, tmp_path, sha256=SHA256).enforced
