@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,7 @@ from ifrplus_cli.pipeline.malloc import keep_freed_memory
 
 keep_freed_memory()  # as the program does
 
+PYNATIVE_MODE = 1  # of MindSpore, which most tests do not import
 LONGEST_TEST_S = 150.0  # to compile the full network takes most of a minute
 
 
@@ -30,6 +32,16 @@ def no_hang() -> Iterator[None]:
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(autouse=True)
+def same_mode() -> Iterator[None]:
+    """MindSpore stays in its mode: in the graph mode of a test before, whatever a later one runs would be compiled."""
+    mindspore = sys.modules.get("mindspore")
+    before = mindspore.get_context("mode") if mindspore else None
+    yield
+    if (mindspore := sys.modules.get("mindspore")) is not None:
+        mindspore.set_context(mode=PYNATIVE_MODE if before is None else before)
 
 
 @pytest.fixture(autouse=True)

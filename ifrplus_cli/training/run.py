@@ -23,7 +23,7 @@ from ifrplus_cli.training.curves import Row, read_rows, write_rows
 from ifrplus_cli.training.data import Material, from_triplets, from_videos, synthetic
 from ifrplus_cli.training.examples import ExampleSource, Rows, Share
 from ifrplus_cli.training.recipe import Recipe, learning_rate
-from ifrplus_cli.training.trainer import Batch, Trainer, World, join_world, read_batches
+from ifrplus_cli.training.trainer import Batch, Step, Trainer, World, join_world, read_batches
 from ifrplus_cli.weights.manifest import MANIFEST, find_weights
 
 WEIGHTS, TABLE = "weights.safetensors", "curves.csv"
@@ -256,18 +256,7 @@ class _TrainingRun:
                 skipped=self._position.skipped + step.skipped,
             )
             loss = sum(recipe.losses.used[name] * value for name, value in step.losses.items())
-            self._rows.append(
-                {
-                    "step": number + 1,
-                    "seconds": round(seconds, 2),
-                    "rate": rate,
-                    "loss": loss,
-                    **step.losses,
-                    "norm": step.norm,
-                    "scale": self._trainer.scale,
-                    "skipped": self._position.skipped,
-                }
-            )
+            self._rows.append(self._row(step, rate, loss))
             if bad >= BAD_STEPS:
                 self._write_curves()
                 raise ModelError(
@@ -297,6 +286,19 @@ class _TrainingRun:
             blend=blend,
             skipped=self._position.skipped,
         )
+
+    def _row(self, step: Step, rate: float, loss: float) -> dict[str, float | int | None]:
+        """What the table tells of a step that was just made."""
+        return {
+            "step": self._position.step,
+            "seconds": round(self._position.seconds, 2),
+            "rate": rate,
+            "loss": loss,
+            **step.losses,
+            "norm": step.norm,
+            "scale": self._trainer.scale,
+            "skipped": self._position.skipped,
+        }
 
     def _share(self) -> float:
         """The finished share of the run."""
