@@ -15,7 +15,7 @@ from ifrplus_cli.network.request import NetworkRequest
 from ifrplus_cli.pipeline.films import Films, FinishedFilm, Listener, Trial
 from ifrplus_cli.pipeline.preview import Preview
 from ifrplus_cli.pipeline.request import UpsampleRequest
-from ifrplus_cli.pipeline.run import Progress, Summary
+from ifrplus_cli.pipeline.run import RunProgress, Summary
 from ifrplus_cli.reports.upsample import write_run_report
 from ifrplus_cli.values import HALF, ClipInfo
 from ifrplus_cli.video.probe import probe as probe_clip
@@ -70,7 +70,7 @@ def upsample(
     output: str | Path,
     *,
     model: str | LoadedModel = ...,
-    progress: Callable[[Progress], None] = ...,
+    progress: Callable[[RunProgress], None] = ...,
     note: Callable[[str], None] = ...,
     preview: None = None,
     dry_run: Literal[False] = False,
@@ -85,7 +85,7 @@ def upsample(
     output: str | Path,
     *,
     model: str | LoadedModel = "auto",
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[RunProgress], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
     **options: Any,
 ) -> Summary | Preview | Trial:
@@ -107,7 +107,7 @@ def upsample(
     """
 
     @contextmanager
-    def display() -> Iterator[Callable[[Progress], None]]:
+    def display() -> Iterator[Callable[[RunProgress], None]]:
         yield progress
 
     given = model if isinstance(model, LoadedModel) else None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ifrplus_cli.source import Source
 
 Plane = npt.NDArray[np.unsignedinteger]  # H x W samples, uint8 or uint16 (native order)
 Image = npt.NDArray[np.float32]  # H x W x 3 RGB, nominally 0..1, not clipped
@@ -284,23 +288,6 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Stills:
-    """Pictures that are passed to ffmpeg one by one, since none of its demuxers may or can open them.
-
-    Attributes:
-        files: one file per picture; a single file for an animation.
-        decoder: ffmpeg's decoder of each file; None if they are decoded before they reach ffmpeg.
-        times: when each picture is shown, in seconds, whatever part of them is used.
-        turn: ffmpeg's filters that turn them upright.
-    """
-
-    files: tuple[Path, ...] = field(repr=False)
-    decoder: str | None
-    times: tuple[Fraction, ...] = field(repr=False)
-    turn: str | None = None
-
-
-@dataclass(frozen=True)
 class ClipInfo:
     """A film's properties, from its headers and the packet list of its main video stream; nothing is decoded.
 
@@ -320,11 +307,10 @@ class ClipInfo:
         field_order: in ffmpeg's terms; ``progressive`` if the file does not state it.
         deinterlace: ffmpeg's filter that makes progressive frames; None to use the frames as they are.
         section: the part to which times, streams and chapters have been limited; None for the whole film.
-        stills: the pictures of an image sequence or of an animation that ffmpeg does not open by itself.
-        plays: how often an animation is shown, 0 for ever; None for anything else.
     """
 
     path: Path
+    source: Source
     container: str
     stream_index: int
     codec: str
@@ -348,8 +334,6 @@ class ClipInfo:
     field_order: str
     deinterlace: str | None = None
     section: Section | None = None
-    stills: Stills | None = None
-    plays: int | None = None
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -357,10 +341,9 @@ class ClipInfo:
         turned = self.display_matrix is not None and self.display_matrix[0] == 0
         return (self.height, self.width) if turned else (self.width, self.height)
 
-    @property
-    def is_drawn(self) -> bool:
-        """Whether the source is an image sequence or an animation rather than a film."""
-        return self.stills is not None or self.plays is not None
+    def moved(self, path: Path) -> ClipInfo:
+        """The same clip under another name."""
+        return replace(self, path=path, source=self.source.moved(path))
 
     @property
     def interlaced(self) -> bool:

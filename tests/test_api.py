@@ -24,7 +24,7 @@ from ifrplus_cli.network.request import CHOICES as NETWORK_CHOICES
 from ifrplus_cli.network.request import RANGES as NETWORK_RANGES
 from ifrplus_cli.network.request import option_of
 from ifrplus_cli.pipeline.request import CHOICES, RANGES, UpsampleRequest
-from ifrplus_cli.pipeline.run import Progress
+from ifrplus_cli.pipeline.run import RunProgress
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -107,7 +107,7 @@ def test_a_preview_and_a_trial_are_returned(clip: Path, tmp_path: Path) -> None:
 
 
 def test_a_film_is_made_and_its_progress_reported(clip: Path, tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[RunProgress] = []
     summary = upsample(
         str(clip), tmp_path / "film.mp4", fps="59.94", start=0.04, model=blend_model(), progress=told.append
     )

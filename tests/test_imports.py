@@ -28,7 +28,7 @@ ROWS = (
     {"models"},
     {"files"},
     {"stopping"},
-    {"values", "errors", "__init__"},
+    {"values", "source", "errors", "__init__"},
 )
 # Which packages, or files of them, may import or start what.
 HOMES = {

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from blends import blend
 from clips import blend_model
 
-from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
-from ifrplus_cli.pipeline.run import Progress, Summary, run_job
+from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.targets import target_of
 
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
+
+
+def elsewhere(job: Job, output: Path) -> Job:
+    """The same job with another output of its kind."""
+    return replace(job, encode=replace(job.encode, target=target_of(output)))
 
 
 def upsample(
@@ -24,7 +31,7 @@ def upsample(
     *,
     encode: EncodeOptions = LOSSLESS,
     network: Callable[..., object] = blend,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[RunProgress], None] = lambda _: None,
     **options: object,
 ) -> Summary:
     wanted = UpsampleOptions(factor=Fraction(factor), encode=encode, **options)  # type: ignore[arg-type]

@@ -9,11 +9,12 @@ from functools import cache
 from pathlib import Path
 
 from ifrplus_cli.values import Frame, Timing
-from ifrplus_cli.video.decode import Decoder
-from ifrplus_cli.video.encode import Encoder
+from ifrplus_cli.video.decode import decode
+from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.targets import target_of
 
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
 MILLISECOND = Fraction(1, 1000)
@@ -23,12 +24,14 @@ probe_once = cache(probe)
 def plan(source: Path, output: Path, options: EncodeOptions = LOSSLESS, rate: Fraction | None = None) -> EncodePlan:
     clip = probe_once(source)
     rate = rate or clip.rate
-    return plan_encode(clip, output, options, Timing(Fraction(1, 90_000), rate, clip.last_duration * clip.rate / rate))
+    return plan_encode(
+        clip, target_of(output), options, Timing(Fraction(1, 90_000), rate, clip.last_duration * clip.rate / rate)
+    )
 
 
 def frames_at(source: Path, times: Sequence[Fraction] | None = None) -> list[Frame]:
     """The frames of a film, moved to other times; the film repeats as often as there are times."""
-    with Decoder(probe_once(source)) as decoder:
+    with decode(probe_once(source)) as decoder:
         frames = list(decoder)
     if times is None:
         return frames
@@ -36,7 +39,7 @@ def frames_at(source: Path, times: Sequence[Fraction] | None = None) -> list[Fra
 
 
 def write(made: EncodePlan, output: Path, frames: Sequence[Frame]) -> Path:
-    with Encoder(made, output) as encoder:
+    with VideoEncoder(made, output) as encoder:
         for frame in frames:
             encoder.write(frame)
         encoder.finish()

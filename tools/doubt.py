@@ -26,7 +26,7 @@ from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.network.interpolator import Interpolator, OuterFrame, Surroundings
 from ifrplus_cli.values import Image
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 
 BLOCK = 16
@@ -37,7 +37,7 @@ def scores(path: Path) -> Iterator[tuple[float, float, float, float]]:
     """Yield for each dropped frame: PSNR, and PSNR of the worst blocks, without blending and with it."""
     clip = probe(path)
     convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         frames = [convert.to_rgb(frame.planes) for frame in islice(decoder, FRAMES)]
     kept = frames[::2]
     model = load_model((clip.height, clip.width), "lite", device="CPU")

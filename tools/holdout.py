@@ -32,7 +32,7 @@ import numpy.typing as npt
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.metrics import psnr
 from ifrplus_cli.frames.pictures import as_codes
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 
 Picture = npt.NDArray[np.uint8]  # H x W x 3, RGB
@@ -166,7 +166,7 @@ def read_by_program(path: Path, count: int | None) -> list[Picture]:
     """Do the same with the program's conversion, which ``ifrplus check`` uses."""
     clip = probe(path)
     convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         return [as_codes(convert.to_rgb(frame.planes)) for frame in islice(decoder, count)]
 
 

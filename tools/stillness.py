@@ -26,7 +26,7 @@ from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.network import interpolator
 from ifrplus_cli.network.interpolator import Interpolator
 from ifrplus_cli.values import Image
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 
 FRAMES = 31
@@ -56,7 +56,7 @@ def measure(path: Path) -> str:
     """Return the line of a clip."""
     clip = probe(path)
     convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         frames = [convert.to_rgb(frame.planes) for frame in islice(decoder, FRAMES)]
     network = load_model((clip.height, clip.width), "lite", engine="onnx", device="CPU")
     partly, wholly = Interpolator(network), Interpolator(network)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from ifrplus_cli.pipeline.run import Progress as RunProgress
+    from ifrplus_cli.pipeline.run import RunProgress
     from ifrplus_cli.training.run import TrainingProgress
     from ifrplus_cli.weights.download import Transfer
 

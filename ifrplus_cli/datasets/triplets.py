@@ -16,7 +16,7 @@ from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.metrics import SSIM_WINDOW
 from ifrplus_cli.frames.pictures import Picture, as_codes
 from ifrplus_cli.values import HALF, ClipInfo, Frame
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.images import BEGIN_AND_END, END_LIES_IN
 
 
@@ -91,7 +91,7 @@ def _of_clip(clip: ClipInfo) -> Iterator[Shown]:
     def codes(frame: Frame) -> Picture:
         return as_codes(convert.to_rgb(frame.planes))
 
-    with Decoder(clip, upright=True) as decoder:
+    with decode(clip, upright=True) as decoder:
         frames = iter(decoder)
         left = next(frames)
         shown = codes(left)

@@ -36,14 +36,15 @@ from ifrplus_cli.network.interpolator import Batch, Interpolator, LoadedModel, N
 from ifrplus_cli.network.plan import pairs_at_once, plan_network
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.malloc import keep_freed_memory
-from ifrplus_cli.pipeline.run import Progress, run_job
+from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.pipeline.stage_clock import StageClock
 from ifrplus_cli.values import PIXEL_FORMATS, ColourTags, Frame, Image, Timing
-from ifrplus_cli.video.encode import Encoder
+from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.raw_matroska import frame_header, stream_header
+from ifrplus_cli.video.targets import target_of
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]
@@ -235,7 +236,7 @@ def measure_pipeline(
         folder: for the clip and the result.
     """
 
-    def advance(run: Progress) -> None:
+    def advance(run: RunProgress) -> None:
         if run.done % FRAMES_A_WORD == 0:
             say(f"whole run: {run.done} of {run.expected} frames written")
 
@@ -274,8 +275,8 @@ def write_clip(folder: Path, size: Size, count: int) -> Path:
         for frame in frames:
             file.write(frame_header(frame.pts, pixel_format.frame_bytes(width, height)))
             file.writelines(plane.tobytes() for plane in frame.planes)
-    plan = plan_encode(probe(raw), film, EncodeOptions(), Timing(1 / CLIP_RATE, CLIP_RATE, 1 / CLIP_RATE))
-    with Encoder(plan, film) as encoder:
+    plan = plan_encode(probe(raw), target_of(film), EncodeOptions(), Timing(1 / CLIP_RATE, CLIP_RATE, 1 / CLIP_RATE))
+    with VideoEncoder(plan, film) as encoder:
         for frame in frames:
             encoder.write(frame)
         encoder.finish()

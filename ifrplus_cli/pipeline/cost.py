@@ -11,7 +11,6 @@ from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import Summary, run_job
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.probe import picture_sizes
 from ifrplus_cli.video.trim import FrameNumber
 
 PAIRS = 3
@@ -46,14 +45,14 @@ def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
     middle = max(0, (len(job.clip.packet_pts) - PAIRS - 1) // 2) + (section.number if section else 0)
     uncut = replace(job.options, start=FrameNumber(middle), overwrite=True, cut_threshold=None, cuts=None)
     with tempfile.TemporaryDirectory(prefix="ifrplus-") as folder:
-        names = job.encode.image_names
-        output = Path(folder) / (f"trial{job.output.suffix}" if names is None else f"trial/{names}")
+        output = Path(folder) / "trial" / job.target.pattern.name
+        output.parent.mkdir()
         _try(clip, output, replace(uncut, end=FrameNumber(middle + 2)), model)
         done = _try(clip, output, replace(uncut, end=FrameNumber(middle + PAIRS + 1)), model)
         each = done.seconds_per_frame
         if each is None:
             return None
-        sizes = picture_sizes(done.result)
+        sizes = done.result.source.picture_sizes(done.result)
     others = sum(sizes[1:]) / max(1, len(sizes) - 1)
     keys = ceil(job.expected_frames / KEY_FRAMES)
     size = GROWTH * (keys * sizes[0] + (job.expected_frames - keys) * others)

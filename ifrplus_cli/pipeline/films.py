@@ -21,7 +21,7 @@ from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.preview import Preview, make_preview
 from ifrplus_cli.pipeline.request import UpsampleRequest
 from ifrplus_cli.pipeline.resume import kept_for
-from ifrplus_cli.pipeline.run import Progress, Summary, run_job
+from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
 from ifrplus_cli.pipeline.run_record import RunRecord
 from ifrplus_cli.stopping import Interrupted, StopRequest
 from ifrplus_cli.values import ClipInfo
@@ -30,7 +30,7 @@ from ifrplus_cli.video.images import is_sequence
 from ifrplus_cli.video.interlace import untangle
 from ifrplus_cli.video.probe import probe
 
-Advance = Callable[[Progress], None]
+Advance = Callable[[RunProgress], None]
 
 
 @contextmanager

@@ -13,32 +13,36 @@ END_BYTES = 2**20  # of the beginning and of the end of a file, whose checksum s
 
 
 @dataclass(frozen=True)
-class SourceIdentity:
-    """A file at a moment.
+class Fingerprint:
+    """What a source is at a moment.
 
     Attributes:
         size: in bytes.
         modified: when it was changed last, in nanoseconds.
-        sha256: of its beginning and its end; of names, sizes and dates of images.
-        images: where there are many files.
+        sha256: of its beginning and its end; of names, sizes and dates where there are many files.
+        files: all of them, where there are many.
     """
 
     path: Path
     size: int
     modified: int
     sha256: str
-    images: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, path: Path, images: tuple[Path, ...] = ()) -> SourceIdentity:
-        """That of a file, or of many images, as it is now.
+    def of(cls, path: Path, files: tuple[Path, ...] = ()) -> Fingerprint:
+        """That of a file, or of many of them, as it is now.
+
+        Args:
+            path: of the source.
+            files: that it is read from.
 
         Raises:
             InputError: if it can't be read.
         """
         try:
-            if len(images) > 1:
-                return cls._of_images(path, images)
+            if len(files) > 1:
+                return cls._of_many(path, files)
             with path.open("rb") as file:
                 found = os.fstat(file.fileno())
                 digest = hashlib.sha256(file.read(END_BYTES))
@@ -49,12 +53,12 @@ class SourceIdentity:
         return cls(path, found.st_size, found.st_mtime_ns, digest.hexdigest())
 
     @classmethod
-    def _of_images(cls, path: Path, images: tuple[Path, ...]) -> SourceIdentity:
+    def _of_many(cls, path: Path, files: tuple[Path, ...]) -> Fingerprint:
         """By names, sizes and dates."""
-        found = [file.stat() for file in images]
-        told = [(file.name, state.st_size, state.st_mtime_ns) for file, state in zip(images, found, strict=True)]
+        found = [file.stat() for file in files]
+        told = [(file.name, state.st_size, state.st_mtime_ns) for file, state in zip(files, found, strict=True)]
         size, modified = sum(state.st_size for state in found), max(state.st_mtime_ns for state in found)
-        return cls(path, size, modified, hashlib.sha256(repr(told).encode()).hexdigest(), images)
+        return cls(path, size, modified, hashlib.sha256(repr(told).encode()).hexdigest(), files)
 
     def check_unchanged(self) -> None:
         """Refuse what was made from two different files.
@@ -62,7 +66,7 @@ class SourceIdentity:
         Raises:
             InputError: if the file is gone, or another one now.
         """
-        if SourceIdentity.of(self.path, self.images) != self:
+        if Fingerprint.of(self.path, self.files) != self:
             raise InputError(
                 f"{self.path.name} was changed while it was read.", "Run again when nothing writes to it any more."
             )

@@ -20,7 +20,8 @@ from ifrplus_cli.pipeline.output import check_output
 from ifrplus_cli.values import ClipInfo, Timing
 from ifrplus_cli.video.encode_plan import EncodePlan, origin_of, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.images import target_of
+from ifrplus_cli.video.target import Target
+from ifrplus_cli.video.targets import target_of
 from ifrplus_cli.video.trim import Moment, cut_section
 
 NEARLY = Fraction(99, 100)  # of the nominal rate of a film that varies: an estimate
@@ -63,10 +64,19 @@ class Job:
     """All that is decided before the first frame, but for the network."""
 
     clip: ClipInfo
-    output: Path  # a file, or the folder of images
     options: UpsampleOptions
     timeline: Timeline
     encode: EncodePlan
+
+    @property
+    def target(self) -> Target:
+        """What is written."""
+        return self.encode.target
+
+    @property
+    def output(self) -> Path:
+        """What appears when the run is done: a file, or the folder of images."""
+        return self.target.path
 
     @property
     def expected_frames(self) -> int:
@@ -80,13 +90,13 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
     Raises:
         IfrplusError: if the output can't be written or an option can't be met.
     """
-    target = target_of(output, image_suffix(clip))
-    check_output(clip.path, target.path, overwrite=options.overwrite, is_images=target.names is not None)
+    target = target_of(output, clip.source.image_suffix)
+    check_output(clip, target, overwrite=options.overwrite)
     clip = cut_section(clip, options.start, options.end)
     timeline = _timeline(clip, options)
     encode = plan_encode(
         clip,
-        target.path,
+        target,
         options.encode,
         Timing(
             time_base=timeline.time_base(clip.time_base),
@@ -94,14 +104,8 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
             last_duration=timeline.shown(clip.end) - last_tick(timeline, clip.times, clip.end).pts,
         ),
         stretch=_stretch(options),
-        image_names=target.names,
     )
-    return Job(clip, target.path, options, timeline, encode)
-
-
-def image_suffix(clip: ClipInfo) -> str | None:
-    """Of the images that a clip is made of; None for any other clip."""
-    return clip.stills.files[0].suffix if clip.stills and clip.stills.decoder else None
+    return Job(clip, options, timeline, encode)
 
 
 def _stretch(options: UpsampleOptions) -> Fraction:

@@ -16,7 +16,7 @@ from ifrplus_cli.files import sha256_of, sync, unwritable
 from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.values import HALF
 
-FORMAT = 1  # of the record
+FORMAT = 2  # of the record
 RECORD, SEGMENT_LIST = "record.json", "segments.txt"
 
 
@@ -40,7 +40,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Totals:
     """What came of all frames of a film.
 
     Attributes:
@@ -62,30 +62,30 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Record:
-    """All that is known of a run.
+class JournalState:
+    """All that a journal keeps of a run.
 
     Attributes:
         terms: what decides how its frames come out, by names that a person understands.
-        outcome: once the last frame is in a segment.
+        totals: once the last frame is in a segment.
     """
 
     terms: Mapping[str, str]
     segments: tuple[Segment, ...] = ()
-    outcome: Outcome | None = None
+    totals: Totals | None = None
 
 
 class Journal:
     """A job folder; it appears with the first segment, and only its owner can look into it."""
 
-    def __init__(self, folder: Path, record: Record) -> None:
+    def __init__(self, folder: Path, state: JournalState) -> None:
         self.folder = folder
-        self.record = record
+        self.state = state
 
     @classmethod
     def of(cls, output: Path, terms: Mapping[str, str]) -> Journal:
         """The one of a run that begins; nothing is written yet."""
-        return cls(folder_of(output), Record(terms))
+        return cls(folder_of(output), JournalState(terms))
 
     @classmethod
     def read(cls, folder: Path) -> Journal:
@@ -95,7 +95,7 @@ class Journal:
             OutputError: if it can't be read.
         """
         try:
-            return cls(folder, _record(json.loads((folder / RECORD).read_text("utf-8"))))
+            return cls(folder, _state(json.loads((folder / RECORD).read_text("utf-8"))))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
             raise OutputError(
                 f"What is in {folder} can't be resumed: its record is missing or damaged.", "Add -y to start anew."
@@ -104,7 +104,7 @@ class Journal:
     @property
     def frames(self) -> int:
         """Output frames in finished segments."""
-        return sum(segment.frames for segment in self.record.segments)
+        return sum(segment.frames for segment in self.state.segments)
 
     def check_terms(self, terms: Mapping[str, str]) -> None:
         """Refuse to go on with a run that would make other frames.
@@ -112,7 +112,7 @@ class Journal:
         Raises:
             InputError: naming all that differs.
         """
-        before = self.record.terms
+        before = self.state.terms
         differences = [
             f"{name} was {before.get(name, 'not stated')} and is {terms.get(name, 'not stated')}"
             for name in dict.fromkeys((*before, *terms))
@@ -127,14 +127,14 @@ class Journal:
     def drop_damaged(self) -> int:
         """Forget the first segment that is not what it was when it was finished, and all after it; returns how many."""
         kept = []
-        for number, segment in enumerate(self.record.segments):
+        for number, segment in enumerate(self.state.segments):
             path = self.path_of(number)
             if not path.is_file() or path.stat().st_size != segment.size or sha256_of(path) != segment.sha256:
                 break
             kept.append(segment)
-        dropped = len(self.record.segments) - len(kept)
+        dropped = len(self.state.segments) - len(kept)
         if dropped:
-            self._write(replace(self.record, segments=tuple(kept), outcome=None))
+            self._write(replace(self.state, segments=tuple(kept), totals=None))
         return dropped
 
     def path_of(self, number: int) -> Path:
@@ -143,7 +143,7 @@ class Journal:
 
     def next_part(self) -> Path:
         """Where the next segment is written before it counts."""
-        path = self.path_of(len(self.record.segments))
+        path = self.path_of(len(self.state.segments))
         part = path.with_name(f"{path.name}.part")
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
@@ -159,16 +159,16 @@ class Journal:
             OutputError: if it can't be stored.
         """
         segment = Segment(frames, start, last, part.stat().st_size, sha256_of(part), header)
-        self._storing(part.replace, self.path_of(len(self.record.segments)), synced=part)
-        self._write(replace(self.record, segments=(*self.record.segments, segment)))
+        self._storing(part.replace, self.path_of(len(self.state.segments)), synced=part)
+        self._write(replace(self.state, segments=(*self.state.segments, segment)))
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, totals: Totals) -> None:
         """Note that the last frame is in a segment.
 
         Raises:
             OutputError: if it can't be stored.
         """
-        self._write(replace(self.record, outcome=outcome))
+        self._write(replace(self.state, totals=totals))
 
     def list_segments(self) -> Path:
         """Write a concat script of all segments beside them.
@@ -176,8 +176,8 @@ class Journal:
         ffmpeg puts each file where the ones before it end, counted in microseconds: with the distance of two starts,
         rounded as ffmpeg rounds a start, for the length of a file all frames stay where they are.
         """
-        zero = self.record.segments[0].start
-        starts = [floor((segment.start - zero) * 1_000_000 + HALF) for segment in self.record.segments]
+        zero = self.state.segments[0].start
+        starts = [floor((segment.start - zero) * 1_000_000 + HALF) for segment in self.state.segments]
         lengths = [after - before for before, after in zip(starts, [*starts[1:], starts[-1] + 1], strict=True)]
         lines = ["ffconcat version 1.0"]
         for number, length in enumerate(lengths):
@@ -195,12 +195,12 @@ class Journal:
                 (self.folder / name).unlink(missing_ok=True)
             self.folder.rmdir()
 
-    def _write(self, record: Record) -> None:
+    def _write(self, state: JournalState) -> None:
         part = self.folder / f"{RECORD}.part"
-        text = json.dumps({"format": FORMAT, **asdict(record)}, default=str, indent=1)
+        text = json.dumps({"format": FORMAT, **asdict(state)}, default=str, indent=1)
         self._storing(lambda: part.write_text(text, "utf-8"))
         self._storing(part.replace, self.folder / RECORD, synced=part)
-        self.record = record
+        self.state = state
 
     def _storing(self, action: Any, *arguments: Any, synced: Path | None = None) -> None:
         try:
@@ -219,15 +219,15 @@ def folder_of(output: Path) -> Path:
     return output.with_name(f"{output.name}.ifrplus")
 
 
-def _record(found: dict[str, Any]) -> Record:
-    """A record from its JSON form."""
+def _state(found: dict[str, Any]) -> JournalState:
+    """A state from its JSON form."""
     if found["format"] != FORMAT:
         raise ValueError("another format")
-    outcome = found["outcome"]
-    return Record(
+    totals = found["totals"]
+    return JournalState(
         terms={str(name): str(told) for name, told in found["terms"].items()},
         segments=tuple(_segment(segment) for segment in found["segments"]),
-        outcome=outcome and _outcome(outcome),
+        totals=totals and _totals(totals),
     )
 
 
@@ -238,12 +238,12 @@ def _segment(found: dict[str, Any]) -> Segment:
     return Segment(**{**found, **counted, **_times(found)})
 
 
-def _outcome(found: dict[str, Any]) -> Outcome:
+def _totals(found: dict[str, Any]) -> Totals:
     cuts = tuple(_cut(cut) for cut in found["cuts"])
     counted = {name: int(found[name]) for name in ("frames_in", "frames_out", "made")}
     pairs = {str(kind): int(count) for kind, count in found["pairs"].items()}
     notes = tuple(map(str, found["notes"]))
-    return Outcome(**{**found, **counted, **_times(found), "pairs": pairs, "notes": notes, "cuts": cuts})
+    return Totals(**{**found, **counted, **_times(found), "pairs": pairs, "notes": notes, "cuts": cuts})
 
 
 def _cut(found: dict[str, Any]) -> Cut:

@@ -1,56 +1,41 @@
-"""The place of a result: looked at before the run, used by one run at a time, and filled when the film is whole."""
+"""The place of a result, looked at before anything is done."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.files import unwritable
+from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.ffmpeg import is_text
-from ifrplus_cli.video.images import KINDS
+from ifrplus_cli.video.target import Target
 
 
-def check_output(source: Path, output: Path, *, overwrite: bool, is_images: bool = False) -> None:
+def check_output(clip: ClipInfo, target: Target, *, overwrite: bool) -> None:
     """Find out what is in the way of a result before anything is done.
 
     Args:
-        is_images: the output is a folder of images.
+        clip: the source.
+        overwrite: what is there already may be replaced.
 
     Raises:
-        InputError: if it is the source itself.
+        InputError: if it is the source itself, or a folder with the source in it.
         OutputError: for anything else.
     """
+    output = target.path
     folder = output.absolute().parent
     try:
-        there, is_folder = output.exists(), output.is_dir()
+        there = output.exists()
     except OSError as error:
         raise unwritable(output, error) from error
     if not is_text(output):
         raise OutputError(f"The name of {output} is not valid text.", "Choose another folder or name.")
-    if is_images and there:
-        _check_replaceable(output, overwrite=overwrite)
-    elif is_folder:
-        raise OutputError(f"{output} is a folder.", "Give the name of a video file.")
     if not folder.is_dir():
         raise OutputError(f"The folder {folder} does not exist.", "Make it first.")
-    if there and source.exists() and output.samefile(source):
+    if there and any(place.exists() and output.samefile(place) for place in (clip.path, *clip.source.files)):
         raise InputError("Source and output are the same file.", "Give the output another name.")
-    if there and not overwrite and not is_images:
-        raise OutputError(f"{output} is there already.", "Add -y to overwrite it.")
+    if there and any(output.samefile(place) for place in {file.parent for file in clip.source.files}):
+        raise InputError(f"The source is in {output}, which would be replaced.", "Give the output another folder.")
+    target.check_replaceable(overwrite=overwrite)
     if not os.access(folder, os.W_OK) or (there and not os.access(output, os.W_OK)):
         raise OutputError(f"{output} can't be written.", "Check the permissions of its folder.")
-
-
-def _check_replaceable(folder: Path, *, overwrite: bool) -> None:
-    """Refuse to put images in place of a folder that holds anything else, or images that nothing was said about."""
-    if not folder.is_dir():
-        raise OutputError(f"{folder} is a file.", "Give another folder.")
-    held = list(folder.iterdir())
-    other = next((file for file in held if not file.is_file() or file.suffix.lower() not in KINDS), None)
-    if other is not None:
-        raise OutputError(
-            f"{folder} holds {other.name}, which is no image.", "Give a folder that is not there yet: it is made whole."
-        )
-    if held and not overwrite:
-        raise OutputError(f"{folder} is there already, with {len(held)} images.", "Add -y to replace the folder.")

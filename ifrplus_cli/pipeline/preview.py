@@ -17,15 +17,17 @@ from ifrplus_cli.files import PartFile
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
-from ifrplus_cli.pipeline.run import Progress, run_job
+from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.values import Chroma, ClipInfo, Frame, PixelFormat, Plane
-from ifrplus_cli.video.decode import Decoder
-from ifrplus_cli.video.encode import Encoder
+from ifrplus_cli.video.decode import decode
+from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.sampling import busiest
+from ifrplus_cli.video.streams import decode_format_of
+from ifrplus_cli.video.targets import target_of
 from ifrplus_cli.video.trim import FrameNumber
 
 LARGEST = 960  # pixels of the longer side of each of the two pictures
@@ -56,7 +58,7 @@ def make_preview(
     options: UpsampleOptions,
     seconds: float,
     load: Callable[[Job], LoadedModel],
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[RunProgress], None] = lambda _: None,
 ) -> Preview:
     """Write a video of the part that changes most; it appears under its name when it is finished and verified.
 
@@ -86,7 +88,7 @@ def make_preview(
         stacked = height > width
         rows, columns = (2, 1) if stacked else (1, 2)
         shown = replace(job.clip, display_matrix=None, width=columns * width, height=rows * height)
-        plan = plan_encode(shown, output, options.encode, job.encode.timing, stretch=job.encode.stretch)
+        plan = plan_encode(shown, target_of(output), options.encode, job.encode.timing, stretch=job.encode.stretch)
         _write(plan, place.path, _beside(job, stacked))
         place.publish()
     begin = float(job.clip.start - clip.start)
@@ -102,7 +104,7 @@ def _smaller(clip: ClipInfo) -> ClipInfo:
 
 def _write(plan: EncodePlan, path: Path, frames: Iterator[Frame]) -> None:
     times: list[Fraction] = []
-    with Encoder(plan, path) as encoder:
+    with VideoEncoder(plan, path) as encoder:
         for frame in frames:
             encoder.write(frame)
             times.append(frame.pts)
@@ -116,7 +118,7 @@ def _beside(job: Job, stacked: bool) -> Iterator[Frame]:
     source_label = f"source, {_short(job.clip.rate)} fps"
     result_label = f"ifrplus, {_short(job.encode.timing.rate)} fps"
     axis, pixel_format = 0 if stacked else 1, job.clip.pixel_format
-    with Decoder(job.clip, upright=True) as source, Decoder(probe(job.output)) as result:
+    with decode(job.clip, upright=True) as source, decode(_stored(job)) as result:
         made = iter(result)
         for index, (frame, after) in enumerate(pairwise(chain(source, [None]))):
             assert frame is not None
@@ -126,6 +128,12 @@ def _beside(job: Job, stacked: bool) -> Iterator[Frame]:
                 right = labelled(next(made).planes, result_label, pixel_format)
                 planes = (np.concatenate(pair, axis) for pair in zip(left, right, strict=True))
                 yield Frame(tick.pts, tuple(planes))
+
+
+def _stored(job: Job) -> ClipInfo:
+    """The result in the source's own samples: its file does not say that what is packed in fours has alpha."""
+    found, own = probe(job.output), job.clip.pixel_format
+    return replace(found, pixel_format=own, decode_format=decode_format_of(own, [found.source_format]))
 
 
 def labelled(planes: tuple[Plane, ...], text: str, pixel_format: PixelFormat) -> tuple[Plane, ...]:

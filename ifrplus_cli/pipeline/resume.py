@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ifrplus_cli import __version__
 from ifrplus_cli.errors import IfrplusError, OutputError
 from ifrplus_cli.network.engine import engine_version
-from ifrplus_cli.pipeline.journal import RECORD, Journal, folder_of
+from ifrplus_cli.pipeline.journal import RECORD, Journal, Totals, folder_of
 from ifrplus_cli.pipeline.segments import is_long
 from ifrplus_cli.stopping import StoppedError
 from ifrplus_cli.video.ffmpeg import tool_version
 
 if TYPE_CHECKING:
     from ifrplus_cli.network.interpolator import LoadedModel
-    from ifrplus_cli.pipeline.fingerprint import SourceIdentity
+    from ifrplus_cli.pipeline.fingerprint import Fingerprint
     from ifrplus_cli.pipeline.job import Job
 
 NOTHING_KEPT = "nothing was written."
 NOT_TERMS = {"encode", "overwrite", "resume"}  # options that are told by the plan, or change no frame
 
 
-def open_journal(job: Job, model: LoadedModel, source: SourceIdentity, say: Callable[[str], None]) -> Journal | None:
+def open_journal(job: Job, model: LoadedModel, source: Fingerprint, say: Callable[[str], None]) -> Journal | None:
     """The journal that a run adds to; None for one that is too short to need any.
 
     Raises:
@@ -33,7 +33,7 @@ def open_journal(job: Job, model: LoadedModel, source: SourceIdentity, say: Call
         OutputError: if there is one that can't be read, or that nothing was said about.
     """
     folder, options = folder_of(job.output), job.options
-    keeps = is_long(job.expected_frames) and job.encode.container.is_film
+    keeps = is_long(job.expected_frames) and job.target.joins_segments
     if not _is_there(folder / RECORD):  # a run that was killed in its first segment leaves none
         if options.resume:
             say("There is nothing to resume: the run starts anew.")
@@ -72,6 +72,24 @@ def resumable(journal: Journal | None) -> Iterator[None]:
             journal.discard()
 
 
+def complete(journal: Journal, encode: Callable[[], Totals]) -> Totals:
+    """What came of all frames, once those that are missing in a journal were added to it.
+
+    Args:
+        encode: writes them; what it returns begins with the first of them.
+
+    Raises:
+        IfrplusError: if that fails.
+    """
+    if journal.state.totals is not None:
+        return journal.state.totals
+    totals = encode()
+    segments = journal.state.segments
+    totals = replace(totals, start=segments[0].start, last=segments[-1].last)
+    journal.finish(totals)
+    return totals
+
+
 def kept_by(journal: Journal) -> str:
     """What is kept, and how to use it."""
     if not journal.frames:
@@ -88,7 +106,7 @@ def kept_for(output: Path) -> str:
 
 
 def _continued(
-    journal: Journal, job: Job, model: LoadedModel, source: SourceIdentity, say: Callable[[str], None]
+    journal: Journal, job: Job, model: LoadedModel, source: Fingerprint, say: Callable[[str], None]
 ) -> Journal:
     journal.check_terms(_terms(job, model, source))
     if dropped := journal.drop_damaged():
@@ -97,7 +115,7 @@ def _continued(
     return journal
 
 
-def _terms(job: Job, model: LoadedModel, source: SourceIdentity) -> dict[str, str]:
+def _terms(job: Job, model: LoadedModel, source: Fingerprint) -> dict[str, str]:
     """All that decides how the frames come out, by names that a person understands."""
     plan, encode, options = model.plan, job.encode, job.options
     said = {field.name: getattr(options, field.name) for field in fields(options) if field.name not in NOT_TERMS}

@@ -11,6 +11,7 @@ import numpy as np
 
 from ifrplus_cli.frames.doubt import Doubt
 from ifrplus_cli.frames.pictures import Picture, as_codes, doubt_colours, fitted
+from ifrplus_cli.pipeline.filler import FilledSlot
 from ifrplus_cli.values import Image, Pair, PairKind, PixelFormat
 
 SHOWN = 6  # pairs whose pictures are kept
@@ -97,6 +98,15 @@ class RunRecord:
         heapq.heappush(self._kept, (*rank, seen))
         if len(self._kept) > SHOWN:
             heapq.heappop(self._kept)
+
+    def see_slot(self, filled: FilledSlot) -> None:
+        """Called once for each slot of a run, in order."""
+        pair = filled.slot.pair
+        if pair is None:
+            return
+        self.see_pair(pair)
+        for tick, (left, made, right) in zip(filled.slot.made, filled.seen, strict=True):
+            self.see_made(pair, tick.t, (left, made.image, right), made.doubt)
 
     @property
     def shown(self) -> list[SeenFrame]:

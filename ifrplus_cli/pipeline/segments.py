@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from fractions import Fraction
+from pathlib import Path
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline.journal import Journal
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame
-from ifrplus_cli.video.encode import Encoder
+from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.probe import read_segment
 
@@ -20,6 +21,17 @@ HINT = "Choose another --codec."
 def is_long(frames: int) -> bool:
     """Whether a film of so many output frames is worth a job folder."""
     return frames > 2 * FRAMES
+
+
+def join_segments(plan: EncodePlan, journal: Journal, path: Path) -> None:
+    """Write the film from the finished segments of a journal.
+
+    Raises:
+        OutputError: if that fails.
+    """
+    segments = journal.state.segments
+    with VideoEncoder(plan, path) as encoder:
+        encoder.join(journal.list_segments(), segments[0].start, segments[-1].last)
 
 
 class SegmentEncoder:
@@ -63,11 +75,11 @@ class SegmentEncoder:
             self._end()
 
     def _begin(self, pts: Fraction) -> None:
-        segments = self._journal.record.segments
+        segments = self._journal.state.segments
         self._zero = segments[0].start if segments else pts
         self._part = self._journal.next_part()
         self._open.callback(self._part.unlink, missing_ok=True)
-        self._encoder = self._open.enter_context(Encoder(self._plan, self._part, segment_of=self._zero))
+        self._encoder = self._open.enter_context(VideoEncoder(self._plan, self._part, segment_of=self._zero))
         self._stop.deferred = True
 
     def _end(self) -> None:
@@ -80,7 +92,7 @@ class SegmentEncoder:
 
     def _checked(self) -> str:
         """What the decoder of the segment is told first, once it has turned out to be whole."""
-        number, codec = len(self._journal.record.segments) + 1, self._plan.codec
+        number, codec = len(self._journal.state.segments) + 1, self._plan.codec
         try:
             times, header = read_segment(self._part)
         except InputError as error:
@@ -91,6 +103,6 @@ class SegmentEncoder:
             raise OutputError(f"Segment {number} has {len(times)} frames instead of {len(wanted)}.", HINT)
         if any(abs(found - time) > unit / 2 for found, time in zip(times, wanted, strict=True)):
             raise OutputError(f"Segment {number} does not have its frames at their times.", HINT)
-        if any(segment.header != header for segment in self._journal.record.segments[:1]):
+        if any(segment.header != header for segment in self._journal.state.segments[:1]):
             raise OutputError(f"Segment {number}, encoded with {codec}, can't be joined to those before.", HINT)
         return header

@@ -7,6 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 class StageClock:
@@ -35,3 +38,13 @@ class StageClock:
             self._working[stage] -= 1
             if not self._working[stage]:
                 self.seconds[stage] += self._clock() - self._since[stage]
+
+    def over(self, stage: str, items: Iterator[Item]) -> Iterator[Item]:
+        """The same items; time the making of each as work of ``stage``."""
+        nothing = object()
+        while True:
+            with self(stage):
+                item = next(items, nothing)
+            if item is nothing:
+                return
+            yield item  # type: ignore[misc]

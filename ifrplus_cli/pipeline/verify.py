@@ -12,7 +12,7 @@ from ifrplus_cli.values import Chroma, ClipInfo, ColourTags, Section, StreamInfo
 from ifrplus_cli.video.containers import MILLISECOND
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.hdr import light_faults
-from ifrplus_cli.video.probe import packet_span, probe
+from ifrplus_cli.video.probe import packet_span
 from ifrplus_cli.video.retime import LONGEST_PACKET
 from ifrplus_cli.video.stream_mapping import Carried, other_streams
 
@@ -52,14 +52,14 @@ def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
         OutputError: naming everything that differs.
     """
     try:
-        result = probe(path, promise.plan.timing.rate if promise.plan.image_names else None)
+        result = promise.plan.target.read_back(path, promise.plan.timing.rate)
     except InputError as error:
         raise OutputError(f"The finished file can't be read back: {error.message}", FAULT_HINT) from error
     carried, notes = _filled_streams(result, promise)
     faults = [
         *_time_faults(result, promise),
         *_picture_faults(result, promise),
-        *([] if promise.plan.is_alone else _stream_faults(result, carried, promise)),
+        *_stream_faults(result, carried, promise),
     ]
     if faults:
         raise OutputError(
@@ -97,21 +97,21 @@ def _time_faults(result: ClipInfo, promise: Promise) -> list[str]:
     found = len(result.packet_pts)
     if found > promise.frames or (found < promise.frames and not container.joins_repeats):
         faults.append(f"it has {found} frames instead of {promise.frames}")
-    if promise.plan.image_names is not None:
-        return faults  # images have no times
+    if not container.has_times:
+        return faults
     if abs(span - promised) > slack and found == promise.frames:
         faults.append(f"its frames span {float(span):.3f} s instead of {float(promised):.3f} s")
-    tick = 1 / promise.plan.timing.rate if container.is_film else Fraction(0)
+    tick = Fraction(0) if container.states_length else 1 / promise.plan.timing.rate
     if abs(result.duration - promise.duration) > tick + slack and _states_last_length(result, promise):
         faults.append(f"it lasts {float(result.duration):.3f} s instead of {float(promise.duration):.3f} s")
-    if not container.is_film and (plays := promise.plan.clip.plays or 0) != result.plays:
-        faults.append(f"it is shown {result.plays} times instead of {plays}")
+    if container.counts_plays and (plays := promise.plan.clip.source.plays or 0) != result.source.plays:
+        faults.append(f"it is shown {result.source.plays} times instead of {plays}")
     return faults
 
 
 def _states_last_length(result: ClipInfo, promise: Promise) -> bool:
     """Whether the file says how long its last frame is shown: Matroska never does, mp4 not in every case."""
-    if not promise.plan.container.is_film:
+    if promise.plan.container.states_length:
         return True
     if promise.plan.container.unit is not None:
         return False
@@ -126,7 +126,7 @@ def _picture_faults(result: ClipInfo, promise: Promise) -> list[str]:
     if plan.clip.pixel_format.chroma is result.pixel_format.chroma:
         faults.extend(_colour_faults(result, plan))
     faults.extend(light_faults(result.light, plan.clip.light))
-    if not plan.upright and plan.container.is_film:
+    if not plan.upright:
         aspect, wanted = result.sample_aspect or Fraction(1), plan.clip.sample_aspect or Fraction(1)
         if abs(aspect - wanted) * plan.width > 1:  # Matroska stores the shown size in whole pixels
             faults.append(f"its pixel aspect is {aspect} instead of {wanted}")

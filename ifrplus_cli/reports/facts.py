@@ -12,7 +12,7 @@ from ifrplus_cli.pipeline.cost import Cost
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.reports.format import clock_time
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.ffmpeg import tool_version
 from ifrplus_cli.video.interlace import detect_fields
 from ifrplus_cli.video.trim import FrameNumber, cut_section
@@ -42,7 +42,7 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
         "variable_rate": clip.variable_rate,
         "start": round(float(clip.start), 6),
         "duration": round(float(clip.duration), 6),
-        "plays": clip.plays,
+        "plays": clip.source.plays,
         "marked_as_interlaced": clip.interlaced,
         "streams": [{"index": s.index, "kind": s.kind, "codec": s.codec} for s in clip.streams],
         "chapters": len(clip.chapters),
@@ -51,7 +51,7 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
 
 def describe_pictures(clip: ClipInfo) -> dict[str, object]:
     """Return what was found by looking at some of a clip's frames, as plain data."""
-    fields = "progressive" if clip.is_drawn else detect_fields(clip).kind
+    fields = detect_fields(clip).kind if clip.source.is_video else "progressive"
     return {"fields": fields, "repeats": repeats_advice(clip)}
 
 
@@ -59,7 +59,7 @@ def count_repeats(clip: ClipInfo) -> tuple[int, int]:
     """Count, among some frames from the middle of a clip, those that repeat the one before: (repeats, frames)."""
     middle = max(0, (len(clip.packet_pts) - REPEATS_SEEN) // 2)
     part = cut_section(clip, FrameNumber(middle), FrameNumber(middle + REPEATS_SEEN))
-    with Decoder(part) as decoder:
+    with decode(part) as decoder:
         repeats = sum(len(frame.repeats) for frame in thin(decoder, part.pixel_format))
         return repeats, decoder.frames
 
@@ -92,7 +92,7 @@ def describe_job(job: Job) -> dict[str, object]:
     """Return what would be done, as plain data."""
     encode = job.encode
     return {
-        "file": str(job.output if encode.image_names is None else job.output / encode.image_names),
+        "file": str(job.target.pattern),
         "frames": job.expected_frames,
         "rate": rate_text(encode.timing.rate),
         "codec": encode.codec,

@@ -67,7 +67,7 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """TrainingProgress of a run.
+    """Progress of a run.
 
     Attributes:
         share: finished share, 0 to 1.

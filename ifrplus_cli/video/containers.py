@@ -27,7 +27,9 @@ class Container:
         holds_attachments: whether other files can be attached; cover art is one of them then.
         hides_lead: whether sound can begin within a packet, and packets before it be there for the decoder alone.
         joins_repeats: whether frames that are alike become one that is shown for longer.
-        is_film: whether it holds sound and the like, and describes its colours; images and animations don't.
+        counts_plays: whether it says how often it is to be shown.
+        states_length: whether it always says how long its last frame is shown.
+        has_times: whether it says when frames are shown at all.
         muxer_options: further options for a file that plays well.
     """
 
@@ -41,7 +43,9 @@ class Container:
     holds_attachments: bool = False
     hides_lead: bool = False
     joins_repeats: bool = False
-    is_film: bool = True
+    counts_plays: bool = False
+    states_length: bool = False
+    has_times: bool = True
     muxer_options: tuple[tuple[str, str], ...] = ()
 
 
@@ -51,20 +55,21 @@ MP4 = Container("mp4", "libx264", "aac", "mov_text", True, hides_lead=True, muxe
 MOV = Container("mov", "libx264", "aac", "mov_text", True, hides_lead=True, muxer_options=FASTSTART)
 MKV = Container("matroska", "libx264", "flac", "srt", False, MILLISECOND, MILLISECOND, True)
 WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, MILLISECOND, MILLISECOND)
+FILMS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
 # Browsers show frames that are meant to be shorter for a tenth of a second.
-GIF = Container("gif", "gif", unit=CENTISECOND, shortest=2 * CENTISECOND, is_film=False)
-APNG = Container("apng", "apng", shortest=11 * MILLISECOND, is_film=False)
-WEBP = Container("webp", "libwebp_anim", unit=MILLISECOND, shortest=11 * MILLISECOND, joins_repeats=True, is_film=False)
-CONTAINERS = {
-    ".mp4": MP4,
-    ".m4v": MP4,
-    ".mov": MOV,
-    ".mkv": MKV,
-    ".webm": WEBM,
-    ".gif": GIF,
-    ".apng": APNG,
-    ".webp": WEBP,
-}
+GIF = Container("gif", "gif", unit=CENTISECOND, shortest=2 * CENTISECOND, counts_plays=True, states_length=True)
+APNG = Container("apng", "apng", shortest=11 * MILLISECOND, counts_plays=True, states_length=True)
+WEBP = Container(
+    "webp",
+    "libwebp_anim",
+    unit=MILLISECOND,
+    shortest=11 * MILLISECOND,
+    joins_repeats=True,
+    counts_plays=True,
+    states_length=True,
+)
+ANIMATIONS = {".gif": GIF, ".apng": APNG, ".webp": WEBP}
+CONTAINERS = {**FILMS, **ANIMATIONS}
 IMAGE_ENCODERS = {
     ".png": "png",
     ".jpg": "mjpeg",
@@ -74,7 +79,7 @@ IMAGE_ENCODERS = {
     ".tiff": "tiff",
 }
 IMAGES = {
-    suffix: Container("image2", encoder, is_film=False, muxer_options=(("start_number", "1"),))
+    suffix: Container("image2", encoder, has_times=False, muxer_options=(("start_number", "1"),))
     for suffix, encoder in IMAGE_ENCODERS.items()
 }
 
@@ -95,6 +100,29 @@ def container_for(path: Path, *, images: bool = False) -> Container:
             f"Name the output {', '.join(CONTAINERS)}, or %06d.png and the like for images.",
         )
     return found
+
+
+def check_pace(container: Container, gap: Fraction) -> None:
+    """Refuse frames that would be closer together than a container can tell apart, or than they would be shown.
+
+    Args:
+        gap: seconds from one frame to the next.
+
+    Raises:
+        OutputError: if there are such.
+    """
+    if gap >= container.shortest:
+        return
+    if container not in ANIMATIONS.values():
+        raise OutputError(
+            f"{container.muxer} can't hold frames less than a millisecond apart, as these would be.",
+            "Write to .mp4 or .mov instead, or choose a smaller --factor.",
+        )
+    most = 1 / container.shortest
+    raise OutputError(
+        f"{container.muxer.upper()} can't show more than {int(most)} frames a second: browsers slow them down.",
+        f"Give --fps {int(most)} or less, a smaller --factor, or --slow-motion.",
+    )
 
 
 def write_display_matrix(path: Path, matrix: tuple[int, ...]) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import queue
 import re
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import IO
+from typing import IO, Any, NoReturn
 
 import ffmpeg
 import numpy as np
 
-from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError
-from ifrplus_cli.values import ClipInfo, Frame, Stills
+from ifrplus_cli.errors import InputError, MediaToolError
+from ifrplus_cli.source import FrameReader
+from ifrplus_cli.values import ClipInfo, Frame
 from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, StderrDrain, find_tool, source_url
-from ifrplus_cli.video.image_pipe import UNIT, Feeder, numbers
 
 # ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
 TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
@@ -24,6 +25,15 @@ FRAME_TIME = re.compile(r"showinfo.* n: *\d+ pts: *(-?\d+|NOPTS) ")
 LINE_WAIT_S = 30.0
 PACKED = "rgba"  # the one format that is not planar
 SEEK_MARGIN = 5  # seconds before a section at which decoding begins, at the latest: the first frames may be broken
+
+
+def decode(clip: ClipInfo, *, upright: bool = False) -> FrameReader:
+    """Begin to decode a clip, whatever it is read from.
+
+    Args:
+        upright: turn the picture as the display matrix says, for an output that can't hold one.
+    """
+    return clip.source.open(clip, upright=upright)
 
 
 class _FrameTimes(StderrDrain):
@@ -62,8 +72,92 @@ class _FrameTimes(StderrDrain):
         return said if isinstance(said, Fraction) else None
 
 
-class Decoder:
-    """Iterates over a film's frames; a context manager that leaves no process behind.
+class FfmpegDecoder(ABC):
+    """Pictures that ffmpeg decodes, with their times; a context manager that leaves no process behind.
+
+    Attributes:
+        frames: number of frames read so far.
+        repaired_times: how many of them got a time that the source does not state.
+    """
+
+    def __init__(self, clip: ClipInfo, command: list[str], size: tuple[int, int], *, fed: bool = False) -> None:
+        """
+        Args:
+            size: width and height of the decoded pictures.
+            fed: ffmpeg reads from a pipe, which ``_process.stdin`` is then.
+        """
+        self.clip = clip
+        self.width, self.height = size
+        self.repaired_times = 0
+        self.frames = 0
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        assert self._process.stdout and self._process.stderr
+        self._stdout = self._process.stdout
+        self._times = _FrameTimes(self._process.stderr)
+
+    def __enter__(self) -> FfmpegDecoder:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop ffmpeg, whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+        self._times.join()
+        self._stdout.close()
+
+    @property
+    def complaints(self) -> int:
+        """How many errors ffmpeg reported while it decoded."""
+        return self._times.complaints
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """All frames in order of presentation."""
+
+    def _read_picture(self) -> bytearray | None:
+        """One raw picture, or None at the end of the film."""
+        data = bytearray(self.clip.pixel_format.frame_bytes(self.width, self.height))
+        view, got = memoryview(data), 0
+        while got < len(data):
+            count = self._stdout.readinto(view[got:])  # type: ignore[attr-defined]
+            if not count:
+                break
+            got += count
+        if 0 < got < len(data):
+            self._fail()
+        return data if got else None
+
+    def _frame(self, data: bytearray, pts: Fraction) -> Frame:
+        """The frame of a raw picture; one that began before the section is shown from the section's begin on."""
+        self.frames += 1
+        section = self.clip.section
+        shown = pts if section is None else max(pts, section.begin)
+        return Frame(shown, _planes(data, self.clip, self.width, self.height))
+
+    def _check_exit(self) -> None:
+        if self._process.wait() != 0:
+            self._fail()
+
+    def _fail(self) -> NoReturn:
+        reason = self._times.reason(self._process.wait())
+        raise MediaToolError(
+            f"ffmpeg stopped decoding {self.clip.path.name} after {self.frames} frames: {reason}.",
+            "Play the file to its end to see whether it is damaged.",
+        )
+
+
+class FilmDecoder(FfmpegDecoder):
+    """Iterates over the frames of a file that ffmpeg opens.
 
     Times strictly increase. A frame whose time is missing or not after its predecessor's is put one nominal frame
     time later, and counted in ``repaired_times``.
@@ -74,53 +168,16 @@ class Decoder:
         Args:
             upright: let ffmpeg turn the picture as the display matrix says, for an output that can't hold one.
         """
-        self.clip = clip
-        self.width, self.height = clip.upright_size if upright else (clip.width, clip.height)
-        self.repaired_times = 0
-        self.frames = 0
-        self._process = subprocess.Popen(
-            _command(clip, self.width, self.height, upright),
-            stdin=subprocess.DEVNULL if clip.stills is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
-        assert self._process.stdout and self._process.stderr
-        self._stdout = self._process.stdout
-        self._times = _FrameTimes(self._process.stderr)
-        self._feeder = None if clip.stills is None else Feeder(clip, clip.stills, self._process)
-
-    def __enter__(self) -> Decoder:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop ffmpeg, whatever it is doing."""
-        self._process.kill()
-        self._process.wait()
-        if self._feeder is not None:
-            self._feeder.join()
-        self._times.join()
-        self._stdout.close()
-
-    @property
-    def complaints(self) -> int:
-        """How many errors ffmpeg reported while it decoded."""
-        return self._times.complaints
+        size = clip.upright_size if upright else (clip.width, clip.height)
+        super().__init__(clip, raw_command(clip, _film_input(clip, upright), size), size)
 
     def __iter__(self) -> Iterator[Frame]:
         """All frames in order of presentation.
 
         Raises:
-            InputError: if not a single frame can be decoded, or any of some images can't.
+            InputError: if not a single frame can be decoded.
             MediaToolError: if ffmpeg fails or dies on the way.
         """
-        if self.clip.stills is not None:
-            yield from self._pictures(self.clip.stills)
-            return
         last: Fraction | None = None
         shift, section, position = Fraction(0), self.clip.section, 0
         while (data := self._read_picture()) is not None:
@@ -139,9 +196,7 @@ class Decoder:
                 continue
             if section is not None and pts >= section.end:
                 break
-            self.frames += 1
-            shown = pts if section is None else max(pts, section.begin)
-            yield Frame(shown, _planes(data, self.clip, self.width, self.height))
+            yield self._frame(data, pts)
         else:
             self._check_exit()
         if self.frames == 0:
@@ -149,60 +204,12 @@ class Decoder:
                 f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Get a sound copy."
             )
 
-    def _pictures(self, stills: Stills) -> Iterator[Frame]:
-        """All pictures of those that are fed, none of which may be missing."""
-        section = self.clip.section
-        for number in numbers(self.clip, stills):
-            data = self._read_picture()
-            at = None if data is None else self._times.next()
-            if data is None or at != number * UNIT:
-                raise self._lacking(stills, number)
-            self.frames += 1
-            pts = stills.times[number]
-            shown = pts if section is None else max(pts, section.begin)
-            yield Frame(shown, _planes(data, self.clip, self.width, self.height))
-        if self._read_picture() is not None:
-            raise MediaToolError("ffmpeg gave more pictures than it got.", "Try another version of ffmpeg.")
-        self._check_exit()
-
-    def _lacking(self, stills: Stills, number: int) -> IfrplusError:
-        """Why a picture is missing."""
-        self.close()
-        if self._feeder is not None and self._feeder.error is not None:
-            return self._feeder.error
-        name = f"The image {stills.files[number]}" if stills.decoder else f"Frame {number} of {self.clip.path}"
-        return InputError(f"{name} can't be decoded: {self._times.reason()}.", "Get a sound copy, or take it out.")
-
     @property
     def _film_start(self) -> Fraction:
         return self.clip.start if self.clip.section is None else self.clip.section.film_start
 
     def _next_nominal(self, last: Fraction | None) -> Fraction:
         return self._film_start if last is None else last + 1 / self.clip.rate
-
-    def _read_picture(self) -> bytearray | None:
-        """One raw picture, or None at the end of the film."""
-        data = bytearray(self.clip.pixel_format.frame_bytes(self.width, self.height))
-        view, got = memoryview(data), 0
-        while got < len(data):
-            count = self._stdout.readinto(view[got:])  # type: ignore[attr-defined]
-            if not count:
-                break
-            got += count
-        if 0 < got < len(data):
-            self._fail()
-        return data if got else None
-
-    def _check_exit(self) -> None:
-        if self._process.wait() != 0:
-            self._fail()
-
-    def _fail(self) -> None:
-        reason = self._times.reason(self._process.wait())
-        raise MediaToolError(
-            f"ffmpeg stopped decoding {self.clip.path.name} after {self.frames} frames: {reason}.",
-            "Play the file to its end to see whether it is damaged.",
-        )
 
 
 def is_decimated(clip: ClipInfo) -> bool:
@@ -215,21 +222,27 @@ def decodes_from_start(clip: ClipInfo) -> bool:
     return clip.decode_times_only or is_decimated(clip)
 
 
-def _command(clip: ClipInfo, width: int, height: int, upright: bool) -> list[str]:
+def _film_input(clip: ClipInfo, upright: bool) -> Any:
+    """The file as an input of ffmpeg's, from a place before the section on where it can be decoded from there."""
     options: dict[str, object] = {} if upright else {"noautorotate": None}
-    from_start = clip.stills is not None or decodes_from_start(clip)
-    if clip.section is not None and not from_start and clip.section.first > SEEK_MARGIN:
+    if clip.section is not None and not decodes_from_start(clip) and clip.section.first > SEEK_MARGIN:
         options |= {
             "noaccurate_seek": None,
             "seek_timestamp": 1,
             "ss": f"{float(clip.section.first - SEEK_MARGIN):.6f}",
         }
-    if clip.stills is None:
-        source = ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, **SOURCE_LIMITS, **options)
-    else:
-        decoder = {"c:v": clip.stills.decoder} if clip.stills.decoder else {}
-        source = ffmpeg.input("pipe:0", copyts=None, format="matroska", protocol_whitelist="pipe", **decoder)
-    turn = clip.stills.turn if clip.stills else None
+    return ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, **SOURCE_LIMITS, **options)
+
+
+def raw_command(clip: ClipInfo, source: Any, size: tuple[int, int], turn: str | None = None) -> list[str]:
+    """The command that decodes an input to raw pictures on its output, and reports their times on its stderr.
+
+    Args:
+        source: an input of ffmpeg's.
+        size: width and height of the pictures.
+        turn: filters that turn them upright.
+    """
+    width, height = size
     # The scaler only acts when the size changes within the film: pictures keep one size.
     chain = [clip.deinterlace, "showinfo=checksum=0", turn, f"scale={width}:{height}"]
     picture = source[str(clip.stream_index)]

@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ffmpeg
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.containers import GIF, MILLISECOND
+from ifrplus_cli.video.containers import MILLISECOND
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
-from ifrplus_cli.video.image_formats import conversion, converts, muxer_options
+from ifrplus_cli.video.image_formats import converts
 from ifrplus_cli.video.retime import LEAD, kept_packets, sound_filter
 from ifrplus_cli.video.stream_mapping import ATTACHED, Carried, is_retimed_text
 
@@ -42,7 +43,7 @@ def encoded_picture(plan: EncodePlan, lead: int) -> Picture:
     """The frames that come through the pipe, ``lead`` seconds late."""
     frames = ffmpeg.input("pipe:0", format="matroska", itsoffset=-lead, protocol_whitelist="pipe")
     options: dict[str, object] = {
-        "c:v:0": "ffv1" if plan.container is GIF else plan.codec,
+        "c:v:0": plan.codec,
         "filter:v:0": ",".join(_filters(plan)),
         "pix_fmt:v:0": plan.pix_fmt,
         "fps_mode": "passthrough",
@@ -88,7 +89,7 @@ def joined_picture(plan: EncodePlan, script: Path, start: Fraction) -> Picture:
 
 
 def _filters(plan: EncodePlan) -> list[str]:
-    """Filters that describe the picture; they touch its samples only where the matrix can't be stored."""
+    """Filters that describe the picture; they touch its samples only where it is stored in others."""
     colour = plan.clip.colour
     described = {
         "range": colour.range,
@@ -98,10 +99,7 @@ def _filters(plan: EncodePlan) -> list[str]:
     }
     known = [f"{name}={value}" for name, value in described.items() if value]
     filters = [f"setparams={':'.join(known)}"] if known else []
-    if changed := conversion(plan.clip, plan.colour, plan.pix_fmt):
-        filters += changed
-    elif plan.colour.matrix != colour.matrix and plan.container.is_film:
-        filters.append("zscale=matrix=170m")
+    filters += plan.filters
     if aspect := plan.clip.sample_aspect:
         aspect = 1 / aspect if plan.upright and plan.width != plan.clip.width else aspect
         filters.append(f"setsar=sar={aspect.numerator}/{aspect.denominator}:max=100000")
@@ -109,6 +107,7 @@ def _filters(plan: EncodePlan) -> list[str]:
 
 
 def segment_command(plan: EncodePlan, path: Path, picture: Picture) -> list[str]:
+    """The command for a segment of a film: the picture alone, with its times in the plan's own time base."""
     unit = plan.timing.time_base.denominator
     stream = ffmpeg.output(
         picture.stream,
@@ -128,25 +127,38 @@ def _segment_muxer(codec: str) -> str:
     return "mp4" if any(name in codec for name in ("vp8", "vpx", "vp9", "av1")) else "mov"
 
 
-def picture_command(plan: EncodePlan, target: str, picture: Picture) -> list[str]:
-    options: dict[str, object] = {
-        "format": "matroska" if plan.container is GIF else plan.container.muxer,
+def picture_command(
+    plan: EncodePlan, target: str, picture: Picture, options: Mapping[str, object] = MappingProxyType({})
+) -> list[str]:
+    """The command for a file, or images, of the picture alone.
+
+    Args:
+        target: ffmpeg's name of what is written.
+        options: of the kind of file; the picture's own go before them.
+    """
+    every: dict[str, object] = {
+        "format": plan.container.muxer,
         "map_metadata": -1,
-        **(_last_frame_options(plan) if plan.container.is_film else {}),
+        **options,
         **picture.options,
         **dict(plan.container.muxer_options),
     }
-    if plan.container.is_film and plan.container.unit is None:
-        options["video_track_timescale"] = options["movie_timescale"] = plan.timing.time_base.denominator
-    if plan.container is not GIF:
-        options |= muxer_options(plan.container, plan.clip, plan.timing, Fraction(0))
-    stream = ffmpeg.output(picture.stream, target, **options).global_args(*_QUIETLY)
+    stream = ffmpeg.output(picture.stream, target, **every).global_args(*_QUIETLY)
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
     return command
 
 
-def palette_command(drawn: Path, palette: Path) -> list[str]:
-    frames = ffmpeg.input(f"file:{drawn}", format="matroska", protocol_whitelist="file")
+def film_picture_options(plan: EncodePlan) -> dict[str, object]:
+    """Options of a film that is the picture alone."""
+    options = _last_frame_options(plan)
+    if plan.container.unit is None:
+        options["video_track_timescale"] = options["movie_timescale"] = plan.timing.time_base.denominator
+    return options
+
+
+def palette_command(lossless: Path, palette: Path) -> list[str]:
+    """The command that chooses the 256 colours of a GIF, as an image, from its frames without loss."""
+    frames = ffmpeg.input(f"file:{lossless}", format="matroska", protocol_whitelist="file")
     chosen = ffmpeg.output(
         frames["v:0"], f"file:{palette}", vf="palettegen", format="image2", update=1, **{"frames:v": 1}
     )
@@ -154,8 +166,9 @@ def palette_command(drawn: Path, palette: Path) -> list[str]:
     return command
 
 
-def gif_command(drawn: Path, palette: Path, path: Path, options: Mapping[str, object]) -> list[str]:
-    frames = ffmpeg.input(f"file:{drawn}", format="matroska", protocol_whitelist="file")
+def gif_command(lossless: Path, palette: Path, path: Path, options: Mapping[str, object]) -> list[str]:
+    """The command that draws a GIF from its frames without loss, in the colours of a palette."""
+    frames = ffmpeg.input(f"file:{lossless}", format="matroska", protocol_whitelist="file")
     colours = ffmpeg.input(f"file:{palette}", format="png_pipe", protocol_whitelist="file")
     pictures = ffmpeg.filter([frames["v:0"], colours["v:0"]], "paletteuse", diff_mode="rectangle")
     stream = ffmpeg.output(

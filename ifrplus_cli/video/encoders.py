@@ -13,7 +13,7 @@ from ifrplus_cli.values import PIXEL_FORMATS, RICHNESS, Chroma, ClipInfo, PixelF
 from ifrplus_cli.video.containers import Container
 from ifrplus_cli.video.ffmpeg import INSTALL_HINT, find_tool
 from ifrplus_cli.video.hdr import is_hdr, light_options
-from ifrplus_cli.video.image_formats import film_format, image_format, image_options, is_rgb
+from ifrplus_cli.video.image_formats import film_format, is_rgb
 
 # Constant quality that hides no detail, for encoders that have it.
 DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}
@@ -54,17 +54,14 @@ class EncodeOptions:
     purpose: str | None = None
 
 
-def choose_codec(container: Container, clip: ClipInfo, options: EncodeOptions) -> str:
-    """What was asked for, or the container's own; H.265 for what players don't expect, or can't be, in H.264."""
-    if not container.is_film and options.codec not in (None, container.video_codec):
-        raise OutputError(f"{options.codec} does not go into this kind of file.", "Leave out --codec.")
-    if options.codec is not None:
-        return options.codec
+def usual_codec(container: Container, clip: ClipInfo) -> str:
+    """A container's own encoder; H.265 for what players don't expect, or can't be, in H.264."""
     if container.video_codec != "libx264":
         return container.video_codec
     wanted = film_format(clip)
     rgb = wanted.chroma is Chroma.RGB
-    if is_hdr(clip.colour) or wanted.depth > (8 if rgb or clip.is_drawn else 10):
+    converted = wanted != clip.pixel_format
+    if is_hdr(clip.colour) or wanted.depth > (8 if rgb or converted else 10):
         return "libx265"
     return "libx264rgb" if rgb else "libx264"
 
@@ -116,31 +113,44 @@ def try_encoder(codec: str, pix_fmt: str, clip: ClipInfo) -> None:
         raise OutputError(f"{codec} does not work on this machine: {said}.", "Leave out --codec to encode by the CPU.")
 
 
-def choose_pix_fmt(
-    clip: ClipInfo, container: Container, codec: str, facts: str, options: EncodeOptions
-) -> tuple[str, list[str]]:
+def supported_formats(facts: str) -> list[str]:
+    """Pixel formats that an encoder takes, by what ffmpeg says of it; none if it says nothing of them."""
     listed = re.search(r"Supported pixel formats: (.*)", facts)
-    supported = listed[1].split() if listed else []
-    if options.pix_fmt is not None:
-        if supported and options.pix_fmt not in supported:
-            raise OutputError(f"{codec} can't store {options.pix_fmt}.", f"It takes: {' '.join(supported)}.")
-        return options.pix_fmt, []
+    return listed[1].split() if listed else []
+
+
+def asked_pix_fmt(codec: str, supported: Sequence[str], options: EncodeOptions) -> str | None:
+    """The pixel format that a person asks for, None without one.
+
+    Raises:
+        OutputError: if the encoder does not take it.
+    """
+    if options.pix_fmt is not None and supported and options.pix_fmt not in supported:
+        raise OutputError(f"{codec} can't store {options.pix_fmt}.", f"It takes: {' '.join(supported)}.")
+    return options.pix_fmt
+
+
+def film_pix_fmt(
+    clip: ClipInfo, codec: str, supported: Sequence[str], options: EncodeOptions
+) -> tuple[str, tuple[str, ...]]:
+    """The pixel format in which a film stores a clip's picture, and notes for a person."""
     own = clip.pixel_format
-    if not container.is_film:
-        chosen = image_format(own, codec)
-        return chosen, list(_image_notes(own, codec, chosen))
     keeps_rgb = options.codec is not None and any(is_rgb(name) for name in supported)
     wanted = own if keeps_rgb else film_format(clip)
     shallow = named(wanted.chroma, 8, alpha=wanted.alpha)  # alpha counts for more than depth
     for form in dict.fromkeys((wanted, *([shallow] if wanted.alpha else []), wanted.opaque)):
         if found := _stored_as(form, clip, codec, supported):
-            notes = (
-                [] if wanted is own else [f"{own.name} is stored as {found}, as players expect; --codec ffv1 keeps it."]
-            )
-            full = codec == "mjpeg" and clip.colour.range != "pc"
-            return found, [*notes, *(["The picture is stored in full range: mjpeg has no other."] if full else [])]
+            return found, tuple(_film_notes(clip, wanted, codec, found))
     chosen = _nearest(wanted, supported)
-    return chosen, [f"The picture is stored as {chosen}: {codec} can't store {own.name}."]
+    return chosen, (f"The picture is stored as {chosen}: {codec} can't store {own.name}.",)
+
+
+def _film_notes(clip: ClipInfo, wanted: PixelFormat, codec: str, found: str) -> Iterator[str]:
+    own = clip.pixel_format
+    if wanted is not own:
+        yield f"{own.name} is stored as {found}, as players expect; --codec ffv1 keeps it."
+    if codec == "mjpeg" and clip.colour.range != "pc":
+        yield "The picture is stored in full range: mjpeg has no other."
 
 
 def _stored_as(form: PixelFormat, clip: ClipInfo, codec: str, supported: Sequence[str]) -> str | None:
@@ -153,7 +163,8 @@ def _stored_as(form: PixelFormat, clip: ClipInfo, codec: str, supported: Sequenc
     return next((name for name in PACKED.get(form.name, ()) if name in supported), None)
 
 
-def _image_notes(own: PixelFormat, codec: str, chosen: str) -> Iterator[str]:
+def image_notes(own: PixelFormat, codec: str, chosen: str) -> Iterator[str]:
+    """What images and animations lose of a clip's samples."""
     if codec == "gif":
         yield "GIF holds 256 colours, and times in hundredths of a second: up to 50 frames a second."
     elif own.depth > 8 and not any(word in chosen for word in ("16", "48", "64")):
@@ -200,9 +211,22 @@ def stored_matrix(own: str | None, codec: str) -> str | None:
 
 
 def encoder_options(
-    codec: str, pix_fmt: str, facts: str, options: EncodeOptions, clip: ClipInfo, container: Container
+    codec: str,
+    facts: str,
+    options: EncodeOptions,
+    clip: ClipInfo,
+    container: Container,
+    own: tuple[tuple[str, str], ...] = (),
 ) -> tuple[tuple[str, str], ...]:
-    chosen = dict(() if container.is_film else image_options(codec, pix_fmt))
+    """An encoder's options by name: those for its kind of file, what was asked for, or the usual.
+
+    Args:
+        own: that come first, and are replaced by any other.
+
+    Raises:
+        OutputError: for a quality or a preset that the encoder does not have.
+    """
+    chosen = dict(own)
     crf = options.crf if options.crf is not None else DEFAULT_CRF.get(codec)
     preset = options.preset or DEFAULT_PRESET.get(codec)
     if options.crf is not None and not re.search(r"^ *-crf ", facts, re.MULTILINE):

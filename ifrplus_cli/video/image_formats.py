@@ -9,7 +9,7 @@ from math import floor
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.frames.colour import assumed_matrix
 from ifrplus_cli.values import HALF, Chroma, ClipInfo, ColourTags, PixelFormat, Timing, named
-from ifrplus_cli.video.containers import APNG, CENTISECOND, GIF, WEBP, Container
+from ifrplus_cli.video.containers import CENTISECOND
 
 JPEG = ColourTags(matrix="bt470bg", range="pc")  # as JFIF has it
 LOSSY_WEBP = ColourTags(matrix="bt470bg", range="tv")
@@ -56,7 +56,7 @@ def image_format(own: PixelFormat, codec: str) -> str:
 def film_format(clip: ClipInfo) -> PixelFormat:
     """What a film that is made of images should hold, so that it can be shown everywhere."""
     own = clip.pixel_format
-    if not clip.is_drawn or own.chroma not in (Chroma.RGB, Chroma.GRAY):
+    if clip.source.is_video or own.chroma not in (Chroma.RGB, Chroma.GRAY):
         return own
     depth = 8 if own.depth == 8 else 10
     name = ("yuva420p" if own.alpha else "yuv420p") + ("" if depth == 8 else "10le")
@@ -72,20 +72,26 @@ def image_options(codec: str, pix_fmt: str) -> tuple[tuple[str, str], ...]:
     return (("q", "2"),) if codec == "mjpeg" else ()
 
 
-def muxer_options(container: Container, clip: ClipInfo, timing: Timing, last: Fraction) -> dict[str, object]:
-    """What an animation says of itself: how often it is shown, and how long its last frame is.
+def gif_options(plays: int, last: Fraction, timing: Timing) -> dict[str, object]:
+    """Options of ffmpeg's muxer for a GIF, which counts how often it begins again.
 
     Args:
+        plays: how often it is to be shown, 0 for ever.
         last: when the last frame is shown, in seconds.
     """
-    plays = clip.plays or 0
-    if container is GIF:  # it counts how often it begins again
-        delay = _centiseconds(last + timing.last_duration) - _centiseconds(last)
-        return {"loop": {0: 0, 1: -1}.get(plays, plays - 1), "final_delay": max(2, delay)}
-    if container is APNG:
-        rest = timing.last_duration.limit_denominator(10_000)
-        return {"plays": plays, "final_delay": f"{rest.numerator}/{rest.denominator}"}
-    return {"loop": plays} if container is WEBP else {}
+    delay = _centiseconds(last + timing.last_duration) - _centiseconds(last)
+    return {"loop": {0: 0, 1: -1}.get(plays, plays - 1), "final_delay": max(2, delay)}
+
+
+def apng_options(plays: int, timing: Timing) -> dict[str, object]:
+    """Options of ffmpeg's muxer for an animated PNG; ``plays`` as for ``gif_options``."""
+    rest = timing.last_duration.limit_denominator(10_000)
+    return {"plays": plays, "final_delay": f"{rest.numerator}/{rest.denominator}"}
+
+
+def webp_options(plays: int) -> dict[str, object]:
+    """Options of ffmpeg's muxer for an animated WebP; ``plays`` as for ``gif_options``."""
+    return {"loop": plays}
 
 
 def _centiseconds(time: Fraction) -> int:
@@ -103,12 +109,16 @@ def has_alpha(pix_fmt: str) -> bool:
     return pix_fmt.startswith(("yuva", "gbrap", "rgba", "bgra", "argb", "abgr"))
 
 
-def stored_colour(clip: ClipInfo, container: Container, codec: str, pix_fmt: str) -> ColourTags:
-    """How the stored picture describes its colours."""
+def image_colour(codec: str, pix_fmt: str) -> ColourTags:
+    """How the pictures of images and animations are to be understood, which they don't state."""
+    if not pix_fmt.startswith("yuv"):
+        return ColourTags(range="pc")
+    return JPEG if codec == "mjpeg" else LOSSY_WEBP
+
+
+def film_colour(clip: ClipInfo, pix_fmt: str) -> ColourTags:
+    """How a film describes the colours of its stored picture."""
     own = clip.colour
-    if not container.is_film:
-        yuv = pix_fmt.startswith("yuv")
-        return (JPEG if codec == "mjpeg" else LOSSY_WEBP) if yuv else ColourTags(range="pc")
     if converts(clip, pix_fmt) and is_rgb(pix_fmt):
         return replace(own, matrix="gbr", range="pc")
     if converts(clip, pix_fmt):
@@ -121,7 +131,7 @@ def converts(clip: ClipInfo, pix_fmt: str) -> bool:
     """Whether the picture goes from RGB, or from grey images, to YUV, or the other way."""
     chroma = clip.pixel_format.chroma
     if chroma is Chroma.GRAY:
-        return clip.is_drawn and not pix_fmt.startswith("gray")
+        return not clip.source.is_video and not pix_fmt.startswith("gray")
     return (chroma is Chroma.RGB) != is_rgb(pix_fmt)
 
 

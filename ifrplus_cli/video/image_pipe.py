@@ -5,66 +5,119 @@ from __future__ import annotations
 import subprocess
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
-from itertools import islice
-from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
-from ifrplus_cli.errors import IfrplusError, InputError
-from ifrplus_cli.values import PIXEL_FORMATS, ClipInfo, Stills
-from ifrplus_cli.video.raw_matroska import PACKED_ALPHA, frame_header, image_stream_header, stream_header
-from ifrplus_cli.video.webp import webp_frames
+import ffmpeg
+
+from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError
+from ifrplus_cli.values import ClipInfo, Frame
+from ifrplus_cli.video.decode import FfmpegDecoder, raw_command
+from ifrplus_cli.video.raw_matroska import frame_header
 
 UNIT = Fraction(1, 1000)  # seconds in the stream from one picture to the next: its own time is known by its number
-RAW = PIXEL_FORMATS[PACKED_ALPHA]
 
 
-def numbers(clip: ClipInfo, stills: Stills) -> range:
+class Pictures(Protocol):
+    """Pictures that are handed to ffmpeg one by one, since none of its demuxers is to open them, or can."""
+
+    @property
+    def times(self) -> tuple[Fraction, ...]:
+        """When each picture is shown, in seconds, whatever part of them is used."""
+
+    @property
+    def decoder(self) -> str | None:
+        """The decoder of ffmpeg's for each picture, None where they are decoded before."""
+
+    @property
+    def turn(self) -> str | None:
+        """The filters of ffmpeg's that turn them upright."""
+
+    def header(self, clip: ClipInfo, rate: Fraction) -> bytes:
+        """How a stream of them begins, at so many a second."""
+
+    def contents(self, used: range) -> Iterator[bytes]:
+        """The bytes of each of some pictures, counted from 0."""
+
+    def name_of(self, number: int) -> str:
+        """What a person calls a picture."""
+
+
+def numbers(clip: ClipInfo, times: Sequence[Fraction]) -> range:
     """Which pictures are used."""
     if clip.section is None:
-        return range(len(stills.times))
-    return range(clip.section.number, bisect_left(stills.times, clip.section.end))
+        return range(len(times))
+    return range(clip.section.number, bisect_left(times, clip.section.end))
 
 
 class Feeder:
     """Writes pictures to a process in a thread of its own, as fast as it takes them."""
 
-    def __init__(self, clip: ClipInfo, stills: Stills, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, parts: Iterator[bytes], process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
         self.error: IfrplusError | None = None
-        self._thread = threading.Thread(target=self._feed, args=(clip, stills, process.stdin), daemon=True)
+        self._thread = threading.Thread(target=self._feed, args=(parts, process.stdin), daemon=True)
         self._thread.start()
 
     def join(self) -> None:
         """Wait for the end, which comes when the process has ended."""
         self._thread.join()
 
-    def _feed(self, clip: ClipInfo, stills: Stills, pipe: IO[bytes]) -> None:
+    def _feed(self, parts: Iterator[bytes], pipe: IO[bytes]) -> None:
         try:
             with suppress(BrokenPipeError), pipe:
-                for part in _stream(clip, stills):
+                for part in parts:
                     pipe.write(part)
         except IfrplusError as error:
             self.error = error
 
 
-def _stream(clip: ClipInfo, stills: Stills) -> Iterator[bytes]:
-    used = numbers(clip, stills)
-    pictures: Iterable[bytes]
-    if stills.decoder is None:
-        yield stream_header(RAW, clip.width, clip.height, 1 / UNIT)
-        pictures = (frame.tobytes() for frame in islice(webp_frames(stills.files[0]), used.start, used.stop))
-    else:
-        yield image_stream_header(clip.width, clip.height, 1 / UNIT)
-        pictures = map(_content, stills.files[used.start : used.stop])
-    for number, picture in zip(used, pictures, strict=False):
+class PictureDecoder(FfmpegDecoder):
+    """Iterates over pictures that are fed to ffmpeg, each at the time that the source has for it."""
+
+    def __init__(self, clip: ClipInfo, pictures: Pictures) -> None:
+        decoder = {"c:v": pictures.decoder} if pictures.decoder else {}
+        source = ffmpeg.input("pipe:0", copyts=None, format="matroska", protocol_whitelist="pipe", **decoder)
+        size = clip.width, clip.height
+        super().__init__(clip, raw_command(clip, source, size, pictures.turn), size, fed=True)
+        self._pictures, self._used = pictures, numbers(clip, pictures.times)
+        self._feeder = Feeder(_stream(clip, pictures, self._used), self._process)
+
+    def close(self) -> None:
+        """Stop ffmpeg, whatever it is doing."""
+        self._process.kill()
+        self._feeder.join()
+        super().close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All pictures in order, none of which may be missing.
+
+        Raises:
+            InputError: if a picture can't be read or decoded.
+            MediaToolError: if ffmpeg fails or dies on the way.
+        """
+        for number in self._used:
+            data = self._read_picture()
+            at = None if data is None else self._times.next()
+            if data is None or at != number * UNIT:
+                raise self._missing(number)
+            yield self._frame(data, self._pictures.times[number])
+        if self._read_picture() is not None:
+            raise MediaToolError("ffmpeg gave more pictures than it got.", "Try another version of ffmpeg.")
+        self._check_exit()
+
+    def _missing(self, number: int) -> IfrplusError:
+        """Why a picture is missing."""
+        self.close()
+        if self._feeder.error is not None:
+            return self._feeder.error
+        name = self._pictures.name_of(number)
+        return InputError(f"{name} can't be decoded: {self._times.reason()}.", "Get a sound copy, or take it out.")
+
+
+def _stream(clip: ClipInfo, pictures: Pictures, used: range) -> Iterator[bytes]:
+    yield pictures.header(clip, 1 / UNIT)
+    for number, picture in zip(used, pictures.contents(used), strict=False):
         yield frame_header(number * UNIT, len(picture)) + picture
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file} can't be read any more: {error.strerror}.", "Put it back.") from error

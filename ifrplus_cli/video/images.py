@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.errors import InputError
 
 KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP", ".tif": "TIFF", ".tiff": "TIFF"}
 READERS = ("PNG", "JPEG", "WEBP", "TIFF")  # of Pillow
@@ -31,7 +31,6 @@ TURNS = {
     7: "transpose=clock_flip",
     8: "transpose=cclock",
 }
-DEFAULT_DIGITS = 6  # of the numbers that images get
 LEAST = 2  # images that make up a film
 
 
@@ -85,42 +84,6 @@ def find_images(path: Path) -> tuple[Path, ...]:
     if not GLOB.search(path.name) or path.is_dir():
         check_numbers(found, f"Complete them, or take them as they are by '{found[0].parent}/*{found[0].suffix}'.")
     return tuple(found)
-
-
-@dataclass(frozen=True)
-class Target:
-    """What appears when a run is done.
-
-    Attributes:
-        path: a file, or the folder of images.
-        names: pattern of the images' names, such as ``%06d.png``; None for a file.
-    """
-
-    path: Path
-    names: str | None = None
-
-
-def target_of(output: Path, source_suffix: str | None) -> Target:
-    """What a person means by an output: a film or an animation, a pattern of images, or a folder for them.
-
-    Args:
-        source_suffix: of the source's images, which those in a folder without a pattern get, too; None for a film,
-            whose images need a pattern.
-
-    Raises:
-        OutputError: for a name that would be one image.
-    """
-    suffix = output.suffix.lower()
-    if NUMBER.search(output.name) and suffix in KINDS:
-        return Target(output.parent, output.name)
-    if not suffix and source_suffix is not None:
-        return Target(output, f"%0{DEFAULT_DIGITS}d{source_suffix}")
-    if suffix in KINDS and suffix != ".webp":
-        raise OutputError(
-            f"{output.name} would be one image.",
-            f"Give a pattern such as {output.with_suffix('')}/%06d{suffix}; an animation is .gif, .apng or .webp.",
-        )
-    return Target(output)
 
 
 def _listed(path: Path) -> list[Path]:

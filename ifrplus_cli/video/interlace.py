@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import ClipInfo, Frame, Image, PixelFormat
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
 from ifrplus_cli.video.trim import FrameNumber, cut_section
 
@@ -70,7 +70,7 @@ def _is_combed(clip: ClipInfo) -> bool:
     """Whether enough frames have combs where something moves: about as many as fields of two frames make together."""
     middle = max(0, (len(clip.packet_pts) - COMBED_SEEN) // 2)
     part = cut_section(clip, FrameNumber(middle), FrameNumber(middle + COMBED_SEEN))
-    with Decoder(part) as decoder:
+    with decode(part) as decoder:
         ratios = [_comb_ratio(left, right, part.pixel_format) for left, right in pairwise(decoder)]
     seen = [ratio for ratio in ratios if ratio is not None]
     return sum(ratio >= COMBED_FRAME for ratio in seen) >= COMBED * max(1, len(seen))
@@ -106,9 +106,9 @@ def untangle(clip: ClipInfo, choice: str | None) -> ClipInfo:
     Raises:
         InputError: if a choice has to be made, or can't be met.
     """
-    if clip.is_drawn and choice not in (None, "off"):
+    if not clip.source.is_video and choice not in (None, "off"):
         raise InputError(f"{clip.path.name} is made of images, which have no fields.", "Leave out --deinterlace.")
-    if choice == "off" or clip.is_drawn:
+    if choice == "off" or not clip.source.is_video:
         return clip
     found = detect_fields(clip)
     if choice is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import Chroma, ClipInfo
+from ifrplus_cli.video.image_formats import film_format
 
 SOCIAL_SIZE = 50_000_000  # bytes: what the strictest of the usual services take
 SOUND_RATE = 256_000  # bits a second that are left for sound
@@ -41,7 +42,7 @@ def settings_for(purpose: str, clip: ClipInfo, output: Path, duration: Fraction,
     suffixes, make = PURPOSES[purpose]
     if output.suffix.lower() not in suffixes:
         raise OutputError(f"--for {purpose} does not go into {output.suffix or output.name}.", f"Use {suffixes[0]}.")
-    if clip.pixel_format.chroma is Chroma.RGB and not clip.is_drawn and purpose != "archive":
+    if film_format(clip).chroma is Chroma.RGB and purpose != "archive":
         raise OutputError(
             f"{clip.path.name} is RGB, and --for {purpose} stores YUV.", "Use --for archive, or no --for."
         )

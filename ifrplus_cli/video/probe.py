@@ -19,13 +19,13 @@ from ifrplus_cli.values import (
     ColourTags,
     LightInfo,
     PixelFormat,
-    Stills,
 )
 from ifrplus_cli.video.containers import MILLISECOND
 from ifrplus_cli.video.ffmpeg import is_text
 from ifrplus_cli.video.ffprobe import ask_ffprobe, one_image, read_packets
 from ifrplus_cli.video.hdr import is_hdr, read_light
 from ifrplus_cli.video.images import KINDS, find_images, is_sequence, read_headers
+from ifrplus_cli.video.sources import FileSource, ImagesSource, WebpSource
 from ifrplus_cli.video.streams import (
     PacketTimes,
     chapter_of,
@@ -100,6 +100,7 @@ def _image_clip(path: Path, files: tuple[Path, ...], rate: Fraction) -> ClipInfo
     width, height = headers[0].size
     return ClipInfo(
         path=path,
+        source=ImagesSource(files, decoder, tuple(number / rate for number in range(len(files))), headers[0].turn),
         container=IMAGES,
         stream_index=0,
         codec=decoder,
@@ -121,7 +122,6 @@ def _image_clip(path: Path, files: tuple[Path, ...], rate: Fraction) -> ClipInfo
         streams=(),
         chapters=(),
         field_order="progressive",
-        stills=Stills(files, decoder, tuple(number / rate for number in range(len(files))), headers[0].turn),
     )
 
 
@@ -142,6 +142,7 @@ def _webp_clip(path: Path) -> ClipInfo:
     rate = nominal_rate({}, list(ticks), MILLISECOND)
     return ClipInfo(
         path=path,
+        source=WebpSource(path, (found.width, found.height), tuple(tick * MILLISECOND for tick in ticks), found.plays),
         container=WEBP,
         stream_index=0,
         codec=WEBP,
@@ -163,8 +164,6 @@ def _webp_clip(path: Path) -> ClipInfo:
         streams=(),
         chapters=(),
         field_order="progressive",
-        stills=Stills((path,), None, tuple(tick * MILLISECOND for tick in ticks)),
-        plays=found.plays,
     )
 
 
@@ -199,15 +198,6 @@ def packet_span(
             first = start if first is None else min(first, start)
             last = stop if last is None else max(last, stop)
     return None if first is None or last is None else (first, last)
-
-
-def picture_sizes(clip: ClipInfo) -> list[int]:
-    """Bytes of each picture of a clip, in the order of the file."""
-    if clip.container == WEBP:
-        return list(read_webp(clip.path).frame_bytes)
-    if clip.stills is not None:
-        return [file.stat().st_size for file in clip.stills.files]
-    return [int(packet["size"]) for packet in read_packets(clip.path, clip.stream_index, "size")]
 
 
 def read_segment(path: Path) -> tuple[list[Fraction], str]:
@@ -255,6 +245,7 @@ def _clip_info(
     pixel_format = pixel_format_of(source_format, video["codec_name"])
     return ClipInfo(
         path=path,
+        source=FileSource(path, count_plays(path, container)),
         container=container,
         stream_index=video["index"],
         codec=video["codec_name"],
@@ -276,7 +267,6 @@ def _clip_info(
         streams=tuple(stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
         chapters=tuple(chapter_of(c) for c in header.get("chapters", [])),
         field_order=video.get("field_order", "progressive"),
-        plays=count_plays(path, container),
     )
 
 

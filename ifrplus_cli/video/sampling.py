@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import ClipInfo, Frame
-from ifrplus_cli.video.decode import Decoder, decodes_from_start
+from ifrplus_cli.video.decode import decode, decodes_from_start
 from ifrplus_cli.video.trim import FrameNumber, cut_section
 
 STRETCHES = 10  # over which a sample is spread
@@ -51,17 +51,17 @@ def stretches_of(
     Args:
         clip: the clip.
         stretches: frame numbers in order, without overlap.
-        upright: as in ``Decoder``.
+        upright: as in ``decode``.
     """
     if decodes_from_start(clip):
-        with Decoder(clip, upright=upright) as decoder:
+        with decode(clip, upright=upright) as decoder:
             frames = enumerate(decoder)
             for before, stretch in pairwise((range(0), *stretches)):
                 yield islice(frames, stretch.start - before.stop, len(stretch) + stretch.start - before.stop)
         return
     for stretch in stretches:
         part = cut_section(clip, FrameNumber(stretch.start), FrameNumber(stretch.stop))
-        with Decoder(part, upright=upright) as decoder:
+        with decode(part, upright=upright) as decoder:
             yield enumerate(decoder, stretch.start)
 
 

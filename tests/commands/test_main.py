@@ -16,7 +16,7 @@ from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_c
 from ifrplus_cli import __version__
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.network.device import this_machine
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.weights.manifest import find_weights
 
@@ -146,7 +146,7 @@ def test_the_real_program_makes_motion_and_reports_it(bikes: Path, tmp_path: Pat
     assert report["peak_memory_mb"] > 100
     assert frame_hashes(tmp_path / "film.mp4", "yuv420p")[::2] == frame_hashes(tmp_path / "bikes.mp4", "yuv420p")
     assert [stream["codec_name"] for stream in streams(tmp_path / "film.mp4")] == ["h264", "aac"]
-    with Decoder(probe(tmp_path / "film.mp4")) as decoder:
+    with decode(probe(tmp_path / "film.mp4")) as decoder:
         left, made, right = [frame.planes[0].astype(float) for frame in decoder][:3]
     assert np.abs(made - (left + right) / 2).mean() > 0.5, "the network does more than blend"
     assert np.abs(made - left).mean() < np.abs(right - left).mean() + 1

@@ -15,7 +15,7 @@ from upsampling import upsample
 from ifrplus_cli.frames.duplicates import thin
 from ifrplus_cli.reports.facts import repeats_advice
 from ifrplus_cli.values import PIXEL_FORMATS, Frame
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 
 GRAY = PIXEL_FORMATS["gray"]
@@ -86,7 +86,7 @@ def test_real_footage_on_twos_is_found_after_compression(crf: int, bikes: Path, 
     ffmpeg("-i", bikes, *twos, tmp_path / "twos.mp4")
     for name, least, most in (("ones.mp4", 0, 0), ("twos.mp4", 26, 30)):
         clip = probe(tmp_path / name)
-        with Decoder(clip) as decoder:
+        with decode(clip) as decoder:
             assert least <= sum(len(frame.repeats) for frame in thin(decoder, clip.pixel_format)) <= most
     assert repeats_advice(probe(tmp_path / "ones.mp4")) is None
     assert "--duplicates smooth" in (repeats_advice(probe(tmp_path / "twos.mp4")) or "")
@@ -103,7 +103,7 @@ def test_frames_are_made_across_runs_at_the_right_times(tmp_path: Path) -> None:
     )
     summary = upsample(source, tmp_path / "film.mkv", smooth_duplicates=True)
     clip = probe(tmp_path / "film.mkv")
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         shown = [frame.planes[0][:, 0].mean() for frame in decoder]
     assert np.allclose(shown, [0, 10, 20, 30, 40, 50, 60, 90, 120, 120], atol=2)
     assert (summary.frames_in, summary.frames_out, summary.pairs["motion"]) == (5, 10, 2)

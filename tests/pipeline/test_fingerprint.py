@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.pipeline.fingerprint import END_BYTES, SourceIdentity
+from ifrplus_cli.pipeline.fingerprint import END_BYTES, Fingerprint
 
 
 def put(path: Path, content: bytes) -> None:
@@ -21,23 +21,23 @@ def put(path: Path, content: bytes) -> None:
 def test_a_change_at_either_end_is_seen(place: int, tmp_path: Path) -> None:
     path, content = tmp_path / "film", bytearray(2 * END_BYTES)
     put(path, content)
-    identity = SourceIdentity.of(path)
-    identity.check_unchanged()
+    before = Fingerprint.of(path)
+    before.check_unchanged()
     content[place] ^= 1
     put(path, content)
     with pytest.raises(InputError, match="film was changed while it was read"):
-        identity.check_unchanged()
+        before.check_unchanged()
 
 
 def test_a_change_of_size_or_date_is_seen_and_so_is_a_loss(tmp_path: Path) -> None:
     path, content = tmp_path / "film", bytes(3 * END_BYTES)
     put(path, content)
-    identity = SourceIdentity.of(path)
+    before = Fingerprint.of(path)
     put(path, content + b"\0")
-    assert SourceIdentity.of(path) != identity
+    assert Fingerprint.of(path) != before
     put(path, content)
     os.utime(path, ns=(1, 2))
-    assert SourceIdentity.of(path) != identity
+    assert Fingerprint.of(path) != before
     path.unlink()
     with pytest.raises(InputError, match="can't be read any more"):
-        identity.check_unchanged()
+        before.check_unchanged()

@@ -9,7 +9,7 @@ import pytest
 from clips import make_clip
 
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.pipeline.job import UpsampleOptions, image_suffix, plan_job
+from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.video.probe import probe
 
 
@@ -69,12 +69,11 @@ def test_an_output_that_is_there_is_refused_and_with_overwrite_left_alone(clip: 
 
 
 def test_images_keep_their_kind(clip: Path, tmp_path: Path) -> None:
-    assert image_suffix(probe(clip)) is None
+    assert probe(clip).source.image_suffix is None
     (tmp_path / "render").mkdir()
     for number in range(3):
         make_clip(tmp_path / "render" / f"{number}.png", frames=1, codec="png", pix_fmt="rgb24")
     images = probe(tmp_path / "render", Fraction(24))
-    assert image_suffix(images) == ".png"
+    assert images.source.image_suffix == ".png"
     job = plan_job(images, tmp_path / "smooth", UpsampleOptions())
-    assert job.encode.image_names is not None
-    assert job.encode.image_names.endswith(".png")
+    assert job.target.pattern == tmp_path / "smooth" / "%06d.png"

@@ -14,13 +14,11 @@ from hypothesis import strategies as st
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.frames.cut_list import Cut
-from ifrplus_cli.pipeline.journal import Journal, Outcome, Record, Segment
+from ifrplus_cli.pipeline.journal import Journal, JournalState, Segment, Totals
 from ifrplus_cli.pipeline.resume import resumable
 from ifrplus_cli.stopping import StoppedError
 
-OUTCOME = Outcome(
-    2, 4, 1, {"motion": 1}, Fraction(0), Fraction(3, 25), ("Mind this.",), (Cut(1, Fraction(1, 25), 0.5),)
-)
+TOTALS = Totals(2, 4, 1, {"motion": 1}, Fraction(0), Fraction(3, 25), ("Mind this.",), (Cut(1, Fraction(1, 25), 0.5),))
 
 
 def journal_with(folder: Path, *contents: bytes) -> Journal:
@@ -35,12 +33,12 @@ def journal_with(folder: Path, *contents: bytes) -> Journal:
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = journal_with(tmp_path, b"one", b"two")
     read = Journal.read(written.folder)
-    assert read.record == written.record
+    assert read.state == written.state
     assert read.frames == 4
     assert written.folder.stat().st_mode & 0o777 == 0o700
     assert "duration 0.080000" in read.list_segments().read_text()
-    written.finish(OUTCOME)
-    assert Journal.read(written.folder).record.outcome == OUTCOME
+    written.finish(TOTALS)
+    assert Journal.read(written.folder).state.totals == TOTALS
     read.discard()
     assert not written.folder.exists()
 
@@ -90,7 +88,7 @@ def test_a_segment_that_cant_be_is_said_to_be_damaged(name: str, value: object, 
 
 def test_a_record_with_bytes_changed_is_read_or_said_to_be_damaged(tmp_path: Path) -> None:
     journal, chance, damaged = journal_with(tmp_path, b"one", b"two"), random.Random(1), 0
-    journal.finish(OUTCOME)
+    journal.finish(TOTALS)
     path = journal.folder / "record.json"
     whole = path.read_bytes()
     for _ in range(300):
@@ -136,7 +134,7 @@ def test_segments_are_listed_where_they_start_to_the_microsecond(
         firsts = [sum(counts[:number]) for number in range(len(counts))]
         starts = [late + first / rate for first in firsts]
         segments = tuple(Segment(n, start, start, 1, "", "") for n, start in zip(counts, starts, strict=True))
-        lines = Journal(Path(folder), Record({}, segments)).list_segments().read_text().splitlines()
+        lines = Journal(Path(folder), JournalState({}, segments)).list_segments().read_text().splitlines()
     assert lines[0] == "ffconcat version 1.0"
     assert lines[1::2] == [f"file {number:06}.segment" for number in range(len(counts))]
     lengths = [Fraction(line.removeprefix("duration ")) for line in lines[2::2]]

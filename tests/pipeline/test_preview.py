@@ -8,12 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import BEEP, BLEND_PROGRAM, blend_model, ffmpeg, frame_times, make_clip, picture, run_program, streams
+from clips import (
+    BEEP,
+    BLEND_PROGRAM,
+    blend_model,
+    ffmpeg,
+    frame_times,
+    make_animation,
+    make_clip,
+    picture,
+    run_program,
+    streams,
+)
 
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions
 from ifrplus_cli.pipeline.preview import labelled, make_preview
 from ifrplus_cli.values import PIXEL_FORMATS
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
 
@@ -32,7 +43,7 @@ def test_the_source_is_held_beside_the_result(tmp_path: Path, size: str, shown: 
     assert (found.width, found.height) == shown
     assert (preview.frames, len(found.packet_pts), preview.stacked) == (10, 10, size == "64x96")
     assert preview.end - preview.start == pytest.approx(0.2)
-    with Decoder(found) as decoder:
+    with decode(found) as decoder:
         lumas = [frame.planes[0] for frame in decoder]
     halves = [np.split(luma, 2, 0 if preview.stacked else 1) for luma in lumas]
     below = 20  # rows from which on there is no label
@@ -50,6 +61,15 @@ def test_a_varying_rate_a_part_and_sound_are_kept(tmp_path: Path) -> None:
     make_preview(probe(path), output, options, 30, load, lambda _: None)  # type: ignore[arg-type]
     assert [float(time) for time in frame_times(output)[::2]] == pytest.approx([0, 0.04, 0.09, 0.12, 0.2, 0.24])
     assert [stream["codec_type"] for stream in streams(output)] == ["video", "audio"]
+
+
+def test_an_animation_with_alpha_is_shown_at_another_size(tmp_path: Path) -> None:
+    clear = "scale=65:49,format=rgba,colorchannelmixer=aa=0.5"
+    clip = probe(make_animation(tmp_path / "a.webp", frames=6, filters=clear))
+    assert clip.pixel_format.alpha
+    make_preview(clip, tmp_path / "preview.mkv", UpsampleOptions(), 1, load, lambda _: None)  # type: ignore[arg-type]
+    found = picture(tmp_path / "preview.mkv")
+    assert (found["width"], found["height"]) == (128, 48)
 
 
 def test_a_turned_clip_is_shown_upright(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from clips import (
     make_clip,
     run_program,
 )
+from upsampling import elsewhere
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.pipeline import segments
@@ -239,7 +240,7 @@ def test_a_disk_that_fills_up_costs_the_segment_in_progress_alone(
 ) -> None:
     monkeypatch.setattr(segments, "FRAMES", SEGMENT_FRAMES)
     job = plan_job(probe(film), tmp_path / "film.mkv", UpsampleOptions())
-    run_job(replace(job, output=tmp_path / "whole.mkv"), blend_model())
+    run_job(elsewhere(job, tmp_path / "whole.mkv"), blend_model())
     looked = iter(range(1000))
     monkeypatch.setattr(
         shutil, "disk_usage", lambda _: SimpleNamespace(free=LEAST_FREE - (next(looked) > SEGMENT_FRAMES + 5))

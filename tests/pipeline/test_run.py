@@ -33,13 +33,13 @@ from clips import (
     wrap_ffmpeg,
 )
 from sounds import CLICKS, clicks
-from upsampling import LOSSLESS, upsample
+from upsampling import LOSSLESS, elsewhere, upsample
 
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
-from ifrplus_cli.pipeline.run import Progress, run_job
+from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.video.containers import write_display_matrix
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
 
@@ -272,7 +272,7 @@ TAG_NAMES = ("color_primaries", "color_transfer", "color_space", "color_range", 
 
 
 def luma_of(path: Path) -> list[bytes]:
-    with Decoder(probe(path)) as decoder:
+    with decode(probe(path)) as decoder:
         return [frame.planes[0].tobytes() for frame in decoder]
 
 
@@ -342,7 +342,7 @@ def test_a_made_frame_is_as_bright_as_its_neighbours(
     source = nearly_equal(tmp_path, pix_fmt, f"setparams=range={colour_range}:{TAGS[standard]}")
     summary = upsample(source, tmp_path / "film.mkv", encode=FFV1)
     assert summary.frames_made == 1
-    with Decoder(probe(tmp_path / "film.mkv")) as decoder:
+    with decode(probe(tmp_path / "film.mkv")) as decoder:
         left, made, right, _ = [[float(plane.mean()) for plane in frame.planes] for frame in decoder]
     assert left[0] != right[0]
     assert all(abs(m - (a + b) / 2) < 0.05 for m, a, b in zip(made, left, right, strict=True))
@@ -389,7 +389,7 @@ def test_odd_sizes_keep_every_pixel_in_its_place(name: str, tmp_path: Path) -> N
 
 
 def planes_of(path: Path) -> list[tuple[np.ndarray, ...]]:
-    with Decoder(probe(path)) as decoder:
+    with decode(probe(path)) as decoder:
         return [frame.planes for frame in decoder]
 
 
@@ -474,7 +474,7 @@ def test_streams_and_titles_come_along(tmp_path: Path) -> None:
 
 
 def test_a_summary_tells_what_was_done(clip: Path, tmp_path: Path) -> None:
-    steps: list[Progress] = []
+    steps: list[RunProgress] = []
     summary = upsample(clip, tmp_path / "film.mkv", encode=FFV1, progress=steps.append)
     assert [step.done for step in steps] == list(range(1, 13))
     assert {step.expected for step in steps} == {12}
@@ -494,7 +494,7 @@ def test_pairs_that_are_made_at_once_come_out_in_order(clip: Path, tmp_path: Pat
     job = plan_job(probe(clip), tmp_path / "film.mkv", UpsampleOptions(factor=Fraction(3), encode=FFV1))
     model = blend_model(slow_first, (job.encode.height, job.encode.width))
     for at_once, name in ((1, "one"), (2, "two")):
-        run_job(replace(job, output=tmp_path / f"{name}.mkv"), replace(model, at_once=at_once))
+        run_job(elsewhere(job, tmp_path / f"{name}.mkv"), replace(model, at_once=at_once))
     assert frame_hashes(tmp_path / "two.mkv", "yuv420p") == frame_hashes(tmp_path / "one.mkv", "yuv420p")
     assert frame_times(tmp_path / "two.mkv") == frame_times(tmp_path / "one.mkv")
 
@@ -594,7 +594,7 @@ def test_memory_that_runs_out_is_told_with_what_helps(fault: Exception, long_cli
 
 
 def test_a_fault_while_the_run_is_watched_ends_it(long_clip: Path, tmp_path: Path) -> None:
-    def interrupt(step: Progress) -> None:
+    def interrupt(step: RunProgress) -> None:
         if step.done == 5:
             raise KeyboardInterrupt
 
@@ -609,7 +609,7 @@ def test_a_decoder_that_is_stuck_does_not_hold_up_an_interruption(
     four_frames = 4 * 160 * 120 * 3 // 2
     wrap_ffmpeg(tmp_path, monkeypatch, decoder=f'ffmpeg "$@" | head -c {four_frames}; exec sleep 100')
 
-    def interrupt(step: Progress) -> None:
+    def interrupt(step: RunProgress) -> None:
         if step.done == 4:  # all that four frames make: a pair waits for the one after it
             raise KeyboardInterrupt
 

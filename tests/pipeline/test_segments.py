@@ -16,7 +16,7 @@ from ifrplus_cli.pipeline.journal import Journal
 from ifrplus_cli.pipeline.segments import SegmentEncoder, is_long
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe, read_segment
@@ -44,7 +44,7 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def frames_of(clip: Path) -> list[Frame]:
-    with Decoder(probe(clip)) as decoder:
+    with decode(probe(clip)) as decoder:
         return list(decoder)
 
 
@@ -59,7 +59,7 @@ def test_segments_end_at_whole_frames_and_are_counted_from_the_films_start(
         encoder.finish()
     assert deferred == [True, True, True, False, True, True]
     assert not stop.deferred
-    found = journal.record.segments
+    found = journal.state.segments
     assert [(s.frames, s.start, s.last) for s in found] == [(4, 3, 3 + 3 * FRAME), (2, 3 + 4 * FRAME, 3 + 5 * FRAME)]
     assert len({segment.header for segment in found}) == 1
     paths = [journal.path_of(number) for number in range(2)]

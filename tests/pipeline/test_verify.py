@@ -17,6 +17,7 @@ from ifrplus_cli.video.containers import write_display_matrix
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.targets import target_of
 
 CHAPTERS = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=400\ntitle=One\n"
 DESCRIBED = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,setsar=4/3"
@@ -37,7 +38,9 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def promise(film: Path) -> Promise:
     """What holds for the film as it is."""
     clip = probe(film)
-    plan = plan_encode(clip, film, EncodeOptions("libx264"), Timing(clip.time_base, clip.rate, clip.last_duration))
+    plan = plan_encode(
+        clip, target_of(film), EncodeOptions("libx264"), Timing(clip.time_base, clip.rate, clip.last_duration)
+    )
     return Promise(plan, 10, clip.start, clip.start + Fraction(9, 25), Fraction(10, 25))
 
 
@@ -125,7 +128,9 @@ def test_a_file_that_cant_be_read_back_does_not_pass(length: int, film: Path, pr
 
 
 def plan_of(clip: ClipInfo, output: Path, codec: str) -> EncodePlan:
-    return plan_encode(clip, output, EncodeOptions(codec), Timing(clip.time_base, clip.rate, clip.last_duration))
+    return plan_encode(
+        clip, target_of(output), EncodeOptions(codec), Timing(clip.time_base, clip.rate, clip.last_duration)
+    )
 
 
 @pytest.mark.parametrize("aspect", ["12/11", "4/3", "8/9", "1/1"])

@@ -11,16 +11,17 @@ import pytest
 from clips import children, ffmpeg, frame_hash, frame_hashes, frame_times, make_clip, wrap_ffmpeg
 
 from ifrplus_cli.errors import InputError, MediaToolError
+from ifrplus_cli.source import FrameReader
 from ifrplus_cli.values import Frame
 from ifrplus_cli.video.containers import write_display_matrix
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 
 B_FRAMES = ("-preset", "medium", "-bf", "3", "-g", "20")
 
 
-def decode(path: Path, *, upright: bool = False) -> tuple[list[Frame], Decoder]:
-    with Decoder(probe(path), upright=upright) as decoder:
+def decoded(path: Path, *, upright: bool = False) -> tuple[list[Frame], FrameReader]:
+    with decode(probe(path), upright=upright) as decoder:
         return list(decoder), decoder
 
 
@@ -39,7 +40,7 @@ def test_every_frame_comes_at_the_time_that_its_packet_states(
     name: str, options: dict[str, object], tmp_path: Path
 ) -> None:
     film = make_clip(tmp_path / name, frames=12, codec="libx264", **options)  # type: ignore[arg-type]
-    frames, decoder = decode(film)
+    frames, decoder = decoded(film)
     assert [frame.pts for frame in frames] == frame_times(film)
     assert (decoder.frames, decoder.repaired_times, decoder.complaints) == (len(frames), 0, 0)
 
@@ -47,7 +48,7 @@ def test_every_frame_comes_at_the_time_that_its_packet_states(
 def test_frames_that_an_edit_list_hides_stay_hidden(tmp_path: Path) -> None:
     whole = make_clip(tmp_path / "whole.mp4", frames=40, codec="libx264", output=B_FRAMES)
     ffmpeg("-ss", "1.0", "-i", whole, "-c", "copy", tmp_path / "cut.mp4")
-    frames, _ = decode(tmp_path / "cut.mp4")
+    frames, _ = decoded(tmp_path / "cut.mp4")
     assert [frame.pts for frame in frames] == [Fraction(n, 25) for n in range(15)]
     assert [frame_hash(frame.planes) for frame in frames] == frame_hashes(whole, "yuv420p")[25:]
 
@@ -55,13 +56,13 @@ def test_frames_that_an_edit_list_hides_stay_hidden(tmp_path: Path) -> None:
 @pytest.mark.parametrize("b_frames", [0, 2])
 def test_an_avi_begins_at_its_first_packet_whatever_its_decoder_delays(b_frames: int, tmp_path: Path) -> None:
     old = make_clip(tmp_path / "old.avi", frames=10, codec="mpeg4", output=("-bf", b_frames))
-    frames, _ = decode(old)
+    frames, _ = decoded(old)
     assert [frame.pts for frame in frames] == [Fraction(n, 25) for n in range(10)]
 
 
 def test_times_that_stand_still_are_repaired_and_counted(clip: Path, tmp_path: Path) -> None:
     ffmpeg("-i", clip, "-c", "copy", "-bsf:v", r"setts=ts=if(gte(N\,3)\,80\,N*40)", tmp_path / "still.mkv")
-    frames, decoder = decode(tmp_path / "still.mkv")
+    frames, decoder = decoded(tmp_path / "still.mkv")
     assert len(frames) == 6
     assert decoder.repaired_times == 3
     assert all(before.pts < after.pts for before, after in pairwise(frames))
@@ -71,7 +72,7 @@ def test_times_that_stand_still_are_repaired_and_counted(clip: Path, tmp_path: P
 def test_planes_hold_the_very_samples(pix_fmt: str, tmp_path: Path) -> None:
     codec = "rawvideo" if pix_fmt == "nv12" else "ffv1"
     film = make_clip(tmp_path / "film.nut", pix_fmt=pix_fmt, codec=codec, size="33x21", frames=3, noise=True)
-    frames, decoder = decode(film)
+    frames, decoder = decoded(film)
     own = decoder.clip.pixel_format
     assert [frame_hash(frame.planes) for frame in frames] == frame_hashes(film, own.name)
     assert tuple(plane.shape for plane in frames[0].planes) == own.plane_shapes(33, 21)
@@ -81,15 +82,15 @@ def test_planes_hold_the_very_samples(pix_fmt: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("colour_range", ["tv", "pc"])
 def test_the_range_is_left_alone(colour_range: str, tmp_path: Path) -> None:
     film = make_clip(tmp_path / "film.mkv", frames=2, noise=True, filters=f"setparams=range={colour_range}")
-    frames, _ = decode(film)
+    frames, _ = decoded(film)
     assert [frame_hash(frame.planes) for frame in frames] == frame_hashes(film, "yuv420p")
 
 
 def test_a_turned_film_is_decoded_as_stored_unless_it_is_to_be_upright(tmp_path: Path) -> None:
     film = make_clip(tmp_path / "film.mp4", codec="libx264", frames=2)
     write_display_matrix(film, (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30))
-    stored, _ = decode(film)
-    shown, decoder = decode(film, upright=True)
+    stored, _ = decoded(film)
+    shown, decoder = decoded(film, upright=True)
     assert [frame_hash(frame.planes) for frame in stored] == frame_hashes(film, "yuv420p")
     assert [frame_hash(frame.planes) for frame in shown] == frame_hashes(film, "yuv420p", turned=True)
     assert (decoder.width, decoder.height) == (48, 64)
@@ -100,7 +101,7 @@ def test_a_film_that_changes_its_size_comes_in_one(tmp_path: Path) -> None:
     parts = [make_clip(tmp_path / f"{size}.ts", size=size, **options) for size in ("64x48", "96x64")]  # type: ignore[arg-type]
     film = tmp_path / "film.ts"
     film.write_bytes(b"".join(part.read_bytes() for part in parts))
-    frames, _ = decode(film)
+    frames, _ = decoded(film)
     assert len(frames) == 6
     assert len({frame.planes[0].shape for frame in frames}) == 1
 
@@ -108,7 +109,7 @@ def test_a_film_that_changes_its_size_comes_in_one(tmp_path: Path) -> None:
 def test_a_damaged_film_gives_what_can_be_decoded_and_counts_complaints(tmp_path: Path) -> None:
     film = make_clip(tmp_path / "film.mkv", frames=30, codec="libx264", noise=True)
     film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
-    frames, decoder = decode(film)
+    frames, decoder = decoded(film)
     assert 0 < len(frames) < 30
     assert decoder.complaints > 0
 
@@ -120,12 +121,12 @@ def test_a_film_of_which_nothing_can_be_decoded_is_refused(tmp_path: Path) -> No
     content[start : content.index(b"moov") - 4] = bytes(content.index(b"moov") - 4 - start)
     film.write_bytes(content)
     with pytest.raises(InputError):
-        decode(film)
+        decoded(film)
 
 
 def test_leaving_midway_stops_ffmpeg(tmp_path: Path) -> None:
     long = make_clip(tmp_path / "long.mkv", frames=200)
-    with Decoder(probe(long)) as decoder:
+    with decode(probe(long)) as decoder:
         assert len(list(islice(decoder, 3))) == 3
         assert children()
     assert not children()
@@ -144,11 +145,11 @@ def test_an_ffmpeg_that_dies_is_an_error(
 ) -> None:
     wrap_ffmpeg(tmp_path, monkeypatch, decoder=f'ffmpeg "$@" | head -c {size}; {end}')
     with pytest.raises(MediaToolError, match=told):
-        decode(clip)
+        decoded(clip)
     assert not children()
 
 
 def test_an_ffmpeg_that_tells_no_times_is_an_error(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrap_ffmpeg(tmp_path, monkeypatch, decoder='exec ffmpeg "$@" 2>/dev/null')
     with pytest.raises(MediaToolError, match="time of a frame"):
-        decode(clip)
+        decoded(clip)

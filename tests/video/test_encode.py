@@ -12,9 +12,10 @@ from written import LOSSLESS, MILLISECOND, frames_at, plan, probe_once, write
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import Timing
-from ifrplus_cli.video.encode import Encoder
+from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.targets import target_of
 
 MANY_TIMES = [Fraction(n, 25) for n in range(120)]
 
@@ -79,7 +80,9 @@ def test_frames_that_matroska_could_not_tell_apart_are_refused(clip: Path, tmp_p
 
 def test_packets_that_show_no_frame_may_be_as_close_as_they_like(clip: Path, tmp_path: Path) -> None:
     hidden = replace(probe_once(clip), packet_pts=(0, 40, 79, 80, 120, 160, 200))  # as VP8 and VP9 have them
-    made = plan_encode(hidden, tmp_path / "film.mkv", LOSSLESS, Timing(MILLISECOND / 2, Fraction(50), Fraction(1, 50)))
+    made = plan_encode(
+        hidden, target_of(tmp_path / "film.mkv"), LOSSLESS, Timing(MILLISECOND / 2, Fraction(50), Fraction(1, 50))
+    )
     assert len(frame_times(write(made, tmp_path / "film.mkv", frames_at(clip)))) == 6
 
 
@@ -135,7 +138,7 @@ def test_a_disk_that_is_full_only_at_the_end_is_noticed(
 
 
 def test_leaving_midway_stops_ffmpeg(clip: Path, tmp_path: Path) -> None:
-    with Encoder(plan(clip, tmp_path / "film.mp4"), tmp_path / "film.mp4") as encoder:
+    with VideoEncoder(plan(clip, tmp_path / "film.mp4"), tmp_path / "film.mp4") as encoder:
         encoder.write(frames_at(clip)[0])
         assert children()
     assert not children()

@@ -12,11 +12,12 @@ from clips import BLEND_PROGRAM, ffmpeg, frame_hashes, make_clip, picture, run_p
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import ContentLight, LightInfo, MasteringDisplay, Timing
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.hdr import light_faults, light_notes, light_options, read_light
 from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.targets import target_of
 
 PQ = "setparams=range=tv:color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
 HLG = PQ.replace("smpte2084", "arib-std-b67")
@@ -48,7 +49,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plan(source: Path, output: Path, options: EncodeOptions | None = None) -> EncodePlan:
     clip = probe(source)
     timing = Timing(clip.time_base, clip.rate, 1 / clip.rate)
-    return plan_encode(clip, output, options or EncodeOptions(), timing)
+    return plan_encode(clip, target_of(output), options or EncodeOptions(), timing)
 
 
 def add_dolby_vision(film: Path, compatibility: int) -> None:
@@ -134,7 +135,7 @@ def test_frames_are_mixed_in_their_own_curve(filters: str, tmp_path: Path) -> No
     arguments = ("upsample", source, "out.mkv", "--codec", "ffv1", "--no-cuts")
     assert run_program(*arguments, folder=tmp_path, program=BLEND_PROGRAM).returncode == 0
     assert frame_hashes(tmp_path / "out.mkv", "yuv444p10le")[::2] == frame_hashes(source, "yuv444p10le")
-    with Decoder(probe(tmp_path / "out.mkv")) as decoder:
+    with decode(probe(tmp_path / "out.mkv")) as decoder:
         left, made, right, *_ = (np.stack(frame.planes).astype(float) for frame in decoder)
     assert np.abs(made - (left + right) / 2).max() <= 1
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.video.images import Target, find_images, is_cut_short, is_sequence, read_headers, target_of
+from ifrplus_cli.errors import InputError
+from ifrplus_cli.video.images import find_images, is_cut_short, is_sequence, read_headers
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -112,25 +112,3 @@ def test_an_image_that_cant_be_read_is_named(suffix: str, damage: Callable[[Path
 
 def test_a_whole_image_is_not_cut_short(tmp_path: Path) -> None:
     assert not any(is_cut_short(write(tmp_path / f"a{suffix}")) for suffix in (".png", ".jpg", ".webp", ".tif"))
-
-
-@pytest.mark.parametrize(
-    ("output", "suffix", "target"),
-    [
-        ("film.mp4", ".png", Target(Path("film.mp4"))),
-        ("film.gif", None, Target(Path("film.gif"))),
-        ("film.webp", None, Target(Path("film.webp"))),
-        ("out/f%04d.png", None, Target(Path("out"), "f%04d.png")),
-        ("out", ".tif", Target(Path("out"), "%06d.tif")),
-        ("out", None, Target(Path("out"))),
-        ("100%d.mkv", None, Target(Path("100%d.mkv"))),
-    ],
-)
-def test_names_of_outputs_mean_what_people_mean(output: str, suffix: str | None, target: Target) -> None:
-    assert target_of(Path(output), suffix) == target
-
-
-@pytest.mark.parametrize("name", ["film.png", "film.jpg", "film.TIF"])
-def test_a_name_of_one_image_is_refused(name: str) -> None:
-    with pytest.raises(OutputError, match="would be one image"):
-        target_of(Path(name), None)

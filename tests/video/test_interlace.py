@@ -11,7 +11,7 @@ from upsampling import upsample
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.interlace import Fields, detect_fields, untangle
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.trim import FrameNumber, cut_section
@@ -94,7 +94,7 @@ def test_deinterlaced_frames_keep_their_times_and_are_not_combed(
     entangled: dict[str, ClipInfo], tmp_path: Path
 ) -> None:
     clip = untangle(entangled["interlaced"], "bwdif")
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         assert [frame.pts for frame in decoder] == list(clip.times)
     options = ("--deinterlace", "bwdif", "--preset", "ultrafast")
     done = run_program("upsample", clip.path, "film.mp4", *options, folder=tmp_path, program=BLEND_PROGRAM)
@@ -106,13 +106,13 @@ def test_deinterlaced_frames_keep_their_times_and_are_not_combed(
 def test_film_on_ntsc_becomes_film_at_exact_times(entangled: dict[str, ClipInfo]) -> None:
     source = entangled["telecined"]
     clip = untangle(source, "ivtc")
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         times = [frame.pts for frame in decoder]
     assert times == list(clip.times) == [n / FILM for n in range(len(times))]
     assert (clip.rate, clip.end) == (FILM, source.end)
     assert len(times) in (81, 82)
     part = cut_section(clip, FrameNumber(40), FrameNumber(43))
-    with Decoder(part) as decoder:
+    with decode(part) as decoder:
         assert [frame.pts for frame in decoder] == [n / FILM for n in (40, 41, 42)]
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from clips import ffmpeg, frame_hash, frame_hashes, make_clip
 
+from ifrplus_cli.source import FrameReader
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video import sampling
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.sampling import busiest, sample, stretches_of
 
@@ -101,11 +102,10 @@ def test_a_film_that_is_decoded_from_its_start_is_decoded_once_to_choose(
 ) -> None:
     started: list[ClipInfo] = []
 
-    class Watched(Decoder):
-        def __init__(self, clip: ClipInfo, **options: bool) -> None:
-            started.append(clip)
-            super().__init__(clip, **options)
+    def watched(clip: ClipInfo, *, upright: bool = False) -> FrameReader:
+        started.append(clip)
+        return decode(clip, upright=upright)
 
-    monkeypatch.setattr(sampling, "Decoder", Watched)
+    monkeypatch.setattr(sampling, "decode", watched)
     sample(replace(mixed, decode_times_only=True), 2.0)
     assert len(started) == 1

@@ -10,7 +10,7 @@ import pytest
 from clips import animation_of, make_animation
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.trim import FrameNumber, cut_section
 from ifrplus_cli.video.webp import is_webp_animation, read_webp, set_duration, webp_frames
@@ -33,7 +33,7 @@ def test_headers_are_read_without_decoding(webp: Path) -> None:
 def test_a_clip_of_it_has_its_times_and_its_alpha(webp: Path) -> None:
     clip = probe(webp)
     assert (clip.rate, clip.duration, clip.variable_rate) == (10, Fraction(2, 5), False)
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         frames = list(decoder)
     assert [frame.pts for frame in frames] == [Fraction(n, 10) for n in range(4)]
     for frame, picture in zip(frames, animation_of(webp)[1], strict=True):
@@ -43,7 +43,7 @@ def test_a_clip_of_it_has_its_times_and_its_alpha(webp: Path) -> None:
 
 def test_a_part_of_it_begins_where_it_should(webp: Path) -> None:
     part = cut_section(probe(webp), FrameNumber(2), FrameNumber(3))
-    with Decoder(part) as decoder:
+    with decode(part) as decoder:
         (frame,) = decoder
     assert frame.pts == Fraction(1, 5)
     np.testing.assert_array_equal(frame.planes[0], animation_of(webp)[1][2][..., 1])
@@ -81,7 +81,7 @@ def test_a_damaged_frame_is_named(webp: Path, tmp_path: Path) -> None:
     (tmp_path / "a.webp").write_bytes(content)
     with (
         pytest.raises(InputError, match=r"Frame 2 of .*can't be decoded"),
-        Decoder(probe(tmp_path / "a.webp")) as decoder,
+        decode(probe(tmp_path / "a.webp")) as decoder,
     ):
         list(decoder)
 

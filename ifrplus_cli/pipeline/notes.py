@@ -1,0 +1,38 @@
+"""What a person should know of a source, once all of its frames were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ifrplus_cli.source import FrameReader
+from ifrplus_cli.values import ClipInfo
+
+
+def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int, codec: str) -> Iterator[str]:
+    """Sentences on what was found while the frames were read.
+
+    Args:
+        reader: that has read them.
+        smoothed: repeated frames that were made again.
+        covered: output frames in which something clear was laid over white.
+        codec: that can't store what is clear.
+    """
+    frames, packets = reader.frames, len(clip.packet_pts)
+    if complaints := reader.complaints:
+        yield (
+            f"The source is damaged: ffmpeg reported {complaints} errors, and {frames} frames could be decoded "
+            f"from {packets} packets."
+        )
+    elif frames < packets:
+        yield f"The source has {packets} packets of video, of which {frames} gave a frame."
+    if clip.interlaced and clip.deinterlace is None:
+        yield "The source is marked as interlaced: add --deinterlace bwdif if the result looks combed."
+    if covered:
+        yield (
+            f"{codec} can't store what is clear in the picture: it is laid over white. "
+            ".webm, .webp, .apng, PNG and .mov with --for edit keep it."
+        )
+    if smoothed:
+        yield f"{smoothed} repeated frames of the source were made anew."
+    if repaired := reader.repaired_times:
+        yield f"The source gives {repaired} of its frames no usable time; they follow at the nominal rate."

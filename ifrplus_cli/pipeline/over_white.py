@@ -1,0 +1,32 @@
+"""Frames whose alpha the output can't hold are laid over white."""
+
+from __future__ import annotations
+
+from ifrplus_cli.frames.colour import over_white
+from ifrplus_cli.values import Frame, PixelFormat
+
+
+class OverWhite:
+    """Lays frames over white, and counts those in which that changes anything.
+
+    Attributes:
+        covered: frames in which something was clear.
+    """
+
+    def __init__(self, own: PixelFormat, stored: PixelFormat, *, full_range: bool) -> None:
+        """
+        Args:
+            own: format of the frames.
+            stored: the same, or the same without alpha.
+            full_range: whether YUV samples use the full range.
+        """
+        self.covered = 0
+        self._own, self._full_range = own, full_range
+        self._opaque = own != stored
+
+    def __call__(self, frame: Frame) -> Frame:
+        """The frame in the format that is stored."""
+        if not self._opaque:
+            return frame
+        self.covered += bool((frame.planes[3] != 2**self._own.depth - 1).any())
+        return Frame(frame.pts, over_white(frame.planes, self._own, full_range=self._full_range))

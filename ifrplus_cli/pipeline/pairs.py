@@ -1,0 +1,28 @@
+"""Source frames to pairs, with cuts: lists count them from the film's first frame, a run from its section's first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ifrplus_cli.frames.cut_list import Cut
+from ifrplus_cli.frames.duplicates import thin
+from ifrplus_cli.frames.pairing import pair_frames
+from ifrplus_cli.pipeline.job import UpsampleOptions
+from ifrplus_cli.values import ClipInfo, Frame, Pair
+
+
+def pairs_of(frames: Iterator[Frame], clip: ClipInfo, options: UpsampleOptions) -> Iterator[Pair]:
+    """Pairs of neighbouring frames, or of those that differ where repeats are to be smoothed over."""
+    if options.smooth_duplicates:
+        frames = thin(frames, clip.pixel_format)
+    cuts, section = options.cuts, clip.section
+    if cuts is not None and section is not None:
+        cuts = frozenset(cut - section.number for cut in cuts)
+    return pair_frames(frames, pixel_format=clip.pixel_format, cut_threshold=options.cut_threshold, cuts=cuts)
+
+
+def cut_at(pair: Pair, clip: ClipInfo) -> Cut:
+    """The cut between the frames of a pair, as a list of the film's cuts has it."""
+    section = clip.section
+    first, start = (0, clip.start) if section is None else (section.number, section.film_start)
+    return Cut(first + pair.right_index, pair.right.pts - start, pair.score)

@@ -1,0 +1,60 @@
+"""The stages from decoded frames to output frames, each at work in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import chain
+
+from ifrplus_cli.pipeline.filler import FilledSlot, SlotFiller
+from ifrplus_cli.pipeline.job import Job
+from ifrplus_cli.pipeline.output_frames import Mix, frames_of
+from ifrplus_cli.pipeline.pairs import pairs_of
+from ifrplus_cli.pipeline.prefetch import Prefetch, side_by_side
+from ifrplus_cli.pipeline.slots import skip_kept, slots_of
+from ifrplus_cli.values import Frame
+
+PAIRS_AHEAD = 2  # decoded pairs waiting for a look at their motion
+FRAMES_AHEAD = 4  # output frames waiting for the encoder
+
+
+@contextmanager
+def output_of(
+    frames: Iterator[Frame],
+    job: Job,
+    filler: SlotFiller,
+    *,
+    at_once: int,
+    kept: int = 0,
+    mix: Mix | None = None,
+    watchers: Sequence[Callable[[FilledSlot], None]] = (),
+) -> Iterator[Iterator[Frame]]:
+    """Give all output frames of a film, in order, while the stages work ahead.
+
+    Leaving the ``with`` block stops them; what feeds ``frames`` must be closed before.
+
+    Args:
+        frames: all frames of the source, one at least.
+        at_once: slots that are filled at the same time.
+        kept: output frames that an earlier run has written: they are left out.
+        mix: as for ``frames_of``.
+        watchers: are shown every slot in order, when it is filled.
+    """
+    first = next(frames)
+    pairs = pairs_of(chain([first], frames), job.clip, job.options)
+    with Prefetch(pairs, PAIRS_AHEAD) as ahead:
+        slots = skip_kept(slots_of(first, iter(ahead), job.timeline, job.clip.last_duration), kept)
+        with (
+            closing(side_by_side(filler.fill, map(filler.look, slots), at_once)) as filled,
+            Prefetch(_frames(filled, mix, watchers), FRAMES_AHEAD) as output,
+        ):
+            yield iter(output)
+
+
+def _frames(
+    slots: Iterator[FilledSlot], mix: Mix | None, watchers: Sequence[Callable[[FilledSlot], None]]
+) -> Iterator[Frame]:
+    for filled in slots:
+        for watch in watchers:
+            watch(filled)
+        yield from frames_of(filled, mix)

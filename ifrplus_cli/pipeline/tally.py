@@ -1,0 +1,44 @@
+"""What becomes of a film's frames, counted while they pass; a resumed run counts what it passes over, too."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ifrplus_cli.frames.cut_list import Cut
+from ifrplus_cli.pipeline.filler import FilledSlot
+from ifrplus_cli.pipeline.pairs import cut_at
+from ifrplus_cli.values import ClipInfo, PairKind
+
+
+class Tally:
+    """Counts slots.
+
+    Attributes:
+        made: frames that the network made in this run.
+        made_before: frames that it made in an earlier run.
+        smoothed: frames of the source that repeat the one before, and are made again.
+        cuts: that were found or given, in order.
+    """
+
+    def __init__(self, clip: ClipInfo) -> None:
+        self.made = 0
+        self.made_before = 0
+        self.smoothed = 0
+        self.cuts: list[Cut] = []
+        self._clip = clip
+        self._kinds: Counter[PairKind] = Counter()
+
+    def add(self, filled: FilledSlot) -> None:
+        """Count a slot."""
+        self.made += len(filled.made)
+        self.made_before += len(filled.slot.made_before)
+        if (pair := filled.slot.pair) is not None:
+            self.smoothed += len(pair.left.repeats)
+            self._kinds[pair.kind] += 1
+            if pair.kind is PairKind.CUT:
+                self.cuts.append(cut_at(pair, self._clip))
+
+    @property
+    def pairs(self) -> dict[str, int]:
+        """Number of pairs of each kind."""
+        return {kind.value: self._kinds[kind] for kind in PairKind}

@@ -1,0 +1,63 @@
+"""The contract of what a clip is read from: its users need not know whether that is a film, images or an animation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ifrplus_cli.values import ClipInfo, Frame
+
+
+class FrameReader(Protocol):
+    """Iterates over a clip's frames in order of their times; a context manager that leaves no process behind.
+
+    Attributes:
+        frames: number of frames read so far.
+        repaired_times: how many of them got a time that the source does not state.
+        complaints: errors that the decoder reported.
+    """
+
+    frames: int
+    repaired_times: int
+
+    @property
+    def complaints(self) -> int: ...
+    def __enter__(self) -> FrameReader: ...
+    def __exit__(self, *exc: object) -> None: ...
+    def __iter__(self) -> Iterator[Frame]: ...
+    def close(self) -> None: ...
+
+
+class Source(Protocol):
+    """What a clip is read from. Films, images and animations differ here alone; ``video/sources.py`` has them."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that are read; one, or one an image."""
+
+    @property
+    def image_suffix(self) -> str | None:
+        """Of numbered images, such as ``.png``; None for any other source."""
+
+    @property
+    def plays(self) -> int | None:
+        """How often an animation is to be shown, 0 for ever; None for any other source."""
+
+    @property
+    def has_streams(self) -> bool:
+        """Whether ffmpeg can open it, and take streams and tags from it beside the picture."""
+
+    @property
+    def is_video(self) -> bool:
+        """Whether frames may have fields, and keep their samples; RGB images become YUV in a film, for players."""
+
+    def open(self, clip: ClipInfo, *, upright: bool = False) -> FrameReader:
+        """Begin to decode; ``upright`` turns pictures as the display matrix says."""
+
+    def picture_sizes(self, clip: ClipInfo) -> list[int]:
+        """Bytes of each picture, in the order of the file."""
+
+    def moved(self, path: Path) -> Source:
+        """The same under another name, or in another folder."""

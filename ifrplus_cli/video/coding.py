@@ -1,0 +1,88 @@
+"""How the picture is coded: in a film by any encoder that suits it, in images and animations by the one they have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ifrplus_cli.errors import OutputError
+from ifrplus_cli.values import ClipInfo, ColourTags
+from ifrplus_cli.video.containers import Container
+from ifrplus_cli.video.encoders import (
+    HARDWARE,
+    EncodeOptions,
+    asked_pix_fmt,
+    encoder_facts,
+    encoder_options,
+    film_pix_fmt,
+    image_notes,
+    stored_matrix,
+    supported_formats,
+    try_encoder,
+    usual_codec,
+)
+from ifrplus_cli.video.image_formats import conversion, film_colour, image_colour, image_format, image_options
+
+
+@dataclass(frozen=True)
+class PictureCoding:
+    """How the picture is coded.
+
+    Attributes:
+        codec: ffmpeg's name of the encoder.
+        options: of the encoder, by name.
+        pix_fmt: ffmpeg's name of the pixel format that is stored.
+        colour: of the stored picture.
+        filters: of ffmpeg's, from the clip's samples to the stored ones; none where they are the same.
+        notes: sentences a person should read.
+    """
+
+    codec: str
+    options: tuple[tuple[str, str], ...]
+    pix_fmt: str
+    colour: ColourTags
+    filters: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def code_film(clip: ClipInfo, container: Container, options: EncodeOptions) -> PictureCoding:
+    """The coding of a film's picture.
+
+    Raises:
+        OutputError: for an encoder or a pixel format that is not there, or does not take the clip.
+        MediaToolError: if ffmpeg is missing.
+    """
+    codec = options.codec or usual_codec(container, clip)
+    facts = encoder_facts(codec)
+    supported = supported_formats(facts)
+    asked = asked_pix_fmt(codec, supported, options)
+    pix_fmt, notes = (asked, ()) if asked else film_pix_fmt(clip, codec, supported, options)
+    if codec.endswith(HARDWARE):
+        try_encoder(codec, pix_fmt, clip)
+    colour = film_colour(clip, pix_fmt)
+    if (matrix := stored_matrix(colour.matrix, codec)) != colour.matrix:
+        notes += (f"The colour matrix is converted from {clip.colour.matrix} to {matrix}: VP9 can't store it.",)
+        colour = replace(colour, matrix=matrix)
+    filters = conversion(clip, colour, pix_fmt)
+    if not filters and colour.matrix != clip.colour.matrix:
+        filters = ["zscale=matrix=170m"]
+    chosen = encoder_options(codec, facts, options, clip, container)
+    return PictureCoding(codec, chosen, pix_fmt, colour, tuple(filters), notes)
+
+
+def code_images(clip: ClipInfo, container: Container, options: EncodeOptions) -> PictureCoding:
+    """The coding of images, or of an animation.
+
+    Raises:
+        OutputError: for an encoder that is not the one of such files, or a pixel format that it does not take.
+        MediaToolError: if ffmpeg is missing.
+    """
+    codec = container.video_codec
+    if options.codec not in (None, codec):
+        raise OutputError(f"{options.codec} does not go into this kind of file.", "Leave out --codec.")
+    facts = encoder_facts(codec)
+    own, asked = clip.pixel_format, asked_pix_fmt(codec, supported_formats(facts), options)
+    pix_fmt = asked or image_format(own, codec)
+    notes = () if asked else tuple(image_notes(own, codec, pix_fmt))
+    colour = image_colour(codec, pix_fmt)
+    chosen = encoder_options(codec, facts, options, clip, container, own=image_options(codec, pix_fmt))
+    return PictureCoding(codec, chosen, pix_fmt, colour, tuple(conversion(clip, colour, pix_fmt)), notes)

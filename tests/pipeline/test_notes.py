@@ -1,0 +1,44 @@
+"""What was found while a source was read is said in full sentences, and nothing else is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from made_up import clip_of
+
+from ifrplus_cli.pipeline.notes import notes_on
+
+FINE = {"frames": 6, "complaints": 0, "repaired_times": 0}
+
+
+@pytest.mark.parametrize(
+    ("found", "counts", "told"),
+    [
+        ({}, {}, []),
+        (
+            {"complaints": 3, "frames": 5},
+            {},
+            ["ffmpeg reported 3 errors, and 5 frames could be decoded from 6 packets"],
+        ),
+        ({"frames": 5}, {}, ["6 packets of video, of which 5 gave a frame"]),
+        ({"repaired_times": 2}, {}, ["gives 2 of its frames no usable time"]),
+        ({}, {"covered": 4}, ["libx264 can't store what is clear"]),
+        ({}, {"smoothed": 2}, ["2 repeated frames"]),
+        ({"frames": 5}, {"smoothed": 2}, ["5 gave a frame", "2 repeated frames"]),
+    ],
+)
+def test_each_finding_is_said(found: dict[str, int], counts: dict[str, int], told: list[str]) -> None:
+    reader = SimpleNamespace(**{**FINE, **found})
+    notes = list(notes_on(clip_of(6), reader, codec="libx264", **{"smoothed": 0, "covered": 0, **counts}))  # type: ignore[arg-type]
+    assert len(notes) == len(told)
+    assert all(part in note for part, note in zip(told, notes, strict=True))
+
+
+def test_a_film_that_is_marked_as_interlaced_is_mentioned_unless_it_was_deinterlaced() -> None:
+    reader, counts = SimpleNamespace(**FINE), {"smoothed": 0, "covered": 0, "codec": "libx264"}
+    marked = replace(clip_of(6), field_order="tt")
+    (note,) = notes_on(marked, reader, **counts)  # type: ignore[arg-type]
+    assert "marked as interlaced" in note
+    assert not list(notes_on(replace(marked, deinterlace="bwdif"), reader, **counts))  # type: ignore[arg-type]
