@@ -126,7 +126,7 @@ def test_animations_keep_length_loops_and_what_is_clear(source: str, target: str
     upsample(before, tmp_path / f"out{target}")
     after = tmp_path / f"out{target}"
     (old, old_pictures, _), (new, new_pictures, _) = animation_of(before), animation_of(after)
-    assert (sum(new), probe(after).plays) == (sum(old), 3)
+    assert (sum(new), probe(after).source.plays) == (sum(old), 3)
     assert set(new[:-1]) == {50}
     assert len(new) == (7 if target == ".webp" else 8)  # WebP joins the last frame with its repetition
     for picture_ in new_pictures:

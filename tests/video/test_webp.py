@@ -90,5 +90,5 @@ def test_a_damaged_frame_is_named(webp: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("plays", [0, 1, 4])
 def test_every_kind_tells_how_often_it_is_shown(plays: int, suffix: str, tmp_path: Path) -> None:
     path = make_animation(tmp_path / f"a{suffix}", frames=2, plays=plays)
-    assert probe(path).plays == plays
+    assert probe(path).source.plays == plays
     assert is_webp_animation(path) == (suffix == ".webp")
