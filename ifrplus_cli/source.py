@@ -15,8 +15,8 @@ class FrameReader(Protocol):
 
     Attributes:
         frames: number of frames read so far.
-        repaired_times: how many of them got a time that the source does not state.
-        complaints: errors that the decoder reported.
+        repaired_times: number of frames whose time the source does not state.
+        complaints: number of errors that the decoder reported.
     """
 
     frames: int
@@ -31,19 +31,19 @@ class FrameReader(Protocol):
 
 
 class Source(Protocol):
-    """What a clip is read from. Films, images and animations differ here alone; ``video/sources.py`` has them."""
+    """What a clip is read from. Films, images and animations differ only here; ``video/sources.py`` has them."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files that are read; one, or one an image."""
+        """All files that are read: one, or one per image."""
 
     @property
     def image_suffix(self) -> str | None:
-        """Of numbered images, such as ``.png``; None for any other source."""
+        """Suffix of numbered images, such as ``.png``; None for any other source."""
 
     @property
     def plays(self) -> int | None:
-        """How often an animation is to be shown, 0 for ever; None for any other source."""
+        """How often an animation is shown, 0 for ever; None for any other source."""
 
     @property
     def has_streams(self) -> bool:
@@ -51,13 +51,13 @@ class Source(Protocol):
 
     @property
     def is_video(self) -> bool:
-        """Whether frames may have fields, and keep their samples; RGB images become YUV in a film, for players."""
+        """Whether frames may be interlaced, and a film keeps their RGB; RGB of images becomes YUV, for players."""
 
     def open(self, clip: ClipInfo, *, upright: bool = False) -> FrameReader:
-        """Begin to decode; ``upright`` turns pictures as the display matrix says."""
+        """Begin to decode; ``upright`` turns the pictures as the display matrix says."""
 
     def picture_sizes(self, clip: ClipInfo) -> list[int]:
-        """Bytes of each picture, in the order of the file."""
+        """Return the size in bytes of each picture, in the order of the file."""
 
     def moved(self, path: Path) -> Source:
-        """The same under another name, or in another folder."""
+        """Return the same source under another name, or in another folder."""

@@ -1,4 +1,4 @@
-"""Slots get the frames that the network makes for them."""
+"""The stage that fills slots with the frames that the network makes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class LookedSlot:
     """A slot with the motion that was found for it.
 
     Attributes:
-        colours, alpha: motion of these; None where nothing is made, or nothing is clear.
+        colours: motion of the colours; None if no frame is made.
+        alpha: motion of the alpha channel; None if no frame is made, or there is no alpha.
     """
 
     slot: Slot
@@ -32,7 +33,7 @@ class FilledSlot:
 
     Attributes:
         made: the planes of each, in the order of ``slot.made``.
-        seen: the left frame, each made one and the right frame as the network has them, where a report is wanted.
+        seen: for each made frame the left, made and right images of the network; empty unless a report is wanted.
     """
 
     slot: Slot
@@ -41,15 +42,15 @@ class FilledSlot:
 
 
 class SlotFiller:
-    """Looks at the motion of slots one by one, and fills many of them at the same time."""
+    """Finds the motion of slots one by one, and fills several of them at the same time."""
 
     def __init__(
         self, model: LoadedModel, convert: Converter, *, doubt: bool, clock: StageClock, keeps_seen: bool = False
     ) -> None:
         """
         Args:
-            doubt: let made frames fall back towards the source frames where they are in doubt.
-            keeps_seen: for a report.
+            doubt: whether made frames fall back towards the source frames where they are in doubt.
+            keeps_seen: whether to keep the images of the network for a report.
         """
         self._convert, self._clock, self._keeps_seen = convert, clock, keeps_seen
         self._colours = Layer(Interpolator(model, doubt=doubt), convert.to_rgb, clock)
@@ -64,7 +65,7 @@ class SlotFiller:
         return LookedSlot(slot, colours, self._alpha.look(slot) if self._alpha else None)
 
     def fill(self, looked: LookedSlot) -> FilledSlot:
-        """Make the frames of a slot; many may be filled at the same time."""
+        """Make the frames of a slot; several slots may be filled at the same time."""
         slot, motion = looked.slot, looked.colours
         if motion is None:
             return FilledSlot(slot)

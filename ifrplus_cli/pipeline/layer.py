@@ -20,14 +20,14 @@ class Layer:
     ) -> None:
         """
         Args:
-            convert: gives the layer of a frame's planes, float32 H x W x 3 RGB.
+            convert: returns the layer of a frame's planes as float32 H x W x 3 RGB.
         """
         self._interpolate = interpolate
         self._image_of = RgbMemory(convert, FRAMES_SEEN)
         self._clock = clock
 
     def look(self, slot: Slot) -> Motion:
-        """The motion from the slot's frame to the next one."""
+        """Find the motion from the slot's frame to the next one."""
         pair, image_of = slot.pair, self._image_of
         assert pair is not None
         with self._clock("colour"):
@@ -38,6 +38,6 @@ class Layer:
             return self._interpolate.look(left, right, around)
 
     def make(self, motion: Motion, timesteps: Sequence[Fraction]) -> list[MadeFrame]:
-        """The frames at some timesteps; many threads may ask at the same time."""
+        """Make the frames at some timesteps; several threads may call this at the same time."""
         with self._clock("network"):
             return self._interpolate.make(motion, timesteps)

@@ -1,4 +1,4 @@
-"""What a person should know of a source, once all of its frames were seen."""
+"""Notes on a source, for a person to read, once all of its frames are decoded."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from ifrplus_cli.values import ClipInfo
 
 
 def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int, codec: str) -> Iterator[str]:
-    """Sentences on what was found while the frames were read.
+    """Yield a sentence for each thing a person should know about the source.
 
     Args:
-        reader: that has read them.
-        smoothed: repeated frames that were made again.
-        covered: output frames in which something clear was laid over white.
-        codec: that can't store what is clear.
+        clip: the source.
+        reader: the reader of its frames, at their end.
+        smoothed: number of repeated frames that were replaced.
+        covered: number of output frames whose alpha was laid over white.
+        codec: the encoder, which may not store alpha.
     """
     frames, packets = reader.frames, len(clip.packet_pts)
     if complaints := reader.complaints:

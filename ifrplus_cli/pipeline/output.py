@@ -34,8 +34,8 @@ def check_output(clip: ClipInfo, target: Target, *, overwrite: bool) -> None:
         raise OutputError(f"The folder {folder} does not exist.", "Make it first.")
     if there and any(place.exists() and output.samefile(place) for place in (clip.path, *clip.source.files)):
         raise InputError("Source and output are the same file.", "Give the output another name.")
+    target.check_replaceable(overwrite=overwrite)
     if there and any(output.samefile(place) for place in {file.parent for file in clip.source.files}):
         raise InputError(f"The source is in {output}, which would be replaced.", "Give the output another folder.")
-    target.check_replaceable(overwrite=overwrite)
     if not os.access(folder, os.W_OK) or (there and not os.access(output, os.W_OK)):
         raise OutputError(f"{output} can't be written.", "Check the permissions of its folder.")

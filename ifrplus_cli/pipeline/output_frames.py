@@ -1,4 +1,4 @@
-"""Filled slots to output frames: source frames untouched, made ones between them, held or mixed ones across a cut."""
+"""Filled slots to output frames: untouched source frames, made frames between them, held or mixed frames at cuts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Mix = Callable[[Pair, Fraction], tuple[Plane, ...]]
 
 
 def frames_of(filled: FilledSlot, mix: Mix | None = None) -> Iterator[Frame]:
-    """The output frames of a slot that are wanted.
+    """Yield the wanted output frames of a slot.
 
     Args:
-        mix: makes frames across a cut, of both sides of it; None holds the left one.
+        mix: mixes the frames on both sides of a cut; None holds the left one.
     """
     slot, made = filled.slot, iter(filled.made)
     for tick in slot.wanted:
@@ -34,7 +34,7 @@ def frames_of(filled: FilledSlot, mix: Mix | None = None) -> Iterator[Frame]:
 
 
 def mixer(convert: Converter) -> Mix:
-    """Gives the weighted mean of a pair's frames; of colours as far as they are seen, where there is alpha."""
+    """Return a function that mixes the frames of a pair; with alpha, colours count as far as they are opaque."""
 
     def mixed(pair: Pair, t: Fraction) -> tuple[Plane, ...]:
         share, planes = float(t), zip(pair.left.planes, pair.right.planes, strict=True)

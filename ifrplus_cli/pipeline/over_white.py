@@ -1,4 +1,4 @@
-"""Frames whose alpha the output can't hold are laid over white."""
+"""The stage that lays frames over white where the output can't hold their alpha."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from ifrplus_cli.values import Frame, PixelFormat
 
 
 class OverWhite:
-    """Lays frames over white, and counts those in which that changes anything.
+    """Lays frames over white, and counts the frames that this changes.
 
     Attributes:
-        covered: frames in which something was clear.
+        covered: number of frames that were not opaque everywhere.
     """
 
     def __init__(self, own: PixelFormat, stored: PixelFormat, *, full_range: bool) -> None:
@@ -25,7 +25,7 @@ class OverWhite:
         self._opaque = own != stored
 
     def __call__(self, frame: Frame) -> Frame:
-        """The frame in the format that is stored."""
+        """Return the frame in the format that is stored."""
         if not self._opaque:
             return frame
         self.covered += bool((frame.planes[3] != 2**self._own.depth - 1).any())

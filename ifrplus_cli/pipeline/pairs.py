@@ -12,7 +12,7 @@ from ifrplus_cli.values import ClipInfo, Frame, Pair
 
 
 def pairs_of(frames: Iterator[Frame], clip: ClipInfo, options: UpsampleOptions) -> Iterator[Pair]:
-    """Pairs of neighbouring frames, or of those that differ where repeats are to be smoothed over."""
+    """Yield the pairs of neighbouring frames, without repeated frames if they are to be smoothed over."""
     if options.smooth_duplicates:
         frames = thin(frames, clip.pixel_format)
     cuts, section = options.cuts, clip.section
@@ -22,7 +22,7 @@ def pairs_of(frames: Iterator[Frame], clip: ClipInfo, options: UpsampleOptions) 
 
 
 def cut_at(pair: Pair, clip: ClipInfo) -> Cut:
-    """The cut between the frames of a pair, as a list of the film's cuts has it."""
+    """Return the cut between the frames of a pair, as a list of the film's cuts states it."""
     section = clip.section
     first, start = (0, clip.start) if section is None else (section.number, section.film_start)
     return Cut(first + pair.right_index, pair.right.pts - start, pair.score)

@@ -131,7 +131,7 @@ def _beside(job: Job, stacked: bool) -> Iterator[Frame]:
 
 
 def _stored(job: Job) -> ClipInfo:
-    """The result in the source's own samples: its file does not say that what is packed in fours has alpha."""
+    """Return the result as a clip in the source's pixel format: FFV1's packed RGB does not say whether it has alpha."""
     found, own = probe(job.output), job.clip.pixel_format
     return replace(found, pixel_format=own, decode_format=decode_format_of(own, [found.source_format]))
 

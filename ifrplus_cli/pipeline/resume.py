@@ -73,13 +73,13 @@ def resumable(journal: Journal | None) -> Iterator[None]:
 
 
 def complete(journal: Journal, encode: Callable[[], Totals]) -> Totals:
-    """What came of all frames, once those that are missing in a journal were added to it.
+    """Add the missing frames to a journal, and return the totals of all frames.
 
     Args:
-        encode: writes them; what it returns begins with the first of them.
+        encode: writes the missing frames, and returns the totals with their own start.
 
     Raises:
-        IfrplusError: if that fails.
+        IfrplusError: if ``encode`` fails.
     """
     if journal.state.totals is not None:
         return journal.state.totals

@@ -89,11 +89,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class _Context:
-    """What all parts of a run share.
+    """The values that all parts of a run share.
 
     Attributes:
-        progress: is called after each output frame.
-        record: is shown what a report says of the run.
+        progress: called after each output frame.
+        record: collects what a report on the run shows.
     """
 
     job: Job
@@ -118,7 +118,7 @@ def run_job(
         model: loaded for pictures of the size of ``job.encode``.
         say: called with what a person should know at once.
         stop: by which the run can be asked to end where nothing is lost.
-        record: is shown what a report says of the run.
+        record: collects what a report on the run shows.
 
     Raises:
         IfrplusError: whatever goes wrong; no partial output is left, but for the job folder of a long run.
@@ -186,7 +186,7 @@ def _encode(run: _Context, encoder: VideoEncoder | SegmentEncoder, kept: int = 0
 
 @dataclass(frozen=True)
 class _Written:
-    """How many output frames are written, and when the first and the last one of this run are shown, in seconds."""
+    """Number of output frames that are written, and times in seconds of the first and last one of this run."""
 
     frames: int
     start: Fraction = Fraction(0)
@@ -201,7 +201,7 @@ def _write(
     tally: Tally,
     kept: int,
 ) -> _Written:
-    """Hand frames to an encoder, and tell of each, until a wish to stop is granted."""
+    """Encode frames, and report progress after each; raise ``StoppedError`` once a request to stop is granted."""
     started, folder, written = time.perf_counter(), run.job.output.absolute().parent, _Written(kept)
     for frame in frames:
         with run.clock("encode"):

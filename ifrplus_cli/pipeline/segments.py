@@ -27,7 +27,7 @@ def join_segments(plan: EncodePlan, journal: Journal, path: Path) -> None:
     """Write the film from the finished segments of a journal.
 
     Raises:
-        OutputError: if that fails.
+        OutputError: if ffmpeg fails.
     """
     segments = journal.state.segments
     with VideoEncoder(plan, path) as encoder:

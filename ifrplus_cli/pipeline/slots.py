@@ -17,8 +17,8 @@ class Slot:
 
     Attributes:
         frame: the source frame.
-        ticks: all output frames.
-        wanted: those that no earlier run has written.
+        ticks: all output frames of the slot.
+        wanted: the output frames that no earlier run has written.
         pair: of the frame and the next one; None for the last frame, which is held.
         before, after: the pairs around this one, as far as they are in motion.
     """
@@ -32,12 +32,12 @@ class Slot:
 
     @property
     def made(self) -> tuple[Tick, ...]:
-        """Those that the network makes."""
+        """The wanted frames that the network makes."""
         return self._between(self.wanted)
 
     @property
     def made_before(self) -> tuple[Tick, ...]:
-        """Those that the network made in an earlier run."""
+        """The frames that the network made in an earlier run."""
         return self._between(self.ticks[: len(self.ticks) - len(self.wanted)])
 
     def _between(self, ticks: tuple[Tick, ...]) -> tuple[Tick, ...]:
@@ -46,7 +46,7 @@ class Slot:
 
 
 def slots_of(first: Frame, pairs: Iterable[Pair], timeline: Timeline, last_duration: Fraction) -> Iterator[Slot]:
-    """The slot of each pair, and that of the last frame.
+    """Yield the slot of each pair, then that of the last frame.
 
     Args:
         first: the film's first frame, which may be its only one.
@@ -62,7 +62,7 @@ def slots_of(first: Frame, pairs: Iterable[Pair], timeline: Timeline, last_durat
 
 
 def skip_kept(slots: Iterable[Slot], kept: int) -> Iterator[Slot]:
-    """The same slots, in which the first ``kept`` output frames are not wanted: an earlier run has written them."""
+    """Yield the slots without wanting the first ``kept`` output frames: an earlier run has written them."""
     for slot in slots:
         yield replace(slot, wanted=slot.ticks[kept:])
         kept = max(0, kept - len(slot.ticks))

@@ -40,7 +40,7 @@ class StageClock:
                 self.seconds[stage] += self._clock() - self._since[stage]
 
     def over(self, stage: str, items: Iterator[Item]) -> Iterator[Item]:
-        """The same items; time the making of each as work of ``stage``."""
+        """Yield the same items, and time the making of each as work of ``stage``."""
         nothing = object()
         while True:
             with self(stage):

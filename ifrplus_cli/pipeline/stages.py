@@ -29,16 +29,16 @@ def output_of(
     mix: Mix | None = None,
     watchers: Sequence[Callable[[FilledSlot], None]] = (),
 ) -> Iterator[Iterator[Frame]]:
-    """Give all output frames of a film, in order, while the stages work ahead.
+    """Start the stages; the value of the ``with`` block iterates over the output frames in order.
 
     Leaving the ``with`` block stops them; what feeds ``frames`` must be closed before.
 
     Args:
-        frames: all frames of the source, one at least.
-        at_once: slots that are filled at the same time.
-        kept: output frames that an earlier run has written: they are left out.
+        frames: all frames of the source; at least one.
+        at_once: number of slots that are filled at the same time.
+        kept: number of output frames that an earlier run has written; they are left out.
         mix: as for ``frames_of``.
-        watchers: are shown every slot in order, when it is filled.
+        watchers: called with every filled slot, in order.
     """
     first = next(frames)
     pairs = pairs_of(chain([first], frames), job.clip, job.options)

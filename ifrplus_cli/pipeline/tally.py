@@ -1,4 +1,4 @@
-"""What becomes of a film's frames, counted while they pass; a resumed run counts what it passes over, too."""
+"""Counts of pairs, made frames and cuts; a resumed run also counts what it skips."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Tally:
 
     Attributes:
         made: frames that the network made in this run.
-        made_before: frames that it made in an earlier run.
-        smoothed: frames of the source that repeat the one before, and are made again.
-        cuts: that were found or given, in order.
+        made_before: frames that the network made in an earlier run.
+        smoothed: source frames that repeat the one before and were replaced.
+        cuts: the cuts that were found or given, in order.
     """
 
     def __init__(self, clip: ClipInfo) -> None:

@@ -1,4 +1,4 @@
-"""How the picture is coded: in a film by any encoder that suits it, in images and animations by the one they have."""
+"""How the picture is stored: films choose among many encoders, images and animations have one each."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from ifrplus_cli.video.image_formats import conversion, film_colour, image_colou
 
 @dataclass(frozen=True)
 class PictureCoding:
-    """How the picture is coded.
+    """How a file stores the picture.
 
     Attributes:
         codec: ffmpeg's name of the encoder.
         options: of the encoder, by name.
         pix_fmt: ffmpeg's name of the pixel format that is stored.
         colour: of the stored picture.
-        filters: of ffmpeg's, from the clip's samples to the stored ones; none where they are the same.
-        notes: sentences a person should read.
+        filters: ffmpeg's filters that convert the clip's samples to the stored ones; none if they are the same.
+        notes: sentences for a person to read.
     """
 
     codec: str
@@ -45,7 +45,7 @@ class PictureCoding:
 
 
 def code_film(clip: ClipInfo, container: Container, options: EncodeOptions) -> PictureCoding:
-    """The coding of a film's picture.
+    """Choose how a film stores the picture.
 
     Raises:
         OutputError: for an encoder or a pixel format that is not there, or does not take the clip.
@@ -70,7 +70,7 @@ def code_film(clip: ClipInfo, container: Container, options: EncodeOptions) -> P
 
 
 def code_images(clip: ClipInfo, container: Container, options: EncodeOptions) -> PictureCoding:
-    """The coding of images, or of an animation.
+    """Choose how images or an animation store the picture.
 
     Raises:
         OutputError: for an encoder that is not the one of such files, or a pixel format that it does not take.

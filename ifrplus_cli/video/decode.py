@@ -28,10 +28,10 @@ SEEK_MARGIN = 5  # seconds before a section at which decoding begins, at the lat
 
 
 def decode(clip: ClipInfo, *, upright: bool = False) -> FrameReader:
-    """Begin to decode a clip, whatever it is read from.
+    """Begin to decode a clip, whatever its source.
 
     Args:
-        upright: turn the picture as the display matrix says, for an output that can't hold one.
+        upright: whether to turn the picture as the display matrix says, for an output that can't hold one.
     """
     return clip.source.open(clip, upright=upright)
 
@@ -84,7 +84,7 @@ class FfmpegDecoder(ABC):
         """
         Args:
             size: width and height of the decoded pictures.
-            fed: ffmpeg reads from a pipe, which ``_process.stdin`` is then.
+            fed: whether ffmpeg reads from the pipe ``_process.stdin``.
         """
         self.clip = clip
         self.width, self.height = size
@@ -138,7 +138,7 @@ class FfmpegDecoder(ABC):
         return data if got else None
 
     def _frame(self, data: bytearray, pts: Fraction) -> Frame:
-        """The frame of a raw picture; one that began before the section is shown from the section's begin on."""
+        """Return the frame of a raw picture; it is shown no earlier than the section begins."""
         self.frames += 1
         section = self.clip.section
         shown = pts if section is None else max(pts, section.begin)
@@ -223,7 +223,7 @@ def decodes_from_start(clip: ClipInfo) -> bool:
 
 
 def _film_input(clip: ClipInfo, upright: bool) -> Any:
-    """The file as an input of ffmpeg's, from a place before the section on where it can be decoded from there."""
+    """Return the file as an input of ffmpeg-python, from shortly before the section if decoding can begin there."""
     options: dict[str, object] = {} if upright else {"noautorotate": None}
     if clip.section is not None and not decodes_from_start(clip) and clip.section.first > SEEK_MARGIN:
         options |= {
@@ -235,10 +235,10 @@ def _film_input(clip: ClipInfo, upright: bool) -> Any:
 
 
 def raw_command(clip: ClipInfo, source: Any, size: tuple[int, int], turn: str | None = None) -> list[str]:
-    """The command that decodes an input to raw pictures on its output, and reports their times on its stderr.
+    """Return the command that writes raw pictures to its output, and reports their times on its stderr.
 
     Args:
-        source: an input of ffmpeg's.
+        source: an input of ffmpeg-python.
         size: width and height of the pictures.
         turn: filters that turn them upright.
     """

@@ -107,7 +107,7 @@ def _filters(plan: EncodePlan) -> list[str]:
 
 
 def segment_command(plan: EncodePlan, path: Path, picture: Picture) -> list[str]:
-    """The command for a segment of a film: the picture alone, with its times in the plan's own time base."""
+    """Return the command for a segment: the picture alone, with times in the plan's own time base."""
     unit = plan.timing.time_base.denominator
     stream = ffmpeg.output(
         picture.stream,
@@ -130,11 +130,11 @@ def _segment_muxer(codec: str) -> str:
 def picture_command(
     plan: EncodePlan, target: str, picture: Picture, options: Mapping[str, object] = MappingProxyType({})
 ) -> list[str]:
-    """The command for a file, or images, of the picture alone.
+    """Return the command for a file, or images, without any stream but the picture.
 
     Args:
-        target: ffmpeg's name of what is written.
-        options: of the kind of file; the picture's own go before them.
+        target: the output as ffmpeg names it.
+        options: of the kind of file; options of the picture replace them.
     """
     every: dict[str, object] = {
         "format": plan.container.muxer,
@@ -149,7 +149,7 @@ def picture_command(
 
 
 def film_picture_options(plan: EncodePlan) -> dict[str, object]:
-    """Options of a film that is the picture alone."""
+    """Return the options of a film without any stream but the picture."""
     options = _last_frame_options(plan)
     if plan.container.unit is None:
         options["video_track_timescale"] = options["movie_timescale"] = plan.timing.time_base.denominator
@@ -157,7 +157,7 @@ def film_picture_options(plan: EncodePlan) -> dict[str, object]:
 
 
 def palette_command(lossless: Path, palette: Path) -> list[str]:
-    """The command that chooses the 256 colours of a GIF, as an image, from its frames without loss."""
+    """Return the command that chooses the palette of a GIF from its lossless frames."""
     frames = ffmpeg.input(f"file:{lossless}", format="matroska", protocol_whitelist="file")
     chosen = ffmpeg.output(
         frames["v:0"], f"file:{palette}", vf="palettegen", format="image2", update=1, **{"frames:v": 1}
@@ -167,7 +167,7 @@ def palette_command(lossless: Path, palette: Path) -> list[str]:
 
 
 def gif_command(lossless: Path, palette: Path, path: Path, options: Mapping[str, object]) -> list[str]:
-    """The command that draws a GIF from its frames without loss, in the colours of a palette."""
+    """Return the command that draws a GIF from its lossless frames with a palette."""
     frames = ffmpeg.input(f"file:{lossless}", format="matroska", protocol_whitelist="file")
     colours = ffmpeg.input(f"file:{palette}", format="png_pipe", protocol_whitelist="file")
     pictures = ffmpeg.filter([frames["v:0"], colours["v:0"]], "paletteuse", diff_mode="rectangle")

@@ -21,7 +21,7 @@ UNIT = Fraction(1, 1000)  # seconds in the stream from one picture to the next: 
 
 
 class Pictures(Protocol):
-    """Pictures that are handed to ffmpeg one by one, since none of its demuxers is to open them, or can."""
+    """Pictures that are passed to ffmpeg one by one, since none of its demuxers may or can open them."""
 
     @property
     def times(self) -> tuple[Fraction, ...]:
@@ -29,24 +29,24 @@ class Pictures(Protocol):
 
     @property
     def decoder(self) -> str | None:
-        """The decoder of ffmpeg's for each picture, None where they are decoded before."""
+        """Name of ffmpeg's decoder; None if pictures are decoded before they reach ffmpeg."""
 
     @property
     def turn(self) -> str | None:
-        """The filters of ffmpeg's that turn them upright."""
+        """Filters of ffmpeg's that turn the pictures upright; None if they are upright."""
 
     def header(self, clip: ClipInfo, rate: Fraction) -> bytes:
-        """How a stream of them begins, at so many a second."""
+        """Return the header of a stream of the pictures at ``rate`` per second."""
 
     def contents(self, used: range) -> Iterator[bytes]:
-        """The bytes of each of some pictures, counted from 0."""
+        """Yield the bytes of each picture in a range of numbers, counted from 0."""
 
     def name_of(self, number: int) -> str:
-        """What a person calls a picture."""
+        """Return what messages call a picture."""
 
 
 def numbers(clip: ClipInfo, times: Sequence[Fraction]) -> range:
-    """Which pictures are used."""
+    """Return the numbers of the pictures that the clip uses."""
     if clip.section is None:
         return range(len(times))
     return range(clip.section.number, bisect_left(times, clip.section.end))
@@ -109,7 +109,7 @@ class PictureDecoder(FfmpegDecoder):
         self._check_exit()
 
     def _missing(self, number: int) -> IfrplusError:
-        """Why a picture is missing."""
+        """Return the error that says why a picture is missing."""
         self.close()
         if self._feeder.error is not None:
             return self._feeder.error

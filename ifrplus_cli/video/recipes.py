@@ -1,4 +1,4 @@
-"""How each kind of file is made with ffmpeg: its command, and what is left to do when that has ended."""
+"""How ffmpeg makes each kind of file: its command, and the steps that follow it."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ class FilmFile:
 
 @dataclass(frozen=True)
 class OnePass:
-    """What one command of ffmpeg's makes, with nothing left to do.
+    """A file, or images, that one ffmpeg command makes.
 
     Attributes:
-        make: gives the command for a picture.
+        make: returns the command for a picture.
     """
 
     make: Callable[[Picture], list[str]]
@@ -103,7 +103,7 @@ class OnePass:
 
 @dataclass(frozen=True)
 class WebpFile:
-    """An animated WebP; ffmpeg's encoder is not told how long its last frame is shown."""
+    """An animated WebP; ffmpeg's encoder does not know how long the last frame is shown, so that is set afterwards."""
 
     plan: EncodePlan
     path: Path
@@ -120,10 +120,10 @@ class WebpFile:
 
 @dataclass(frozen=True)
 class GifFile:
-    """A GIF: its frames are stored without loss first, then drawn in the colours that suit all of them.
+    """A GIF: its frames are first stored without loss, then drawn with a palette that suits all of them.
 
     Attributes:
-        lossless: file of the frames without loss, in a folder of its own.
+        lossless: file for the lossless frames, in a folder of its own.
     """
 
     plan: EncodePlan
@@ -143,34 +143,34 @@ class GifFile:
 
 
 def picture_film(plan: EncodePlan, path: Path) -> OnePass:
-    """A film of images, which have nothing beside the picture."""
+    """Return the recipe of a film without any stream but the picture."""
     return OnePass(lambda picture: picture_command(plan, _file(path), picture, film_picture_options(plan)))
 
 
 def segment(plan: EncodePlan, path: Path) -> OnePass:
-    """A segment of a film: the picture alone, in a container that keeps its times exactly."""
+    """Return the recipe of a segment: the picture alone, in a container that keeps its times exactly."""
     return OnePass(lambda picture: segment_command(plan, path, picture))
 
 
 def apng_file(plan: EncodePlan, path: Path) -> OnePass:
-    """An animated PNG."""
+    """Return the recipe of an animated PNG."""
     options = apng_options(_plays(plan), plan.timing)
     return OnePass(lambda picture: picture_command(plan, _file(path), picture, options))
 
 
 def image_files(plan: EncodePlan, folder: Path, names: str) -> OnePass:
-    """Images in a folder, by a pattern of their names."""
+    """Return the recipe of images in a folder, named by a pattern."""
     return OnePass(lambda picture: picture_command(plan, f"./{names}", picture), folder)
 
 
 def gif_file(plan: EncodePlan, path: Path, folders: ExitStack) -> GifFile:
-    """A GIF, with a folder for its frames beside it, where there is room for the result as well."""
+    """Return the recipe of a GIF; its frames go into a temporary folder beside it, on the same disk."""
     folder = tempfile.TemporaryDirectory(prefix=".ifrplus-", dir=path.parent)
     return GifFile(plan, path, Path(folders.enter_context(folder)) / "lossless.mkv")
 
 
 def _plays(plan: EncodePlan) -> int:
-    """How often an animation is to be shown: as often as its source, or for ever."""
+    """Return how often an animation is shown: as often as its source, or 0 for ever."""
     return plan.clip.source.plays or 0
 
 

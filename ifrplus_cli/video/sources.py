@@ -1,4 +1,4 @@
-"""What clips are read from: a file that ffmpeg opens, an animated WebP, which it can't, or images."""
+"""The kinds of source: a file that ffmpeg opens, an animated WebP, which it can't open, or images."""
 
 from __future__ import annotations
 

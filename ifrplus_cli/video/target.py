@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Content:
-    """What of a clip goes into a target.
+    """The part of a clip that a target can hold.
 
     Attributes:
-        clip: limited to what the target can hold.
-        timing: of the output frames, in what the target can tell.
+        clip: the clip without what the target can't hold.
+        timing: of the output frames, in a time base of the target.
         origin: the moment of the clip, in seconds, that is zero in the target.
-        notes: on what is left out, for a person to read.
+        notes: sentences on what is left out, for a person to read.
     """
 
     clip: ClipInfo
@@ -42,22 +42,22 @@ class Recipe(Protocol):
 
     @property
     def folder(self) -> Path | None:
-        """In which ffmpeg runs; None where that does not matter."""
+        """Working directory of ffmpeg; None for the current one."""
 
     def command(self, picture: Picture) -> list[str]:
-        """The command of ffmpeg's that makes it of a picture."""
+        """Return the ffmpeg command that makes it from a picture."""
 
     def finish(self, last: Fraction, run: Callable[[list[str]], None]) -> None:
-        """What is left to do when that command has ended.
+        """Do what remains once that command has ended.
 
         Args:
-            last: when the last frame is shown, in seconds from the target's zero.
-            run: runs a further command of ffmpeg's.
+            last: time of the last frame in seconds, from the target's zero.
+            run: runs another ffmpeg command.
         """
 
 
 class Target(Protocol):
-    """What is written. Films, animations and images differ here alone; ``targets.py`` has them."""
+    """What is written. Only here do films, animations and images differ; ``targets.py`` has the kinds."""
 
     @property
     def path(self) -> Path:
@@ -69,10 +69,10 @@ class Target(Protocol):
 
     @property
     def container(self) -> Container:
-        """What each file can hold.
+        """The container of each file.
 
         Raises:
-            OutputError: if the name asks for none that can be written.
+            OutputError: if the extension is not one that can be written.
         """
 
     @property
@@ -80,30 +80,30 @@ class Target(Protocol):
         """Whether it can be joined from segments that were encoded one by one."""
 
     def part(self) -> PartFile | PartFolder:
-        """Where it is made before it appears."""
+        """Return the part file or folder in which it is made before it appears."""
 
     def check_replaceable(self, *, overwrite: bool) -> None:
-        """Refuse to write over what is at its path already, unless that was asked for.
+        """Refuse to replace what exists at its path, unless ``overwrite`` allows it.
 
         Raises:
-            OutputError: if there is anything.
+            OutputError: if something there may not be replaced.
         """
 
     def content_of(self, clip: ClipInfo, timing: Timing, stretch: Fraction) -> Content:
-        """What of a clip it holds; ``stretch`` is how much longer it lasts than the clip."""
+        """Return the part of a clip that it can hold; it lasts ``stretch`` times as long as the clip."""
 
     def coding_of(self, clip: ClipInfo, options: EncodeOptions) -> PictureCoding:
-        """How it stores the picture.
+        """Choose how it stores the picture.
 
         Raises:
             OutputError: if an option can't be met.
         """
 
     def recipe(self, plan: EncodePlan, part: Path, folders: ExitStack) -> Recipe:
-        """How it is made under another name; ``folders`` keeps what is needed for that until the end."""
+        """Return how it is made at ``part``; temporary folders are entered into ``folders``."""
 
     def read_back(self, part: Path, rate: Fraction) -> ClipInfo:
-        """Look at it under another name; ``rate`` is how many frames a second it must have.
+        """Probe it at ``part``; ``rate`` is its frame rate, which images don't state.
 
         Raises:
             InputError: if it can't be read.

@@ -1,4 +1,4 @@
-"""What is written: a film, an animation, or a folder of numbered images."""
+"""The kinds of target: a film, an animation, or a folder of numbered images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_DIGITS = 6  # of the numbers that images get
 
 @dataclass(frozen=True)
 class _FileTarget:
-    """One file."""
+    """A target that is one file."""
 
     path: Path
 
@@ -142,11 +142,11 @@ class ImagesTarget:
 
 
 def target_of(output: Path, image_suffix: str | None = None) -> Target:
-    """What a person means by an output: a film or an animation, a pattern of images, or a folder for them.
+    """Return the target that an output names: a film, an animation, a pattern of images, or a folder for them.
 
     Args:
-        image_suffix: of the source's images, which those in a folder without a pattern get, too; None for any other
-            source, whose images need a pattern.
+        image_suffix: suffix of the source's images, also used in a folder without a pattern; None for any other
+            source: its images need a pattern.
 
     Raises:
         OutputError: for a name that would be one image.
@@ -167,10 +167,10 @@ def target_of(output: Path, image_suffix: str | None = None) -> Target:
 
 
 def _picture_alone(clip: ClipInfo, timing: Timing, stretch: Fraction, container: Container, what: str) -> Content:
-    """The picture without all else: images and animations begin with its first frame.
+    """Return the content of images and animations: the picture alone, from time zero.
 
     Args:
-        what: the beginning of a sentence on what they hold.
+        what: the beginning of each note, such as ``GIF holds``.
     """
     origin = origin_of(clip, stretch)
     kinds = dict.fromkeys("sound" if s.kind == "audio" else f"{s.kind}s" for s in other_streams(clip))
