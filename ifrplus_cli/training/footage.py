@@ -112,7 +112,7 @@ def read_window(stretch: Stretch, least: int, draw: np.random.Generator) -> Wind
     part = stretch.part(int(draw.integers(max(stretch.count - WINDOW_FRAMES, 0) + 1)), WINDOW_FRAMES)
     convert = Converter(clip.pixel_format, clip.colour, width, height)
     pictures, times = [], []
-    with Decoder(part, upright=True) as decoder:
+    with decode(part, upright=True) as decoder:
         for frame in decoder:
             image = convert.to_rgb(frame.planes)[top : top + sides[0], left : left + sides[1]]
             pictures.append(as_codes(image))
