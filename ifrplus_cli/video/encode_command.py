@@ -204,7 +204,7 @@ def film_command(
         options["video_track_timescale"] = plan.timing.time_base.denominator
         if (clip.start - plan.origin) % MILLISECOND:  # the start of a track is stored in units of its own
             options["movie_timescale"] = plan.timing.time_base.denominator
-    streams = [picture.stream, *(others or [source[NO_STREAM]])]
+    streams = [picture.stream, source[NO_STREAM], *others]  # the source is the second input, whatever is taken of it
     target = f"file:{path.absolute()}"
     stream = ffmpeg.output(*streams, target, **options).global_args(*_QUIETLY)
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))

@@ -203,3 +203,19 @@ def test_styles_comments_effects_and_words_reach_the_film(tmp_path: Path) -> Non
         ".01,", ".02,"
     )
     assert words(tmp_path / "film.mkv", 1, ".srt") == "1\n00:00:00,020 --> 00:00:00,220\n<i>In</i>\n1984\n\n"
+
+
+@pytest.mark.parametrize("inputs", [(), BEEP])
+def test_subtitles_may_be_all_that_comes_along_or_stand_before_the_sound(
+    inputs: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "words.srt").write_text("1\n00:00:00,010 --> 00:00:00,110\nIn\n")
+    source = make_clip(
+        tmp_path / "a.mkv",
+        inputs=("-i", tmp_path / "words.srt", *inputs),
+        output=("-metadata", "title=T", "-metadata:s:s:0", "language=ger", "-t", 0.24),
+    )
+    upsample(source, tmp_path / "film.mkv", slow_motion=True)
+    found = look_at(tmp_path / "film.mkv")
+    assert [stream["codec_type"] for stream in found["streams"]] == ["video", "subtitle", "audio"][: 2 + bool(inputs)]
+    assert found["streams"][1]["tags"]["language"] == "ger"
