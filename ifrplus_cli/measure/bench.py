@@ -20,8 +20,8 @@ from pathlib import Path
 import cv2
 
 from ifrplus_cli.errors import IfrplusError, ModelError
-from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.synthetic_scene import moving_scene
+from ifrplus_cli.measure.generated_clip import write_clip
 from ifrplus_cli.network.choose import Work, choose_model, operations
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.engine import (
@@ -38,13 +38,9 @@ from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.malloc import keep_freed_memory
 from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.pipeline.stage_clock import StageClock
-from ifrplus_cli.values import PIXEL_FORMATS, ColourTags, Frame, Image, Timing
-from ifrplus_cli.video.encode import VideoEncoder
-from ifrplus_cli.video.encode_plan import plan_encode
+from ifrplus_cli.values import Image
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
-from ifrplus_cli.video.raw_matroska import frame_header, stream_header
-from ifrplus_cli.video.targets import target_of
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]
@@ -55,10 +51,8 @@ DEFAULT_SIZES: tuple[Size, ...] = ((448, 256), (1920, 1024))
 PUBLISHED_SECONDS: dict[Size, float] = {(448, 256): 0.15, (1920, 1024): 2.00}
 PUBLISHED_SETTING = "the full network IFR+ on one Ascend 910A, batch 1"
 MIDDLE = Fraction(1, 2)
-CLIP_RATE = Fraction(25)
 FEWEST_FRAMES, MOST_FRAMES, RUN_SECONDS = 13, 241, 30.0  # of a generated clip; its length aims at this many seconds
 PRESET = "veryfast"  # of the encoder in a whole run
-CLIP_COLOUR = ColourTags("bt709", "bt709", "bt709", "tv")
 FRAMES_ALONE = 5  # frames that are timed before a whole run, and after it
 FRAMES_A_WORD = 6  # output frames of a whole run between two progress messages
 
@@ -258,29 +252,6 @@ def measure_pipeline(
     }
     ratio = summary.seconds / (summary.frames_made * statistics.mean([before, measure_alone()]))
     return PipelineTimes(summary.frames_in, summary.frames_made, summary.seconds, ratio, stages)
-
-
-def write_clip(folder: Path, size: Size, count: int) -> Path:
-    """Write a film of ``count`` frames of the generated scene: 25 per second, in H.264 as ``upsample`` writes it."""
-    width, height = size
-    pixel_format = PIXEL_FORMATS["yuv420p"]
-    convert = Converter(pixel_format, CLIP_COLOUR, width, height)
-    frames = [
-        Frame(index / CLIP_RATE, convert.to_planes(image))
-        for index, image in enumerate(moving_scene(width, height, count))
-    ]
-    raw, film = folder / "raw.mkv", folder / "clip.mp4"
-    with raw.open("wb") as file:  # the encoder can only be planned for a source that exists
-        file.write(stream_header(pixel_format, width, height, CLIP_RATE))
-        for frame in frames:
-            file.write(frame_header(frame.pts, pixel_format.frame_bytes(width, height)))
-            file.writelines(plane.tobytes() for plane in frame.planes)
-    plan = plan_encode(probe(raw), target_of(film), EncodeOptions(), Timing(1 / CLIP_RATE, CLIP_RATE, 1 / CLIP_RATE))
-    with VideoEncoder(plan, film) as encoder:
-        for frame in frames:
-            encoder.write(frame)
-        encoder.finish()
-    return film
 
 
 class _TimedNetwork:

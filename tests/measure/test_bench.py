@@ -29,8 +29,8 @@ from ifrplus_cli.measure.bench import (
     Spread,
     measure_frame,
     measure_pipeline,
-    write_clip,
 )
+from ifrplus_cli.measure.generated_clip import write_clip
 from ifrplus_cli.network import plan
 from ifrplus_cli.network.machine import Machine
 from ifrplus_cli.reports.bench import describe_bench
