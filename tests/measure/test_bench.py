@@ -227,7 +227,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
         text=True,
     )
     assert process.stderr is not None
-    assert process.stderr.readline() == "64x64: first frame, with compiling\n"
+    assert process.stderr.readline() == "64x64: first frame, with compilation\n"
     return process
 
 
