@@ -4,7 +4,10 @@ Cuts are joined frames of different clips. Non-cuts are neighbours one to three 
 artificial flash, fade, cross-fade or whip pan. Joints of far-apart moments of one clip are shown but not counted: with
 a resting camera they are the same scene, and motion explains much of them.
 
-    python tools/cuts.py CLIPS [CLIPS ...] [--seed 0]
+The same pairs can be shown with something that stands still around or over them: black bars, pillars, a still picture
+around, or an overlay of text, a logo and a panel.
+
+    python tools/cuts.py CLIPS [CLIPS ...] [--seed 0] [--bars 0.1 0.2 0.4] [--pillars 0.25] [--surround 0.5] [--overlay]
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD, cut_score
 Luma = npt.NDArray[np.uint8]  # HEIGHT x WIDTH
 Shot = npt.NDArray[np.uint8]  # N x HEIGHT x WIDTH
 LumaPair = tuple[Luma, Luma]
+Scores = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT, FRAMES = 320, 180, 64
 FAR_APART = 45
@@ -39,6 +43,65 @@ PAIRS_A_SHOT = {
     "whip pan": 2,
 }
 CUT, UNCOUNTED = "joint", "far apart"
+BLACK = 16
+
+
+Layout = Callable[[Luma], Luma]  # a picture with something that stands still
+
+
+def plain(luma: Luma) -> Luma:
+    """The picture as it is."""
+    return luma
+
+
+def bars(share: float) -> Layout:
+    """Black bars above and below, together ``share`` of the height."""
+
+    def lay(luma: Luma) -> Luma:
+        rows = _margin(luma.shape[0], share)
+        return np.pad(luma, ((rows, rows), (0, 0)), constant_values=BLACK)
+
+    return lay
+
+
+def pillars(share: float) -> Layout:
+    """Black bars on both sides, together ``share`` of the width."""
+
+    def lay(luma: Luma) -> Luma:
+        columns = _margin(luma.shape[1], share)
+        return np.pad(luma, ((0, 0), (columns, columns)), constant_values=BLACK)
+
+    return lay
+
+
+def surround(share: float, still: Luma) -> Layout:
+    """A still picture all around, which takes ``share`` of the width and of the height."""
+
+    def lay(luma: Luma) -> Luma:
+        rows, columns = (_margin(side, share) for side in luma.shape)
+        height, width = luma.shape[0] + 2 * rows, luma.shape[1] + 2 * columns
+        whole = cv2.resize(still, (width, height), interpolation=cv2.INTER_LINEAR)
+        whole[rows : height - rows, columns : width - columns] = luma
+        return whole
+
+    return lay
+
+
+def overlay(luma: Luma) -> Luma:
+    """Two lines of text, a logo and a striped panel, as games and broadcasts have them."""
+    shown = luma.copy()
+    height, width = shown.shape
+    cv2.rectangle(shown, (0, height * 5 // 6), (width, height), 40, cv2.FILLED)
+    shown[height * 5 // 6 :, ::8] = 200
+    cv2.circle(shown, (width * 7 // 8, height // 6), height // 12, 235, 3)
+    for line, text in enumerate(("SCORE 0123  LEVEL 4", "00:12:57")):
+        cv2.putText(shown, text, (8, 20 + 20 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 235, 2)
+    return shown
+
+
+def _margin(side: int, share: float) -> int:
+    """What each of two margins has, that they take ``share`` of the whole."""
+    return round(side * share / (1 - share) / 2)
 
 
 class Pairs:
@@ -134,12 +197,11 @@ def read_shot(path: Path) -> Shot:
 
 def report(scores: dict[str, list[float]]) -> str:
     """Format recall and precision by threshold, then the share of each kind that the default threshold calls a cut."""
-    cuts = np.array(scores[CUT])
-    others = np.concatenate([scores[kind] for kind in scores if kind not in (CUT, UNCOUNTED)])
+    cuts, others = _counted(scores)
     lines = [f"{len(cuts)} cuts, {len(others)} others", "", f"{'threshold':12}{'recall':>10}{'precision':>12}"]
     for threshold in np.arange(0.70, 0.91, 0.02):
-        found, wrong = (cuts > threshold).sum(), (others > threshold).sum()
-        lines.append(f"{threshold:<12.2f}{found / len(cuts):>10.3f}{found / max(found + wrong, 1):>12.3f}")
+        recall, precision = _found(cuts, others, threshold)
+        lines.append(f"{threshold:<12.2f}{recall:>10.3f}{precision:>12.3f}")
     lines += ["", f"{'called a cut at':16}{DEFAULT_CUT_THRESHOLD:.2f}"]
     for kind, values in scores.items():
         called = (np.array(values) > DEFAULT_CUT_THRESHOLD).sum()
@@ -147,20 +209,59 @@ def report(scores: dict[str, list[float]]) -> str:
     return "\n".join(lines)
 
 
+def compare(scores: dict[str, dict[str, list[float]]]) -> str:
+    """Recall and precision of each layout at the default threshold."""
+    lines = [f"{'layout':16}{'recall':>10}{'precision':>12}"]
+    for layout, by_kind in scores.items():
+        recall, precision = _found(*_counted(by_kind), DEFAULT_CUT_THRESHOLD)
+        lines.append(f"{layout:16}{recall:>10.3f}{precision:>12.3f}")
+    return "\n".join(lines)
+
+
+def _counted(scores: dict[str, list[float]]) -> tuple[Scores, Scores]:
+    """Scores of cuts, and of what is none."""
+    others = [scores[kind] for kind in scores if kind not in (CUT, UNCOUNTED)]
+    return np.array(scores[CUT]), np.concatenate(others)
+
+
+def _found(cuts: Scores, others: Scores, threshold: float) -> tuple[float, float]:
+    """Recall and precision."""
+    found, wrong = int((cuts > threshold).sum()), int((others > threshold).sum())
+    return found / len(cuts), found / max(found + wrong, 1)
+
+
+def layouts_of(arguments: argparse.Namespace, still: Luma) -> dict[str, Layout]:
+    """What was asked for, by name; the plain picture first."""
+    return {
+        "plain": plain,
+        **{f"bars {share:.0%}": bars(share) for share in arguments.bars},
+        **{f"pillars {share:.0%}": pillars(share) for share in arguments.pillars},
+        **{f"surround {share:.0%}": surround(share, still) for share in arguments.surround},
+        **({"overlay": overlay} if arguments.overlay else {}),
+    }
+
+
 def main() -> None:
     """Measure on the clips of the folders and print the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+", help="folders of .mp4 clips")
     parser.add_argument("--seed", type=int, default=0)
+    for name in ("--bars", "--pillars", "--surround"):
+        parser.add_argument(name, type=float, nargs="+", default=[], metavar="SHARE", help="of the side that they take")
+    parser.add_argument("--overlay", action="store_true", help="text, a logo and a panel over the picture")
     arguments = parser.parse_args()
     shots = [read_shot(path) for folder in arguments.clips for path in sorted(folder.glob("*.mp4"))]
     shots = [shot for shot in shots if len(shot) > 3]
     if len(shots) < 2:
         sys.exit("At least two clips are needed.")
-    scores: dict[str, list[float]] = {kind: [] for kind in PAIRS_A_SHOT}
+    layouts = layouts_of(arguments, shots[-1][0])
+    scores: dict[str, dict[str, list[float]]] = {name: {kind: [] for kind in PAIRS_A_SHOT} for name in layouts}
     for kind, (left, right) in Pairs(shots, arguments.seed).all():
-        scores[kind].append(cut_score(left, right))
-    print(report(scores))
+        for name, lay in layouts.items():
+            scores[name][kind].append(cut_score(lay(left), lay(right)))
+    for name, by_kind in scores.items():
+        print(f"{name}: {report(by_kind)}\n")
+    print(compare(scores))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 A pair is a cut if motion cannot explain the right frame from the left one. Both frames are reduced in size, and their
 fine detail is correlated after motion compensation. Detail stays correlated when brightness and contrast change, so
-flashes and fades are not taken for cuts; motion compensation keeps it correlated under pans and large motion.
+flashes and fades are not taken for cuts; motion compensation keeps it correlated under pans and large motion. Only what
+changes counts, so black bars, a still picture around the film or text over it do not hide a cut.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ _LONGER, _SHORTER = 160, 90  # sides of the small frames in pixels
 _DETAIL_SIGMA = 2.5  # pixels of a small frame: detail is what varies faster than this
 _DETAIL_FLOOR = 1.0  # codes: detail of this strength counts as much as brightness
 _BRIGHTNESS_SPAN = 128.0  # codes: mean lumas this far apart mean that two frames have nothing in common
+_STILL = 2  # codes: a sample of a small frame that differs by no more has not changed
+_CHANGING_LINE = 0.02  # share of a row or column that changes if the line is not still
+_OVERLAID_DETAIL = 3.0  # codes: detail this strong hardly ever stands still by chance
+_LEAST_PART = 0.15  # of the picture: a smaller part is not looked at alone
+_CHANGING_SHARES = (0.3, 0.6)  # of the picture: below the first, still samples count in full; above the second, not at all
+_NO_WEIGHT = 1e-3
 _FLOW_CONTRAST = 48.0  # codes: standard deviation to which frames are stretched before the flow is computed
 _FLAT_CONTRAST = 4.0  # codes: below this standard deviation stretching is limited, for it would amplify noise
 
@@ -89,14 +96,52 @@ def cut_score(left_luma: Plane, right_luma: Plane, *, depth: int = 8) -> float:
         depth: bits per sample.
     """
     left, right = _shrink(left_luma, depth), _shrink(right_luma, depth)
+    if (part := _changing_part(left, right, left_luma.shape)) is not None:
+        left, right = _shrink(left_luma[part], depth), _shrink(right_luma[part], depth)
+    weights = _weights(left, right)
+    brightness = 1 - abs(_mean(left, weights) - _mean(right, weights)) / _BRIGHTNESS_SPAN
     flow_left, flow_right = _stretch(left), _stretch(right)
-    brightness = 1 - abs(float(left.mean()) - float(right.mean())) / _BRIGHTNESS_SPAN
     # What one direction covers the other one uncovers, so the better of the two explanations counts.
     similarity = max(
-        _similarity(left, _compensate(right, flow_left, flow_right), brightness),
-        _similarity(right, _compensate(left, flow_right, flow_left), brightness),
+        _similarity(left, _compensate(right, flow_left, flow_right), brightness, weights),
+        _similarity(right, _compensate(left, flow_right, flow_left), brightness, weights),
     )
     return min(max(1 - similarity, 0.0), 1.0)
+
+
+def _changing_part(left: _Luma, right: _Luma, full_size: tuple[int, ...]) -> tuple[slice, slice] | None:
+    """Rows and columns of the full frames between those that stand still at the sides; None for all of them.
+
+    What happens in a corner of a still picture cuts no scene: then, too, the whole picture is looked at.
+    """
+    moved = cv2.absdiff(left, right) > _STILL
+    rows, columns = (
+        _span(moved.mean(axis) > _CHANGING_LINE, full) for axis, full in zip((1, 0), full_size, strict=True)
+    )
+    share = (rows.stop - rows.start) * (columns.stop - columns.start) / (full_size[0] * full_size[1])
+    return (rows, columns) if _LEAST_PART <= share < 1 else None
+
+
+def _span(changing: npt.NDArray[np.bool_], full: int) -> slice:
+    """Lines of the full frame from the first to the last changing one of a small frame, without those at a still side."""
+    places, small = np.flatnonzero(changing), len(changing)
+    if not places.size:
+        return slice(0, 0)
+    first, end = int(places[0]), int(places[-1]) + 1
+    first, end = first + (first > 0), end - (end < small)
+    return slice(-(-first * full // small), max(first, end) * full // small)
+
+
+def _weights(left: _Luma, right: _Luma) -> _Detail:
+    """1 where the frames differ and no still detail, such as text laid over both, is near.
+
+    The rest has a weight too where much of the picture stands still: what happens in a corner cuts no scene.
+    """
+    moved = cv2.absdiff(left, right) > _STILL
+    overlaid = (np.abs(_detail(left)) > _OVERLAID_DETAIL) & ~moved
+    near = cv2.dilate(overlaid.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    still = np.interp(moved.mean(), _CHANGING_SHARES, (1, 0))
+    return np.where(moved & ~near, np.float32(1), np.float32(still))
 
 
 def _score(left: Frame, right: Frame, pixel_format: PixelFormat) -> float:
@@ -128,14 +173,25 @@ def _compensate(luma: _Luma, target: _Luma, source: _Luma) -> _Luma:
     return cv2.remap(luma, flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _similarity(luma: _Luma, other: _Luma, brightness: float) -> float:
+def _similarity(luma: _Luma, other: _Luma, brightness: float, weights: _Detail) -> float:
     """Normalised correlation of detail, -1..1, giving way to ``brightness`` where there is hardly any detail."""
-    detail, other_detail = _detail(luma), _detail(other)
-    strength = float(np.sqrt(np.mean(detail**2) * np.mean(other_detail**2)))
-    shared = float(np.mean(detail * other_detail))
+    detail, other_detail = _detail(luma, weights), _detail(other, weights)
+    strength = float(np.sqrt(_mean(detail**2, weights) * _mean(other_detail**2, weights)))
+    shared = _mean(detail * other_detail, weights)
     return (shared + _DETAIL_FLOOR * brightness) / (strength + _DETAIL_FLOOR)
 
 
-def _detail(luma: _Luma) -> _Detail:
+def _mean(values: _Luma | _Detail, weights: _Detail) -> float:
+    return float((values * weights).sum() / weights.sum())
+
+
+def _detail(luma: _Luma, weights: _Detail | None = None) -> _Detail:
+    """What differs from the surroundings, as far as these have weight."""
     luma_float = luma.astype(np.float32)
-    return luma_float - cv2.GaussianBlur(luma_float, (0, 0), _DETAIL_SIGMA)
+    if weights is None:
+        return luma_float - _blur(luma_float)
+    return luma_float - _blur(luma_float * weights) / np.maximum(_blur(weights), _NO_WEIGHT)
+
+
+def _blur(values: _Detail) -> _Detail:
+    return cv2.GaussianBlur(values, (0, 0), _DETAIL_SIGMA)

