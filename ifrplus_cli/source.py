@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,11 +17,13 @@ class FrameReader(Protocol):
     Attributes:
         frames: number of frames read so far.
         repaired_times: number of frames whose time the source does not state.
+        size_changes: time in seconds and new (width, height) of each change of size; frames keep the first size.
         complaints: number of errors that the decoder reported.
     """
 
     frames: int
     repaired_times: int
+    size_changes: list[tuple[Fraction, tuple[int, int]]]
 
     @property
     def complaints(self) -> int: ...

@@ -170,11 +170,13 @@ class Frame:
         pts: exact presentation time in seconds.
         planes: arrays of ``PixelFormat.plane_shapes``, read-only by convention: they are passed on, never changed.
         repeats: times at which the source repeats this frame, if repeats are to be smoothed.
+        source_size: (width, height) in the source, if the frame was fitted into another size.
     """
 
     pts: Fraction
     planes: tuple[Plane, ...] = field(repr=False)
     repeats: tuple[Fraction, ...] = ()
+    source_size: tuple[int, int] | None = None
 
 
 class PairKind(Enum):

@@ -45,7 +45,7 @@ def pair_frames(
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD,
     cuts: Container[int] | None = None,
 ) -> Iterator[Pair]:
-    """Yield a pair for each two neighbours, holding at most two frames.
+    """Yield a pair for each two neighbours, holding at most two frames. A change of size is always a cut.
 
     N frames give N - 1 pairs: the last frame is the ``right`` of the last pair, and a single frame gives none. A caller
     that needs the last frame in any case takes the first frame itself and passes it on with ``itertools.chain``.
@@ -62,6 +62,8 @@ def pair_frames(
         pair = Pair(index, left, right, PairKind.MOTION)
         if _equal(left, right):
             kind = PairKind.DUPLICATE
+        elif left.source_size != right.source_size:
+            kind = PairKind.CUT
         elif cuts is not None:
             kind = PairKind.CUT if pair.right_index in cuts else PairKind.MOTION
         elif cut_threshold is not None and (score := _score(left, right, pixel_format)) > cut_threshold:

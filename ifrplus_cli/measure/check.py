@@ -123,7 +123,7 @@ class CheckRequest(NetworkRequest):
         report: HTML file for a report with pictures.
         full: compare the whole clip, not only ``SAMPLE_SECONDS`` of it.
         input_fps: frame rate of an image sequence.
-        deinterlace: deinterlacing of an interlaced clip: ``bwdif``, ``ivtc`` or ``off``.
+        deinterlace: deinterlacing of an interlaced clip: ``bob``, ``bwdif``, ``ivtc`` or ``off``.
         doubt: ``auto`` or ``off``: blend doubtful made frames a little towards the source frames.
     """
 

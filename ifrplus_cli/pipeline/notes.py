@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.source import FrameReader
 from ifrplus_cli.values import ClipInfo
+from ifrplus_cli.video.interlace import makes_field_frames
 
 
 def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int, codec: str) -> Iterator[str]:
@@ -27,7 +29,11 @@ def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int
     elif frames < packets:
         yield f"The source has {packets} packets of video, of which {frames} gave a frame."
     if clip.interlaced and clip.deinterlace is None:
-        yield "The source is marked as interlaced: add --deinterlace bwdif if the result looks combed."
+        yield "The source is marked as interlaced: add --deinterlace bwdif or bob if the result looks combed."
+    if makes_field_frames(clip):
+        yield f"Each field became a frame: {rate_text(clip.rate)} frames per second before any were made."
+    if reader.size_changes:
+        yield _size_note(clip, reader)
     if covered:
         yield (
             f"{codec} can't store what is clear in the picture: it is laid over white. "
@@ -37,3 +43,13 @@ def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int
         yield f"{smoothed} repeated frames of the source were made anew."
     if repaired := reader.repaired_times:
         yield f"The source gives {repaired} of its frames no usable time; they follow at the nominal rate."
+
+
+def _size_note(clip: ClipInfo, reader: FrameReader) -> str:
+    first, (width, height) = reader.size_changes[0]
+    start = clip.start if clip.section is None else clip.section.film_start
+    changes = len(reader.size_changes)
+    return (
+        f"The size of the picture changes {changes} times, first to {width}x{height} at {float(first - start):.3f} s: "
+        "all is fitted with black bars into the first size, and no frame is made across a change."
+    )

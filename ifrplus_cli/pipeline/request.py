@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ifrplus_cli.video.trim import Moment
 
 Audio = Literal["stretch", "drop", "keep"]
-Deinterlace = Literal["bwdif", "ivtc", "off"]
+Deinterlace = Literal["bob", "bwdif", "ivtc", "off"]
 Duplicates = Literal["keep", "smooth"]
 CutFill = Literal["hold", "blend"]
 DoubtMode = Literal["auto", "off"]
@@ -50,7 +50,8 @@ class UpsampleRequest(NetworkRequest):
         slow_motion: keep the source's rate; the film lasts ``factor`` times as long.
         audio: what happens to the sound in slow motion.
         start, end: the section of the film to use, in seconds or as a frame number.
-        deinterlace: deinterlacing of an interlaced film: ``bwdif``, ``ivtc`` (inverse telecine) or ``off``.
+        deinterlace: deinterlacing of an interlaced film: ``bob`` (a frame of each field), ``bwdif``, ``ivtc`` (inverse
+            telecine) or ``off``.
         duplicates: keep repeated frames, or interpolate across them (``smooth``).
         cuts: detect cuts, and hold frames across them.
         cut_threshold: score, 0 to 1, above which two frames count as a cut.

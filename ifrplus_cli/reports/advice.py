@@ -108,7 +108,7 @@ def _troubles(result: CheckResult) -> Iterator[str]:
     if result.clip.deinterlace is not None:
         yield "The clip is interlaced, and was compared after deinterlacing: lines that flicker in the clip do so here."
     elif result.clip.interlaced:
-        yield "The clip is marked as interlaced: if its frames look combed, use --deinterlace bwdif."
+        yield "The clip is marked as interlaced: if its frames look combed, use --deinterlace bwdif or bob."
 
 
 def _times(moments: Iterable[Moment]) -> Iterator[float]:

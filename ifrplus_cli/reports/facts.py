@@ -14,7 +14,7 @@ from ifrplus_cli.reports.format import clock_time
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.ffmpeg import tool_version
-from ifrplus_cli.video.interlace import detect_fields
+from ifrplus_cli.video.interlace import advice, detect_fields
 from ifrplus_cli.video.trim import FrameNumber, cut_section
 
 REPEATS_SEEN = 120  # frames that are examined
@@ -52,7 +52,7 @@ def describe_clip(clip: ClipInfo) -> dict[str, object]:
 def describe_pictures(clip: ClipInfo) -> dict[str, object]:
     """Return what was found by looking at some of a clip's frames, as plain data."""
     fields = detect_fields(clip).kind if clip.source.is_video else "progressive"
-    return {"fields": fields, "repeats": repeats_advice(clip)}
+    return {"fields": fields, "deinterlace": advice(clip, fields), "repeats": repeats_advice(clip)}
 
 
 def count_repeats(clip: ClipInfo) -> tuple[int, int]:

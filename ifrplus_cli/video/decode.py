@@ -7,6 +7,7 @@ import re
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import IO, Any, NoReturn
 
@@ -14,13 +15,14 @@ import ffmpeg
 import numpy as np
 
 from ifrplus_cli.errors import InputError, MediaToolError
+from ifrplus_cli.frames.fitting import Size, fit
 from ifrplus_cli.source import FrameReader
 from ifrplus_cli.values import ClipInfo, Frame
 from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, StderrDrain, find_tool, source_url
 
 # ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
 TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
-FRAME_TIME = re.compile(r"showinfo.* n: *\d+ pts: *(-?\d+|NOPTS) ")
+FRAME_TIME = re.compile(r"showinfo.* n: *\d+ pts: *(-?\d+|NOPTS) .* sar:(\d+)/(\d+) s:(\d+)x(\d+) ")
 # A frame's bytes always come after its line on stderr; the wait only bounds a broken ffmpeg.
 LINE_WAIT_S = 30.0
 PACKED = "rgba"  # the one format that is not planar
@@ -36,18 +38,42 @@ def decode(clip: ClipInfo, *, upright: bool = False) -> FrameReader:
     return clip.source.open(clip, upright=upright)
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """What showinfo says of a frame.
+
+    Attributes:
+        pts: in seconds, None if the container gives it none.
+        size: width and height as they come from the decoder.
+        aspect: width of a pixel, its height being 1; 1 if nothing is said.
+    """
+
+    pts: Fraction | None
+    size: Size
+    aspect: Fraction
+
+
+@dataclass(frozen=True)
+class RawPicture(_Shown):
+    """A picture's samples as ffmpeg gives them."""
+
+    data: bytearray
+
+
 class _FrameTimes(StderrDrain):
-    """Reads the times that showinfo prints."""
+    """Reads the times and sizes that showinfo prints."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._times: queue.SimpleQueue[Fraction | str | None] = queue.SimpleQueue()
+        self._shown: queue.SimpleQueue[_Shown | None] = queue.SimpleQueue()
         self._time_base = Fraction(0)
         super().__init__(stream)
 
     def consume(self, line: str) -> bool:
         if found := FRAME_TIME.search(line):
-            pts = found[1]
-            self._times.put("NOPTS" if pts == "NOPTS" else int(pts) * self._time_base)
+            pts = None if found[1] == "NOPTS" else int(found[1]) * self._time_base
+            across, down, width, height = (int(number) for number in found.groups()[1:])
+            aspect = Fraction(across, down) if across and down else Fraction(1)
+            self._shown.put(_Shown(pts, (width, height), aspect))
             return True
         if found := TIME_BASE.search(line):
             self._time_base = Fraction(int(found[1]), int(found[2]))
@@ -55,21 +81,21 @@ class _FrameTimes(StderrDrain):
         return "showinfo" in line
 
     def finish(self) -> None:
-        self._times.put(None)
+        self._shown.put(None)
 
-    def next(self) -> Fraction | None:
-        """Time of the next frame in seconds, None if the container gives it none.
+    def next(self) -> _Shown:
+        """Wait for what is said of the next frame.
 
         Raises:
             MediaToolError: if ffmpeg ended or stopped talking without having said it.
         """
         try:
-            said = self._times.get(timeout=LINE_WAIT_S)
+            shown = self._shown.get(timeout=LINE_WAIT_S)
         except queue.Empty:
-            said = None
-        if said is None:
+            shown = None
+        if shown is None:
             raise MediaToolError("ffmpeg did not report the time of a frame.", "Try another version of ffmpeg.")
-        return said if isinstance(said, Fraction) else None
+        return shown
 
 
 class FfmpegDecoder(ABC):
@@ -78,6 +104,8 @@ class FfmpegDecoder(ABC):
     Attributes:
         frames: number of frames read so far.
         repaired_times: how many of them got a time that the source does not state.
+        size_changes: time in seconds and new (width, height) of each change of size within the film; pictures are
+            fitted into the first size.
     """
 
     def __init__(self, clip: ClipInfo, command: list[str], size: tuple[int, int], *, fed: bool = False) -> None:
@@ -90,6 +118,8 @@ class FfmpegDecoder(ABC):
         self.width, self.height = size
         self.repaired_times = 0
         self.frames = 0
+        self.size_changes: list[tuple[Fraction, Size]] = []
+        self._size = size
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
@@ -124,25 +154,43 @@ class FfmpegDecoder(ABC):
     def __iter__(self) -> Iterator[Frame]:
         """All frames in order of presentation."""
 
-    def _read_picture(self) -> bytearray | None:
+    def _read_picture(self) -> RawPicture | None:
         """One raw picture, or None at the end of the film."""
-        data = bytearray(self.clip.pixel_format.frame_bytes(self.width, self.height))
-        view, got = memoryview(data), 0
+        begin = self._stdout.read(1)  # its size is said before its first byte comes
+        if not begin:
+            return None
+        shown = self._times.next()
+        data = bytearray(self.clip.pixel_format.frame_bytes(*shown.size))
+        data[:1] = begin
+        view, got = memoryview(data), 1
         while got < len(data):
             count = self._stdout.readinto(view[got:])  # type: ignore[attr-defined]
             if not count:
-                break
+                self._fail()
             got += count
-        if 0 < got < len(data):
-            self._fail()
-        return data if got else None
+        return RawPicture(shown.pts, shown.size, shown.aspect, data)
 
-    def _frame(self, data: bytearray, pts: Fraction) -> Frame:
+    def _frame(self, picture: RawPicture, pts: Fraction) -> Frame:
         """Return the frame of a raw picture; it is shown no earlier than the section begins."""
         self.frames += 1
         section = self.clip.section
         shown = pts if section is None else max(pts, section.begin)
-        return Frame(shown, _planes(data, self.clip, self.width, self.height))
+        if picture.size != self._size:
+            self.size_changes.append((shown, picture.size))
+            self._size = picture.size
+        planes = _planes(picture.data, self.clip, *picture.size)
+        into = self.width, self.height
+        if picture.size == into:
+            return Frame(shown, planes)
+        aspect, full_range = picture.aspect / self._pixel_aspect, self.clip.colour.range == "pc"
+        fitted = fit(planes, picture.size, into, self.clip.pixel_format, aspect=aspect, full_range=full_range)
+        return Frame(shown, fitted, source_size=picture.size)
+
+    @property
+    def _pixel_aspect(self) -> Fraction:
+        """Width of a pixel of the first size, as it is decoded, its height being 1."""
+        aspect = self.clip.sample_aspect or Fraction(1)
+        return aspect if (self.width, self.height) == (self.clip.width, self.clip.height) else 1 / aspect
 
     def _check_exit(self) -> None:
         if self._process.wait() != 0:
@@ -169,7 +217,7 @@ class FilmDecoder(FfmpegDecoder):
             upright: let ffmpeg turn the picture as the display matrix says, for an output that can't hold one.
         """
         size = clip.upright_size if upright else (clip.width, clip.height)
-        super().__init__(clip, raw_command(clip, _film_input(clip, upright), size), size)
+        super().__init__(clip, raw_command(clip, _film_input(clip, upright)), size)
 
     def __iter__(self) -> Iterator[Frame]:
         """All frames in order of presentation.
@@ -180,8 +228,8 @@ class FilmDecoder(FfmpegDecoder):
         """
         last: Fraction | None = None
         shift, section, position = Fraction(0), self.clip.section, 0
-        while (data := self._read_picture()) is not None:
-            pts = self._times.next()
+        while (picture := self._read_picture()) is not None:
+            pts = picture.pts
             if last is None and pts is not None and self.clip.decode_times_only:
                 shift = self._film_start - pts
             pts = None if pts is None else pts + shift
@@ -196,7 +244,7 @@ class FilmDecoder(FfmpegDecoder):
                 continue
             if section is not None and pts >= section.end:
                 break
-            yield self._frame(data, pts)
+            yield self._frame(picture, pts)
         else:
             self._check_exit()
         if self.frames == 0:
@@ -234,17 +282,14 @@ def _film_input(clip: ClipInfo, upright: bool) -> Any:
     return ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, **SOURCE_LIMITS, **options)
 
 
-def raw_command(clip: ClipInfo, source: Any, size: tuple[int, int], turn: str | None = None) -> list[str]:
+def raw_command(clip: ClipInfo, source: Any, turn: str | None = None) -> list[str]:
     """Return the command that writes raw pictures to its output, and reports their times on its stderr.
 
     Args:
         source: an input of ffmpeg-python.
-        size: width and height of the pictures.
         turn: filters that turn them upright.
     """
-    width, height = size
-    # The scaler only acts when the size changes within the film: pictures keep one size.
-    chain = [clip.deinterlace, "showinfo=checksum=0", turn, f"scale={width}:{height}"]
+    chain = [clip.deinterlace, turn, "showinfo=checksum=0"]
     picture = source[str(clip.stream_index)]
     stream = ffmpeg.output(
         picture,
@@ -253,6 +298,7 @@ def raw_command(clip: ClipInfo, source: Any, size: tuple[int, int], turn: str | 
         format="rawvideo",
         pix_fmt=clip.decode_format,
         fps_mode="passthrough",
+        noautoscale=None,  # pictures keep their own size where it changes within the film
     ).global_args("-hide_banner", "-loglevel", "repeat+level+info")
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
     return command

@@ -81,7 +81,7 @@ class PictureDecoder(FfmpegDecoder):
         decoder = {"c:v": pictures.decoder} if pictures.decoder else {}
         source = ffmpeg.input("pipe:0", copyts=None, format="matroska", protocol_whitelist="pipe", **decoder)
         size = clip.width, clip.height
-        super().__init__(clip, raw_command(clip, source, size, pictures.turn), size, fed=True)
+        super().__init__(clip, raw_command(clip, source, pictures.turn), size, fed=True)
         self._pictures, self._used = pictures, numbers(clip, pictures.times)
         self._feeder = Feeder(_stream(clip, pictures, self._used), self._process)
 
@@ -99,11 +99,11 @@ class PictureDecoder(FfmpegDecoder):
             MediaToolError: if ffmpeg fails or dies on the way.
         """
         for number in self._used:
-            data = self._read_picture()
-            at = None if data is None else self._times.next()
+            picture = self._read_picture()
+            at = None if picture is None else picture.pts
             if data is None or at != number * UNIT:
                 raise self._missing(number)
-            yield self._frame(data, self._pictures.times[number])
+            yield self._frame(picture, self._pictures.times[number])
         if self._read_picture() is not None:
             raise MediaToolError("ffmpeg gave more pictures than it got.", "Try another version of ffmpeg.")
         self._check_exit()

@@ -1,36 +1,28 @@
-"""Interlaced and telecined films: found by looking at frames, and untangled while they are decoded."""
+"""Interlaced and telecined films: detected by looking at frames, and untangled while they are decoded."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
 
 import ffmpeg
 import numpy as np
-import numpy.typing as npt
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.values import ClipInfo, Frame, Image, PixelFormat
-from ifrplus_cli.video.decode import decode
+from ifrplus_cli.frames.fields import FieldCounts, Luma, count_fields
+from ifrplus_cli.frames.timeline import rate_text
+from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
-from ifrplus_cli.video.trim import FrameNumber, cut_section
 
-WINDOWS, WINDOW = 5, 30  # places that are looked at, spread over the film, and frames at each
-# Shares of the frames that ffmpeg's idet filter decides on: progressive clips were below 0.33, the others above 0.78.
-INTERLACED = 0.5
-DOUBTFUL = 0.1  # for a film that is marked as interlaced
-ENOUGH = 10  # frames that must have been decided on
-TELECINED = 0.15  # of all frames, those that repeat a field: 2 of 5 in film on NTSC
-IVTC_PACE = Fraction(4, 5)  # frames that are left
-COMB = 15  # codes by which a line must differ from both its neighbours
-MOVES = 12  # codes by which a sample must change to be in motion
-COMBED_SEEN = 25  # frames that are looked at for combs
-COMBED_FRAME = 0.5  # combs of a frame against those of fields of two frames: progressive ones have few
-COMBED = 0.2  # of the frames in motion: two of five are in film on NTSC
+WINDOWS, WINDOW = 12, 16  # places that are looked at, spread over the film, and frames at each
+FEW_SEEN = 3  # places: if fewer show anything, as many others are looked at too
+SHARE = 0.2  # of the places that show anything: so many are interlaced or telecined in a film that is
+DOUBTFUL = 0.1  # share of the frames, for a film that is marked as interlaced
+ENOUGH = 10  # frames that must show anything if such a film is to be taken for progressive
+NARROWER, LEAST_WIDTH = 4, 96  # frames are reduced in width, which takes noise away and leaves their lines alone
+IVTC_PACE = Fraction(4, 5)  # share of the frames that inverse telecine leaves
 ORDERS = {"tt": "tff", "tb": "tff", "bb": "bff", "bt": "bff"}
 
 
@@ -48,60 +40,50 @@ class Fields:
 
 
 def detect_fields(clip: ClipInfo) -> Fields:
-    """Look at a sample of frames with ffmpeg's idet filter, which small patterns mislead, and for combs."""
-    top = bottom = progressive = repeated = frames = 0
-    for told in _looks(clip):
-        singles = _numbers(told, "Single frame detection")
-        repeats = _numbers(told, "Repeated Fields")
-        if singles and repeats:
-            top, bottom, progressive = top + singles[0], bottom + singles[1], progressive + singles[2]
-            frames, repeated = frames + sum(repeats), repeated + repeats[1] + repeats[2]
-    most, least, decided = max(top, bottom), min(top, bottom), top + bottom + progressive
-    share = most / decided if decided else 0.0
-    order = ("tff" if top >= bottom else "bff") if most else ORDERS.get(clip.field_order, "auto")
-    if decided >= ENOUGH and share >= INTERLACED and least <= DOUBTFUL * most and _is_combed(clip):
-        return Fields("telecined" if repeated >= TELECINED * frames else "interlaced", order)
-    if clip.interlaced and (decided < ENOUGH or share >= DOUBTFUL):
+    """Look at frames from places all over the film."""
+    seen: list[FieldCounts] = []
+    for round_of_places in _places(clip):
+        seen += [count_fields(window) for start, count in round_of_places for window in _windows(clip, start, count)]
+        if sum(counts.kind is not None for counts in seen) >= FEW_SEEN:
+            break
+    total = sum(seen, FieldCounts())
+    order = total.order if total.woven else ORDERS.get(clip.field_order, "auto")
+    if (kind := _kind(seen, total)) != "progressive":
+        return Fields(kind, order)
+    if clip.interlaced and (total.decided < ENOUGH or total.woven >= DOUBTFUL * total.decided):
         return Fields("interlaced", order)
     return Fields("progressive", "auto")
 
 
-def _is_combed(clip: ClipInfo) -> bool:
-    """Whether enough frames have combs where something moves: about as many as fields of two frames make together."""
-    middle = max(0, (len(clip.packet_pts) - COMBED_SEEN) // 2)
-    part = cut_section(clip, FrameNumber(middle), FrameNumber(middle + COMBED_SEEN))
-    with decode(part) as decoder:
-        ratios = [_comb_ratio(left, right, part.pixel_format) for left, right in pairwise(decoder)]
-    seen = [ratio for ratio in ratios if ratio is not None]
-    return sum(ratio >= COMBED_FRAME for ratio in seen) >= COMBED * max(1, len(seen))
+def _kind(seen: list[FieldCounts], total: FieldCounts) -> str:
+    """What the places show; where none shows enough by itself, what they show together."""
+    kinds = [counts.kind for counts in seen if counts.kind is not None] or [total.kind or "progressive"]
+    telecined, interlaced = kinds.count("telecined"), kinds.count("interlaced")
+    if telecined + interlaced < SHARE * len(kinds) or not telecined + interlaced:
+        return "progressive"
+    return "telecined" if telecined >= interlaced else "interlaced"
 
 
-def _comb_ratio(left: Frame, right: Frame, pixel_format: PixelFormat) -> float | None:
-    """Combs of the left frame against those of its one field beside the right frame's other; None without motion."""
-    scale = 255 / (2**pixel_format.depth - 1)
-    one, other = (frame.planes[0].astype(np.float32) * scale for frame in (left, right))
-    moving = np.abs(one - other) > MOVES
-    woven = []
-    for first in (0, 1):
-        fields = one.copy()
-        fields[first::2] = other[first::2]
-        woven.append(_combs(fields, moving))
-    fewest = min(woven)
-    return _combs(one, moving) / fewest if fewest >= MOVES * MOVES else None
+def advice(clip: ClipInfo, kind: str) -> str | None:
+    """What to choose for a film of this kind; None if nothing has to be chosen."""
+    if kind == "progressive":
+        return None
+    if kind == "telecined" and not clip.variable_rate:
+        return "--deinterlace ivtc"
+    return f"--deinterlace bob ({rate_text(2 * clip.rate)} frames per second, one of each field), --deinterlace bwdif"
 
 
-def _combs(luma: Image, where: npt.NDArray[np.bool_]) -> int:
-    """Samples that stick out from both lines around them."""
-    above, line, below = luma[:-2], luma[1:-1], luma[2:]
-    return int(np.count_nonzero(((above - line) * (below - line) > COMB * COMB) & where[1:-1]))
+def makes_field_frames(clip: ClipInfo) -> bool:
+    """Whether each field becomes a frame of its own."""
+    return clip.deinterlace is not None and "send_field" in clip.deinterlace
 
 
 def untangle(clip: ClipInfo, choice: str | None) -> ClipInfo:
-    """The clip as it will be decoded.
+    """Return the clip as it will be decoded.
 
     Args:
-        choice: ``bwdif`` makes whole frames of each first field, ``ivtc`` finds film's own frames again, ``off`` takes
-            frames as they are. None takes a progressive clip as it is.
+        choice: ``bob`` makes a whole frame of each field, ``bwdif`` one of each first field, ``ivtc`` finds film's own
+            frames again, ``off`` takes frames as they are. None takes a progressive clip as it is.
 
     Raises:
         InputError: if a choice has to be made, or can't be met.
@@ -113,17 +95,32 @@ def untangle(clip: ClipInfo, choice: str | None) -> ClipInfo:
     found = detect_fields(clip)
     if choice is None:
         if found.kind != "progressive":
-            usual = "ivtc" if found.kind == "telecined" else "bwdif"
             raise InputError(
                 f"{clip.path.name} is {found.kind}: between combed frames there is nothing to make.",
-                f"Choose --deinterlace {usual}, or off if it looks right as it is.",
+                f"Choose {advice(clip, found.kind)}, or off if it looks right as it is.",
             )
         return clip
+    if choice == "bob":
+        return _field_frames(clip, found.order)
     if choice == "bwdif":
         return replace(clip, deinterlace=f"bwdif=mode=send_frame:parity={found.order}")
     if clip.variable_rate:
         raise InputError(f"{clip.path.name} has a varying frame rate, which ivtc can't undo.", "Try bwdif.")
     return _film_frames(clip, found.order)
+
+
+def _field_frames(clip: ClipInfo, order: str) -> ClipInfo:
+    """Two frames in place of one: the second one halfway to the next frame, or to the end."""
+    pts, unit = clip.packet_pts, clip.time_base / 2
+    shown = max(1, round(clip.last_duration / clip.time_base))  # of the last frame, in units of the film's time base
+    second = [a + b for a, b in zip(pts, (*pts[1:], pts[-1] + shown), strict=True)]
+    ticks = tuple(tick for first, other in zip(pts, second, strict=True) for tick in (2 * first, other))
+    filters = f"bwdif=mode=send_field:parity={order}"
+    if len(pts) > 1 and shown != pts[-1] - pts[-2] and not clip.decode_times_only:
+        # The filter takes it that the last frame is shown for as long as the one before.
+        filters += f",setpts='if(gt(PTS,{2 * pts[-1]}),{ticks[-1]},PTS)'"
+    last = clip.end - ticks[-1] * unit
+    return replace(clip, rate=2 * clip.rate, time_base=unit, packet_pts=ticks, last_duration=last, deinterlace=filters)
 
 
 def _film_frames(clip: ClipInfo, order: str) -> ClipInfo:
@@ -143,26 +140,40 @@ def _common_unit(one: Fraction, other: Fraction) -> Fraction:
     return Fraction(1, one.denominator * other.denominator)
 
 
-def _looks(clip: ClipInfo) -> Iterator[str]:
-    """What idet says of each window."""
+def _places(clip: ClipInfo) -> Iterator[list[tuple[Fraction | None, int]]]:
+    """Where to look, and at how many frames: at all of a short film; else round by round at places spread over it."""
     times = clip.times
-    few = len(times) <= WINDOWS * WINDOW or clip.decode_times_only
-    begins = [None] if few else [times[len(times) * n // WINDOWS] for n in range(WINDOWS)]
-    for begin in begins:
-        seek = {} if begin is None else {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(begin):.6f}"}
-        source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS, **seek)
-        picture = source[str(clip.stream_index)].filter("idet")
-        frames = WINDOWS * WINDOW if begin is None else WINDOW
-        stream = ffmpeg.output(picture, "-", format="null", **{"frames:v": frames, "fps_mode": "passthrough"})
-        command = ffmpeg.compile(
-            stream.global_args("-hide_banner", "-nostdin", "-loglevel", "info"), cmd=find_tool("ffmpeg")
-        )
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        yield done.stderr.decode("utf-8", "replace")
+    if len(times) <= WINDOWS * WINDOW:
+        yield [(None, len(times))]
+        return
+    for offset in (0, 1):
+        numbers = (len(times) * (2 * n + offset) // (2 * WINDOWS) for n in range(WINDOWS))
+        yield [(times[number], WINDOW) for number in numbers]
 
 
-def _numbers(told: str, name: str) -> list[int]:
-    """The counts behind the last line of a name: ffmpeg may set up its filters more than once."""
-    lines = [line.partition(name)[2] for line in told.splitlines() if name in line]
-    counts = [[int(count) for count in re.findall(r": +(\d+)", line)] for line in lines]
-    return max(counts, key=sum, default=[])
+def _windows(clip: ClipInfo, start: Fraction | None, count: int) -> Iterator[list[Luma]]:
+    """Lumas of ``count`` frames from ``start`` on, in windows that share a frame; none where nothing can be decoded."""
+    seek = {} if start is None else {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(start):.6f}"}
+    source = ffmpeg.input(source_url(clip.path), noautorotate=None, **SOURCE_LIMITS, **seek)
+    width, height = min(clip.width, max(LEAST_WIDTH, clip.width // NARROWER)), clip.height
+    stream = ffmpeg.output(
+        source[str(clip.stream_index)].filter("scale", width, height, flags="area"),
+        "pipe:1",
+        format="rawvideo",
+        pix_fmt="gray",
+        fps_mode="passthrough",
+        **{"frames:v": count},
+    ).global_args("-hide_banner", "-nostdin", "-loglevel", "error")
+    command = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
+    window: list[Luma] = []
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout
+        while len(data := process.stdout.read(width * height)) == width * height:
+            window.append(np.frombuffer(data, np.uint8).reshape(height, width))
+            if len(window) == WINDOW:
+                yield window
+                window = window[-1:]
+    if len(window) > 1:
+        yield window

@@ -167,6 +167,16 @@ def test_without_a_threshold_cuts_are_not_detected(bikes: list[np.ndarray], bunn
     assert kinds_of([bikes[0], bunny[0], bunny[0]], None) == [PairKind.MOTION, PairKind.DUPLICATE]
 
 
+@pytest.mark.parametrize("threshold", [None, DEFAULT_CUT_THRESHOLD])
+@pytest.mark.parametrize("cuts", [None, frozenset()])
+def test_a_change_of_size_is_a_cut_in_any_case(
+    bikes: list[np.ndarray], threshold: float | None, cuts: frozenset[int] | None
+) -> None:
+    frames = [Frame(Fraction(0), (bikes[0],)), Frame(Fraction(1), (bikes[1],), source_size=(272, 640))]
+    pairs = pair_frames(frames, pixel_format=GRAY, cut_threshold=threshold, cuts=cuts)
+    assert [pair.kind for pair in pairs] == [PairKind.CUT]
+
+
 def test_a_higher_threshold_finds_fewer_cuts(bikes: list[np.ndarray], bunny: list[np.ndarray]) -> None:
     assert kinds_of([bikes[0], bunny[0]], 0.0) == [PairKind.CUT]
     assert kinds_of([bikes[0], bunny[0]], 1.0) == [PairKind.MOTION]

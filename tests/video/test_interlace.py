@@ -10,6 +10,7 @@ from clips import BLEND_PROGRAM, ffmpeg, frame_times, make_clip, run_program
 from upsampling import upsample
 
 from ifrplus_cli.errors import InputError
+from ifrplus_cli.reports.facts import describe_pictures
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.interlace import Fields, detect_fields, untangle
@@ -121,3 +122,129 @@ def test_film_is_not_sought_in_a_varying_rate(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="varying frame rate"):
         untangle(probe(source), "ivtc")
     upsample(source, tmp_path / "film.mp4")  # of five frames too few can be told, and nothing says interlaced
+
+
+TELECINE = "fps=24000/1001,scale=720:480,{},telecine=first_field=top:pattern=23,{},setfield={}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "flag"),
+    [
+        ("null", "null", "tff"),
+        ("null", "null", "prog"),
+        ("gblur=sigma=2", "null", "tff"),
+        ("null", "gblur=sigma=0.5", "prog"),
+        ("null", "scale=640:480", "tff"),
+        ("lutyuv=y='16+(val-16)/6'", "null", "tff"),
+    ],
+    ids=["flagged", "unflagged", "blurred before", "blurred after", "narrower", "dark"],
+)
+def test_telecined_film_is_found(before: str, after: str, flag: str, bikes: Path, tmp_path: Path) -> None:
+    shown = TELECINE.format(before, after, flag)
+    options = ("-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-b:v", "6M")
+    ffmpeg("-ss", 1.3, "-i", bikes, "-t", 2, "-an", "-vf", shown, *options, tmp_path / "film.mpg")
+    clip = probe(tmp_path / "film.mpg")
+    assert detect_fields(clip).kind == "telecined"
+    with pytest.raises(InputError) as refused:
+        untangle(clip, None)
+    assert "--deinterlace ivtc" in refused.value.hint
+
+
+def test_a_still_middle_does_not_hide_interlaced_ends(bikes: Path, tmp_path: Path) -> None:
+    chain = (
+        "scale=360:288,tinterlace=interleave_top,split=3[a][b][c];[a]trim=end_frame=20[a1];"
+        "[b]trim=start_frame=20:end_frame=21,loop=40:1[b1];[c]trim=start_frame=21:end_frame=41,setpts=PTS-STARTPTS[c1];"
+        "[a1][b1][c1]concat=n=3,setpts=N/25/TB,setfield=prog"
+    )
+    film = tmp_path / "film.mp4"
+    ffmpeg("-ss", 1.3, "-t", 2.4, "-i", bikes, "-an", "-vf", chain, "-r", 25, "-c:v", "libx264", film)
+    assert detect_fields(probe(film)) == Fields("interlaced", "tff")
+
+
+def test_a_film_that_becomes_interlaced_late_is_found_in_a_container_without_an_index(
+    bikes: Path, tmp_path: Path
+) -> None:
+    chain = "scale=320:240,split[a][b];[a]fps=25,trim=end_frame=80[a1];[b]interlace=lowpass=off[b1];[a1][b1]concat,loop=2:240"
+    film = tmp_path / "film.avi"
+    ffmpeg("-i", bikes, "-an", "-vf", f"{chain},setpts=N/25/TB,setfield=prog", "-r", 25, "-c:v", "mpeg4", "-q:v", 3, film)
+    clip = probe(film)
+    assert len(clip.packet_pts) > 200
+    assert detect_fields(clip).kind == "interlaced"
+
+
+@pytest.mark.parametrize("size", ["160x90", "256x144", "320x180"])
+@pytest.mark.parametrize("rate", [50, 240])
+@pytest.mark.parametrize(
+    "pattern",
+    ["testsrc2=s={}:r={}", "mandelbrot=s={}:r={}", "color=gray:s={}:r={},geq=lum='128+100*sin((Y+N*0.7)*2.4)':cb=128:cr=128"],
+    ids=["testsrc2", "mandelbrot", "stripes"],
+)
+def test_synthetic_patterns_are_progressive(pattern: str, size: str, rate: int, tmp_path: Path) -> None:
+    made = ("-f", "lavfi", "-i", pattern.format(size, rate), "-frames:v", 36, "-pix_fmt", "yuv420p")
+    ffmpeg(*made, "-c:v", "libx264", "-preset", "veryfast", tmp_path / "pattern.mov")
+    assert detect_fields(probe(tmp_path / "pattern.mov")) == Fields("progressive", "auto")
+
+
+def test_a_pattern_of_varying_rate_is_progressive(tmp_path: Path) -> None:
+    ticks = [40 * n + 13 * (n % 3) for n in range(36)]
+    source = make_clip(tmp_path / "vfr.mkv", ticks=ticks)
+    assert detect_fields(probe(source)) == Fields("progressive", "auto")
+
+
+def woven(path: Path, *, bottom: bool = False, times: str = "N/25/TB", frames: int = 10, seek: int = 0) -> ClipInfo:
+    """An interlaced film of a moving picture with sound, lossless."""
+    order = "interleave_bottom" if bottom else "interleave_top"
+    chain = f"testsrc2=s=160x96:r=50,scroll=horizontal=0.02:vertical=0.013,tinterlace={order},setpts={times}"
+    ffmpeg(
+        *("-f", "lavfi", "-i", chain, "-f", "lavfi", "-i", "sine=440:d=3", "-frames:v", frames, "-t", 3),
+        *("-fps_mode", "vfr", "-enc_time_base", "1:1000", "-c:v", "ffv1", "-c:a", "flac", path),
+    )
+    return probe(path)
+
+
+@pytest.mark.parametrize("bottom", [False, True])
+@pytest.mark.parametrize("times", ["N/25/TB", "(N+0.5*floor(N/3))/25/TB"], ids=["constant", "varying"])
+def test_bob_makes_a_frame_of_each_field_at_its_time(bottom: bool, times: str, tmp_path: Path) -> None:
+    source = woven(tmp_path / "film.mkv", bottom=bottom, times=times)
+    with Decoder(source) as decoder:
+        frames = list(decoder)
+    clip = untangle(source, "bob")
+    with Decoder(clip) as decoder:
+        fields = list(decoder)
+        assert decoder.repaired_times == 0
+    ends = [*source.times[1:], source.end]
+    wanted = [t for start, end in zip(source.times, ends, strict=True) for t in (start, (start + end) / 2)]
+    assert [field.pts for field in fields] == wanted == list(clip.times)
+    assert (clip.rate, clip.end) == (2 * source.rate, source.end)
+    for number, field in enumerate(fields):
+        lines = slice((number + bottom) % 2, None, 2)
+        assert (field.planes[0][lines] == frames[number // 2].planes[0][lines]).all()
+    part = cut_section(clip, FrameNumber(7), FrameNumber(10))
+    with Decoder(part) as decoder:
+        shown = list(decoder)
+    assert [frame.pts for frame in shown] == wanted[7:10]
+    assert all((one.planes[0] == other.planes[0]).all() for one, other in zip(shown, fields[7:10], strict=True))
+
+
+def test_bob_doubles_the_rate_before_the_factor_and_keeps_sound_in_sync(tmp_path: Path) -> None:
+    source = woven(tmp_path / "film.mkv", frames=75)
+    options = ("--deinterlace", "bob", "--start", "0.5", "--end", "1.5", "--preset", "ultrafast")
+    done = run_program("upsample", source.path, "film.mp4", *options, folder=tmp_path, program=BLEND_PROGRAM)
+    assert done.returncode == 0, done.stderr
+    assert "Each field became a frame: 50 frames per second" in " ".join(done.stderr.split())
+    times = frame_times(tmp_path / "film.mp4")
+    assert [time - times[0] for time in times] == [Fraction(n, 100) for n in range(len(times))]
+    assert len(times) in (98, 100, 102)  # a section begins and ends with a whole frame
+    sound = next(stream for stream in probe(tmp_path / "film.mp4").streams if stream.kind == "audio")
+    assert sound.start is not None and sound.duration is not None
+    assert abs(sound.start - times[0]) < Fraction(1, 100)
+    assert abs(sound.duration - 1) < Fraction(3, 100)
+
+
+def test_info_and_the_refusal_name_bob(tmp_path: Path) -> None:
+    source = woven(tmp_path / "film.mkv", frames=40)
+    done = run_program("upsample", source.path, "film.mp4", folder=tmp_path, program=BLEND_PROGRAM)
+    assert done.returncode == 1
+    told = " ".join(done.stderr.split())
+    assert "--deinterlace bob (50 frames per second" in told and "--deinterlace bwdif, or off" in told
+    assert "--deinterlace bob" in str(describe_pictures(source)["deinterlace"])

@@ -1,0 +1,132 @@
+"""What consecutive frames show of fields: two moments woven into a frame, and fields shown twice.
+
+A frame is compared with the frames that fields of it and of the next frame make together. A progressive frame has the
+fewest combs by itself. In interlaced frames the field order shows: fields of neighbouring moments comb less than those
+of moments further apart. In telecined frames, every five repeat two fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Luma = npt.NDArray[np.uint8]  # H x W; it may be narrower than the picture, but must have all of its lines
+_Lines = npt.NDArray[np.float32]
+
+_MOVES = 1.5  # codes: samples that change by no more are noise
+_LEAST_MOVING = 0.002  # share of the samples that must move for a pair of frames to count
+_LEAST_COMBS = 0.25  # codes: mean of the combs, where something moves, that is more than noise
+_OWN = 0.5  # combs of a progressive frame by itself, of those of the better mixture, at most
+_WOVEN = 0.2  # combs of an interlaced frame by itself, of those of the worse mixture, at least
+_ORDERED = 0.8  # combs of the better mixture, of those of the worse one, at most, where the field order shows
+_REPEATED = 0.5  # change of one field, of that of the other one, at most, if it is shown twice
+
+_MAJORITY = 0.5  # share of the frames that are woven in interlaced film, among those that show anything
+_OTHER_ORDER = 0.25  # frames of the other field order, of those of the main one, at most
+_REPEATS = 0.25  # share of the moving frames that repeat a field: 2 of 5 in film on NTSC
+_ENOUGH = 4  # frames that must show the same
+
+
+@dataclass(frozen=True)
+class FieldCounts:
+    """How many of some pairs of neighbouring frames show what.
+
+    Attributes:
+        progressive: the left frame is of one moment.
+        top, bottom: the left frame is woven of two moments, its top or its bottom field being the first.
+        repeated: one field of the left frame is shown again in the right frame, the other one is not.
+        moving: something moves.
+    """
+
+    progressive: int = 0
+    top: int = 0
+    bottom: int = 0
+    repeated: int = 0
+    moving: int = 0
+
+    def __add__(self, other: FieldCounts) -> FieldCounts:
+        return FieldCounts(
+            self.progressive + other.progressive,
+            self.top + other.top,
+            self.bottom + other.bottom,
+            self.repeated + other.repeated,
+            self.moving + other.moving,
+        )
+
+    @property
+    def woven(self) -> int:
+        """Frames of the main field order."""
+        return max(self.top, self.bottom)
+
+    @property
+    def decided(self) -> int:
+        """Frames that show whether they are of one moment."""
+        return self.progressive + self.top + self.bottom
+
+    @property
+    def order(self) -> str:
+        """``tff`` or ``bff``: the field that comes first; ``auto`` if no frame shows it."""
+        return "auto" if not self.woven else "tff" if self.top >= self.bottom else "bff"
+
+    @property
+    def kind(self) -> str | None:
+        """``progressive``, ``interlaced`` or ``telecined``; None if too few frames show anything."""
+        one_order = self.woven >= _ENOUGH and min(self.top, self.bottom) <= _OTHER_ORDER * self.woven
+        if one_order and self.repeated >= max(_ENOUGH, _REPEATS * self.moving):
+            return "telecined"
+        if one_order and self.woven >= _MAJORITY * self.decided:
+            return "interlaced"
+        return "progressive" if self.decided >= _ENOUGH else None
+
+
+def count_fields(lumas: Sequence[Luma]) -> FieldCounts:
+    """Look at each frame and the next."""
+    return sum((_look(left, right) for left, right in pairwise(lumas)), FieldCounts())
+
+
+def _look(left: Luma, right: Luma) -> FieldCounts:
+    rows = left.shape[0] // 2 * 2
+    one, other = left[:rows].astype(np.float32), right[:rows].astype(np.float32)
+    change = np.abs(one - other)
+    moving = np.maximum(change[0::2], change[1::2]) > _MOVES
+    if rows < 4 or moving.mean() < _LEAST_MOVING:
+        return FieldCounts()
+    where = cv2.dilate(moving.astype(np.float32), np.ones((3, 3), np.uint8))
+    repeated = min(sides := _field_changes(change)) < _REPEATED * max(sides)
+    own = _combs(one[0::2], one[1::2], where)
+    next_top = _combs(other[0::2], one[1::2], where)
+    next_bottom = _combs(one[0::2], other[1::2], where)
+    better, worse = min(next_top, next_bottom), max(next_top, next_bottom)
+    if worse < _LEAST_COMBS * where.sum():
+        return FieldCounts(repeated=repeated, moving=1)
+    woven = own >= max(_WOVEN * worse, _OWN * better) and better <= _ORDERED * worse
+    return FieldCounts(
+        progressive=int(own < _OWN * better),
+        top=int(woven and next_top < next_bottom),
+        bottom=int(woven and next_bottom < next_top),
+        repeated=int(repeated),
+        moving=1,
+    )
+
+
+def _field_changes(change: _Lines) -> tuple[float, float]:
+    """How much each field changes, apart from noise."""
+    beyond = np.maximum(change - _MOVES, 0)
+    return float(beyond[0::2].sum()), float(beyond[1::2].sum())
+
+
+def _combs(top: _Lines, bottom: _Lines, where: _Lines) -> float:
+    """How far lines stick out from both lines around them, where the two fields are shown together."""
+    below = _sticks_out(bottom[:-1], top[:-1], top[1:]) * where[:-1]
+    above = _sticks_out(top[1:], bottom[:-1], bottom[1:]) * where[1:]
+    return float(below.sum() + above.sum())
+
+
+def _sticks_out(line: _Lines, above: _Lines, below: _Lines) -> _Lines:
+    up, down = line - above, line - below
+    return np.where(up * down > 0, np.minimum(np.abs(up), np.abs(down)), 0)
