@@ -177,7 +177,10 @@ FpsOption = Annotated[
 ]
 DeinterlaceOption = Annotated[
     Deinterlace | None,
-    typer.Option(help="For interlaced video: deinterlace, inverse telecine, or leave as is.", show_default=False),
+    typer.Option(
+        help="For interlaced video: one frame per field (bob) or per frame (bwdif), inverse telecine, or leave as is.",
+        show_default=False,
+    ),
 ]
 DoubtOption = Annotated[
     DoubtMode, typer.Option(help="Blend doubtful areas of made frames a little towards the source frames.")
