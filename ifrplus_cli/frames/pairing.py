@@ -32,7 +32,7 @@ _STILL = 2  # codes: a sample of a small frame that differs by no more has not c
 _CHANGING_LINE = 0.02  # share of a row or column that changes if the line is not still
 _OVERLAID_DETAIL = 3.0  # codes: detail this strong hardly ever stands still by chance
 _LEAST_PART = 0.15  # of the picture: a smaller part is not looked at alone
-_CHANGING_SHARES = (0.3, 0.6)  # of the picture: below the first, still samples count in full; above the second, not at all
+_CHANGING_SHARES = (0.3, 0.6)  # of the picture: below the first, still samples count in full; above the second, not
 _NO_WEIGHT = 1e-3
 _FLOW_CONTRAST = 48.0  # codes: standard deviation to which frames are stretched before the flow is computed
 _FLAT_CONTRAST = 4.0  # codes: below this standard deviation stretching is limited, for it would amplify noise
@@ -125,7 +125,7 @@ def _changing_part(left: _Luma, right: _Luma, full_size: tuple[int, ...]) -> tup
 
 
 def _span(changing: npt.NDArray[np.bool_], full: int) -> slice:
-    """Lines of the full frame from the first to the last changing one of a small frame, without those at a still side."""
+    """Lines of the full frame from the first to the last changing one, without those that are partly still."""
     places, small = np.flatnonzero(changing), len(changing)
     if not places.size:
         return slice(0, 0)

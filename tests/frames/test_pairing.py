@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
 from clips import ffmpeg
 
 from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD, cut_score, pair_frames, with_neighbours
