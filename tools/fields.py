@@ -1,8 +1,8 @@
 """Measure how interlaced and telecined films are detected, on real clips and on versions made of them.
 
 Every clip is taken for progressive. Of every Nth one that has enough frames, interlaced and telecined versions are
-made: plain, dark, blurred, and wrongly marked. The table says how often each was taken for what it is, missed, or taken for
-something it is not.
+made: plain, dark, blurred, and wrongly marked. The table says how often each was taken for what it is, missed, or taken
+for something it is not.
 
     python tools/fields.py CLIPS [CLIPS ...] [--every 4]
 """
