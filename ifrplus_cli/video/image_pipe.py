@@ -101,7 +101,7 @@ class PictureDecoder(FfmpegDecoder):
         for number in self._used:
             picture = self._read_picture()
             at = None if picture is None else picture.pts
-            if data is None or at != number * UNIT:
+            if picture is None or at != number * UNIT:
                 raise self._missing(number)
             yield self._frame(picture, self._pictures.times[number])
         if self._read_picture() is not None:

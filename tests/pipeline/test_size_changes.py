@@ -9,7 +9,7 @@ import pytest
 from clips import ffmpeg
 from upsampling import upsample
 
-from ifrplus_cli.video.decode import Decoder
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 
 FRAMES = 5
@@ -41,7 +41,7 @@ def test_a_change_of_size_is_fitted_cut_and_noted(sizes: list[str], threshold: f
     assert len(notes) == 1 and f"changes {len(changes)} times, first to {sizes[1]} at 0.200 s" in notes[0]
     clip = probe(tmp_path / "film.mp4")
     assert f"{clip.width}x{clip.height}" == sizes[0]
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         lumas = [frame.planes[0].astype(int) for frame in decoder]
     for cut in changes:
         assert (lumas[2 * cut - 1] == lumas[2 * cut - 2]).all()  # held, not made across
@@ -55,7 +55,7 @@ def test_a_change_of_size_is_fitted_cut_and_noted(sizes: list[str], threshold: f
 def test_a_part_that_begins_behind_a_change_is_fitted_too(tmp_path: Path) -> None:
     source = joined(tmp_path, ["160x90", "90x160"])
     clip = probe(source)
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         frames = list(decoder)
         assert decoder.size_changes == [(clip.times[FRAMES], (90, 160))]
     assert [frame.source_size for frame in frames] == [None] * FRAMES + [(90, 160)] * FRAMES

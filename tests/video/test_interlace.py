@@ -213,10 +213,10 @@ def woven(path: Path, *, bottom: bool = False, times: str = "N/25/TB", frames: i
 @pytest.mark.parametrize("times", ["N/25/TB", "(N+0.5*floor(N/3))/25/TB"], ids=["constant", "varying"])
 def test_bob_makes_a_frame_of_each_field_at_its_time(bottom: bool, times: str, tmp_path: Path) -> None:
     source = woven(tmp_path / "film.mkv", bottom=bottom, times=times)
-    with Decoder(source) as decoder:
+    with decode(source) as decoder:
         frames = list(decoder)
     clip = untangle(source, "bob")
-    with Decoder(clip) as decoder:
+    with decode(clip) as decoder:
         fields = list(decoder)
         assert decoder.repaired_times == 0
     ends = [*source.times[1:], source.end]
@@ -227,7 +227,7 @@ def test_bob_makes_a_frame_of_each_field_at_its_time(bottom: bool, times: str, t
         lines = slice((number + bottom) % 2, None, 2)
         assert (field.planes[0][lines] == frames[number // 2].planes[0][lines]).all()
     part = cut_section(clip, FrameNumber(7), FrameNumber(10))
-    with Decoder(part) as decoder:
+    with decode(part) as decoder:
         shown = list(decoder)
     assert [frame.pts for frame in shown] == wanted[7:10]
     assert all((one.planes[0] == other.planes[0]).all() for one, other in zip(shown, fields[7:10], strict=True))
