@@ -26,7 +26,7 @@ _WOVEN = 0.2  # combs of an interlaced frame by itself, of those of the worse mi
 _ORDERED = 0.8  # combs of the better mixture, of those of the worse one, at most, where the field order shows
 _REPEATED = 0.5  # change of one field, of that of the other one, at most, if it is shown twice
 
-_MAJORITY = 0.5  # share of the frames that are woven in interlaced film, among those that show anything
+_MAJORITY = 0.5  # share of the moving frames that are woven in interlaced film: 0.7 and more; in patterns up to 0.4
 _OTHER_ORDER = 0.25  # frames of the other field order, of those of the main one, at most
 _REPEATS = 0.25  # share of the moving frames that repeat a field: 2 of 5 in film on NTSC
 _ENOUGH = 4  # frames that must show the same
@@ -79,7 +79,7 @@ class FieldCounts:
         one_order = self.woven >= _ENOUGH and min(self.top, self.bottom) <= _OTHER_ORDER * self.woven
         if one_order and self.repeated >= max(_ENOUGH, _REPEATS * self.moving):
             return "telecined"
-        if one_order and self.woven >= _MAJORITY * self.decided:
+        if one_order and self.woven >= _MAJORITY * self.moving:
             return "interlaced"
         return "progressive" if self.decided >= _ENOUGH else None
 

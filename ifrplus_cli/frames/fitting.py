@@ -45,7 +45,7 @@ def fit(
     for plane, code, shape, part in zip(
         planes, _black(pixel_format, full_range), whole_shapes, inner_shapes, strict=True
     ):
-        canvas = np.full(shape, code, pixel_format.dtype)
+        canvas = np.full_like(plane, code, shape=shape)
         first_row, first_column = top * shape[0] // into[1], left * shape[1] // into[0]
         shrinks = part[0] < plane.shape[0] or part[1] < plane.shape[1]
         resized = cv2.resize(plane, part[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
