@@ -290,6 +290,15 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A span of bytes of a file, which has a clock of its own; ``length`` is from its start to the next one's."""
+
+    begin: int
+    end: int
+    length: Fraction
+
+
+@dataclass(frozen=True)
 class ClipInfo:
     """A film's properties, from its headers and the packet list of its main video stream; nothing is decoded.
 
@@ -309,6 +318,9 @@ class ClipInfo:
         field_order: in ffmpeg's terms; ``progressive`` if the file does not state it.
         deinterlace: ffmpeg's filter that makes progressive frames; None to use the frames as they are.
         section: the part to which times, streams and chapters have been limited; None for the whole film.
+        pieces: spans of a file whose clock starts again; all times are those of the pieces one behind the other.
+        breaks: moments in seconds just before the picture of each piece but the first: nothing moves across.
+        notes: sentences on the file that a person should read.
     """
 
     path: Path
@@ -336,6 +348,9 @@ class ClipInfo:
     field_order: str
     deinterlace: str | None = None
     section: Section | None = None
+    pieces: tuple[Piece, ...] = ()
+    breaks: tuple[Fraction, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def upright_size(self) -> tuple[int, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from ifrplus_cli.commands import console
 from ifrplus_cli.commands.options import (
     DeviceOption,
@@ -31,7 +29,7 @@ def info(
 ) -> None:
     """Show the properties of a video, what upsample would write, and what that would cost on this machine."""
     from ifrplus_cli.pipeline.films import try_film
-    from ifrplus_cli.reports.facts import describe_clip, describe_cost, describe_pictures, describe_plan
+    from ifrplus_cli.reports.facts import cost_facts, describe_clip, describe_cost, describe_pictures, describe_plan
     from ifrplus_cli.reports.format import readable
 
     with usage_errors():
@@ -42,10 +40,12 @@ def info(
     facts = {**describe_clip(trial.clip), **describe_pictures(trial.clip)}
     plan = describe_plan(trial.job, trial.network)
     if as_json:
-        console.print_json({"source": facts, "plan": plan, "cost": trial.cost and asdict(trial.cost)})
+        console.print_json({"source": facts, "plan": plan, **cost_facts(trial.cost, trial.failure)})
         return
     console.print_facts(readable(facts), to_stdout=True)
     console.print_line("\nifrplus upsample would write")
     console.print_facts(readable(plan), to_stdout=True)
     if trial.cost is not None:
         console.print_facts(describe_cost(trial.cost), to_stdout=True)
+    if trial.failure is not None:
+        console.print_note(trial.failure)

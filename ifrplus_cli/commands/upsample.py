@@ -297,15 +297,17 @@ def _print_film(film: FinishedFilm, display: _Display) -> None:
 
 
 def _print_trial(trial: Trial, display: _Display) -> None:
-    from ifrplus_cli.reports.facts import describe_clip, describe_cost, describe_plan
+    from ifrplus_cli.reports.facts import cost_facts, describe_clip, describe_cost, describe_plan
 
     if display.as_json:
         source, plan = describe_clip(trial.job.clip), describe_plan(trial.job, trial.network)
-        console.print_json({"source": source, "plan": plan, "cost": trial.cost and asdict(trial.cost)})
+        console.print_json({"source": source, "plan": plan, **cost_facts(trial.cost, trial.failure)})
         return
     _print_plan(trial.job, trial.network)
     if trial.cost is not None:
         console.print_facts(describe_cost(trial.cost))
+    if trial.failure is not None:
+        console.print_note(trial.failure)
 
 
 def _print_plan(job: Job, network: NetworkPlan) -> None:

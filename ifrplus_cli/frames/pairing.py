@@ -8,8 +8,9 @@ changes counts, so black bars, a still picture around the film or text over it d
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import chain, pairwise
 
 import cv2
@@ -44,6 +45,7 @@ def pair_frames(
     pixel_format: PixelFormat,
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD,
     cuts: Container[int] | None = None,
+    breaks: Sequence[Fraction] = (),
 ) -> Iterator[Pair]:
     """Yield a pair for each two neighbours, holding at most two frames. A change of size is always a cut.
 
@@ -55,12 +57,15 @@ def pair_frames(
         pixel_format: format of their planes. Cuts are detected in luma, or in green for RGB.
         cut_threshold: ``cut_score`` (0 to 1) above which a pair is a cut; None disables cut detection.
         cuts: numbers of the frames that begin a scene, if they are known; then cuts are not detected.
+        breaks: moments in seconds across which nothing moves, whatever the frames look like.
     """
     index = 0
     for left, right in pairwise(frames):
         score = None
         pair = Pair(index, left, right, PairKind.MOTION)
-        if _equal(left, right):
+        if any(left.pts < moment <= right.pts for moment in breaks):
+            kind = PairKind.CUT
+        elif _equal(left, right):
             kind = PairKind.DUPLICATE
         elif left.source_size != right.source_size:
             kind = PairKind.CUT

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
+from ifrplus_cli.errors import IfrplusError
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import Summary, run_job
@@ -58,6 +59,14 @@ def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
     size = GROWTH * (keys * sizes[0] + (job.expected_frames - keys) * others)
     made = job.expected_frames - len(job.clip.packet_pts)
     return Cost(each, each * made, size / 1e6, done.peak_memory_mb)
+
+
+def try_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> tuple[Cost | None, str | None]:
+    """What a run costs, or why that can't be tried: a film may be fine of which a few frames alone are not."""
+    try:
+        return measure_cost(clip, job, model), None
+    except IfrplusError as error:
+        return None, f"What the run costs can't be measured: a trial of a few frames failed. {error.message}"
 
 
 def _try(clip: ClipInfo, output: Path, options: UpsampleOptions, model: LoadedModel) -> Summary:

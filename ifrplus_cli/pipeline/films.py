@@ -16,7 +16,7 @@ from ifrplus_cli.frames.timeline import timesteps
 from ifrplus_cli.network.choose import Work, choose_network
 from ifrplus_cli.network.interpolator import LoadedModel, load_for_run
 from ifrplus_cli.network.plan import NetworkPlan
-from ifrplus_cli.pipeline.cost import Cost, measure_cost
+from ifrplus_cli.pipeline.cost import Cost, try_cost
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.preview import Preview, make_preview
 from ifrplus_cli.pipeline.request import UpsampleRequest
@@ -79,13 +79,15 @@ class Trial:
 
     Attributes:
         clip: the whole source.
-        cost: estimate for the run; None if the network would make no frames.
+        cost: estimate for the run; None if the network would make no frames, or if it can't be measured.
+        failure: why it can't be measured.
     """
 
     clip: ClipInfo
     job: Job
     network: NetworkPlan
     cost: Cost | None
+    failure: str | None = None
 
 
 class Films:
@@ -129,7 +131,7 @@ class Films:
         job = plan_job(clip, output, options)
         network = self._plan(job)
         if request.dry_run:
-            return Trial(clip, job, network, measure_cost(clip, job, self._load(network)))
+            return Trial(clip, job, network, *try_cost(clip, job, self._load(network)))
         return self._run(job, network)
 
     def _run(self, job: Job, network: NetworkPlan) -> FinishedFilm:
@@ -192,7 +194,7 @@ def try_film(source: Path, request: UpsampleRequest, note: Callable[[str], None]
     stem = "images" if is_sequence(source) else source.stem
     job = plan_job(clip, source.parent / f"{stem}-upsampled.mp4", job_options(request, clip, overwrite=True))
     network = choose_network(work_of(job), request, note)
-    return Trial(clip, job, network, measure_cost(clip, job, load_for_run(network, request.weights)))
+    return Trial(clip, job, network, *try_cost(clip, job, load_for_run(network, request.weights)))
 
 
 def job_options(request: UpsampleRequest, clip: ClipInfo, *, overwrite: bool) -> UpsampleOptions:

@@ -17,7 +17,8 @@ from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.values import HALF
 
 FORMAT = 2  # of the record
-RECORD, SEGMENT_LIST = "record.json", "segments.txt"
+RECORD, SEGMENT_LIST, SUFFIX = "record.json", "segments.txt", ".ifrplus"
+STORING = {"ifrplus", "ffmpeg", "container"}  # terms that decide how finished frames are stored, not how they look
 
 
 @dataclass(frozen=True)
@@ -107,16 +108,17 @@ class Journal:
         return sum(segment.frames for segment in self.state.segments)
 
     def check_terms(self, terms: Mapping[str, str]) -> None:
-        """Refuse to go on with a run that would make other frames.
+        """Refuse to go on with a run that would make other frames; where all are made, what stores them may differ.
 
         Raises:
             InputError: naming all that differs.
         """
         before = self.state.terms
+        free = STORING if self.state.totals is not None else ()
         differences = [
             f"{name} was {before.get(name, 'not stated')} and is {terms.get(name, 'not stated')}"
             for name in dict.fromkeys((*before, *terms))
-            if before.get(name) != terms.get(name)
+            if name not in free and before.get(name) != terms.get(name)
         ]
         if differences:
             raise InputError(
@@ -216,7 +218,7 @@ class Journal:
 
 def folder_of(output: Path) -> Path:
     """Where the job folder of an output is."""
-    return output.with_name(f"{output.name}.ifrplus")
+    return output.with_name(f"{output.name}{SUFFIX}")
 
 
 def _state(found: dict[str, Any]) -> JournalState:

@@ -18,7 +18,9 @@ def pairs_of(frames: Iterator[Frame], clip: ClipInfo, options: UpsampleOptions) 
     cuts, section = options.cuts, clip.section
     if cuts is not None and section is not None:
         cuts = frozenset(cut - section.number for cut in cuts)
-    return pair_frames(frames, pixel_format=clip.pixel_format, cut_threshold=options.cut_threshold, cuts=cuts)
+    return pair_frames(
+        frames, pixel_format=clip.pixel_format, cut_threshold=options.cut_threshold, cuts=cuts, breaks=clip.breaks
+    )
 
 
 def cut_at(pair: Pair, clip: ClipInfo) -> Cut:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ifrplus_cli import __version__
-from ifrplus_cli.errors import IfrplusError, OutputError
+from ifrplus_cli.errors import IfrplusError, InputError, OutputError
 from ifrplus_cli.network.engine import engine_version
-from ifrplus_cli.pipeline.journal import RECORD, Journal, Totals, folder_of
+from ifrplus_cli.pipeline.journal import RECORD, SUFFIX, Journal, Totals, folder_of
 from ifrplus_cli.pipeline.segments import is_long
 from ifrplus_cli.stopping import StoppedError
 from ifrplus_cli.video.ffmpeg import tool_version
@@ -34,17 +35,21 @@ def open_journal(job: Job, model: LoadedModel, source: Fingerprint, say: Callabl
     """
     folder, options = folder_of(job.output), job.options
     keeps = is_long(job.expected_frames) and job.target.joins_segments
+    terms = _terms(job, model, source)
     if not _is_there(folder / RECORD):  # a run that was killed in its first segment leaves none
         if options.resume:
+            if (finished := find_finished(job.output, terms)) is not None:
+                say(f"The frames in {finished.folder} are used.")
+                return _continued(finished, job, terms, say)
             say("There is nothing to resume: the run starts anew.")
-        return Journal.of(job.output, _terms(job, model, source)) if keeps else None
+        return Journal.of(job.output, terms) if keeps else None
     if options.resume:
-        return _continued(Journal.read(folder), job, model, source, say)
+        return _continued(Journal.read(folder), job, terms, say)
     if not options.overwrite:
         raise OutputError(
             f"{folder} holds what a run that did not end has made.", "Add --resume to go on, or -y to start anew."
         )
-    journal = Journal.of(job.output, _terms(job, model, source))
+    journal = Journal.of(job.output, terms)
     journal.discard()
     return journal if keeps else None
 
@@ -94,6 +99,11 @@ def kept_by(journal: Journal) -> str:
     """What is kept, and how to use it."""
     if not journal.frames:
         return NOTHING_KEPT
+    if journal.state.totals is not None:
+        return (
+            f"All {journal.frames} frames are kept: --resume makes the film of them, under this name or with another "
+            "extension, with this version or a later one."
+        )
     return f"{journal.frames} frames are kept: the same command with --resume goes on from there."
 
 
@@ -105,10 +115,19 @@ def kept_for(output: Path) -> str:
         return NOTHING_KEPT
 
 
-def _continued(
-    journal: Journal, job: Job, model: LoadedModel, source: Fingerprint, say: Callable[[str], None]
-) -> Journal:
-    journal.check_terms(_terms(job, model, source))
+def find_finished(output: Path, terms: Mapping[str, str]) -> Journal | None:
+    """All frames of the same film, which a run to another kind of file has left."""
+    for folder in sorted(output.parent.glob(f"{escape(output.stem)}.*{SUFFIX}")):
+        with suppress(OutputError, InputError):
+            journal = Journal.read(folder)
+            if journal.state.totals is not None:
+                journal.check_terms(terms)
+                return journal
+    return None
+
+
+def _continued(journal: Journal, job: Job, terms: Mapping[str, str], say: Callable[[str], None]) -> Journal:
+    journal.check_terms(terms)
     if dropped := journal.drop_damaged():
         say(f"{dropped} segments of the earlier run are damaged, and are made again.")
     say(f"{journal.frames} of {job.expected_frames} frames are there already; the source is decoded up to them first.")
@@ -130,7 +149,7 @@ def _terms(job: Job, model: LoadedModel, source: Fingerprint) -> dict[str, str]:
         "cuts": options.cuts and sorted(options.cuts),
         "deinterlacing": job.clip.deinterlace,
         "codec": encode.codec,
-        "encoder options": " ".join(f"{name}={value}" for name, value in encode.encoder_options),
+        "encoder options": " ".join(f"{name}={value}" for name, value in encode.encoder_options if name != "tag"),
         "pixel format": encode.pix_fmt,
         "size": f"{encode.stored_width}x{encode.stored_height}",
         "container": encode.container.muxer,

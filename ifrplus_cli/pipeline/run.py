@@ -28,6 +28,7 @@ from ifrplus_cli.pipeline.segments import SegmentEncoder, join_segments
 from ifrplus_cli.pipeline.stage_clock import StageClock
 from ifrplus_cli.pipeline.stages import output_of
 from ifrplus_cli.pipeline.tally import Tally
+from ifrplus_cli.pipeline.trial_mux import try_muxing
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.values import ClipInfo, Frame
@@ -131,6 +132,8 @@ def run_job(
         journal = open_journal(job, model, source, say)
         check_room(job.output.absolute().parent, _needed_bytes(job, journal), say)
         with resumable(journal), telling_of_memory():
+            if journal is None or journal.state.totals is None:
+                try_muxing(job)
             if journal is None:
                 totals = _encode(run, VideoEncoder(job.encode, part.path))
             else:

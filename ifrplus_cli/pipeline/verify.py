@@ -8,19 +8,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.values import Chroma, ClipInfo, ColourTags, Section, StreamInfo
+from ifrplus_cli.pipeline.sound_check import sound_faults, used_span
+from ifrplus_cli.values import Chroma, ClipInfo, ColourTags
 from ifrplus_cli.video.containers import MILLISECOND
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.hdr import light_faults
-from ifrplus_cli.video.probe import packet_span
-from ifrplus_cli.video.retime import LONGEST_PACKET
+from ifrplus_cli.video.packets import packet_span
 from ifrplus_cli.video.stream_mapping import Carried, other_streams
 
-# An encoder of sound adds its delay and fills its last block: up to two blocks of 2048 samples at 44.1 kHz.
-CONVERTED_SOUND_SLACK = Fraction(1, 10)
-COPIED_START_SLACK = 3 * MILLISECOND
-COPIED_SOUND_SLACK = Fraction(1, 20)
-NOTHING = (Fraction(0), Fraction(0))
 FAULT_HINT = "Try another container or codec; the source is untouched and no output was kept."
 
 
@@ -66,28 +61,26 @@ def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
             f"The finished file is not what was promised: {'; '.join(faults)}.",
             FAULT_HINT,
         )
-    return result, notes
+    return result, (*notes, *_aspect_notes(result, promise.plan))
+
+
+def _aspect_notes(result: ClipInfo, plan: EncodePlan) -> Iterator[str]:
+    """A pixel aspect that the container stores nearly as it is: Matroska has whole pixels for the size shown."""
+    wanted, found = plan.clip.sample_aspect or Fraction(1), result.sample_aspect or Fraction(1)
+    if plan.target.joins_segments and not plan.upright and found != wanted:
+        told = (f"{aspect.numerator}:{aspect.denominator}" for aspect in (wanted, found))
+        yield "The pixel aspect {} is stored as {}: the container counts in whole pixels.".format(*told)
 
 
 def _filled_streams(result: ClipInfo, promise: Promise) -> tuple[tuple[Carried, ...], tuple[str, ...]]:
     """The streams that must be in the result: where some are not there, those of the source that hold anything."""
-    carried, source = promise.plan.carried, promise.plan.clip.path
+    carried = promise.plan.carried
     if len(other_streams(result)) == len(carried):
         return carried, ()
     timed = [c.stream for c in carried if c.stream.kind != "attachment" and not c.stream.attached_picture]
-    section = promise.plan.clip.section
-    empty = [stream for stream in timed if _used_span(source, stream, section) is None]
+    empty = [stream for stream in timed if used_span(promise.plan, stream) is None]
     filled = tuple(c for c in carried if c.stream not in empty)
     return filled, tuple(f"The {s.kind} stream {s.index} is empty and left out." for s in empty)
-
-
-def _used_span(source: Path, stream: StreamInfo, section: Section | None) -> tuple[Fraction, Fraction] | None:
-    """First and last moment of a stream in the part of the source that is used, from its packets."""
-    if section is None:
-        return packet_span(source, stream.index)
-    begin = section.begin if section.cuts_start else None
-    longest = LONGEST_PACKET if stream.kind == "audio" else None
-    return packet_span(source, stream.index, begin=begin, end=section.end, longest=longest)
 
 
 def _time_faults(result: ClipInfo, promise: Promise) -> list[str]:
@@ -115,7 +108,7 @@ def _states_last_length(result: ClipInfo, promise: Promise) -> bool:
         return True
     if promise.plan.container.unit is not None:
         return False
-    span = packet_span(result.path, result.stream_index)
+    span = packet_span(result, result.stream_index)
     return span is not None and span[1] - result.packet_pts[-1] * result.time_base > MILLISECOND / 1000
 
 
@@ -164,55 +157,7 @@ def _stream_faults(result: ClipInfo, carried: tuple[Carried, ...], promise: Prom
         if wanted.stream.kind != found.kind:
             faults.append(f"stream {found.index} is {found.kind} instead of {wanted.stream.kind}")
         elif wanted.stream.kind == "audio":
-            faults.extend(_sound_faults(wanted, found, result, promise))
-    if len(result.chapters) != (chapters := len(promise.plan.clip.chapters)):
+            faults.extend(sound_faults(wanted, found, result, promise.plan, promise.start))
+    if promise.plan.until is None and len(result.chapters) != (chapters := len(promise.plan.clip.chapters)):
         faults.append(f"it has {len(result.chapters)} of {chapters} chapters")
     return faults
-
-
-def _sound_faults(wanted: Carried, found: StreamInfo, result: ClipInfo, promise: Promise) -> Iterator[str]:
-    plan = promise.plan
-    section = plan.clip.section
-    end_slack = LONGEST_PACKET if section is not None else Fraction(0)
-    hides_lead = plan.begins_within_packet(wanted)
-    slack = Fraction(0) if hides_lead else end_slack
-    heard = result.start if hides_lead else None
-    if wanted.stream.start is not None and found.start is not None:
-        start_slack = max(slack, COPIED_START_SLACK if wanted.codec == "copy" else CONVERTED_SOUND_SLACK)
-        offset = _sound_start(wanted, wanted.stream.start, promise)
-        now = found.start - result.start
-        if abs(now - offset) > start_slack:
-            # Containers differ in whether the header hides an encoder's delay; packets tell the truth.
-            wanted_span = _used_span(plan.clip.path, wanted.stream, section) or NOTHING
-            found_span = packet_span(result.path, found.index, first_only=not hides_lead, begin=heard) or NOTHING
-            offset, now = _sound_start(wanted, wanted_span[0], promise), found_span[0] - result.start
-        if abs(now - offset) > start_slack:
-            yield f"its sound starts {float(now):.3f} s from the picture instead of {float(offset):.3f} s"
-    if wanted.stream.duration is not None and found.duration is not None:
-        length_slack = slack + end_slack + (COPIED_SOUND_SLACK if wanted.codec == "copy" else CONVERTED_SOUND_SLACK)
-        before, after = _sound_length(wanted, promise, wanted.stream.duration), found.duration
-        if abs(before - after) > length_slack:
-            start, end = _used_span(plan.clip.path, wanted.stream, section) or NOTHING
-            before = _sound_length(wanted, promise, end - start)
-            start, end = packet_span(result.path, found.index, begin=heard) or NOTHING
-            after = end - start
-        if abs(before - after) > length_slack:
-            yield f"its sound lasts {float(after):.3f} s instead of {float(before):.3f} s"
-
-
-def _is_stretched(wanted: Carried, promise: Promise) -> bool:
-    return promise.plan.stretches_sound and wanted.codec != "copy"
-
-
-def _sound_start(wanted: Carried, start: Fraction, promise: Promise) -> Fraction:
-    """When sound that starts at ``start`` in the source must start, in seconds from the first frame."""
-    if _is_stretched(wanted, promise):  # it begins with silence where it was late
-        return -promise.start
-    return start - promise.plan.origin - promise.start
-
-
-def _sound_length(wanted: Carried, promise: Promise, length: Fraction) -> Fraction:
-    if not _is_stretched(wanted, promise):
-        return length
-    lead = (wanted.stream.start or promise.plan.origin) - promise.plan.origin
-    return (lead + length) * promise.plan.stretch

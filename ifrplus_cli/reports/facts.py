@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from ifrplus_cli import __version__
 from ifrplus_cli.frames.duplicates import thin
 from ifrplus_cli.frames.timeline import rate_text
@@ -126,6 +128,11 @@ def describe_model(model: LoadedModel) -> dict[str, object]:
 def describe_plan(job: Job, network: NetworkPlan) -> dict[str, object]:
     """What would be written, and how it would be made, as plain data."""
     return {**describe_job(job), **describe_network(network), "pairs_at_once": pairs_at_once(network)}
+
+
+def cost_facts(cost: Cost | None, failure: str | None) -> dict[str, object]:
+    """The cost for a JSON object, and why it is unknown if its trial failed."""
+    return {"cost": cost and asdict(cost), **({} if failure is None else {"cost_unknown": failure})}
 
 
 def describe_cost(cost: Cost) -> dict[str, str]:

@@ -26,6 +26,7 @@ class Container:
         shortest: seconds that a frame is shown at least.
         holds_attachments: whether other files can be attached; cover art is one of them then.
         hides_lead: whether sound can begin within a packet, and packets before it be there for the decoder alone.
+        counts_codec_delay: whether the times of sound count from before its codec's delay.
         joins_repeats: whether frames that are alike become one that is shown for longer.
         counts_plays: whether it says how often it is to be shown.
         states_length: whether it always says how long its last frame is shown.
@@ -42,6 +43,7 @@ class Container:
     shortest: Fraction = Fraction(0)
     holds_attachments: bool = False
     hides_lead: bool = False
+    counts_codec_delay: bool = False
     joins_repeats: bool = False
     counts_plays: bool = False
     states_length: bool = False
@@ -53,8 +55,8 @@ MILLISECOND, CENTISECOND = Fraction(1, 1000), Fraction(1, 100)
 FASTSTART = (("movflags", "+faststart"),)
 MP4 = Container("mp4", "libx264", "aac", "mov_text", True, hides_lead=True, muxer_options=FASTSTART)
 MOV = Container("mov", "libx264", "aac", "mov_text", True, hides_lead=True, muxer_options=FASTSTART)
-MKV = Container("matroska", "libx264", "flac", "srt", False, MILLISECOND, MILLISECOND, True)
-WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, MILLISECOND, MILLISECOND)
+MKV = Container("matroska", "libx264", "flac", "srt", False, MILLISECOND, MILLISECOND, True, counts_codec_delay=True)
+WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, MILLISECOND, MILLISECOND, counts_codec_delay=True)
 FILMS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
 # Browsers show frames that are meant to be shorter for a tenth of a second.
 GIF = Container("gif", "gif", unit=CENTISECOND, shortest=2 * CENTISECOND, counts_plays=True, states_length=True)

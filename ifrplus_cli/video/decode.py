@@ -18,7 +18,8 @@ from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.frames.fitting import Size, fit
 from ifrplus_cli.source import FrameReader
 from ifrplus_cli.values import ClipInfo, Frame
-from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, StderrDrain, find_tool, source_url
+from ifrplus_cli.video.ffmpeg import StderrDrain, find_tool
+from ifrplus_cli.video.pieces import open_source
 
 # ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
 TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
@@ -279,7 +280,7 @@ def _film_input(clip: ClipInfo, upright: bool) -> Any:
             "seek_timestamp": 1,
             "ss": f"{float(clip.section.first - SEEK_MARGIN):.6f}",
         }
-    return ffmpeg.input(source_url(clip.path), copyts=None, nostdin=None, **SOURCE_LIMITS, **options)
+    return open_source(clip, copyts=None, nostdin=None, **options)
 
 
 def raw_command(clip: ClipInfo, source: Any, turn: str | None = None) -> list[str]:

@@ -17,9 +17,10 @@ import ffmpeg
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.containers import MILLISECOND
-from ifrplus_cli.video.encode_plan import EncodePlan
-from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.video.encode_plan import ARBITRARY_ORIGIN, EncodePlan
+from ifrplus_cli.video.ffmpeg import find_tool
 from ifrplus_cli.video.image_formats import converts
+from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.retime import LEAD, kept_packets, sound_filter
 from ifrplus_cli.video.stream_mapping import ATTACHED, Carried, is_retimed_text
 
@@ -28,6 +29,7 @@ NO_STREAM = "v:999?"
 # What a program wrote about the source's own video stream: its encoder, and mkvmerge's statistics.
 STATISTICS = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "SOURCE_ID", "_STATISTICS_TAGS")
 STALE_TAGS = ("encoder", *STATISTICS, *(f"{name}-eng" for name in STATISTICS))
+MICROSECOND = Fraction(1, 1_000_000)
 _QUIETLY = ("-hide_banner", "-nostdin", "-y", "-copyts", "-loglevel", "repeat+level+warning")
 
 
@@ -47,7 +49,7 @@ def encoded_picture(plan: EncodePlan, lead: int) -> Picture:
         "filter:v:0": ",".join(_filters(plan)),
         "pix_fmt:v:0": plan.pix_fmt,
         "fps_mode": "passthrough",
-        "enc_time_base": f"{plan.timing.time_base.numerator}:{plan.timing.time_base.denominator}",
+        "enc_time_base:v:0": f"{plan.timing.time_base.numerator}:{plan.timing.time_base.denominator}",
         **{f"{name}:v:0": value for name, value in plan.encoder_options},
     }
     if plan.clip.colour.chroma_location and not converts(plan.clip, plan.pix_fmt):
@@ -182,12 +184,12 @@ def film_command(
     plan: EncodePlan, path: Path, picture: Picture, covers: Sequence[str], retimed: Mapping[str, Path]
 ) -> list[str]:
     clip, mapped = plan.clip, [carried for carried in plan.carried if carried.codec != ATTACHED]
-    source = _source(plan)
     texts = {
         index: ffmpeg.input(str(file), format=file.suffix[1:]) for index, file in retimed.items() if index != "chapters"
     }
     others = [
-        texts[index]["0"] if (index := str(carried.stream.index)) in texts else source[index] for carried in mapped
+        texts[index]["0"] if (index := str(carried.stream.index)) in texts else _input_of(plan, carried)[index]
+        for carried in mapped
     ]
     options: dict[str, Any] = {
         "format": plan.container.muxer,
@@ -196,6 +198,7 @@ def film_command(
         **{f"c:{n}": carried.codec for n, carried in enumerate(mapped, start=1)},
         **_last_frame_options(plan),
         **picture.options,
+        **({} if plan.until is None else {"t": f"{float(plan.until):.6f}"}),
         **_retiming_options(plan, mapped),
         **_metadata_options(clip, mapped),
         **dict(plan.container.muxer_options),
@@ -204,7 +207,8 @@ def film_command(
         options["video_track_timescale"] = plan.timing.time_base.denominator
         if (clip.start - plan.origin) % MILLISECOND:  # the start of a track is stored in units of its own
             options["movie_timescale"] = plan.timing.time_base.denominator
-    streams = [picture.stream, source[NO_STREAM], *others]  # the source is the second input, whatever is taken of it
+    # The source as it is comes second, whatever is taken of it.
+    streams = [picture.stream, _source(plan)[NO_STREAM], *others]
     target = f"file:{path.absolute()}"
     stream = ffmpeg.output(*streams, target, **options).global_args(*_QUIETLY)
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
@@ -216,13 +220,23 @@ def film_command(
     return command
 
 
-def _source(plan: EncodePlan) -> Any:
+def _input_of(plan: EncodePlan, carried: Carried) -> Any:
+    """The source at the times at which the muxer must get a stream; a filter delays what is encoded again."""
+    return _source(plan, carried.delay if carried.codec == "copy" else Fraction(0))
+
+
+def _source(plan: EncodePlan, delay: Fraction = Fraction(0)) -> Any:
     """The source as an input of ffmpeg's, at its times in the output, from a place before the section on."""
     seek: dict[str, object] = {}
     if (section := plan.clip.section) and section.cuts_start:
         place = max(section.film_start, section.begin - LEAD)
         seek = {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(place):.6f}"}
-    return ffmpeg.input(source_url(plan.clip.path), **SOURCE_LIMITS, itsoffset=f"{float(-plan.origin):.6f}", **seek)
+    offset = delay - plan.origin
+    if (
+        plan.clip.container in ARBITRARY_ORIGIN
+    ):  # ffmpeg 5 takes an offset of just the start for a wish to begin at zero
+        offset += MICROSECOND
+    return open_source(plan.clip, itsoffset=f"{float(offset):.6f}", **seek)
 
 
 def _name_chapters(command: list[str], chapters: Path | None) -> None:
@@ -266,7 +280,8 @@ def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, 
         elif stream.kind == "audio" and carried.codec != "copy":
             stretch = timing.stretch if plan.stretches_sound else Fraction(1)
             chain = sound_filter(stream, replace(timing, stretch=stretch), stretcher=_stretcher())
-            options[f"filter:{n}"] = chain or "anull"
+            late = f"asetpts=PTS+{float(carried.delay)}/TB" if carried.delay else None
+            options[f"filter:{n}"] = ",".join(step for step in (chain, late) if step) or "anull"
         elif stream.index in copied and not stream.attached_picture:
             # Counted, for ffmpeg 5 tells a bitstream filter a wrong time base.
             kept = copied[stream.index]

@@ -12,6 +12,7 @@ from ifrplus_cli.video.containers import Container, check_pace
 from ifrplus_cli.video.encoders import EncodeOptions, stored_size
 from ifrplus_cli.video.hdr import check_shown_alone, light_notes
 from ifrplus_cli.video.image_formats import has_alpha
+from ifrplus_cli.video.muxing_delay import with_muxing_delays
 from ifrplus_cli.video.presets import settings_for
 from ifrplus_cli.video.retime import Retiming
 from ifrplus_cli.video.stream_mapping import Carried, carry_streams
@@ -36,6 +37,7 @@ class EncodePlan:
         origin: seconds taken off every time.
         stretch: how much longer everything lasts than in the source.
         notes: sentences a person should read.
+        until: moment of the output at which all streams end, whatever they hold: for a trial.
     """
 
     clip: ClipInfo
@@ -57,6 +59,7 @@ class EncodePlan:
     stretches_sound: bool
     carried: tuple[Carried, ...]
     notes: tuple[str, ...]
+    until: Fraction | None = None
 
     @property
     def raw_format(self) -> PixelFormat:
@@ -114,6 +117,9 @@ def plan_encode(
     if upright:
         notes.append(f"The picture is turned upright, since {name.suffix} can't store a rotation.")
     carried, left_out = carry_streams(clip, container, stretch=stretch, sound=options.sound)
+    origin = content.origin
+    if clip.streams and stretch == 1:  # what is left out may begin before all that is kept
+        origin = origin_of(replace(clip, streams=tuple(c.stream for c in carried)))
     return EncodePlan(
         clip=clip,
         target=target,
@@ -129,11 +135,11 @@ def plan_encode(
         colour=coding.colour,
         filters=coding.filters,
         timing=content.timing,
-        origin=content.origin,
+        origin=origin,
         stretch=stretch,
         stretches_sound=stretch != 1 and options.sound == "stretch",
-        carried=carried,
-        notes=(*notes, *light_notes(clip.light), *left_out),
+        carried=with_muxing_delays(clip, container, carried),
+        notes=(*clip.notes, *notes, *light_notes(clip.light), *left_out),
     )
 
 

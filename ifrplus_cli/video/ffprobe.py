@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ifrplus_cli.errors import InputError, MediaToolError
+from ifrplus_cli.values import Piece
 from ifrplus_cli.video.ffmpeg import INSTALL_HINT, SOURCE_LIMITS, StderrDrain, find_tool, last_line, source_url
 from ifrplus_cli.video.images import KINDS
+from ifrplus_cli.video.pieces import source_arguments
 
 REFUSED = b"Format not on whitelist"
 
 
-def ask_ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options: str | None) -> dict[str, Any]:
+def ask_ffprobe(
+    path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, *, pieces: Sequence[Piece] = (), **options: str | None
+) -> dict[str, Any]:
     """Return ffprobe's answer about a file, with format and streams unless ``options`` ask for something else.
 
     Args:
         path: the file.
         limits: what ffprobe may open and try.
+        pieces: spans of the file that are read one behind the other in place of the whole file.
         options: ffprobe's options by their names; None for a flag.
 
     Raises:
@@ -29,7 +34,8 @@ def ask_ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options
         MediaToolError: if ffprobe is missing or does not work.
     """
     program = find_tool("ffprobe")
-    command = _command(program, path, {"show_format": None, "show_streams": None, "of": "json", **limits, **options})
+    url, limits = source_arguments(path, pieces) if pieces else (source_url(path), limits)
+    command = _command(program, url, {"show_format": None, "show_streams": None, "of": "json", **limits, **options})
     try:
         # ffmpeg-python's own call would leave ffprobe running if this program is interrupted.
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
@@ -44,13 +50,16 @@ def ask_ffprobe(path: Path, limits: Mapping[str, str] = SOURCE_LIMITS, **options
     return found
 
 
-def read_packets(path: Path, stream_index: int, entries: str, **options: str) -> Iterator[dict[str, str]]:
+def read_packets(
+    path: Path, stream_index: int | None, entries: str, *, pieces: Sequence[Piece] = (), **options: str
+) -> Iterator[dict[str, str]]:
     """Yield the properties of each packet of a stream, one by one: a long film has too many for one answer.
 
     Args:
         path: the file.
-        stream_index: ffprobe's number of the stream.
+        stream_index: ffprobe's number of the stream; None for all streams, in the order of the file.
         entries: ffprobe's names of the properties, separated by commas.
+        pieces: spans of the file that are read one behind the other in place of the whole file.
         options: further options of ffprobe.
 
     Raises:
@@ -58,8 +67,10 @@ def read_packets(path: Path, stream_index: int, entries: str, **options: str) ->
         MediaToolError: if ffprobe is missing or does not work.
     """
     program = find_tool("ffprobe")
-    shown = {"select_streams": str(stream_index), "show_entries": f"packet={entries}", "of": "compact=p=0"}
-    command = _command(program, path, {**SOURCE_LIMITS, **shown, **options})
+    selected = {} if stream_index is None else {"select_streams": str(stream_index)}
+    shown = {**selected, "show_entries": f"packet={entries}", "of": "compact=p=0"}
+    url, limits = source_arguments(path, pieces)
+    command = _command(program, url, {**limits, **shown, **options})
     try:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
@@ -80,10 +91,10 @@ def read_packets(path: Path, stream_index: int, entries: str, **options: str) ->
         raise _unreadable(path, last_line(talk.reason(process.returncode), path))
 
 
-def _command(program: str, path: Path, options: Mapping[str, str | None]) -> list[str]:
+def _command(program: str, url: str, options: Mapping[str, str | None]) -> list[str]:
     """Build the command; an option without a value is a flag."""
     words = ((f"-{name}",) if value is None else (f"-{name}", value) for name, value in options.items())
-    return [program, "-v", "error", *chain.from_iterable(words), source_url(path)]
+    return [program, "-v", "error", *chain.from_iterable(words), url]
 
 
 def _refusal(path: Path, stderr: bytes) -> InputError:

@@ -14,7 +14,8 @@ from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.fields import FieldCounts, Luma, count_fields
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.video.ffmpeg import find_tool
+from ifrplus_cli.video.pieces import open_source
 
 WINDOWS, WINDOW = 12, 16  # places that are looked at, spread over the film, and frames at each
 FEW_SEEN = 3  # places: if fewer show anything, as many others are looked at too
@@ -154,7 +155,7 @@ def _places(clip: ClipInfo) -> Iterator[list[tuple[Fraction | None, int]]]:
 def _windows(clip: ClipInfo, start: Fraction | None, count: int) -> Iterator[list[Luma]]:
     """Lumas of ``count`` frames from ``start`` on, in windows that share a frame; none where nothing can be decoded."""
     seek = {} if start is None else {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(start):.6f}"}
-    source = ffmpeg.input(source_url(clip.path), noautorotate=None, **SOURCE_LIMITS, **seek)
+    source = open_source(clip, **seek)
     width, height = min(clip.width, max(LEAST_WIDTH, clip.width // NARROWER)), clip.height
     stream = ffmpeg.output(
         source[str(clip.stream_index)].filter("scale", width, height, flags="area"),

@@ -20,7 +20,9 @@ from ifrplus_cli.values import (
     LightInfo,
     PixelFormat,
 )
+from ifrplus_cli.video.clock_resets import find_pieces
 from ifrplus_cli.video.containers import MILLISECOND
+from ifrplus_cli.video.cut_short import cut_short_notes
 from ifrplus_cli.video.ffmpeg import is_text
 from ifrplus_cli.video.ffprobe import ask_ffprobe, one_image, read_packets
 from ifrplus_cli.video.hdr import is_hdr, read_light
@@ -80,8 +82,14 @@ def probe(path: Path, input_rate: Fraction | None = None) -> ClipInfo:
     header = ask_ffprobe(path, show_chapters=None)
     container = header["format"]["format_name"]
     video = main_video(path, header["streams"])
-    packets = read_times(read_packets(path, video["index"], "pts,dts,duration,flags"))
-    return _clip_info(path, container, video, header, packets)
+    found = find_pieces(path, container, header["streams"], video["index"])
+    if found.pieces:
+        header = ask_ffprobe(path, pieces=found.pieces)
+        video = main_video(path, header["streams"])
+    packets = read_times(read_packets(path, video["index"], "pts,dts,duration,flags", pieces=found.pieces))
+    clip = _clip_info(path, container, video, header, packets)
+    clip = replace(clip, pieces=found.pieces, breaks=found.breaks)
+    return replace(clip, notes=(*found.notes, *cut_short_notes(clip, header)))
 
 
 def _image_clip(path: Path, files: tuple[Path, ...], rate: Fraction) -> ClipInfo:
@@ -165,39 +173,6 @@ def _webp_clip(path: Path) -> ClipInfo:
         chapters=(),
         field_order="progressive",
     )
-
-
-def packet_span(
-    path: Path,
-    stream_index: int,
-    *,
-    first_only: bool = False,
-    begin: Fraction | None = None,
-    end: Fraction | None = None,
-    longest: Fraction | None = None,
-) -> tuple[Fraction, Fraction] | None:
-    """First and last moment of a stream in seconds, from its packets; None if it has none.
-
-    Headers sometimes lie, and hide what an edit list cuts off. This reads the whole file, or no further than the
-    stream's first packets.
-
-    Args:
-        begin, end: packets that end or begin outside do not count, and others only as far as they are inside.
-        longest: seconds that a packet lasts at most, whatever the file says.
-    """
-    part = {"read_intervals": "%+#4"} if first_only else {}
-    first = last = None
-    for packet in read_packets(path, stream_index, "pts_time,duration_time", **part):
-        if "pts_time" in packet:
-            start = Fraction(packet["pts_time"])
-            length = Fraction(packet.get("duration_time", "0"))
-            stop = start + (length if longest is None else min(length, longest))
-            if (begin is not None and stop <= begin) or (end is not None and start >= end):
-                continue
-            start, stop = max(start, start if begin is None else begin), min(stop, stop if end is None else end)
-            first = start if first is None else min(first, start)
-            last = stop if last is None else max(last, stop)
-    return None if first is None or last is None else (first, last)
 
 
 def read_segment(path: Path) -> tuple[list[Fraction], str]:

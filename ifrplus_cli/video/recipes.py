@@ -25,8 +25,9 @@ from ifrplus_cli.video.encode_command import (
     segment_command,
 )
 from ifrplus_cli.video.encode_plan import EncodePlan
-from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.video.ffmpeg import find_tool
 from ifrplus_cli.video.image_formats import apng_options, gif_options, webp_options
+from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.retime import chapter_list, retimed_text
 from ifrplus_cli.video.stream_mapping import ATTACHED, COVER_TYPES, TEXT_SUBTITLES, is_retimed_text
 from ifrplus_cli.video.webp import is_webp_animation, set_duration
@@ -180,7 +181,7 @@ def _file(path: Path) -> str:
 
 def _extract(clip: ClipInfo, stream: StreamInfo) -> bytes:
     """The content of cover art as a file of its own."""
-    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS)
+    source = open_source(clip)
     output = ffmpeg.output(source[str(stream.index)], "pipe:1", format="image2pipe", c="copy")
     command = ffmpeg.compile(output.global_args("-nostdin", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout
@@ -188,7 +189,7 @@ def _extract(clip: ClipInfo, stream: StreamInfo) -> bytes:
 
 def _subtitle_text(clip: ClipInfo, stream: StreamInfo) -> str:
     """Text subtitles as a file of their own, at their times in the source."""
-    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS)
+    source = open_source(clip)
     output = ffmpeg.output(source[str(stream.index)], "pipe:1", format=TEXT_SUBTITLES[stream.codec])
     command = ffmpeg.compile(output.global_args("-nostdin", "-copyts", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)

@@ -43,7 +43,7 @@ class FileSource:
         return FilmDecoder(clip, upright=upright)
 
     def picture_sizes(self, clip: ClipInfo) -> list[int]:
-        return [int(packet["size"]) for packet in read_packets(self.path, clip.stream_index, "size")]
+        return [int(p["size"]) for p in read_packets(self.path, clip.stream_index, "size", pieces=clip.pieces)]
 
     def moved(self, path: Path) -> FileSource:
         return replace(self, path=path)

@@ -11,7 +11,8 @@ import ffmpeg
 
 from ifrplus_cli.values import ClipInfo, StreamInfo
 from ifrplus_cli.video.containers import MKV, Container
-from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
+from ifrplus_cli.video.ffmpeg import find_tool
+from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.retime import Retiming, is_lossless
 
 ATTACHED = "attached"  # cover art that becomes an attachment
@@ -22,10 +23,16 @@ TEXT_SUBTITLES = {"ass": "ass", "ssa": "ass", "subrip": "srt", "mov_text": "srt"
 
 @dataclass(frozen=True)
 class Carried:
-    """A stream taken along: ``codec`` is ``copy``, the encoder it goes through, or ``ATTACHED``."""
+    """A stream taken along.
+
+    Attributes:
+        codec: ``copy``, the encoder it goes through, or ``ATTACHED``.
+        delay: seconds that the muxer must get it later, to store it at its time.
+    """
 
     stream: StreamInfo
     codec: str
+    delay: Fraction = Fraction(0)
 
 
 def other_streams(clip: ClipInfo) -> list[StreamInfo]:
@@ -97,7 +104,7 @@ def _muxer_takes(clip: ClipInfo, container: Container, carried: Sequence[Carried
     mapped = [c for c in carried if c.codec != ATTACHED]
     if not mapped:
         return True
-    source = ffmpeg.input(source_url(clip.path), **SOURCE_LIMITS)
+    source = open_source(clip)
     stream = ffmpeg.output(
         *(source[str(c.stream.index)] for c in mapped),
         "/dev/null",

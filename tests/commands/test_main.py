@@ -104,6 +104,19 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(folder: Path) -> Non
     assert [path.name for path in folder.iterdir()] == ["clip.mkv"]
 
 
+def test_facts_are_told_where_the_cost_cant_be_tried(tmp_path: Path) -> None:
+    """Six hundred frames a second in milliseconds: several have the same time."""
+    make_clip(tmp_path / "in.mkv", frames=30, rate="600", inputs=BEEP, output=("-c:a", "ac3", "-t", "0.05"))
+    for arguments in (("info", "in.mkv"), ("upsample", "in.mkv", "out.mp4", "--dry-run")):
+        told = run_program(*arguments, folder=tmp_path, program=BLEND_PROGRAM)
+        assert told.returncode == 0, told.stderr
+        assert "ac3" in told.stdout + told.stderr
+        assert "What the run costs can't be measured" in " ".join(told.stderr.split())
+    found = json_of(run_program("info", "in.mkv", "--json", folder=tmp_path, program=BLEND_PROGRAM).stdout)
+    assert found["cost"] is None
+    assert "can't be measured" in found["cost_unknown"]
+
+
 def test_a_constant_rate_is_planned_and_reported(folder: Path) -> None:
     options = ("--fps", "59.94", "--json")
     planned = run_program("upsample", "clip.mkv", "film.mp4", *options, "--dry-run", folder=folder)

@@ -12,7 +12,8 @@ from clips import BEEP, ffmpeg, make_clip
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import ColourTags
 from ifrplus_cli.video.containers import write_display_matrix
-from ifrplus_cli.video.probe import packet_span, probe
+from ifrplus_cli.video.packets import packet_span
+from ifrplus_cli.video.probe import probe
 
 B_FRAMES = ("-preset", "medium", "-bf", "3")
 IRREGULAR = [0, 40, 90, 200, 240, 1300]
@@ -139,8 +140,8 @@ def test_the_main_picture_is_the_default_one_and_not_the_cover(tmp_path: Path) -
 
 def test_the_span_of_a_stream_comes_from_its_packets(tmp_path: Path) -> None:
     film = make_clip(tmp_path / "film.mkv", inputs=BEEP, output=("-c:a", "pcm_s16le", "-t", "0.2"))
-    assert packet_span(film, 1) == (0, Fraction(2, 10))
-    assert packet_span(film, 7) is None
+    assert packet_span(probe(film), 1) == (0, Fraction(2, 10))
+    assert packet_span(probe(film), 7) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""A trial before the run: the carried streams with two frames, made and checked as the finished film will be.
+
+What the check of the finished film would refuse is refused here, before hours of work.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from ifrplus_cli.errors import OutputError
+from ifrplus_cli.pipeline.job import Job
+from ifrplus_cli.pipeline.journal import Journal
+from ifrplus_cli.pipeline.segments import SegmentEncoder, is_long, join_segments
+from ifrplus_cli.pipeline.verify import Promise, verify
+from ifrplus_cli.stopping import StopRequest
+from ifrplus_cli.values import Frame, Plane
+from ifrplus_cli.video.encode import VideoEncoder
+from ifrplus_cli.video.encode_plan import EncodePlan
+
+FRAMES = 2
+SECONDS = 1  # of sound and the like
+SHORT = 24  # output frames of a run that is over as soon as its trial would be
+HINT = "Try another container or codec; no frame has been made yet."
+
+
+def try_muxing(job: Job) -> None:
+    """Make the first moment of a film, grey frames in place of its own, and check it.
+
+    Nothing is tried for images and animations, which have no other streams, and for runs of a few frames.
+
+    Raises:
+        OutputError: naming everything in which the finished film would not be what is promised.
+    """
+    if not job.target.joins_segments or job.expected_frames <= SHORT:
+        return
+    times = list(islice(_tick_times(job), FRAMES))
+    plan = replace(job.encode, until=times[0] - job.encode.origin + SECONDS)
+    frames = [Frame(time, _grey(plan)) for time in times]
+    with tempfile.TemporaryDirectory(prefix=".ifrplus-", dir=job.output.absolute().parent) as folder:
+        path = Path(folder) / f"trial{job.output.suffix}"
+        if is_long(job.expected_frames):
+            _join_segments(plan, path, frames)
+        else:
+            _encode(plan, path, frames)
+        _check(path, plan, times)
+
+
+def _tick_times(job: Job) -> Iterator[Fraction]:
+    """When the output frames are shown."""
+    for index, (start, end) in enumerate(pairwise([*job.clip.times, job.clip.end])):
+        yield from (tick.pts for tick in job.timeline.ticks(index, start, end))
+
+
+def _grey(plan: EncodePlan) -> tuple[Plane, ...]:
+    form = plan.raw_format
+    shapes = form.plane_shapes(plan.width, plan.height)
+    return tuple(np.full(shape, 1 << (form.depth - 1), form.dtype) for shape in shapes)
+
+
+def _encode(plan: EncodePlan, path: Path, frames: list[Frame]) -> None:
+    with VideoEncoder(plan, path) as encoder:
+        for frame in frames:
+            encoder.write(frame)
+        encoder.finish()
+
+
+def _join_segments(plan: EncodePlan, path: Path, frames: list[Frame]) -> None:
+    """As a long film is made: of segments, here of one frame each."""
+    journal = Journal.of(path, {})
+    with SegmentEncoder(plan, journal, StopRequest()) as segments:
+        for frame in frames:
+            segments.write(frame)
+            segments.finish()
+    join_segments(plan, journal, path)
+
+
+def _check(path: Path, plan: EncodePlan, times: list[Fraction]) -> None:
+    start, last = times[0] - plan.origin, times[-1] - plan.origin
+    promise = Promise(plan, len(times), start, last, last + plan.timing.last_duration - start)
+    try:
+        verify(path, promise)
+    except OutputError as error:
+        told = error.message.replace("is not what", "would not be what")
+        raise OutputError(told, HINT) from error

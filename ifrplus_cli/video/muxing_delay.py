@@ -1,0 +1,83 @@
+"""How much too early ffmpeg's Matroska muxer stores sound whose codec has a delay.
+
+Matroska's times of such sound count from before the delay, ffmpeg's own from behind it. Versions of ffmpeg differ in
+whether their muxer adds what their demuxer takes off, so that each pass through one may move the sound: it is tried.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from ifrplus_cli.values import ClipInfo, Piece
+from ifrplus_cli.video.containers import MILLISECOND, Container
+from ifrplus_cli.video.ffmpeg import find_tool
+from ifrplus_cli.video.ffprobe import read_packets
+from ifrplus_cli.video.pieces import open_source
+from ifrplus_cli.video.stream_mapping import Carried
+
+OPUS_ENCODER = "libopus"
+LATE = 10  # seconds that the trial comes later, so that no time is negative
+FEW_PACKETS = 4
+MOST = Fraction(1, 5)  # seconds: no codec's delay is longer
+ROUNDING = Fraction(3, 2) * MILLISECOND
+
+
+def with_muxing_delays(clip: ClipInfo, container: Container, carried: Sequence[Carried]) -> tuple[Carried, ...]:
+    """The streams with how much later each must be given to the muxer to be stored at its time."""
+    if not container.counts_codec_delay:
+        return tuple(carried)
+    return tuple(replace(c, delay=_delay(clip, container, c)) if c.stream.kind == "audio" else c for c in carried)
+
+
+def _delay(clip: ClipInfo, container: Container, carried: Carried) -> Fraction:
+    if carried.codec == OPUS_ENCODER:
+        return _delay_of_encoder(container.muxer)
+    if carried.codec != "copy":
+        return Fraction(0)
+    first = _first_packet(clip.path, carried.stream.index, clip.pieces)
+    if first is None:
+        return Fraction(0)
+    source = open_source(clip)
+    stored = _stored_start(source[str(carried.stream.index)], container.muxer, "copy")
+    return _plausible(first + LATE - stored) if stored is not None else Fraction(0)
+
+
+@cache
+def _delay_of_encoder(muxer: str) -> Fraction:
+    """Of Opus that ffmpeg encodes: where silence from 0 on would be heard from."""
+    silence = ffmpeg.input("anullsrc=r=48000:cl=mono", format="lavfi", t="0.2")
+    before = _stored_start(silence, "nut", OPUS_ENCODER)
+    stored = _stored_start(silence, muxer, OPUS_ENCODER)
+    return Fraction(0) if before is None or stored is None else _plausible(before - stored)
+
+
+def _stored_start(stream: Any, muxer: str, codec: str) -> Fraction | None:
+    """When the first packet is read back from a file in which the stream comes ``LATE`` seconds later."""
+    with tempfile.TemporaryDirectory(prefix="ifrplus-") as folder:
+        path = Path(folder) / "sound"
+        options = {"c": codec, "frames:a": FEW_PACKETS, "output_ts_offset": LATE}
+        trial = ffmpeg.output(stream, f"file:{path}", format=muxer, **options)
+        command = ffmpeg.compile(
+            trial.global_args("-nostdin", "-copyts", "-loglevel", "quiet"), cmd=find_tool("ffmpeg")
+        )
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
+        return _first_packet(path, 0) if done.returncode == 0 and path.stat().st_size else None
+
+
+def _first_packet(path: Path, index: int, pieces: Sequence[Piece] = ()) -> Fraction | None:
+    packets = read_packets(path, index, "pts_time", pieces=pieces, read_intervals=f"%+#{FEW_PACKETS}")
+    times = [Fraction(packet["pts_time"]) for packet in packets if "pts_time" in packet]
+    return times[0] if times else None
+
+
+def _plausible(delay: Fraction) -> Fraction:
+    return delay if ROUNDING < delay < MOST else Fraction(0)

@@ -1,0 +1,56 @@
+"""A run whose finished film was refused by the check: its frames are enough for another container or program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clips import BEEP, frame_hashes, make_clip
+from upsampling import upsample
+
+from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.pipeline import resume, run, segments
+from ifrplus_cli.video.encoders import EncodeOptions
+
+CODEC = EncodeOptions("libx264", preset="ultrafast")
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A source; the run to ``out.mkv`` has made all its frames, and was refused."""
+    monkeypatch.setattr(segments, "FRAMES", 20)
+    film = make_clip(tmp_path / "in.mp4", frames=30, codec="libx264", inputs=BEEP, output=("-c:a", "aac", "-t", 1.2))
+
+    def refuse(*_: object) -> None:
+        raise OutputError("The finished file is not what was promised: its sound is gone.", "Try another container.")
+
+    with monkeypatch.context() as patch, pytest.raises(OutputError) as error:
+        patch.setattr(run, "verify", refuse)
+        upsample(film, tmp_path / "out.mkv", encode=CODEC)
+    assert "All 60 frames are kept: --resume makes the film of them" in error.value.hint
+    assert (tmp_path / "out.mkv.ifrplus").is_dir()
+    return film
+
+
+def never(*_: object) -> object:
+    raise AssertionError("a frame is made again")
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4", "out.mov"])
+def test_another_container_takes_the_same_frames(name: str, refused: Path, tmp_path: Path) -> None:
+    summary = upsample(refused, tmp_path / name, network=never, encode=CODEC, resume=True)
+    assert summary.frames_out == len(frame_hashes(tmp_path / name, "yuv420p")) == 60
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", name]
+
+
+def test_a_later_version_takes_them(refused: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resume, "__version__", "99.0")
+    assert upsample(refused, tmp_path / "out.mkv", network=never, encode=CODEC, resume=True).frames_out == 60
+
+
+def test_other_options_do_not(refused: Path, tmp_path: Path) -> None:
+    other = EncodeOptions("libx264", crf=40, preset="ultrafast")
+    with pytest.raises(InputError, match="was another one: encoder options"):
+        upsample(refused, tmp_path / "out.mkv", network=never, encode=other, resume=True)
+    assert upsample(refused, tmp_path / "out.mp4", encode=other, resume=True).frames_out == 60
+    assert (tmp_path / "out.mkv.ifrplus").is_dir(), "frames of another run are left alone"
