@@ -155,7 +155,7 @@ def _places(clip: ClipInfo) -> Iterator[list[tuple[Fraction | None, int]]]:
 def _windows(clip: ClipInfo, start: Fraction | None, count: int) -> Iterator[list[Luma]]:
     """Lumas of ``count`` frames from ``start`` on, in windows that share a frame; none where nothing can be decoded."""
     seek = {} if start is None else {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(start):.6f}"}
-    source = open_source(clip, **seek)
+    source = open_source(clip, noautorotate=None, **seek)
     width, height = min(clip.width, max(LEAST_WIDTH, clip.width // NARROWER)), clip.height
     stream = ffmpeg.output(
         source[str(clip.stream_index)].filter("scale", width, height, flags="area"),

@@ -201,7 +201,8 @@ def test_a_pattern_of_varying_rate_is_progressive(tmp_path: Path) -> None:
 def woven(path: Path, *, bottom: bool = False, times: str = "N/25/TB", frames: int = 10, seek: int = 0) -> ClipInfo:
     """An interlaced film of a moving picture with sound, lossless."""
     order = "interleave_bottom" if bottom else "interleave_top"
-    chain = f"testsrc2=s=160x96:r=50,scroll=horizontal=0.02:vertical=0.013,tinterlace={order},settb=1/1000,setpts=round({times})"
+    moving = "testsrc2=s=160x96:r=50,scroll=horizontal=0.02:vertical=0.013"
+    chain = f"{moving},tinterlace={order},settb=1/1000,setpts=round({times})"
     ffmpeg(
         *("-f", "lavfi", "-i", chain, "-f", "lavfi", "-i", "sine=440:d=3", "-frames:v", frames, "-t", 3),
         *("-fps_mode", "vfr", "-enc_time_base:v", "1:1000", "-c:v", "ffv1", "-c:a", "flac", path),
