@@ -11,7 +11,7 @@ __all__ = ["__version__", "load_model", "probe", "upsample"]
 
 
 def __getattr__(name: str) -> Any:
-    """The public functions, which are imported when they are first used."""
+    """Import a public function on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.api"), name)

@@ -1,4 +1,4 @@
-"""What a Python program may call; ``ifrplus_cli`` imports these functions when they are first used."""
+"""The functions that a Python program may call; ``ifrplus_cli`` imports them on first use."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from ifrplus_cli.reports.upsample import write_run_report
 from ifrplus_cli.values import HALF, ClipInfo
 from ifrplus_cli.video.probe import probe as probe_clip
 
-EXACT = ("factor", "fps", "input_fps", "start", "end")  # options that are exact numbers
+EXACT = ("factor", "fps", "input_fps", "start", "end")  # options that become exact numbers
 PATHS = ("weights", "cuts_in", "cuts_out", "report")
 
 
 def probe(path: str | Path, input_fps: Fraction | float | None = None) -> ClipInfo:
-    """Properties of a film, read from its headers and packets; nothing is decoded.
+    """Read the properties of a film from its headers and packets; nothing is decoded.
 
     Args:
-        input_fps: frame rate of an image sequence, if the path is a folder or a pattern.
+        path: the film; a folder or a pattern for an image sequence.
+        input_fps: frame rate of an image sequence.
 
     Raises:
         InputError: if it can't be read as a film.
@@ -46,12 +47,12 @@ def load_model(
     frames: int = 1000,
     **options: Any,
 ) -> LoadedModel:
-    """A network for frames of one size, ready for any number of films of that size.
+    """Load a network for frames of one size; it can be used for any number of films of that size.
 
     Args:
         size: (height, width) in pixels.
         model, engine, device, weights: as on the command line.
-        frames: number of frames that it will make: ``auto`` takes a network that is fast enough for them.
+        frames: number of frames that it will make; ``auto`` chooses a network that is fast enough for them.
         options: other fields of ``NetworkRequest``, such as ``precision="fp16"`` or ``tile="off"``.
 
     Raises:
@@ -89,20 +90,20 @@ def upsample(
     note: Callable[[str], None] = lambda _: None,
     **options: Any,
 ) -> Summary | Preview | Trial:
-    """Write a film at a higher frame rate; it appears under its name when it is finished and verified.
+    """Write a film at a higher frame rate; it appears under its name only when it is finished and verified.
 
     Args:
         model: the name of a network, or one from ``load_model`` for frames of this size.
         progress: called after every frame that is written.
         note: receives sentences that a person should read.
         options: all options of ``ifrplus upsample``, as the fields of ``UpsampleRequest``: ``factor=2``, ``fps=60``,
-            ``codec="ffv1"``, ``overwrite=True`` ... Numbers may be of any kind, ``start`` and ``end`` are in seconds.
+            ``codec="ffv1"``, ``overwrite=True`` ... Numbers may be of any type; ``start`` and ``end`` are in seconds.
 
     Returns:
-        What the run did; a ``Preview`` with ``preview=SECONDS``, and a ``Trial`` with ``dry_run=True``.
+        A summary of the run; a ``Preview`` with ``preview=SECONDS``, and a ``Trial`` with ``dry_run=True``.
 
     Raises:
-        IfrplusError: with ``message`` and ``hint``, whatever goes wrong; no partial output is left.
+        IfrplusError: if anything fails, with ``message`` and ``hint``; no partial output is left.
         TypeError: for an unknown option.
     """
 
@@ -120,10 +121,10 @@ def upsample(
 
 
 def make_film(films: Films, source: Path, output: Path) -> FinishedFilm | Preview | Trial:
-    """Make one of the films, and the report on it that the request asks for.
+    """Make one of the films, and the report that the request asks for.
 
     Raises:
-        IfrplusError: whatever goes wrong; no partial film is left.
+        IfrplusError: if anything fails; no partial film is left.
     """
     made = films.make(source, output)
     if isinstance(made, FinishedFilm) and films.request.report is not None:
@@ -132,7 +133,7 @@ def make_film(films: Films, source: Path, output: Path) -> FinishedFilm | Previe
 
 
 def _converted(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with exact numbers, paths, and the names of choices, whatever they were written as."""
+    """Convert options to exact numbers, paths and names of choices, whatever type they were given as."""
     converted = dict(options)
     for name, value in options.items():
         if name in EXACT and isinstance(value, int | float | str):

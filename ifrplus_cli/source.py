@@ -1,4 +1,4 @@
-"""The contract of what a clip is read from: its users need not know whether that is a film, images or an animation."""
+"""The contract for what a clip is read from; its users need not know whether it is a film, images or an animation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FrameReader(Protocol):
-    """Iterates over a clip's frames in order of their times; a context manager that leaves no process behind.
+    """Iterates over a clip's frames in presentation order; a context manager that leaves no process behind.
 
     Attributes:
         frames: number of frames read so far.
@@ -34,11 +34,11 @@ class FrameReader(Protocol):
 
 
 class Source(Protocol):
-    """What a clip is read from. Films, images and animations differ only here; ``video/sources.py`` has them."""
+    """What a clip is read from. Films, images and animations differ only here; ``video/sources.py`` has the kinds."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files that are read: one, or one per image."""
+        """All files that are read: a single one, or one per image."""
 
     @property
     def image_suffix(self) -> str | None:
@@ -46,21 +46,21 @@ class Source(Protocol):
 
     @property
     def plays(self) -> int | None:
-        """How often an animation is shown, 0 for ever; None for any other source."""
+        """Number of times an animation is played, 0 for ever; None for any other source."""
 
     @property
     def has_streams(self) -> bool:
-        """Whether ffmpeg can open it, and take streams and tags from it beside the picture."""
+        """Whether ffmpeg can open it, and read streams and tags from it besides the picture."""
 
     @property
     def is_video(self) -> bool:
-        """Whether frames may be interlaced, and a film keeps their RGB; RGB of images becomes YUV, for players."""
+        """Whether it is a film: frames may be interlaced, and RGB is kept. RGB of images becomes YUV, for players."""
 
     def open(self, clip: ClipInfo, *, upright: bool = False) -> FrameReader:
-        """Begin to decode; ``upright`` turns the pictures as the display matrix says."""
+        """Start decoding; ``upright`` turns the pictures as the display matrix says."""
 
     def picture_sizes(self, clip: ClipInfo) -> list[int]:
-        """Return the size in bytes of each picture, in the order of the file."""
+        """Return the size of each picture in bytes, in the order of the file."""
 
     def moved(self, path: Path) -> Source:
         """Return the same source under another name, or in another folder."""

@@ -121,7 +121,7 @@ def test_a_source_that_is_not_a_film(make: Make, told: str, folder: Path) -> Non
         (("clip.mkv", OUTPUT, "--codec", "nope"), "no video encoder named nope"),
         (("clip.mkv", OUTPUT, "--codec", "ffv1", "--crf", "20"), "ffv1 has no --crf"),
         (("clip.mkv", OUTPUT, "--device", "toaster"), "toaster is not a device"),
-        (("clip.mkv", OUTPUT, "--fps", "film"), "25 frames a second, and 24 would drop some"),
+        (("clip.mkv", OUTPUT, "--fps", "film"), "25 frames per second; 24 would drop some"),
     ],
 )
 def test_impossible_requests(arguments: tuple[str, ...], told: str, folder: Path) -> None:

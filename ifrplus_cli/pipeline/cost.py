@@ -1,4 +1,4 @@
-"""What a run would cost on this machine, from a trial of three pairs."""
+"""Estimate the cost of a run on this machine from a trial of three pairs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.trim import FrameNumber
 
 PAIRS = 3
-GROWTH = 1.15  # of what the trial tells of the picture: one second of nine films took 0.99 to 1.45 times of it
+GROWTH = 1.15  # factor on the size that the trial predicts: one second of nine films took 0.99 to 1.45 times of it
 KEY_FRAMES = 250  # frames from one key frame to the next, as encoders place them
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run would take on this machine.
+    """The estimated cost of a run on this machine.
 
     Attributes:
-        seconds_per_frame: for one made frame, with its conversion of colours.
-        seconds: for the whole run, if every gap has motion.
-        picture_mb: megabytes that the picture would take on disk; sound comes on top.
-        memory_mb: megabytes that this program took, without ffmpeg's.
+        seconds_per_frame: time for one made frame, including colour conversion.
+        seconds: time for the whole run, if every gap has motion.
+        picture_mb: megabytes that the picture would take on disk, without the sound.
+        memory_mb: megabytes of memory that this program took, without ffmpeg's.
     """
 
     seconds_per_frame: float
@@ -37,10 +37,12 @@ class Cost:
 
 
 def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
-    """Run the job on four frames of its middle, after two of them, which compile; None if nothing is made there.
+    """Run the job on four frames from its middle; None if no frame is made there.
+
+    A first run on two of them compiles the network.
 
     Args:
-        clip: the whole film, of which the job may use a part.
+        clip: the whole film; the job may use a section of it.
     """
     section = job.clip.section
     middle = max(0, (len(job.clip.packet_pts) - PAIRS - 1) // 2) + (section.number if section else 0)

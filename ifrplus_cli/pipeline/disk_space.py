@@ -1,4 +1,4 @@
-"""Room on the disk: estimated before a run, watched while it lasts."""
+"""Disk space: estimated before a run, and watched during it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.encoders import DEFAULT_CRF
 
 MEGABYTE = 10**6
-LEAST_FREE = 50 * MEGABYTE  # below this nothing more is begun: other programs need some, too
-CERTAIN_SHARE = 10  # an estimate that is this many times too high is still no reason to refuse
-# Bits a pixel of real footage at the default quality of each encoder; a step of 6 in crf halves them.
+LEAST_FREE = 50 * MEGABYTE  # a run does not use the last of the disk: other programs need some space, too
+CERTAIN_SHARE = 10  # a run is refused only if the estimate divided by this does not fit
+# Bits per pixel of real footage at the default quality of each encoder; a step of 6 in crf halves them.
 BITS_A_PIXEL = {"libx264": 0.15, "libx265": 0.08, "libvpx-vp9": 0.06, "libsvtav1": 0.05}
 LOSSLESS_SHARE = 0.5  # of the raw picture, for encoders that are not in the table
 
 
 def picture_bytes(plan: EncodePlan, frames: int) -> int:
-    """About how large so many output frames will be."""
+    """Estimate the size of some output frames in bytes."""
     pixels = plan.stored_width * plan.stored_height
     if plan.codec not in BITS_A_PIXEL:
         return round(
@@ -31,10 +31,14 @@ def picture_bytes(plan: EncodePlan, frames: int) -> int:
 
 
 def check_room(folder: Path, needed: int, say: Callable[[str], None]) -> None:
-    """Compare an estimate with what is free.
+    """Compare an estimate with the free space; a note says if it may be too little.
+
+    Args:
+        needed: estimated size of the film in bytes.
+        say: receives the note.
 
     Raises:
-        OutputError: if it can't be enough.
+        OutputError: if the free space is certainly too little.
     """
     free = shutil.disk_usage(folder).free
     if free < needed / CERTAIN_SHARE or free < LEAST_FREE:
@@ -47,14 +51,14 @@ def check_room(folder: Path, needed: int, say: Callable[[str], None]) -> None:
 
 
 def watch_room(folder: Path) -> None:
-    """Stop before a disk is full to its last byte.
+    """Stop before a disk is completely full.
 
     Raises:
-        OutputError: if hardly anything is free.
+        OutputError: if less than ``LEAST_FREE`` is left.
     """
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE:
-        raise OutputError("The disk is full.", f"Free some space for {folder}: {_size(free)} are left.")
+        raise OutputError("The disk is full.", f"Free some space for {folder}: only {_size(free)} is left.")
 
 
 def _size(count: int) -> str:

@@ -32,7 +32,7 @@ class FilledSlot:
     """A slot with the frames that were made for it.
 
     Attributes:
-        made: the planes of each, in the order of ``slot.made``.
+        made: the planes of each made frame, in the order of ``slot.made``.
         seen: for each made frame the left, made and right images of the network; empty unless a report is wanted.
     """
 
@@ -42,15 +42,16 @@ class FilledSlot:
 
 
 class SlotFiller:
-    """Finds the motion of slots one by one, and fills several of them at the same time."""
+    """Finds the motion of one slot after the other, and fills several slots at the same time."""
 
     def __init__(
         self, model: LoadedModel, convert: Converter, *, doubt: bool, clock: StageClock, keeps_seen: bool = False
     ) -> None:
         """
         Args:
-            doubt: whether made frames fall back towards the source frames where they are in doubt.
-            keeps_seen: whether to keep the images of the network for a report.
+            doubt: whether made frames fall back towards the source frames where they are doubtful.
+            clock: measures the time of each stage.
+            keeps_seen: whether to keep the network's images for a report.
         """
         self._convert, self._clock, self._keeps_seen = convert, clock, keeps_seen
         self._colours = Layer(Interpolator(model, doubt=doubt), convert.to_rgb, clock)
@@ -58,7 +59,7 @@ class SlotFiller:
         self._alpha = Layer(Interpolator(model), convert.alpha_as_rgb, clock) if has_alpha else None
 
     def look(self, slot: Slot) -> LookedSlot:
-        """Find the motion of a slot in which anything is made; slots must come in order."""
+        """Find the motion of a slot if it has frames to make; slots must come in order."""
         if not slot.made:
             return LookedSlot(slot)
         colours = self._colours.look(slot)

@@ -1,4 +1,4 @@
-"""Films made by one request: each is planned and run, and those of one size share a network."""
+"""Make films from one request: each is planned and run, and films of one size share a network."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def _unseen() -> Iterator[Advance]:
 
 @dataclass(frozen=True)
 class Listener:
-    """Receives what happens while films are made; by default nobody listens.
+    """Callbacks for events while films are made; by default they do nothing.
 
     Attributes:
         note: receives sentences that a person should read.
-        step: receives what is being done.
+        step: receives a sentence about the current step.
         planned: receives each job with the plan of its network, before the network is loaded.
         loaded: receives each network that is about to be used.
         progress: opens a display of the progress of one film.
-        may_replace: whether the output of this source may be replaced without ``overwrite``.
+        may_replace: returns whether the output of a source may be replaced without ``overwrite``.
     """
 
     note: Callable[[str], None] = lambda _: None
@@ -64,7 +64,7 @@ class FinishedFilm:
     """A film that was made and verified.
 
     Attributes:
-        record: what a report shows; None unless the request asks for a report.
+        record: the data of a report; None unless the request asks for a report.
     """
 
     job: Job
@@ -79,7 +79,7 @@ class Trial:
 
     Attributes:
         clip: the whole source.
-        cost: estimate for the run; None if the network would make no frames, or if it can't be measured.
+        cost: estimated cost of the run; None if the network would make no frames, or if it can't be measured.
         failure: why it can't be measured.
     """
 
@@ -91,7 +91,7 @@ class Trial:
 
 
 class Films:
-    """Makes films by one request, one after the other."""
+    """Makes films from one request, one after the other."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Films:
     ) -> None:
         """
         Args:
-            stop: asks for an end, which comes after the segment in progress.
+            stop: can request an end, which comes after the segment in progress.
             model: the network to use for all films; by default one is chosen for each.
         """
         self.request = request
@@ -115,7 +115,7 @@ class Films:
         """Make one film, or its preview, or only try it, as the request says.
 
         Raises:
-            IfrplusError: whatever goes wrong; no partial output is left.
+            IfrplusError: if anything fails; no partial output is left.
         """
         request = self.request
         for path, option in ((request.cuts_out, "--cuts-out"), (request.report, "--report")):
@@ -148,7 +148,7 @@ class Films:
         except Interrupted:
             raise Interrupted(kept_for(job.output)) from None
         except ModelError:
-            self._loaded = None  # it failed, so the next film gets a new one
+            self._loaded = None  # the network failed, so the next film gets a new one
             raise
         if request.cuts_out is not None:
             write_cuts(request.cuts_out, summary.cuts)
@@ -169,7 +169,7 @@ class Films:
         return self._load(self._plan(job))
 
     def _load(self, network: NetworkPlan) -> LoadedModel:
-        """The network of the film before, if this one needs the same, or a new one."""
+        """Return the network of the previous film if this one needs the same, or load a new one."""
         if self._given is not None:
             return self._given
         if self._loaded is None or not _are_alike(self._loaded[0], network):
@@ -180,15 +180,15 @@ class Films:
 
 
 def _are_alike(one: NetworkPlan, other: NetworkPlan) -> bool:
-    """Whether two plans need the same network; reasons and notes are about a film."""
+    """Return whether two plans need the same network; reasons and notes concern the film only."""
     return replace(one, reasons=(), notes=()) == replace(other, reasons=(), notes=())
 
 
 def try_film(source: Path, request: UpsampleRequest, note: Callable[[str], None] = lambda _: None) -> Trial:
-    """Plan what ``upsample`` would make of a film by default, and estimate the cost.
+    """Plan how ``upsample`` would process a film, and estimate the cost.
 
     Raises:
-        IfrplusError: if it can't be made.
+        IfrplusError: if the film can't be made.
     """
     clip = probe(source, request.input_fps)
     stem = "images" if is_sequence(source) else source.stem
@@ -198,10 +198,10 @@ def try_film(source: Path, request: UpsampleRequest, note: Callable[[str], None]
 
 
 def job_options(request: UpsampleRequest, clip: ClipInfo, *, overwrite: bool) -> UpsampleOptions:
-    """What a request means for the job of one film.
+    """Return the options for the job of one film.
 
     Args:
-        clip: the whole film, which a list of cuts is about.
+        clip: the whole film, to which a list of cuts refers.
 
     Raises:
         InputError: if the list of cuts can't be read.
@@ -233,6 +233,6 @@ def job_options(request: UpsampleRequest, clip: ClipInfo, *, overwrite: bool) ->
 
 
 def work_of(job: Job) -> Work:
-    """What a run asks of its network."""
+    """Return the work that a job asks of its network."""
     made = job.expected_frames - len(job.clip.packet_pts)
     return Work((job.encode.height, job.encode.width), tuple(timesteps(job.timeline, job.clip.times)), made)

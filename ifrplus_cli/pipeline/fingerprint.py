@@ -1,4 +1,4 @@
-"""What tells a source from another one, and from what it was when a run began."""
+"""Recognise a source, and notice whether it has changed since a run began."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 
 from ifrplus_cli.errors import InputError
 
-END_BYTES = 2**20  # of the beginning and of the end of a file, whose checksum stands for the whole
+END_BYTES = 2**20  # at the beginning and at the end of a file; their checksum stands for the whole file
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a source is at a moment.
+    """The state of a source at one moment.
 
     Attributes:
-        size: in bytes.
-        modified: when it was changed last, in nanoseconds.
-        sha256: of its beginning and its end; of names, sizes and dates where there are many files.
-        files: all of them, where there are many.
+        size: size in bytes, of all files.
+        modified: time of the last change, in nanoseconds.
+        sha256: checksum of the beginning and the end of the file; of names, sizes and dates if there are several files.
+        files: all files, if there are several.
     """
 
     path: Path
@@ -31,14 +31,14 @@ class Fingerprint:
 
     @classmethod
     def of(cls, path: Path, files: tuple[Path, ...] = ()) -> Fingerprint:
-        """That of a file, or of many of them, as it is now.
+        """Return the fingerprint of a source as it is now.
 
         Args:
-            path: of the source.
-            files: that it is read from.
+            path: path of the source.
+            files: the files that it is read from.
 
         Raises:
-            InputError: if it can't be read.
+            InputError: if a file can't be read.
         """
         try:
             if len(files) > 1:
@@ -49,24 +49,24 @@ class Fingerprint:
                 file.seek(max(0, found.st_size - END_BYTES))
                 digest.update(file.read(END_BYTES))
         except OSError as error:
-            raise InputError(f"{path} can't be read any more: {error.strerror}.", "Put it back.") from error
+            raise InputError(f"{path} can no longer be read: {error.strerror}.", "Put it back.") from error
         return cls(path, found.st_size, found.st_mtime_ns, digest.hexdigest())
 
     @classmethod
     def _of_many(cls, path: Path, files: tuple[Path, ...]) -> Fingerprint:
-        """By names, sizes and dates."""
+        """Return a fingerprint from names, sizes and dates."""
         found = [file.stat() for file in files]
-        told = [(file.name, state.st_size, state.st_mtime_ns) for file, state in zip(files, found, strict=True)]
+        listed = [(file.name, state.st_size, state.st_mtime_ns) for file, state in zip(files, found, strict=True)]
         size, modified = sum(state.st_size for state in found), max(state.st_mtime_ns for state in found)
-        return cls(path, size, modified, hashlib.sha256(repr(told).encode()).hexdigest(), files)
+        return cls(path, size, modified, hashlib.sha256(repr(listed).encode()).hexdigest(), files)
 
     def check_unchanged(self) -> None:
-        """Refuse what was made from two different files.
+        """Refuse a result that was made from two versions of the source.
 
         Raises:
-            InputError: if the file is gone, or another one now.
+            InputError: if a file is gone or has changed.
         """
         if Fingerprint.of(self.path, self.files) != self:
             raise InputError(
-                f"{self.path.name} was changed while it was read.", "Run again when nothing writes to it any more."
+                f"{self.path.name} was changed while it was read.", "Run again once no program writes to it."
             )

@@ -1,4 +1,4 @@
-"""All that is decided about a run before the first frame, but for the network."""
+"""All decisions about a run before the first frame, except those about the network."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ from ifrplus_cli.video.target import Target
 from ifrplus_cli.video.targets import target_of
 from ifrplus_cli.video.trim import Moment, cut_section
 
-NEARLY = Fraction(99, 100)  # of the nominal rate of a film that varies: an estimate
+NEARLY = Fraction(99, 100)  # of the nominal rate of a film with a variable rate, which is an estimate
 
 
 @dataclass(frozen=True)
 class UpsampleOptions:
-    """What a person may say about a run.
+    """The options of a run.
 
     Attributes:
-        factor: output frames a source frame, above 1.
-        fps: output frames a second, at a constant rate; in place of the factor.
-        slow_motion: keep the source's rate, and let everything last ``factor`` times as long.
-        start, end: the part of the film that is used, None for its own start and end.
+        factor: output frames for each source frame, above 1.
+        fps: constant output rate in frames per second, instead of the factor.
+        slow_motion: keep the source's rate; everything lasts ``factor`` times as long.
+        start, end: the section of the film that is used; None for the film's own start and end.
         smooth_duplicates: interpolate across frames that repeat the one before them.
-        cut_threshold: 0 to 1, None for no cut detection.
-        cuts: numbers of the source's frames that begin a scene, in place of seeking them.
+        cut_threshold: score, 0 to 1, above which two frames count as a cut; None for no cut detection.
+        cuts: numbers of the source frames that begin a scene, instead of detection.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
-        doubt: let made frames fall back towards the source frames where they are in doubt.
-        resume: go on with what a run that did not end has left.
+        doubt: let made frames fall back towards the source frames where they are doubtful.
+        overwrite: replace an existing output.
+        resume: continue an interrupted run.
     """
 
     factor: Fraction = Fraction(2)
@@ -61,7 +62,7 @@ class UpsampleOptions:
 
 @dataclass(frozen=True)
 class Job:
-    """All that is decided before the first frame, but for the network."""
+    """All decisions before the first frame, except those about the network."""
 
     clip: ClipInfo
     options: UpsampleOptions
@@ -70,17 +71,17 @@ class Job:
 
     @property
     def target(self) -> Target:
-        """What is written."""
+        """The target that is written."""
         return self.encode.target
 
     @property
     def output(self) -> Path:
-        """What appears when the run is done: a file, or the folder of images."""
+        """The path that appears when the run is done: a file, or the folder of images."""
         return self.target.path
 
     @property
     def expected_frames(self) -> int:
-        """Output frames, going by the packets of the source."""
+        """Number of output frames, according to the packets of the source."""
         return self.timeline.count(len(self.clip.packet_pts), self.clip.end)
 
 
@@ -118,7 +119,7 @@ def _timeline(clip: ClipInfo, options: UpsampleOptions) -> Timeline:
     if options.fps is None:
         return FactorTimeline(options.factor)
     _check_rate(clip, options.fps)
-    # Times that are stored as whole milliseconds, say, are off by up to one of them.
+    # Times that are stored as whole milliseconds, for example, are off by up to one millisecond.
     rounded = (1 / clip.rate) % clip.time_base != 0
     return ConstantTimeline(options.fps, clip.start, clip.time_base if rounded else Fraction(0))
 
@@ -127,10 +128,10 @@ def _check_rate(clip: ClipInfo, wanted: Fraction) -> None:
     """Refuse a rate that would drop frames, or change nothing."""
     if wanted == clip.rate and not clip.variable_rate:
         raise InputError(
-            f"{clip.path.name} has {rate_text(clip.rate)} frames a second already.", "Give a higher --fps."
+            f"{clip.path.name} already has {rate_text(clip.rate)} frames per second.", "Give a higher --fps."
         )
     if wanted < clip.rate * (NEARLY if clip.variable_rate else 1):
         raise InputError(
-            f"{clip.path.name} has {rate_text(clip.rate)} frames a second, and {rate_text(wanted)} would drop some.",
+            f"{clip.path.name} has {rate_text(clip.rate)} frames per second; {rate_text(wanted)} would drop some.",
             "Give a higher --fps; ffmpeg -i IN -r RATE OUT lowers a rate.",
         )

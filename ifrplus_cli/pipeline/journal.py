@@ -1,4 +1,4 @@
-"""The job folder of a long run: finished segments of the picture, and a record of what they are."""
+"""The job folder of a long run: finished segments of the picture, and a record that describes them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Segment:
     """A finished segment.
 
     Attributes:
-        frames: in it.
+        frames: number of frames in it.
         start, last: times of its first and last frame in seconds.
-        size, sha256: of its file; the size in bytes.
-        header: what its decoder is told first, as a checksum: the same in all segments of a film.
+        size, sha256: size in bytes and checksum of its file.
+        header: checksum of its codec header (ffprobe's extradata): the same in all segments of a film.
     """
 
     frames: int
@@ -42,14 +42,14 @@ class Segment:
 
 @dataclass(frozen=True)
 class Totals:
-    """What came of all frames of a film.
+    """The totals of all frames of a film.
 
     Attributes:
-        made: frames that the network made.
+        made: number of frames that the network made.
         pairs: number of pairs of each kind.
         start, last: times of the first and the last output frame in seconds.
-        notes: on the source, for a person to read.
-        cuts: that were found or given.
+        notes: notes on the source, for a person to read.
+        cuts: the cuts that were detected or given.
     """
 
     frames_in: int
@@ -64,11 +64,11 @@ class Totals:
 
 @dataclass(frozen=True)
 class JournalState:
-    """All that a journal keeps of a run.
+    """The content of a journal.
 
     Attributes:
-        terms: what decides how its frames come out, by names that a person understands.
-        totals: once the last frame is in a segment.
+        terms: everything that affects the frames, under names that a person understands.
+        totals: None until the last frame is in a segment.
     """
 
     terms: Mapping[str, str]
@@ -77,7 +77,7 @@ class JournalState:
 
 
 class Journal:
-    """A job folder; it appears with the first segment, and only its owner can look into it."""
+    """A job folder; it appears with the first segment, and only its owner can read it."""
 
     def __init__(self, folder: Path, state: JournalState) -> None:
         self.folder = folder
@@ -85,12 +85,12 @@ class Journal:
 
     @classmethod
     def of(cls, output: Path, terms: Mapping[str, str]) -> Journal:
-        """The one of a run that begins; nothing is written yet."""
+        """Return the journal of a new run; nothing is written yet."""
         return cls(folder_of(output), JournalState(terms))
 
     @classmethod
     def read(cls, folder: Path) -> Journal:
-        """The one that an earlier run has left.
+        """Return the journal that an earlier run left.
 
         Raises:
             OutputError: if it can't be read.
@@ -99,19 +99,19 @@ class Journal:
             return cls(folder, _state(json.loads((folder / RECORD).read_text("utf-8"))))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError) as error:
             raise OutputError(
-                f"What is in {folder} can't be resumed: its record is missing or damaged.", "Add -y to start anew."
+                f"The run in {folder} can't be continued: its record is missing or damaged.", "Start over with -y."
             ) from error
 
     @property
     def frames(self) -> int:
-        """Output frames in finished segments."""
+        """Number of output frames in finished segments."""
         return sum(segment.frames for segment in self.state.segments)
 
     def check_terms(self, terms: Mapping[str, str]) -> None:
-        """Refuse to go on with a run that would make other frames; where all are made, what stores them may differ.
+        """Refuse to continue a run that would make different frames; once all are made, terms of storing may differ.
 
         Raises:
-            InputError: naming all that differs.
+            InputError: naming all differences.
         """
         before = self.state.terms
         free = STORING if self.state.totals is not None else ()
@@ -122,12 +122,12 @@ class Journal:
         ]
         if differences:
             raise InputError(
-                f"The run in {self.folder} was another one: {'; '.join(differences)}.",
-                "Give the same options and the same source with --resume, or -y without it to start anew.",
+                f"The run in {self.folder} can't be continued: {'; '.join(differences)}.",
+                "Use the same options and the same source with --resume, or start over with -y instead.",
             )
 
     def drop_damaged(self) -> int:
-        """Forget the first segment that is not what it was when it was finished, and all after it; returns how many."""
+        """Drop the first segment that has changed since it was finished, and all after it; return their number."""
         kept = []
         for number, segment in enumerate(self.state.segments):
             path = self.path_of(number)
@@ -140,11 +140,11 @@ class Journal:
         return dropped
 
     def path_of(self, number: int) -> Path:
-        """The file of a segment, counted from 0."""
+        """Return the file of a segment, counted from 0."""
         return self.folder / f"{number:06}.segment"
 
     def next_part(self) -> Path:
-        """Where the next segment is written before it counts."""
+        """Return the path at which the next segment is written before it is added."""
         path = self.path_of(len(self.state.segments))
         part = path.with_name(f"{path.name}.part")
         try:
@@ -155,7 +155,11 @@ class Journal:
         return part
 
     def add(self, part: Path, frames: int, start: Fraction, last: Fraction, header: str) -> None:
-        """Have a written and checked segment count; from here on it survives a power cut.
+        """Add a written and checked segment; from then on it survives a power cut.
+
+        Args:
+            part: its file, which is renamed.
+            frames, start, last, header: as in ``Segment``.
 
         Raises:
             OutputError: if it can't be stored.
@@ -165,7 +169,7 @@ class Journal:
         self._write(replace(self.state, segments=(*self.state.segments, segment)))
 
     def finish(self, totals: Totals) -> None:
-        """Note that the last frame is in a segment.
+        """Record that the last frame is in a segment.
 
         Raises:
             OutputError: if it can't be stored.
@@ -173,10 +177,10 @@ class Journal:
         self._write(replace(self.state, totals=totals))
 
     def list_segments(self) -> Path:
-        """Write a concat script of all segments beside them.
+        """Write a concat script of all segments beside them, and return its path.
 
-        ffmpeg puts each file where the ones before it end, counted in microseconds: with the distance of two starts,
-        rounded as ffmpeg rounds a start, for the length of a file all frames stay where they are.
+        ffmpeg places each file at the end of the one before, in microseconds. If the length of a file is the distance
+        from its start to the next one, rounded as ffmpeg rounds a start, all frames keep their times.
         """
         zero = self.state.segments[0].start
         starts = [floor((segment.start - zero) * 1_000_000 + HALF) for segment in self.state.segments]
@@ -189,7 +193,7 @@ class Journal:
         return script
 
     def discard(self) -> None:
-        """Take away all that such a folder holds, and the folder itself if nothing else is in it."""
+        """Delete everything that belongs in a job folder, and the folder itself if nothing else is in it."""
         with suppress(OSError):
             for path in (*self.folder.glob("*.segment"), *self.folder.glob("*.part")):
                 path.unlink()
@@ -217,17 +221,17 @@ class Journal:
 
 
 def folder_of(output: Path) -> Path:
-    """Where the job folder of an output is."""
+    """Return the job folder of an output."""
     return output.with_name(f"{output.name}{SUFFIX}")
 
 
 def _state(found: dict[str, Any]) -> JournalState:
-    """A state from its JSON form."""
+    """Return a state from its JSON form."""
     if found["format"] != FORMAT:
         raise ValueError("another format")
     totals = found["totals"]
     return JournalState(
-        terms={str(name): str(told) for name, told in found["terms"].items()},
+        terms={str(name): str(value) for name, value in found["terms"].items()},
         segments=tuple(_segment(segment) for segment in found["segments"]),
         totals=totals and _totals(totals),
     )

@@ -1,4 +1,4 @@
-"""One layer of the picture on its way through the network: its colours, or its alpha as grey."""
+"""One layer of the picture that goes through the network: its colours, or its alpha as grey."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ifrplus_cli.values import Image, Plane
 
 
 class Layer:
-    """Finds the motion of a layer, then makes its frames between."""
+    """Finds the motion of a layer, then makes the frames in between."""
 
     def __init__(
         self, interpolate: Interpolator, convert: Callable[[tuple[Plane, ...]], Image], clock: StageClock

@@ -1,4 +1,4 @@
-"""How the C library keeps memory that was freed."""
+"""Make the C library keep freed memory."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import ctypes
 
 # names and numbers of glibc's malloc.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8
-KEPT = 2**31 - 1  # bytes at the end of the heap that stay the process's own
-GROWTH = 128 * 2**20  # bytes that the heap grows by at least
+KEPT = 2**31 - 1  # bytes at the end of the heap that the process keeps
+GROWTH = 128 * 2**20  # bytes by which the heap grows, at least
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc to keep large freed blocks for the next ones of their size; other C libraries are left alone.
+    """Make glibc keep large freed blocks for the next ones of their size; other C libraries are not changed.
 
-    Otherwise every picture is given back to the kernel and fetched again, page by page: 5 to 25 % of a run's time.
+    Otherwise the memory of every picture returns to the kernel and is fetched again, page by page: 5 to 25 % of a
+    run's time.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

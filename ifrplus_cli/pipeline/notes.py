@@ -1,4 +1,4 @@
-"""Notes on a source, for a person to read, once all of its frames are decoded."""
+"""Notes on a source for a person to read, once all of its frames are decoded."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int
 
     Args:
         clip: the source.
-        reader: the reader of its frames, at their end.
+        reader: the reader of its frames, after the last one.
         smoothed: number of repeated frames that were replaced.
-        covered: number of output frames whose alpha was laid over white.
+        covered: number of output frames that were laid over white because of their alpha.
         codec: the encoder, which may not store alpha.
     """
     frames, packets = reader.frames, len(clip.packet_pts)
@@ -27,7 +27,7 @@ def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int
             f"from {packets} packets."
         )
     elif frames < packets:
-        yield f"The source has {packets} packets of video, of which {frames} gave a frame."
+        yield f"Only {frames} frames could be decoded from the {packets} video packets of the source."
     if clip.interlaced and clip.deinterlace is None:
         yield "The source is marked as interlaced: add --deinterlace bwdif or bob if the result looks combed."
     if makes_field_frames(clip):
@@ -36,13 +36,13 @@ def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int
         yield _size_note(clip, reader)
     if covered:
         yield (
-            f"{codec} can't store what is clear in the picture: it is laid over white. "
-            ".webm, .webp, .apng, PNG and .mov with --for edit keep it."
+            f"{codec} can't store transparency: the picture is laid over white. "
+            ".webm, .webp, .apng, PNG and .mov with --for edit keep it transparent."
         )
     if smoothed:
-        yield f"{smoothed} repeated frames of the source were made anew."
+        yield f"{smoothed} repeated frames of the source were replaced by made frames."
     if repaired := reader.repaired_times:
-        yield f"The source gives {repaired} of its frames no usable time; they follow at the nominal rate."
+        yield f"{repaired} frames of the source have no usable time; they follow at the nominal rate."
 
 
 def _size_note(clip: ClipInfo, reader: FrameReader) -> str:

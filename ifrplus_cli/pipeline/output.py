@@ -1,4 +1,4 @@
-"""The place of a result, looked at before anything is done."""
+"""Check the place of the output before anything is done."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ifrplus_cli.video.target import Target
 
 
 def check_output(clip: ClipInfo, target: Target, *, overwrite: bool) -> None:
-    """Find out what is in the way of a result before anything is done.
+    """Check that the output can be written, before anything is done.
 
     Args:
         clip: the source.
-        overwrite: what is there already may be replaced.
+        overwrite: whether an existing output may be replaced.
 
     Raises:
-        InputError: if it is the source itself, or a folder with the source in it.
-        OutputError: for anything else.
+        InputError: if the output is the source itself, or a folder that contains the source.
+        OutputError: if it can't be written for any other reason.
     """
     output = target.path
     folder = output.absolute().parent
@@ -31,7 +31,7 @@ def check_output(clip: ClipInfo, target: Target, *, overwrite: bool) -> None:
     if not is_text(output):
         raise OutputError(f"The name of {output} is not valid text.", "Choose another folder or name.")
     if not folder.is_dir():
-        raise OutputError(f"The folder {folder} does not exist.", "Make it first.")
+        raise OutputError(f"The folder {folder} does not exist.", "Create it first.")
     if there and any(place.exists() and output.samefile(place) for place in (clip.path, *clip.source.files)):
         raise InputError("Source and output are the same file.", "Give the output another name.")
     target.check_replaceable(overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""Filled slots to output frames: untouched source frames, made frames between them, held or mixed frames at cuts."""
+"""Turn filled slots into output frames: untouched source frames, made frames, and held or mixed frames at cuts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def frames_of(filled: FilledSlot, mix: Mix | None = None) -> Iterator[Frame]:
     """Yield the wanted output frames of a slot.
 
     Args:
-        mix: mixes the frames on both sides of a cut; None holds the left one.
+        mix: mixes the frames on both sides of a cut; None to hold the left one.
     """
     slot, made = filled.slot, iter(filled.made)
     for tick in slot.wanted:
@@ -34,7 +34,7 @@ def frames_of(filled: FilledSlot, mix: Mix | None = None) -> Iterator[Frame]:
 
 
 def mixer(convert: Converter) -> Mix:
-    """Return a function that mixes the frames of a pair; with alpha, colours count as far as they are opaque."""
+    """Return a function that mixes the frames of a pair; with alpha, colours are weighted by their opacity."""
 
     def mixed(pair: Pair, t: Fraction) -> tuple[Plane, ...]:
         share, planes = float(t), zip(pair.left.planes, pair.right.planes, strict=True)

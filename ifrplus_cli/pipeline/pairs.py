@@ -1,4 +1,4 @@
-"""Source frames to pairs, with cuts: lists count them from the film's first frame, a run from its section's first."""
+"""Turn source frames into pairs with cuts; lists number them from the film's first frame, a run from its section's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ifrplus_cli.values import ClipInfo, Frame, Pair
 
 
 def pairs_of(frames: Iterator[Frame], clip: ClipInfo, options: UpsampleOptions) -> Iterator[Pair]:
-    """Yield the pairs of neighbouring frames, without repeated frames if they are to be smoothed over."""
+    """Yield the pairs of neighbouring frames; repeated frames are left out if they are to be smoothed over."""
     if options.smooth_duplicates:
         frames = thin(frames, clip.pixel_format)
     cuts, section = options.cuts, clip.section

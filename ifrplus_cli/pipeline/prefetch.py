@@ -1,4 +1,4 @@
-"""Run one stage ahead of the next in threads of its own, with a bounded queue between them."""
+"""Run one stage ahead of the next in its own threads, with a bounded queue between them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ POLL_S = 0.1
 
 
 class Prefetch(Generic[Item]):
-    """Iterates over what ``source`` yields while a thread works up to ``depth`` items ahead.
+    """Iterates over the items of ``source`` while a thread works up to ``depth`` items ahead.
 
-    An exception in the source comes out where its next item would have. Closing stops the thread, whatever state it
-    is in; leaving the ``with`` block closes.
+    An exception in the source is raised where its next item would have been. Closing stops the thread, whatever it is
+    doing; leaving the ``with`` block closes it.
     """
 
     def __init__(self, source: Iterator[Item], depth: int) -> None:
@@ -70,10 +70,10 @@ class Prefetch(Generic[Item]):
 
 
 def side_by_side(work: Callable[[Item], Result], items: Iterator[Item], count: int) -> Generator[Result, None, None]:
-    """What ``work`` makes of each item, in their order; ``count`` are worked on at the same time, each in a thread.
+    """Yield the result of ``work`` for each item, in order; ``count`` items are in work at a time, each in a thread.
 
-    Items are taken in a thread of their own, one more than are worked on. An exception of ``work`` comes out where its
-    result would have. Closing waits for what is being worked on.
+    Another thread takes the items, one more than are in work. An exception of ``work`` is raised where its result
+    would have been. Closing waits for the items in work.
     """
     pool = ThreadPoolExecutor(count)
     try:

@@ -1,4 +1,4 @@
-"""The busiest part of a film, made quickly: source and result beside each other in one video, with labels."""
+"""Make a quick preview of the busiest section of a film: source and result side by side in one video, with labels."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ from ifrplus_cli.video.streams import decode_format_of
 from ifrplus_cli.video.targets import target_of
 from ifrplus_cli.video.trim import FrameNumber
 
-LARGEST = 960  # pixels of the longer side of each of the two pictures
-LABEL_SHARE, LEAST_LABEL = 16, 14  # a label's height is one of so many parts of the picture's, in pixels at least
-BLACK, GREY, WHITE = 16, 128, 235  # codes of 8 bits
+LARGEST = 960  # pixels: longer side of each of the two pictures
+LABEL_SHARE, LEAST_LABEL = 16, 14  # a label's height is the picture's divided by one, but at least the other in pixels
+BLACK, GREY, WHITE = 16, 128, 235  # 8-bit codes
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What was shown.
+    """A finished preview.
 
     Attributes:
-        start, end: of the part in seconds, from the beginning of the film.
-        frames: of the video.
-        stacked: whether the source is above the result, and not on its left.
+        start, end: of the section in seconds, from the beginning of the film.
+        frames: number of frames of the video.
+        stacked: whether the source is above the result instead of on its left.
+        seconds: time that making the result took.
     """
 
     start: float
@@ -60,15 +61,16 @@ def make_preview(
     load: Callable[[Job], LoadedModel],
     progress: Callable[[RunProgress], None] = lambda _: None,
 ) -> Preview:
-    """Write a video of the part that changes most; it appears under its name when it is finished and verified.
+    """Write a video of the section that changes most; it appears under its name when it is finished and verified.
 
     Args:
         clip: the whole film.
-        options: as for the whole film; the part is sought between its start and end.
-        load: gives the network for a job.
+        options: as for the whole film; the section is searched for between its start and end.
+        seconds: length of the section.
+        load: returns the network for a job.
 
     Raises:
-        IfrplusError: whatever goes wrong; no partial output is left.
+        IfrplusError: if anything fails; no partial output is left.
     """
     used = plan_job(clip, output, options).clip
     first = used.section.number if used.section else 0
@@ -96,7 +98,7 @@ def make_preview(
 
 
 def _smaller(clip: ClipInfo) -> ClipInfo:
-    """The clip as a decoder will scale it: even sides, ``LARGEST`` at most."""
+    """Return the clip as the decoder will scale it: even sides of at most ``LARGEST`` pixels."""
     scale = min(1.0, LARGEST / max(clip.width, clip.height))
     width, height = (max(2, round(side * scale / 2) * 2) for side in (clip.width, clip.height))
     return replace(clip, width=width, height=height)
@@ -114,7 +116,7 @@ def _write(plan: EncodePlan, path: Path, frames: Iterator[Frame]) -> None:
 
 
 def _beside(job: Job, stacked: bool) -> Iterator[Frame]:
-    """Each frame of the result with the source's frame of that moment."""
+    """Yield each frame of the result beside the source frame of that moment."""
     source_label = f"source, {_short(job.clip.rate)} fps"
     result_label = f"ifrplus, {_short(job.encode.timing.rate)} fps"
     axis, pixel_format = 0 if stacked else 1, job.clip.pixel_format
@@ -137,7 +139,7 @@ def _stored(job: Job) -> ClipInfo:
 
 
 def labelled(planes: tuple[Plane, ...], text: str, pixel_format: PixelFormat) -> tuple[Plane, ...]:
-    """A picture with a label in its upper left corner, white on black; a wide text is cut off at the picture's edge."""
+    """Return a picture with a label in its upper left corner, white on black; wide text is cut off at the edge."""
     height, width = planes[0].shape
     letters = _letters(text, max(LEAST_LABEL, height // LABEL_SHARE))[:height, :width]
     gain = 2 ** (pixel_format.depth - 8)
@@ -155,7 +157,7 @@ def labelled(planes: tuple[Plane, ...], text: str, pixel_format: PixelFormat) ->
 
 
 def _letters(text: str, height: int) -> npt.NDArray[np.uint8]:
-    """A line of text, (height, its width), in codes of 8 bits."""
+    """Return a line of text as a picture, (height, width of the text), in 8-bit codes."""
     font, margin = cv2.FONT_HERSHEY_SIMPLEX, height // 4
     scale = cv2.getFontScaleFromHeight(font, height // 2)
     thickness = max(1, height // 20)

@@ -1,4 +1,4 @@
-"""What a person asks of a film, in the words of the command line; imports nothing that takes time."""
+"""The request for a film, in the terms of the command line; imports nothing slow."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RANGES: Ranges = {
     "crf": (0, 63),
     "preview": (0.5, 60),
 }
-ALONE = ("report", "resume", "cuts_out", "dry_run")  # that a preview does without
+NOT_WITH_PREVIEW = ("report", "resume", "cuts_out", "dry_run")
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,14 @@ class UpsampleRequest(NetworkRequest):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_values(self, CHOICES, RANGES)
-        alone = any(getattr(self, name) for name in ALONE)
+        beyond_preview = any(getattr(self, name) for name in NOT_WITH_PREVIEW)
+        others = ", ".join(map(option_of, NOT_WITH_PREVIEW))
         contradictions = (
             (self.factor == 1, "factor", "the factor must be above 1."),
             (self.slow_motion and self.fps, "fps", "--slow-motion keeps the rate: use --factor, not --fps."),
             (self.factor and self.fps, "fps", "--factor and --fps can't be combined."),
             (self.cuts_in and not self.cuts, "cuts_in", "--cuts-in and --no-cuts can't be combined."),
-            (self.preview and alone, "preview", f"it can't be combined with {', '.join(map(option_of, ALONE))}."),
+            (self.preview and beyond_preview, "preview", f"it can't be combined with {others}."),
         )
         for found, name, why in contradictions:
             if found:

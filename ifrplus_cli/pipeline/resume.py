@@ -1,4 +1,4 @@
-"""What a long run keeps for the next one, and what that needs to go on with it."""
+"""Continue a long run: what it keeps for the next one, and what that must have in common with it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from ifrplus_cli.pipeline.job import Job
 
 NOTHING_KEPT = "nothing was written."
-NOT_TERMS = {"encode", "overwrite", "resume"}  # options that are told by the plan, or change no frame
+NOT_TERMS = {"encode", "overwrite", "resume"}  # options that the plan contains, or that change no frame
 
 
 def open_journal(job: Job, model: LoadedModel, source: Fingerprint, say: Callable[[str], None]) -> Journal | None:
-    """The journal that a run adds to; None for one that is too short to need any.
+    """Return the journal that a run adds to; None for a run that is too short to need one.
 
     Raises:
-        InputError: if it should go on with a run that was another one.
-        OutputError: if there is one that can't be read, or that nothing was said about.
+        InputError: if the run to be continued had other options or another source.
+        OutputError: if a journal exists that can't be read, or that should be neither continued nor replaced.
     """
     folder, options = folder_of(job.output), job.options
     keeps = is_long(job.expected_frames) and job.target.joins_segments
@@ -41,13 +41,13 @@ def open_journal(job: Job, model: LoadedModel, source: Fingerprint, say: Callabl
             if (finished := find_finished(job.output, terms)) is not None:
                 say(f"The frames in {finished.folder} are used.")
                 return _continued(finished, job, terms, say)
-            say("There is nothing to resume: the run starts anew.")
+            say("There is nothing to resume: the run starts from the beginning.")
         return Journal.of(job.output, terms) if keeps else None
     if options.resume:
         return _continued(Journal.read(folder), job, terms, say)
     if not options.overwrite:
         raise OutputError(
-            f"{folder} holds what a run that did not end has made.", "Add --resume to go on, or -y to start anew."
+            f"{folder} holds the frames of an unfinished run.", "Continue it with --resume, or start over with -y."
         )
     journal = Journal.of(job.output, terms)
     journal.discard()
@@ -63,7 +63,7 @@ def _is_there(path: Path) -> bool:
 
 @contextmanager
 def resumable(journal: Journal | None) -> Iterator[None]:
-    """Tell a person whose run fails what of it is kept; a job folder without a finished segment goes."""
+    """Say in the error of a failed run what is kept; a job folder without a finished segment is removed."""
     try:
         yield
     except StoppedError as stopped:
@@ -96,19 +96,19 @@ def complete(journal: Journal, encode: Callable[[], Totals]) -> Totals:
 
 
 def kept_by(journal: Journal) -> str:
-    """What is kept, and how to use it."""
+    """Return a sentence that says what is kept, and how to continue."""
     if not journal.frames:
         return NOTHING_KEPT
     if journal.state.totals is not None:
         return (
-            f"All {journal.frames} frames are kept: --resume makes the film of them, under this name or with another "
+            f"All {journal.frames} frames are kept: --resume makes the film from them, under this name or with another "
             "extension, with this version or a later one."
         )
-    return f"{journal.frames} frames are kept: the same command with --resume goes on from there."
+    return f"{journal.frames} frames are kept: the same command with --resume continues from there."
 
 
 def kept_for(output: Path) -> str:
-    """The same, going by what is in the job folder of an output."""
+    """Return the same sentence for an output, from its job folder."""
     try:
         return kept_by(Journal.read(folder_of(output)))
     except OutputError:
@@ -116,7 +116,7 @@ def kept_for(output: Path) -> str:
 
 
 def find_finished(output: Path, terms: Mapping[str, str]) -> Journal | None:
-    """All frames of the same film, which a run to another kind of file has left."""
+    """Return the journal of all frames of the same film, left by a run to another kind of file; None without one."""
     for folder in sorted(output.parent.glob(f"{escape(output.stem)}.*{SUFFIX}")):
         with suppress(OutputError, InputError):
             journal = Journal.read(folder)
@@ -130,22 +130,22 @@ def _continued(journal: Journal, job: Job, terms: Mapping[str, str], say: Callab
     journal.check_terms(terms)
     if dropped := journal.drop_damaged():
         say(f"{dropped} segments of the earlier run are damaged, and are made again.")
-    say(f"{journal.frames} of {job.expected_frames} frames are there already; the source is decoded up to them first.")
+    say(f"{journal.frames} of {job.expected_frames} frames already exist; the source is first decoded up to there.")
     return journal
 
 
 def _terms(job: Job, model: LoadedModel, source: Fingerprint) -> dict[str, str]:
-    """All that decides how the frames come out, by names that a person understands."""
+    """Return everything that affects the frames, under names that a person understands."""
     plan, encode, options = model.plan, job.encode, job.options
-    said = {field.name: getattr(options, field.name) for field in fields(options) if field.name not in NOT_TERMS}
-    told = {
+    chosen = {field.name: getattr(options, field.name) for field in fields(options) if field.name not in NOT_TERMS}
+    terms = {
         "size of the source": source.size,
         "date of the source": source.modified,
         "content of the source": source.sha256,
         "ifrplus": __version__,
         "ffmpeg": tool_version("ffmpeg").partition(" (")[0],
         **engine_version(plan.engine),
-        **said,
+        **chosen,
         "cuts": options.cuts and sorted(options.cuts),
         "deinterlacing": job.clip.deinterlace,
         "codec": encode.codec,
@@ -162,4 +162,4 @@ def _terms(job: Job, model: LoadedModel, source: Fingerprint) -> dict[str, str]:
         "tile": "x".join(map(str, reversed(plan.tiles.tile_size))),
         "tiles": plan.tiles.count,
     }
-    return {name.replace("_", " "): str(value) for name, value in told.items()}
+    return {name.replace("_", " "): str(value) for name, value in terms.items()}

@@ -38,15 +38,15 @@ from ifrplus_cli.video.encode import VideoEncoder
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        done: output frames written.
-        expected: output frames in all, going by the packets of the source.
-        made: frames that the network made in this run.
-        film_seconds: how much of the film was written by this run.
-        seconds: since the first frame was asked for.
-        kept: output frames of an earlier run that this one goes on with.
+        done: number of output frames written.
+        expected: number of output frames in all, according to the packets of the source.
+        made: number of frames that the network made in this run.
+        film_seconds: seconds of the film that this run has written.
+        seconds: seconds since the first frame was requested.
+        kept: number of output frames of an earlier run that this one continues.
     """
 
     done: int
@@ -59,13 +59,15 @@ class RunProgress:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a finished run did.
+    """The summary of a finished run.
 
     Attributes:
         pairs: number of pairs of each kind.
-        stage_seconds: seconds that each stage worked; stages overlap.
-        peak_memory_mb: the most memory this process held, without ffmpeg's.
-        notes: sentences a person should read: those of the plan first, then what came up on the way.
+        stage_seconds: seconds for which each stage worked; stages overlap.
+        peak_memory_mb: peak memory of this process in megabytes, without ffmpeg's.
+        result: the finished file, probed.
+        notes: sentences that a person should read: those of the plan first, then those of the run.
+        cuts: the cuts that were detected or given.
     """
 
     frames_in: int
@@ -81,7 +83,7 @@ class Summary:
 
     @property
     def seconds_per_frame(self) -> float | None:
-        """What a made frame took: motion is found while the network runs, so the slower of them counts."""
+        """Seconds per made frame; None if none was made. The slower of motion and network counts: they overlap."""
         spent = self.stage_seconds
         if not self.frames_made or "network" not in spent:
             return None
@@ -90,11 +92,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class _Context:
-    """The values that all parts of a run share.
+    """The values that all steps of a run share.
 
     Attributes:
         progress: called after each output frame.
-        record: collects what a report on the run shows.
+        record: collects the data of a report on the run.
     """
 
     job: Job
@@ -117,12 +119,13 @@ def run_job(
 
     Args:
         model: loaded for pictures of the size of ``job.encode``.
-        say: called with what a person should know at once.
-        stop: by which the run can be asked to end where nothing is lost.
-        record: collects what a report on the run shows.
+        progress: called after each output frame.
+        say: receives sentences that a person should read at once.
+        stop: can request an end, which comes where nothing is lost.
+        record: collects the data of a report on the run.
 
     Raises:
-        IfrplusError: whatever goes wrong; no partial output is left, but for the job folder of a long run.
+        IfrplusError: if anything fails; no partial output is left, except the job folder of a long run.
     """
     started = time.perf_counter()
     run = _Context(job, model, progress, stop or StopRequest(), record)
@@ -142,16 +145,16 @@ def run_job(
                 source.check_unchanged()
                 join_segments(job.encode, journal, part.path)
             source.check_unchanged()
-            result, lacks = verify(part.path, _promise(job, totals))
+            result, empty_streams = verify(part.path, _promise(job, totals))
             part.publish()
     if journal is not None:
         journal.discard()
-    notes = (*job.encode.notes, *totals.notes, *lacks)
+    notes = (*job.encode.notes, *totals.notes, *empty_streams)
     return _summary(totals, result.moved(job.output), notes, time.perf_counter() - started, run.clock)
 
 
 def _needed_bytes(job: Job, journal: Journal | None) -> int:
-    """About how much room the picture takes: the finished one, and the segments it is joined from."""
+    """Estimate the bytes that the picture needs on disk: the finished one, and the segments it is joined from."""
     whole = picture_bytes(job.encode, job.expected_frames)
     if journal is None:
         return whole
@@ -159,7 +162,7 @@ def _needed_bytes(job: Job, journal: Journal | None) -> int:
 
 
 def _encode(run: _Context, encoder: VideoEncoder | SegmentEncoder, kept: int = 0) -> Totals:
-    """Decode, interpolate and encode at the same time; ``kept`` output frames are written already."""
+    """Decode, interpolate and encode at the same time; the first ``kept`` output frames are already written."""
     job, clip = run.job, run.job.clip
     convert = Converter(clip.pixel_format, clip.colour, job.encode.width, job.encode.height)
     seen = [] if run.record is None else [run.record.see_slot]
@@ -170,7 +173,8 @@ def _encode(run: _Context, encoder: VideoEncoder | SegmentEncoder, kept: int = 0
     tally = Tally(clip)
     with encoder, decode(clip, upright=job.encode.upright) as decoder:
         frames = run.clock.over("decode", iter(decoder))
-        with stages(frames, mix=mix, watchers=(tally.add, *seen)) as output, decoder:  # closed before what waits for it
+        # The inner ``decoder`` closes it before the stages that wait for it.
+        with stages(frames, mix=mix, watchers=(tally.add, *seen)) as output, decoder:
             written = _write(run, output, opaque, encoder, tally, kept)
         with run.clock("encode"):
             encoder.finish()
@@ -189,7 +193,7 @@ def _encode(run: _Context, encoder: VideoEncoder | SegmentEncoder, kept: int = 0
 
 @dataclass(frozen=True)
 class _Written:
-    """Number of output frames that are written, and times in seconds of the first and last one of this run."""
+    """The number of output frames written so far, and the times in seconds of the first and last one of this run."""
 
     frames: int
     start: Fraction = Fraction(0)
@@ -231,7 +235,7 @@ def _promise(job: Job, totals: Totals) -> Promise:
 
 
 def _summary(totals: Totals, result: ClipInfo, notes: tuple[str, ...], seconds: float, clock: StageClock) -> Summary:
-    """What the run did, with all that a person should know."""
+    """Return the summary of a run that ends now."""
     kilobyte = 1024
     return Summary(
         frames_in=totals.frames_in,

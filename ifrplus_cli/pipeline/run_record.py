@@ -1,4 +1,4 @@
-"""What a report on a run tells beside its figures: how much changes over time, and pictures of where that is most."""
+"""Record data for the report on a run: the change over time, and pictures of the moments where it is largest."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class SeenPair:
     """Two neighbouring source frames of a run.
 
     Attributes:
-        seconds: time of the right one, from the beginning of what is used of the film.
-        change: mean change of brightness from one to the other, in codes of 8 bits.
+        seconds: time of the right one, from the first frame that is used.
+        change: mean change of brightness from one to the other, in 8-bit codes.
     """
 
     seconds: float
@@ -34,13 +34,13 @@ class SeenPair:
 
 @dataclass(frozen=True)
 class SeenFrame:
-    """A made frame between its two source frames, each H x W x 3 uint8 RGB, large ones made smaller.
+    """A made frame between its two source frames, each H x W x 3 uint8 RGB; large ones are scaled down.
 
     Attributes:
-        seconds: its time, from the beginning of what is used of the film.
-        change: of its pair.
-        share: of the picture in doubt; None where doubt is not looked for.
-        doubt: where that is; None likewise.
+        seconds: its time, from the first frame that is used.
+        change: the change of its pair.
+        share: doubtful share of the picture; None if doubt is not estimated.
+        doubt: picture of the doubtful areas; None likewise.
     """
 
     seconds: float
@@ -53,26 +53,26 @@ class SeenFrame:
 
 
 class RunRecord:
-    """Is shown the pairs and made frames of a run, and keeps figures of all of them and pictures of few.
+    """Records the pairs and made frames of a run: figures for all of them, and pictures of a few.
 
     Attributes:
-        pairs: in order of time.
-        doubts: seconds and share of the picture in doubt, of each made frame.
+        pairs: all pairs, in order of time.
+        doubts: time in seconds and doubtful share of the picture, for each made frame.
     """
 
     def __init__(self, start: Fraction, pixel_format: PixelFormat) -> None:
         """
         Args:
             start: time of the first frame that is used.
-            pixel_format: of the frames.
+            pixel_format: pixel format of the frames.
         """
         self.start, self.pixel_format = start, pixel_format
         self.pairs: list[SeenPair] = []
         self.doubts: list[tuple[float, float]] = []
-        self._kept: list[tuple[float, float, SeenFrame]] = []  # a heap: the least of them first
+        self._kept: list[tuple[float, float, SeenFrame]] = []  # a heap: the lowest rank first
 
     def see_pair(self, pair: Pair) -> None:
-        """Called once for each pair, in order."""
+        """Record a pair; pairs must come in order, each once."""
         gain = 2.0 ** (8 - self.pixel_format.depth)
         left, right = (
             cv2.resize(f.planes[0], THUMBNAIL, interpolation=cv2.INTER_AREA) for f in (pair.left, pair.right)
@@ -81,7 +81,7 @@ class RunRecord:
         self.pairs.append(SeenPair(float(pair.right.pts - self.start), change, pair.kind))
 
     def see_made(self, pair: Pair, t: Fraction, images: tuple[Image, Image, Image], doubt: Doubt | None) -> None:
-        """Called for made frames of the pair that was seen last.
+        """Record a made frame of the pair that was recorded last.
 
         Args:
             images: the left frame, the made one, and the right one.
@@ -100,7 +100,7 @@ class RunRecord:
             heapq.heappop(self._kept)
 
     def see_slot(self, filled: FilledSlot) -> None:
-        """Called once for each slot of a run, in order."""
+        """Record a slot with its pair and its made frames; slots must come in order, each once."""
         pair = filled.slot.pair
         if pair is None:
             return
@@ -110,5 +110,5 @@ class RunRecord:
 
     @property
     def shown(self) -> list[SeenFrame]:
-        """Those with the most doubt, or the most change where doubt is not looked for, most first."""
+        """The frames with the most doubt, or with the most change if doubt is not estimated; most first."""
         return [seen for *_, seen in sorted(self._kept, key=lambda entry: entry[:2], reverse=True)]

@@ -1,4 +1,4 @@
-"""The picture of a long film in segments: each is encoded by itself, checked, and kept whatever happens next."""
+"""Encode the picture of a long film in segments: each is encoded separately, checked, and kept if the run fails."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.probe import read_segment
 
-FRAMES = 250  # in a segment, but for the last one
+FRAMES = 250  # in each segment except the last one
 HINT = "Choose another --codec."
 
 
 def is_long(frames: int) -> bool:
-    """Whether a film of so many output frames is worth a job folder."""
+    """Return whether a film with so many output frames is worth a job folder."""
     return frames > 2 * FRAMES
 
 
@@ -37,7 +37,7 @@ def join_segments(plan: EncodePlan, journal: Journal, path: Path) -> None:
 class SegmentEncoder:
     """Writes frames to segments of a journal; a context manager that leaves no process behind.
 
-    While a segment is open, a wish to stop is deferred: the segment would be lost.
+    While a segment is open, a request to stop is deferred: the segment would be lost.
     """
 
     def __init__(self, plan: EncodePlan, journal: Journal, stop: StopRequest) -> None:
@@ -56,7 +56,7 @@ class SegmentEncoder:
         """Append one frame.
 
         Raises:
-            OutputError: if a segment can't be written, or is not what it must be.
+            OutputError: if a segment can't be written, or fails its check.
         """
         if not self._times:
             self._begin(frame.pts)
@@ -91,7 +91,7 @@ class SegmentEncoder:
         self._stop.deferred = False
 
     def _checked(self) -> str:
-        """What the decoder of the segment is told first, once it has turned out to be whole."""
+        """Check the written segment, and return the checksum of its codec header."""
         number, codec = len(self._journal.state.segments) + 1, self._plan.codec
         try:
             times, header = read_segment(self._part)
@@ -102,7 +102,7 @@ class SegmentEncoder:
         if len(times) != len(wanted):
             raise OutputError(f"Segment {number} has {len(times)} frames instead of {len(wanted)}.", HINT)
         if any(abs(found - time) > unit / 2 for found, time in zip(times, wanted, strict=True)):
-            raise OutputError(f"Segment {number} does not have its frames at their times.", HINT)
+            raise OutputError(f"The frames of segment {number} have wrong times.", HINT)
         if any(segment.header != header for segment in self._journal.state.segments[:1]):
-            raise OutputError(f"Segment {number}, encoded with {codec}, can't be joined to those before.", HINT)
+            raise OutputError(f"Segment {number}, encoded with {codec}, can't be joined to the ones before it.", HINT)
         return header

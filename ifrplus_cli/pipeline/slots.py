@@ -1,4 +1,4 @@
-"""The output frames that belong to each source frame, from its own time up to the next one's."""
+"""The output frames that belong to each source frame, from its own time to that of the next one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Slot:
         frame: the source frame.
         ticks: all output frames of the slot.
         wanted: the output frames that no earlier run has written.
-        pair: of the frame and the next one; None for the last frame, which is held.
-        before, after: the pairs around this one, as far as they are in motion.
+        pair: the frame and the next one; None for the last frame, which is held.
+        before, after: the pairs before and after this one, if they are in motion.
     """
 
     frame: Frame
@@ -50,7 +50,7 @@ def slots_of(first: Frame, pairs: Iterable[Pair], timeline: Timeline, last_durat
 
     Args:
         first: the film's first frame, which may be its only one.
-        last_duration: seconds that the last frame is shown.
+        last_duration: how long the last frame is shown, in seconds.
     """
     last, index = first, 0
     for before, pair, after in with_neighbours(pairs):
@@ -62,7 +62,7 @@ def slots_of(first: Frame, pairs: Iterable[Pair], timeline: Timeline, last_durat
 
 
 def skip_kept(slots: Iterable[Slot], kept: int) -> Iterator[Slot]:
-    """Yield the slots without wanting the first ``kept`` output frames: an earlier run has written them."""
+    """Yield the slots; the first ``kept`` output frames are not wanted, because an earlier run wrote them."""
     for slot in slots:
         yield replace(slot, wanted=slot.ticks[kept:])
         kept = max(0, kept - len(slot.ticks))

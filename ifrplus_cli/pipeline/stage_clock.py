@@ -1,4 +1,4 @@
-"""For how long each stage of a run works."""
+"""Measure how long each stage of a run works."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Item = TypeVar("Item")
 
 
 class StageClock:
-    """Tells for how long each stage worked, in one thread or in several at the same time.
+    """Measures how long each stage works, in one thread or in several at the same time.
 
     Attributes:
-        seconds: of each stage.
+        seconds: working time of each stage, by its name.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -28,7 +28,7 @@ class StageClock:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Time what runs inside as work of ``stage``."""
+        """Count the time inside the ``with`` block as work of ``stage``."""
         with self._lock:
             if not self._working[stage]:
                 self._since[stage] = self._clock()
@@ -40,7 +40,7 @@ class StageClock:
                 self.seconds[stage] += self._clock() - self._since[stage]
 
     def over(self, stage: str, items: Iterator[Item]) -> Iterator[Item]:
-        """Yield the same items, and time the making of each as work of ``stage``."""
+        """Yield the same items, and count the time for each as work of ``stage``."""
         nothing = object()
         while True:
             with self(stage):

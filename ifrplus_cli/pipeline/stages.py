@@ -1,4 +1,4 @@
-"""The stages from decoded frames to output frames, each at work in a thread of its own."""
+"""The stages from decoded frames to output frames; each runs in its own thread."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ifrplus_cli.pipeline.prefetch import Prefetch, side_by_side
 from ifrplus_cli.pipeline.slots import skip_kept, slots_of
 from ifrplus_cli.values import Frame
 
-PAIRS_AHEAD = 2  # decoded pairs waiting for a look at their motion
-FRAMES_AHEAD = 4  # output frames waiting for the encoder
+PAIRS_AHEAD = 2  # decoded pairs that wait for motion estimation
+FRAMES_AHEAD = 4  # output frames that wait for the encoder
 
 
 @contextmanager
@@ -31,12 +31,12 @@ def output_of(
 ) -> Iterator[Iterator[Frame]]:
     """Start the stages; the value of the ``with`` block iterates over the output frames in order.
 
-    Leaving the ``with`` block stops them; what feeds ``frames`` must be closed before.
+    Leaving the ``with`` block stops them; the decoder behind ``frames`` must be closed first.
 
     Args:
         frames: all frames of the source; at least one.
         at_once: number of slots that are filled at the same time.
-        kept: number of output frames that an earlier run has written; they are left out.
+        kept: number of output frames that an earlier run wrote; they are left out.
         mix: as for ``frames_of``.
         watchers: called with every filled slot, in order.
     """

@@ -1,4 +1,4 @@
-"""Counts of pairs, made frames and cuts; a resumed run also counts what it skips."""
+"""Count pairs, made frames and cuts; a resumed run also counts what it skips."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Tally:
     """Counts slots.
 
     Attributes:
-        made: frames that the network made in this run.
-        made_before: frames that the network made in an earlier run.
-        smoothed: source frames that repeat the one before and were replaced.
-        cuts: the cuts that were found or given, in order.
+        made: number of frames that the network made in this run.
+        made_before: number of frames that the network made in an earlier run.
+        smoothed: number of source frames that repeat the one before and were replaced.
+        cuts: the cuts that were detected or given, in order.
     """
 
     def __init__(self, clip: ClipInfo) -> None:

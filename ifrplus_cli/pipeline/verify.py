@@ -1,4 +1,4 @@
-"""Compare a finished file with what was promised."""
+"""Compare a finished file with the promise that was made before."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FAULT_HINT = "Try another container or codec; the source is untouched and no out
 
 @dataclass(frozen=True)
 class Promise:
-    """What the finished file must be.
+    """The properties that the finished file must have.
 
     Attributes:
-        frames: output frames written.
-        start: time of the first one in seconds, origin taken off.
-        duration: seconds from its appearance to the end of the last one.
-        last_pts: time of the last output frame in seconds, origin taken off.
+        frames: number of output frames written.
+        start: time of the first output frame in seconds, minus the origin.
+        last_pts: time of the last output frame in seconds, minus the origin.
+        duration: seconds from the start of the first output frame to the end of the last one.
     """
 
     plan: EncodePlan
@@ -38,13 +38,13 @@ class Promise:
 
 
 def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
-    """Probe the finished file and compare.
+    """Probe the finished file, and compare it with the promise.
 
     Returns:
-        What the file is, and notes on what the source lacked.
+        The probed file, and notes on streams that are empty in the source.
 
     Raises:
-        OutputError: naming everything that differs.
+        OutputError: naming all differences.
     """
     try:
         result = promise.plan.target.read_back(path, promise.plan.timing.rate)
@@ -73,7 +73,7 @@ def _aspect_notes(result: ClipInfo, plan: EncodePlan) -> Iterator[str]:
 
 
 def _filled_streams(result: ClipInfo, promise: Promise) -> tuple[tuple[Carried, ...], tuple[str, ...]]:
-    """The streams that must be in the result: where some are not there, those of the source that hold anything."""
+    """Return the streams that the result must have: without empty ones, if some are missing; and notes on those."""
     carried = promise.plan.carried
     if len(other_streams(result)) == len(carried):
         return carried, ()
@@ -98,12 +98,12 @@ def _time_faults(result: ClipInfo, promise: Promise) -> list[str]:
     if abs(result.duration - promise.duration) > tick + slack and _states_last_length(result, promise):
         faults.append(f"it lasts {float(result.duration):.3f} s instead of {float(promise.duration):.3f} s")
     if container.counts_plays and (plays := promise.plan.clip.source.plays or 0) != result.source.plays:
-        faults.append(f"it is shown {result.source.plays} times instead of {plays}")
+        faults.append(f"it plays {result.source.plays} times instead of {plays}")
     return faults
 
 
 def _states_last_length(result: ClipInfo, promise: Promise) -> bool:
-    """Whether the file says how long its last frame is shown: Matroska never does, mp4 not in every case."""
+    """Return whether the file states how long its last frame is shown: Matroska never does, mp4 not always."""
     if promise.plan.container.states_length:
         return True
     if promise.plan.container.unit is not None:
@@ -121,15 +121,15 @@ def _picture_faults(result: ClipInfo, promise: Promise) -> list[str]:
     faults.extend(light_faults(result.light, plan.clip.light))
     if not plan.upright:
         aspect, wanted = result.sample_aspect or Fraction(1), plan.clip.sample_aspect or Fraction(1)
-        if abs(aspect - wanted) * plan.width > 1:  # Matroska stores the shown size in whole pixels
+        if abs(aspect - wanted) * plan.width > 1:  # Matroska stores the display size in whole pixels
             faults.append(f"its pixel aspect is {aspect} instead of {wanted}")
         if result.display_matrix != plan.clip.display_matrix:
-            faults.append("its rotation is not the source's")
+            faults.append("its rotation differs from the source's")
     return faults
 
 
 def _colour_faults(result: ClipInfo, plan: EncodePlan) -> list[str]:
-    """Differences in what was stated."""
+    """Return the differences from the colours that the plan states."""
     found, wanted = result.colour, plan.colour
     stated = {name: getattr(wanted, name) for name in ("primaries", "transfer", "matrix")}
     faults = [
@@ -144,7 +144,7 @@ def _colour_faults(result: ClipInfo, plan: EncodePlan) -> list[str]:
 
 
 def _range(tags: ColourTags, pix_fmt: str) -> str:
-    """A range that neither the tags nor the name of the format state is limited."""
+    """Return the range of a picture; it is limited if neither the tags nor the format's name state one."""
     return "pc" if pix_fmt.startswith("yuvj") else tags.range or "tv"
 
 

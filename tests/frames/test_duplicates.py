@@ -107,7 +107,7 @@ def test_frames_are_made_across_runs_at_the_right_times(tmp_path: Path) -> None:
         shown = [frame.planes[0][:, 0].mean() for frame in decoder]
     assert np.allclose(shown, [0, 10, 20, 30, 40, 50, 60, 90, 120, 120], atol=2)
     assert (summary.frames_in, summary.frames_out, summary.pairs["motion"]) == (5, 10, 2)
-    assert "2 repeated frames of the source were made anew." in summary.notes
+    assert "2 repeated frames of the source were replaced by made frames." in summary.notes
     assert frame_times(tmp_path / "film.mkv") == [n * Fraction(1, 50) for n in range(10)]
     assert [stream["codec_type"] for stream in streams(tmp_path / "film.mkv")] == ["video", "audio"]
 

@@ -39,5 +39,5 @@ def test_a_change_of_size_or_date_is_seen_and_so_is_a_loss(tmp_path: Path) -> No
     os.utime(path, ns=(1, 2))
     assert Fingerprint.of(path) != before
     path.unlink()
-    with pytest.raises(InputError, match="can't be read any more"):
+    with pytest.raises(InputError, match="can no longer be read"):
         before.check_unchanged()

@@ -43,7 +43,7 @@ def test_nothing_is_written(clip: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("fps", "told"), [(24, "would drop some"), (25, "has 25 frames a second already")])
+@pytest.mark.parametrize(("fps", "told"), [(24, "would drop some"), (25, "already has 25 frames per second")])
 def test_a_rate_that_gains_nothing_is_refused(fps: int, told: str, clip: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=told) as refused:
         plan_job(probe(clip), tmp_path / "film.mkv", UpsampleOptions(fps=Fraction(fps)))

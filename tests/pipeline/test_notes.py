@@ -22,11 +22,11 @@ FINE = {"frames": 6, "complaints": 0, "repaired_times": 0}
             {},
             ["ffmpeg reported 3 errors, and 5 frames could be decoded from 6 packets"],
         ),
-        ({"frames": 5}, {}, ["6 packets of video, of which 5 gave a frame"]),
-        ({"repaired_times": 2}, {}, ["gives 2 of its frames no usable time"]),
-        ({}, {"covered": 4}, ["libx264 can't store what is clear"]),
+        ({"frames": 5}, {}, ["Only 5 frames could be decoded from the 6 video packets"]),
+        ({"repaired_times": 2}, {}, ["2 frames of the source have no usable time"]),
+        ({}, {"covered": 4}, ["libx264 can't store transparency"]),
         ({}, {"smoothed": 2}, ["2 repeated frames"]),
-        ({"frames": 5}, {"smoothed": 2}, ["5 gave a frame", "2 repeated frames"]),
+        ({"frames": 5}, {"smoothed": 2}, ["Only 5 frames", "2 repeated frames"]),
     ],
 )
 def test_each_finding_is_said(found: dict[str, int], counts: dict[str, int], told: list[str]) -> None:

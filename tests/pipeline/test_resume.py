@@ -99,7 +99,7 @@ def test_what_was_killed_ends_as_if_nothing_had_been(
     assert not resumed.exists()
     done = upsample(film, resumed, "--resume", *arguments)
     assert done.returncode == 0, done.stderr
-    assert "frames are there already" in done.stderr
+    assert "frames already exist" in done.stderr
     assert frame_times(resumed) == frame_times(whole)
     assert frame_hashes(resumed, "yuv420p") == frame_hashes(whole, "yuv420p")
     assert {path.name for path in tmp_path.iterdir()} == {whole.name, resumed.name}
@@ -112,7 +112,7 @@ def test_the_first_signal_finishes_the_segment_and_the_second_does_not(film: Pat
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
     assert (
-        told.splitlines()[-1] == "interrupted: 40 frames are kept: the same command with --resume goes on from there."
+        told.splitlines()[-1] == "interrupted: 40 frames are kept: the same command with --resume continues from there."
     )
     process = start(film, output, "--resume")
     for _ in range(2):
@@ -120,7 +120,7 @@ def test_the_first_signal_finishes_the_segment_and_the_second_does_not(film: Pat
         time.sleep(0.1)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "--resume goes on from there" in told
+    assert "--resume continues from there" in told
     assert {path.name for path in tmp_path.iterdir()} == {"film.mkv.ifrplus"}
     assert not list(folder_of(output).glob("*.part"))
     assert not left_running_in(tmp_path)
@@ -148,7 +148,7 @@ def test_another_run_is_not_gone_on_with(film: Path, tmp_path: Path) -> None:
     process.communicate()
     assert (busy.returncode, busy.stderr.splitlines()[0]) == (1, "error: Another run is writing film.mkv.")
     neither = upsample(film, output)
-    assert "holds what a run that did not end has made" in neither.stderr
+    assert "holds the frames of an unfinished run" in neither.stderr
     other = upsample(film, output, "--resume", "--factor", "3", "--crf", "30")
     assert other.returncode == 1
     assert "factor was 2 and is 3; encoder options was crf=16 preset=medium and is crf=30" in other.stderr
@@ -180,14 +180,17 @@ def test_a_film_that_begins_late_is_joined_at_its_times(
 
 def test_a_short_run_needs_no_folder(clip: Path, tmp_path: Path) -> None:
     done = upsample(clip, tmp_path / "film.mkv", "--resume")
-    assert (done.returncode, done.stderr) == (0, "note: There is nothing to resume: the run starts anew.\n")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "note: There is nothing to resume: the run starts from the beginning.\n",
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         (lambda source: source.write_bytes(source.read_bytes() + b"\0"), "clip.mp4 was changed while it was read"),
-        (lambda source: source.unlink(), "clip.mp4 can't be read any more: No such file or directory"),
+        (lambda source: source.unlink(), "clip.mp4 can no longer be read: No such file or directory"),
         (lambda source: os.truncate(source, 1000), "clip.mp4"),  # the decoder may notice first
     ],
     ids=["changes", "vanishes", "is cut short"],
@@ -213,7 +216,7 @@ def test_a_run_whose_ffmpeg_is_killed_is_gone_on_with(dying: tuple[str, ...], fi
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "SIGKILL" in told.splitlines()[0]
-    assert "frames are kept: the same command with --resume goes on from there." in told.splitlines()[1]
+    assert "frames are kept: the same command with --resume continues from there." in told.splitlines()[1]
     assert not left_running_in(tmp_path)
     assert upsample(film, output, "--resume", *factor).returncode == 0
     whole = tmp_path / "whole.mkv"
@@ -247,7 +250,7 @@ def test_a_disk_that_fills_up_costs_the_segment_in_progress_alone(
     )
     with pytest.raises(OutputError, match="The disk is full") as raised:
         run_job(job, blend_model())
-    assert raised.value.hint.endswith("20 frames are kept: the same command with --resume goes on from there.")
+    assert raised.value.hint.endswith("20 frames are kept: the same command with --resume continues from there.")
     assert parts_of(job.output) == ["000000.segment", "record.json"]
     assert not job.output.exists()
     monkeypatch.undo()

@@ -513,7 +513,7 @@ def test_fewer_frames_than_packets_are_noted(clip: Path, tmp_path: Path, monkeyp
     wrap_ffmpeg(tmp_path, monkeypatch, decoder=fewer)
     summary = upsample(clip, tmp_path / "film.mkv", encode=FFV1)
     assert summary.frames_out == 8
-    assert summary.notes == ("The source has 6 packets of video, of which 4 gave a frame.",)
+    assert summary.notes == ("Only 4 frames could be decoded from the 6 video packets of the source.",)
 
 
 # What must not be: hangs, half films, files and processes left over.

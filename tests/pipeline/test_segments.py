@@ -98,7 +98,7 @@ def unreadable(part: Path) -> tuple[list[Fraction], str]:
     ("found", "told"),
     [
         (fewer, "Segment 1 has 3 frames instead of 4"),
-        (later, "Segment 1 does not have its frames at their times"),
+        (later, "The frames of segment 1 have wrong times"),
         (unreadable, "Segment 1 can't be read back: It is no film"),
     ],
 )

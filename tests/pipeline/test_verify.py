@@ -71,7 +71,7 @@ def test_a_file_that_keeps_the_promise_passes(film: Path, promise: Promise) -> N
         (lambda p: replace(p, duration=p.duration + Fraction(1, 10)), "it lasts 0.400 s instead of 0.500 s"),
         (lambda p: with_plan(p, stored_width=66), "its size is 64x48"),
         (lambda p: with_clip(p, sample_aspect=None), "its pixel aspect is 4/3 instead of 1"),
-        (lambda p: with_clip(p, display_matrix=(0, 1, 0, -1, 0, 0, 0, 0, 1)), "its rotation is not the source's"),
+        (lambda p: with_clip(p, display_matrix=(0, 1, 0, -1, 0, 0, 0, 0, 1)), "its rotation differs from the source's"),
         (lambda p: with_clip(p, chapters=2 * p.plan.clip.chapters), "it has 1 of 2 chapters"),
         (lambda p: with_plan(p, colour=ColourTags("bt2020", "bt709", "bt709", "tv")), "primaries is bt709 instead of"),
         (lambda p: with_plan(p, colour=ColourTags("bt709", "smpte2084", "bt709", "tv")), "transfer is bt709 instead"),
@@ -115,7 +115,7 @@ def test_a_lost_rotation_is_found(film: Path, promise: Promise, tmp_path: Path) 
     turned = tmp_path / "film.mp4"
     turned.write_bytes(film.read_bytes())
     write_display_matrix(turned, (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30))
-    with pytest.raises(OutputError, match="its rotation is not the source's"):
+    with pytest.raises(OutputError, match="its rotation differs from the source's"):
         verify(turned, promise)
 
 
