@@ -120,7 +120,7 @@ def test_failures_are_those_of_the_command_line(clip: Path, tmp_path: Path) -> N
     with pytest.raises(InputError, match="does not exist"):
         probe(tmp_path / "missing.mp4")
     (tmp_path / "film.mp4").touch()
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         upsample(clip, tmp_path / "film.mp4", model=blend_model())
     with pytest.raises(TypeError, match="speed"):
         upsample(clip, tmp_path / "other.mp4", speed=2)

@@ -113,8 +113,8 @@ def test_a_source_that_is_not_a_film(make: Make, told: str, folder: Path) -> Non
     [
         (("http://127.0.0.1:9/film.mp4", OUTPUT), "does not exist"),
         (("clip.mkv", "clip.mkv"), "Source and output are the same file"),
-        (("clip.mkv", "there.mkv"), "there.mkv is there already"),
-        (("clip.mkv", "film.xyz"), "film.xyz has no extension of a video file"),
+        (("clip.mkv", "there.mkv"), "there.mkv already exists"),
+        (("clip.mkv", "film.xyz"), "film.xyz does not have the extension of a video file"),
         (("clip.mkv", "nowhere/film.mp4"), "nowhere does not exist"),
         (("clip.mkv", "clip.mkv/film.mp4"), "clip.mkv does not exist"),
         (("clip.mkv", "x" * 300 + ".mp4"), "File name too long"),
@@ -216,7 +216,8 @@ def test_an_encoder_that_refuses(folder: Path) -> None:
 def test_a_codec_that_the_container_does_not_hold(codec: str, output: str, folder: Path) -> None:
     done = run_program("upsample", "clip.mkv", output, "--codec", codec, "-q", folder=folder, program=BLEND_PROGRAM)
     check_failure(done, f"ffmpeg could not encode with {codec}: ", folder, {"clip.mkv"})
-    assert f"Name the output .mkv or change --codec: a file of that kind can't hold what {codec} makes." in done.stderr
+    hint = f"Use .mkv for the output, or another --codec: this kind of file can't hold {codec} video."
+    assert hint in done.stderr
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

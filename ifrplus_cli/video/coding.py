@@ -29,10 +29,10 @@ class PictureCoding:
 
     Attributes:
         codec: ffmpeg's name of the encoder.
-        options: of the encoder, by name.
+        options: options of the encoder as pairs of name and value.
         pix_fmt: ffmpeg's name of the pixel format that is stored.
-        colour: of the stored picture.
-        filters: ffmpeg's filters that convert the clip's samples to the stored ones; none if they are the same.
+        colour: colours of the stored picture.
+        filters: ffmpeg filters that convert the clip's samples to the stored ones; none if they are the same.
         notes: sentences for a person to read.
     """
 
@@ -48,7 +48,7 @@ def code_film(clip: ClipInfo, container: Container, options: EncodeOptions) -> P
     """Choose how a film stores the picture.
 
     Raises:
-        OutputError: for an encoder or a pixel format that is not there, or does not take the clip.
+        OutputError: if the encoder or the pixel format does not exist, or can't store the clip.
         MediaToolError: if ffmpeg is missing.
     """
     codec = options.codec or usual_codec(container, clip)
@@ -60,7 +60,7 @@ def code_film(clip: ClipInfo, container: Container, options: EncodeOptions) -> P
         try_encoder(codec, pix_fmt, clip)
     colour = film_colour(clip, pix_fmt)
     if (matrix := stored_matrix(colour.matrix, codec)) != colour.matrix:
-        notes += (f"The colour matrix is converted from {clip.colour.matrix} to {matrix}: VP9 can't store it.",)
+        notes += (f"VP9 can't store the colour matrix {clip.colour.matrix}: it is converted to {matrix}.",)
         colour = replace(colour, matrix=matrix)
     filters = conversion(clip, colour, pix_fmt)
     if not filters and colour.matrix != clip.colour.matrix:
@@ -73,12 +73,12 @@ def code_images(clip: ClipInfo, container: Container, options: EncodeOptions) ->
     """Choose how images or an animation store the picture.
 
     Raises:
-        OutputError: for an encoder that is not the one of such files, or a pixel format that it does not take.
+        OutputError: if the requested encoder is not that of such files, or does not take the requested pixel format.
         MediaToolError: if ffmpeg is missing.
     """
     codec = container.video_codec
     if options.codec not in (None, codec):
-        raise OutputError(f"{options.codec} does not go into this kind of file.", "Leave out --codec.")
+        raise OutputError(f"{options.codec} can't be stored in this kind of file.", "Leave out --codec.")
     facts = encoder_facts(codec)
     own, asked = clip.pixel_format, asked_pix_fmt(codec, supported_formats(facts), options)
     pix_fmt = asked or image_format(own, codec)

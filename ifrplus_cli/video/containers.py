@@ -1,4 +1,4 @@
-"""What each kind of output file can hold: plain facts, and the one thing ffmpeg can't write into them."""
+"""What each kind of output file can hold: plain facts, and the one property that ffmpeg can't write."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class Container:
 
     Attributes:
         muxer: ffmpeg's name for it.
-        video_codec: the encoder a person would choose for it.
+        video_codec: its usual video encoder.
         audio_codec: encoder for sound that the container can't hold as it is.
         subtitle_codec: encoder for text subtitles that it can't hold as they are.
-        holds_display_matrix: whether rotation can be stored; the picture is turned upright otherwise.
-        unit: seconds that times are whole numbers of; None keeps any time base.
-        shortest: seconds that a frame is shown at least.
-        holds_attachments: whether other files can be attached; cover art is one of them then.
-        hides_lead: whether sound can begin within a packet, and packets before it be there for the decoder alone.
+        holds_display_matrix: whether rotation can be stored; otherwise the picture is turned upright.
+        unit: unit of its times in seconds; None if it keeps any time base.
+        shortest: shortest time in seconds for which a frame can be shown.
+        holds_attachments: whether other files can be attached; cover art is then one of them.
+        hides_lead: whether sound can begin within a packet, after packets that serve only the decoder.
         counts_codec_delay: whether the times of sound count from before its codec's delay.
-        joins_repeats: whether frames that are alike become one that is shown for longer.
-        counts_plays: whether it says how often it is to be shown.
-        states_length: whether it always says how long its last frame is shown.
-        has_times: whether it says when frames are shown at all.
-        muxer_options: further options for a file that plays well.
+        joins_repeats: whether equal neighbouring frames become one frame that is shown for longer.
+        counts_plays: whether it states how often it is to be played.
+        states_length: whether it always states how long its last frame is shown.
+        has_times: whether it states the times of frames at all.
+        muxer_options: extra options for a file that plays well.
     """
 
     muxer: str
@@ -58,7 +58,7 @@ MOV = Container("mov", "libx264", "aac", "mov_text", True, hides_lead=True, muxe
 MKV = Container("matroska", "libx264", "flac", "srt", False, MILLISECOND, MILLISECOND, True, counts_codec_delay=True)
 WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, MILLISECOND, MILLISECOND, counts_codec_delay=True)
 FILMS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
-# Browsers show frames that are meant to be shorter for a tenth of a second.
+# Browsers show a frame with a shorter time for a tenth of a second.
 GIF = Container("gif", "gif", unit=CENTISECOND, shortest=2 * CENTISECOND, counts_plays=True, states_length=True)
 APNG = Container("apng", "apng", shortest=11 * MILLISECOND, counts_plays=True, states_length=True)
 WEBP = Container(
@@ -87,10 +87,10 @@ IMAGES = {
 
 
 def container_for(path: Path, *, images: bool = False) -> Container:
-    """The container that a file name asks for.
+    """Return the container for a file name.
 
     Args:
-        images: the name is that of each of many images.
+        images: whether it is the name of numbered images.
 
     Raises:
         OutputError: for an extension that is not in the table.
@@ -98,32 +98,32 @@ def container_for(path: Path, *, images: bool = False) -> Container:
     found = (IMAGES if images else CONTAINERS).get(path.suffix.lower())
     if found is None:
         raise OutputError(
-            f"{path.name} has no extension of a video file that can be written.",
-            f"Name the output {', '.join(CONTAINERS)}, or %06d.png and the like for images.",
+            f"{path.name} does not have the extension of a video file that can be written.",
+            f"Use {', '.join(CONTAINERS)}, or a pattern such as %06d.png for images.",
         )
     return found
 
 
 def check_pace(container: Container, gap: Fraction) -> None:
-    """Refuse frames that would be closer together than a container can tell apart, or than they would be shown.
+    """Refuse frames that are closer together than a container can store, or than players would show them.
 
     Args:
         gap: seconds from one frame to the next.
 
     Raises:
-        OutputError: if there are such.
+        OutputError: if the gap is too short.
     """
     if gap >= container.shortest:
         return
     if container not in ANIMATIONS.values():
         raise OutputError(
-            f"{container.muxer} can't hold frames less than a millisecond apart, as these would be.",
+            f"{container.muxer} can't hold frames that are less than a millisecond apart, as these would be.",
             "Write to .mp4 or .mov instead, or choose a smaller --factor.",
         )
     most = 1 / container.shortest
     raise OutputError(
-        f"{container.muxer.upper()} can't show more than {int(most)} frames a second: browsers slow them down.",
-        f"Give --fps {int(most)} or less, a smaller --factor, or --slow-motion.",
+        f"{container.muxer.upper()} can't show more than {int(most)} frames per second: browsers slow them down.",
+        f"Use --fps {int(most)} or less, a smaller --factor, or --slow-motion.",
     )
 
 
@@ -134,7 +134,7 @@ def write_display_matrix(path: Path, matrix: tuple[int, ...]) -> None:
     (ISO/IEC 14496-12, 8.3.2) holds the nine numbers at a fixed place.
 
     Args:
-        matrix: nine 32-bit integers, as the source has them.
+        matrix: nine 32-bit integers, as in the source.
 
     Raises:
         OutputError: if the file has no video track to write to.
@@ -162,7 +162,7 @@ def _is_video(file: BinaryIO, start: int, end: int) -> bool:
 
 
 def _boxes(file: BinaryIO, start: int, end: int, kind: bytes) -> Iterator[tuple[int, int]]:
-    """Payloads (first byte, end) of the boxes of one kind between two offsets (ISO/IEC 14496-12, 4.2)."""
+    """Yield the payload (first byte, end) of each box of one kind between two offsets (ISO/IEC 14496-12, 4.2)."""
     while start + 8 <= end:
         file.seek(start)
         size, name = struct.unpack(">I4s", file.read(8))

@@ -1,4 +1,4 @@
-"""A film's frames in their own planes, each with its exact time, streamed from ffmpeg."""
+"""Stream a film's frames from ffmpeg, in their own planes, each with its exact time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ifrplus_cli.values import ClipInfo, Frame
 from ifrplus_cli.video.ffmpeg import StderrDrain, find_tool
 from ifrplus_cli.video.pieces import open_source
 
-# ffmpeg's showinfo filter reports the time of every frame that it passes on, in units of a time base said once.
+# ffmpeg's showinfo filter reports the time of every frame that it passes on, in a time base that it states once.
 TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
 FRAME_TIME = re.compile(r"showinfo.* n: *\d+ pts: *(-?\d+|NOPTS) .* sar:(\d+)/(\d+) s:(\d+)x(\d+) ")
 # A frame's bytes always come after its line on stderr; the wait only bounds a broken ffmpeg.
@@ -31,7 +31,7 @@ SEEK_MARGIN = 5  # seconds before a section at which decoding begins, at the lat
 
 
 def decode(clip: ClipInfo, *, upright: bool = False) -> FrameReader:
-    """Begin to decode a clip, whatever its source.
+    """Start decoding a clip from any kind of source.
 
     Args:
         upright: whether to turn the picture as the display matrix says, for an output that can't hold one.
@@ -41,12 +41,12 @@ def decode(clip: ClipInfo, *, upright: bool = False) -> FrameReader:
 
 @dataclass(frozen=True)
 class _Shown:
-    """What showinfo says of a frame.
+    """The report of ffmpeg's showinfo filter on a frame.
 
     Attributes:
-        pts: in seconds, None if the container gives it none.
+        pts: time in seconds; None if the container states none.
         size: width and height as they come from the decoder.
-        aspect: width of a pixel, its height being 1; 1 if nothing is said.
+        aspect: width of a pixel divided by its height; 1 if it is not stated.
     """
 
     pts: Fraction | None
@@ -85,10 +85,10 @@ class _FrameTimes(StderrDrain):
         self._shown.put(None)
 
     def next(self) -> _Shown:
-        """Wait for what is said of the next frame.
+        """Wait for ffmpeg's report on the next frame, and return it.
 
         Raises:
-            MediaToolError: if ffmpeg ended or stopped talking without having said it.
+            MediaToolError: if ffmpeg ended, or stopped, without one.
         """
         try:
             shown = self._shown.get(timeout=LINE_WAIT_S)
@@ -104,7 +104,7 @@ class FfmpegDecoder(ABC):
 
     Attributes:
         frames: number of frames read so far.
-        repaired_times: how many of them got a time that the source does not state.
+        repaired_times: number of frames whose time the source does not state.
         size_changes: time in seconds and new (width, height) of each change of size within the film; pictures are
             fitted into the first size.
     """
@@ -148,16 +148,16 @@ class FfmpegDecoder(ABC):
 
     @property
     def complaints(self) -> int:
-        """How many errors ffmpeg reported while it decoded."""
+        """Number of errors that ffmpeg reported while it decoded."""
         return self._times.complaints
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
-        """All frames in order of presentation."""
+        """Iterate over all frames in order of presentation."""
 
     def _read_picture(self) -> RawPicture | None:
-        """One raw picture, or None at the end of the film."""
-        begin = self._stdout.read(1)  # its size is said before its first byte comes
+        """Return one raw picture, or None at the end of the film."""
+        begin = self._stdout.read(1)  # ffmpeg reports the size before the first byte comes
         if not begin:
             return None
         shown = self._times.next()
@@ -208,8 +208,8 @@ class FfmpegDecoder(ABC):
 class FilmDecoder(FfmpegDecoder):
     """Iterates over the frames of a file that ffmpeg opens.
 
-    Times strictly increase. A frame whose time is missing or not after its predecessor's is put one nominal frame
-    time later, and counted in ``repaired_times``.
+    Times strictly increase. A frame whose time is missing or not after its predecessor's is shown one nominal frame
+    time after it, and counted in ``repaired_times``.
     """
 
     def __init__(self, clip: ClipInfo, *, upright: bool = False) -> None:
@@ -221,7 +221,7 @@ class FilmDecoder(FfmpegDecoder):
         super().__init__(clip, raw_command(clip, _film_input(clip, upright)), size)
 
     def __iter__(self) -> Iterator[Frame]:
-        """All frames in order of presentation.
+        """Iterate over all frames in order of presentation.
 
         Raises:
             InputError: if not a single frame can be decoded.
@@ -237,7 +237,7 @@ class FilmDecoder(FfmpegDecoder):
             if pts is None or (last is not None and pts <= last):
                 pts = self._next_nominal(last)
                 self.repaired_times += 1
-            if is_decimated(self.clip):  # ffmpeg rounds the times of frames that it has thinned out
+            if is_decimated(self.clip):  # ffmpeg rounds the times of frames that it has decimated
                 pts = self._film_start + position / self.clip.rate
             position += 1
             last = pts
@@ -250,7 +250,7 @@ class FilmDecoder(FfmpegDecoder):
             self._check_exit()
         if self.frames == 0:
             raise InputError(
-                f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Get a sound copy."
+                f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Use an undamaged copy."
             )
 
     @property
@@ -262,12 +262,12 @@ class FilmDecoder(FfmpegDecoder):
 
 
 def is_decimated(clip: ClipInfo) -> bool:
-    """Whether ffmpeg drops frames on the way, so that all are needed and they are counted from the first on."""
+    """Return whether ffmpeg drops frames while it decodes: then all are needed, and are counted from the first one."""
     return clip.deinterlace is not None and "decimate" in clip.deinterlace
 
 
 def decodes_from_start(clip: ClipInfo) -> bool:
-    """Whether no part of it can be decoded without all that comes before."""
+    """Return whether a section can be decoded only together with everything before it."""
     return clip.decode_times_only or is_decimated(clip)
 
 

@@ -1,4 +1,4 @@
-"""Frames with exact times, and everything else of the film, into one finished file with ffmpeg."""
+"""Write frames with exact times, and everything else of the film, into one finished file with ffmpeg."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from ifrplus_cli.video.raw_matroska import frame_header, raw_planes, stream_head
 from ifrplus_cli.video.recipes import segment
 from ifrplus_cli.video.target import Recipe
 
-# What the system says of a disk, a quota or a file that can grow no further.
+# Messages about a full disk, an exhausted quota, or a file that can't grow any further.
 NO_ROOM = ("No space left", "Disk quota exceeded", "File too large", "SIGXFSZ")
+# Messages about a codec that the container can't hold.
 NOT_HELD = ("supported in container", "only supported in", "are supported for", "muxing is currently not supported")
 
 
@@ -31,8 +32,8 @@ class VideoEncoder:
     def __init__(self, plan: EncodePlan, path: Path, *, segment_of: Fraction | None = None) -> None:
         """
         Args:
-            segment_of: when the first frame of the whole film is shown, if the file is to be a segment of it: the
-                picture alone, at times counted from there, in a container that keeps them exactly.
+            segment_of: time of the first frame of the whole film, in seconds, if the file is a segment of it: the
+                picture alone, with times counted from there, in a container that keeps them exactly.
         """
         self.plan = plan
         self._segment_of = segment_of
@@ -58,7 +59,7 @@ class VideoEncoder:
         """Append one frame; its samples reach the encoder unchanged.
 
         Raises:
-            OutputError: if ffmpeg has ended, or the container can't tell the frame from the last one.
+            OutputError: if ffmpeg has ended, or the frame is too close to the one before for the container.
         """
         if self._process is None:
             self._start(frame.pts)
@@ -79,8 +80,8 @@ class VideoEncoder:
         """Write the film from segments of its picture, which are copied as they are.
 
         Args:
-            script: a concat script that names them, beside them.
-            start, last: when the first and the last frame are shown, in seconds.
+            script: a concat script of the segments, in their folder.
+            start, last: times of the first and the last frame, in seconds.
 
         Raises:
             OutputError: if ffmpeg fails.
@@ -106,24 +107,24 @@ class VideoEncoder:
     def _wait(self) -> None:
         assert self._process is not None
         self._close_input()
-        # ffmpeg calls it a success when the disk fills up while it writes the end of the file.
-        if self._process.wait() != 0 or _tells_no_room(self._drain.reason()):
+        # ffmpeg reports success if the disk fills up while it writes the end of the file.
+        if self._process.wait() != 0 or _means_no_room(self._drain.reason()):
             self._fail()
 
     def _start(self, first: Fraction) -> None:
         start = first - self._zero
-        # Matroska has no negative times: whole seconds are added here and taken off again by ffmpeg.
+        # Matroska has no negative times: whole seconds are added here, and ffmpeg subtracts them again.
         self._lead = max(0, -(start.numerator // start.denominator))
         process = self._begin(encoded_picture(self.plan, self._lead))
         plan = self.plan
         size = plan.stored_width, plan.stored_height
         header = stream_header(plan.raw_format, *size, plan.timing.rate, plan.clip.light)
         assert process.stdin is not None
-        with suppress(BrokenPipeError):  # the first frame finds out why
+        with suppress(BrokenPipeError):  # writing the first frame reports the reason
             process.stdin.write(header)
 
     def _begin(self, picture: Picture, folder: Path | None = None) -> subprocess.Popen[bytes]:
-        """Start ffmpeg on what is made of the picture, in a folder that the picture may ask for."""
+        """Start the recipe's ffmpeg command on a picture, in ``folder`` or else in the recipe's own."""
         is_whole = self._segment_of is None
         plan, path = self.plan, self._path
         self._recipe = plan.target.recipe(plan, path, self._folders) if is_whole else segment(plan, path)
@@ -143,7 +144,7 @@ class VideoEncoder:
         return self._process
 
     def _stored(self, plane: Plane) -> Plane:
-        """The plane with its last column and row repeated where the stored picture is larger."""
+        """Return the plane, with its last column and row repeated if the stored picture is larger."""
         below, right = self.plan.stored_height - self.plan.height, self.plan.stored_width - self.plan.width
         if (below, right) == (0, 0) or plane.shape != (self.plan.height, self.plan.width):
             return plane
@@ -151,7 +152,7 @@ class VideoEncoder:
 
     def _close_input(self) -> None:
         assert self._process is not None and self._process.stdin is not None
-        with suppress(BrokenPipeError):  # ffmpeg has ended; its exit code and its words tell why
+        with suppress(BrokenPipeError):  # ffmpeg has ended; its exit code and its messages say why
             self._process.stdin.close()
 
     def _fail(self) -> NoReturn:
@@ -159,22 +160,22 @@ class VideoEncoder:
         self._close_input()
         exit_code = self._process.wait()
         reason = self._drain.reason(exit_code)
-        if _tells_no_room(reason):
+        if _means_no_room(reason):
             raise OutputError("The disk is full.", f"Free some space for {self._path.parent} and run again.")
         if exit_code < 0:
             raise OutputError(f"ffmpeg stopped writing the film: {reason}.", "Memory or disk space may have run out.")
         raise OutputError(
             f"ffmpeg could not encode with {self.plan.codec}: {reason}.",
-            f"Name the output .mkv or change --codec: a file of that kind can't hold what {self.plan.codec} makes."
-            if _tells_not_held(reason)
+            f"Use .mkv for the output, or another --codec: this kind of file can't hold {self.plan.codec} video."
+            if _means_not_held(reason)
             else "Check --codec, --preset, --crf, --pix-fmt and --encoder-arg.",
         )
 
 
-def _tells_no_room(reason: str) -> bool:
-    return any(said in reason for said in NO_ROOM)
+def _means_no_room(reason: str) -> bool:
+    return any(text in reason for text in NO_ROOM)
 
 
-def _tells_not_held(reason: str) -> bool:
-    """Whether the container can't hold the codec."""
-    return any(said in reason for said in NOT_HELD)
+def _means_not_held(reason: str) -> bool:
+    """Return whether the reason is that the container can't hold the codec."""
+    return any(text in reason for text in NOT_HELD)

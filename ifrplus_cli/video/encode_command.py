@@ -1,4 +1,4 @@
-"""ffmpeg's command lines for a planned file: picture, sound and all else, at their times."""
+"""Build ffmpeg's command lines for a planned file: picture, sound and everything else, at their times."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ifrplus_cli.video.stream_mapping import ATTACHED, Carried, is_retimed_text
 
 # Maps nothing, but keeps the source among ffmpeg's inputs: titles and chapters come from it.
 NO_STREAM = "v:999?"
-# What a program wrote about the source's own video stream: its encoder, and mkvmerge's statistics.
+# Tags that a program wrote about the source's own video stream: its encoder, and mkvmerge's statistics.
 STATISTICS = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "SOURCE_ID", "_STATISTICS_TAGS")
 STALE_TAGS = ("encoder", *STATISTICS, *(f"{name}-eng" for name in STATISTICS))
 MICROSECOND = Fraction(1, 1_000_000)
@@ -35,14 +35,23 @@ _QUIETLY = ("-hide_banner", "-nostdin", "-y", "-copyts", "-loglevel", "repeat+le
 
 @dataclass(frozen=True)
 class Picture:
-    """Where ffmpeg takes the picture from, and the options by which it becomes the first stream of the film."""
+    """The picture as an input of ffmpeg, and the options that make it the first stream of the film.
+
+    Attributes:
+        stream: stream of an ffmpeg-python input.
+        options: output options by name.
+    """
 
     stream: Any
     options: Mapping[str, object]
 
 
 def encoded_picture(plan: EncodePlan, lead: int) -> Picture:
-    """The frames that come through the pipe, ``lead`` seconds late."""
+    """Return the picture for frames that come through the pipe and are encoded.
+
+    Args:
+        lead: seconds by which the times in the pipe are late.
+    """
     frames = ffmpeg.input("pipe:0", format="matroska", itsoffset=-lead, protocol_whitelist="pipe")
     options: dict[str, object] = {
         "c:v:0": plan.codec,
@@ -58,12 +67,17 @@ def encoded_picture(plan: EncodePlan, lead: int) -> Picture:
 
 
 def joined_picture(plan: EncodePlan, script: Path, start: Fraction) -> Picture:
-    """The segments of the folder that ffmpeg runs in, one behind the other, the first frame at ``start``."""
-    # Filters of packets count in the units of the file that is written: finer ones are added before, by itsoffset.
+    """Return the picture for finished segments, which are joined and copied.
+
+    Args:
+        script: concat script of the segments, in their folder; ffmpeg must run there.
+        start: time of the first frame in the source, in seconds.
+    """
+    # Bitstream filters count in units of the output file; a finer offset is added before them, by itsoffset.
     exact, late = plan.container.unit is None, start - plan.origin
     unit = Fraction(1, plan.timing.time_base.denominator) if exact else MILLISECOND
     ticks = round(late / unit) if exact else 0
-    # The script's whole path would be no plain text to ffmpeg, which takes it for an address.
+    # Only the script's name is given: ffmpeg takes it for a URL, in which a whole path might not be plain text.
     segments = ffmpeg.input(
         f"file:{script.name}",
         format="concat",
@@ -82,7 +96,7 @@ def joined_picture(plan: EncodePlan, script: Path, start: Fraction) -> Picture:
     }
     options = {
         "c:v:0": "copy",
-        # Only the last frame's length counts; that of any other follows from the next one's time.
+        # Only the last frame's length has an effect; that of any other follows from the next one's time.
         "bsf:v:0": f"setts=pts=PTS+{ticks}:dts=DTS+{ticks}:duration={max(1, length)}",
         **{f"{name}:v:0": value for name, value in described.items() if value},
         **{f"{name}:v:0": value for name, value in plan.encoder_options if name == "tag"},
@@ -91,7 +105,7 @@ def joined_picture(plan: EncodePlan, script: Path, start: Fraction) -> Picture:
 
 
 def _filters(plan: EncodePlan) -> list[str]:
-    """Filters that describe the picture; they touch its samples only where it is stored in others."""
+    """Return filters that tag the picture; they change its samples only if it is stored in another format."""
     colour = plan.clip.colour
     described = {
         "range": colour.range,
@@ -116,7 +130,7 @@ def segment_command(plan: EncodePlan, path: Path, picture: Picture) -> list[str]
         f"file:{path.absolute()}",
         format=_segment_muxer(plan.codec),
         video_track_timescale=unit,
-        movie_timescale=unit,  # the start of a track is stored in units of its own
+        movie_timescale=unit,  # the start of a track is stored in this unit
         map_metadata=-1,
         **picture.options,
     ).global_args(*_QUIETLY)
@@ -125,7 +139,7 @@ def segment_command(plan: EncodePlan, path: Path, picture: Picture) -> list[str]
 
 
 def _segment_muxer(codec: str) -> str:
-    """A container that keeps any time base: mov takes most encoders, mp4 the others."""
+    """Return a container that keeps any time base: mov takes most encoders, mp4 the others."""
     return "mp4" if any(name in codec for name in ("vp8", "vpx", "vp9", "av1")) else "mov"
 
 
@@ -136,7 +150,7 @@ def picture_command(
 
     Args:
         target: the output as ffmpeg names it.
-        options: of the kind of file; options of the picture replace them.
+        options: options of the kind of file; those of the picture replace them.
     """
     every: dict[str, object] = {
         "format": plan.container.muxer,
@@ -183,6 +197,13 @@ def gif_command(lossless: Path, palette: Path, path: Path, options: Mapping[str,
 def film_command(
     plan: EncodePlan, path: Path, picture: Picture, covers: Sequence[str], retimed: Mapping[str, Path]
 ) -> list[str]:
+    """Return the command for a film: the picture, and the streams, tags and chapters of its source.
+
+    Args:
+        path: the output.
+        covers: options that attach cover art.
+        retimed: files with new times: that of the chapters as ``chapters``, those of text subtitles by stream index.
+    """
     clip, mapped = plan.clip, [carried for carried in plan.carried if carried.codec != ATTACHED]
     texts = {
         index: ffmpeg.input(str(file), format=file.suffix[1:]) for index, file in retimed.items() if index != "chapters"
@@ -205,14 +226,14 @@ def film_command(
     }
     if plan.container.unit is None:
         options["video_track_timescale"] = plan.timing.time_base.denominator
-        if (clip.start - plan.origin) % MILLISECOND:  # the start of a track is stored in units of its own
+        if (clip.start - plan.origin) % MILLISECOND:  # the start of a track is stored in this unit
             options["movie_timescale"] = plan.timing.time_base.denominator
-    # The source as it is comes second, whatever is taken of it.
+    # The unchanged source is always the second input.
     streams = [picture.stream, _source(plan)[NO_STREAM], *others]
     target = f"file:{path.absolute()}"
     stream = ffmpeg.output(*streams, target, **options).global_args(*_QUIETLY)
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
-    end = command.index(target)  # ffmpeg-python takes no option twice
+    end = command.index(target)  # ffmpeg-python can't repeat an option
     stale = (argument for name in STALE_TAGS for argument in ("-metadata:s:v:0", f"{name}="))
     command[end:end] = [*stale, *covers]
     if plan.retiming.changes:
@@ -221,12 +242,12 @@ def film_command(
 
 
 def _input_of(plan: EncodePlan, carried: Carried) -> Any:
-    """The source at the times at which the muxer must get a stream; a filter delays what is encoded again."""
+    """Return the source at the times that the muxer must get for a stream; a filter delays sound that is encoded."""
     return _source(plan, carried.delay if carried.codec == "copy" else Fraction(0))
 
 
 def _source(plan: EncodePlan, delay: Fraction = Fraction(0)) -> Any:
-    """The source as an input of ffmpeg's, at its times in the output, from a place before the section on."""
+    """Return the source as an input of ffmpeg, at its times in the output; reading begins before the section."""
     seek: dict[str, object] = {}
     if (section := plan.clip.section) and section.cuts_start:
         place = max(section.film_start, section.begin - LEAD)
@@ -240,7 +261,7 @@ def _source(plan: EncodePlan, delay: Fraction = Fraction(0)) -> Any:
 
 
 def _name_chapters(command: list[str], chapters: Path | None) -> None:
-    """Let chapters come from a file of their own, or from nowhere."""
+    """Change a command so that chapters come from a file of their own; without such a file there are none."""
     inputs = command.count("-i")
     command[command.index("-map_chapters") + 1] = "-1" if chapters is None else str(inputs)
     if chapters is not None:
@@ -249,7 +270,7 @@ def _name_chapters(command: list[str], chapters: Path | None) -> None:
 
 
 def _metadata_options(clip: ClipInfo, mapped: Sequence[Carried]) -> dict[str, object]:
-    """Titles, languages and chapters as in the source."""
+    """Return options that copy titles, languages and chapters from the source."""
     indices = (clip.stream_index, *(carried.stream.index for carried in mapped))
     return {
         "map_metadata": 1,
@@ -259,17 +280,17 @@ def _metadata_options(clip: ClipInfo, mapped: Sequence[Carried]) -> dict[str, ob
 
 
 def _last_frame_options(plan: EncodePlan) -> dict[str, object]:
-    """How long the last frame is shown, where that is not the nominal time: no encoder passes it on."""
+    """Return options that set how long the last frame is shown, if not nominally long: no encoder passes it on."""
     length = plan.timing.last_duration
     if abs(length - 1 / plan.timing.rate) < MILLISECOND:
         return {}
-    # Only the last frame's length counts; that of any other follows from the next one's time.
+    # Only the last frame's length has an effect; that of any other follows from the next one's time.
     unit = plan.container.unit or plan.timing.time_base
     return {"bsf:v:0": f"setts=pts=PTS:dts=DTS:duration={max(1, round(length / unit))}"}
 
 
 def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, object]:
-    """What cuts and stretches the streams that are carried along."""
+    """Return options that cut and stretch the streams that are taken along."""
     timing = plan.retiming
     options: dict[str, object] = _prior_options(plan, dict(enumerate(mapped, start=1)))
     copied = _copied_packets(plan, mapped, timing.length) if timing.length is not None else {}
@@ -283,7 +304,7 @@ def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, 
             late = f"asetpts=PTS+{float(carried.delay)}/TB" if carried.delay else None
             options[f"filter:{n}"] = ",".join(step for step in (chain, late) if step) or "anull"
         elif stream.index in copied and not stream.attached_picture:
-            # Counted, for ffmpeg 5 tells a bitstream filter a wrong time base.
+            # Packets are counted, because ffmpeg 5 gives bitstream filters a wrong time base.
             kept = copied[stream.index]
             options[f"bsf:{n}"] = f"noise=drop=lt(n\\,{kept.start})+gte(n\\,{kept.stop})"
     return options
@@ -291,23 +312,23 @@ def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, 
 
 @cache
 def _stretcher() -> str:
-    """The better of ffmpeg's two filters that slow sound down, if it is built in."""
+    """Return the filter that slows sound down: rubberband, the better one, if ffmpeg has it; otherwise atempo."""
     command = [find_tool("ffmpeg"), "-hide_banner", "-h", "filter=rubberband"]
-    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
-    return "rubberband" if "tempo" in told else "atempo"
+    text = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
+    return "rubberband" if "tempo" in text else "atempo"
 
 
 def _prior_options(plan: EncodePlan, mapped: Mapping[int, Carried]) -> dict[str, object]:
-    """Whether copied streams, by number, begin where ffmpeg has sought to, or with the section."""
+    """Return options that say, for streams by number, whether copying begins at ffmpeg's seek point or the section."""
     if not plan.retiming.cuts_start:
         return {}
     return {f"copypriorss:{n}": int(plan.begins_within_packet(carried)) for n, carried in mapped.items()}
 
 
 def _copied_packets(plan: EncodePlan, mapped: Sequence[Carried], length: Fraction) -> dict[int, range]:
-    """Which packets of the streams that are copied, by index, belong to the section.
+    """Return which packets of copied streams, by index, belong to the section.
 
-    They are counted from where ffmpeg seeks to, which depends on the streams that it reads.
+    Packets are counted from ffmpeg's seek point, which depends on the streams that it reads.
     """
     read = [c for c in mapped if not is_retimed_text(c, plan.retiming)]
     if all(c.codec != "copy" for c in read):
@@ -325,10 +346,10 @@ def _copied_packets(plan: EncodePlan, mapped: Sequence[Carried], length: Fractio
 def _packets_read(
     plan: EncodePlan, read: Sequence[Carried], length: Fraction
 ) -> Iterator[tuple[int, Fraction, Fraction]]:
-    """Number of the stream, start and end in seconds of each packet that ffmpeg will read.
+    """Yield the stream's number, start and end in seconds of each packet that ffmpeg will read.
 
     Raises:
-        OutputError: if it can't read them.
+        OutputError: if ffmpeg can't read them.
     """
     source, options = _source(plan), _prior_options(plan, dict(enumerate(read)))
     output = ffmpeg.output(
@@ -343,8 +364,8 @@ def _packets_read(
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     units: dict[int, Fraction] = {}
     for line in done.stdout.splitlines():
-        if told := re.match(r"#tb (\d+): (\d+/\d+)", line):
-            units[int(told[1])] = Fraction(told[2])
+        if stated := re.match(r"#tb (\d+): (\d+/\d+)", line):
+            units[int(stated[1])] = Fraction(stated[2])
         elif not line.startswith("#"):
             n, _, pts, duration = (int(field) for field in line.split(",")[:4])
             yield n, pts * units[n], (pts + duration) * units[n]

@@ -1,4 +1,4 @@
-"""All that is decided about a file before its first frame is written."""
+"""All decisions about a file before its first frame is written."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from ifrplus_cli.video.target import Target
 
 # Transport streams count from wherever the transmitter's clock stood; their times say nothing about the film.
 ARBITRARY_ORIGIN = {"mpegts", "mpeg"}
-# Sound that ffmpeg lets begin with a packet even where an edit list says otherwise.
+# Sound that ffmpeg starts with a whole packet even if an edit list says otherwise.
 BEGINS_WITH_PACKET = {"vorbis"}
 
 
 @dataclass(frozen=True)
 class EncodePlan:
-    """All that is decided before the first frame is written.
+    """All decisions before the first frame is written.
 
     Attributes:
-        width, height: of the frames that will be written.
-        stored_width, stored_height: of the picture in the file: one more where the encoder needs even sizes.
-        upright: frames come turned as the display matrix says, since the container can't hold one.
-        colour: of the picture in the file.
-        filters: of ffmpeg's, from the clip's samples to the stored ones.
-        origin: seconds taken off every time.
-        stretch: how much longer everything lasts than in the source.
-        notes: sentences a person should read.
-        until: moment of the output at which all streams end, whatever they hold: for a trial.
+        width, height: size of the frames that will be written.
+        stored_width, stored_height: size of the picture in the file: one more where the encoder needs even sizes.
+        upright: whether frames come turned as the display matrix says, because the container can't hold one.
+        colour: colours of the picture in the file.
+        filters: ffmpeg filters from the clip's samples to the stored ones.
+        origin: seconds that are subtracted from every time.
+        stretch: factor by which everything lasts longer than in the source.
+        carried: the streams that are taken along.
+        notes: sentences that a person should read.
+        until: moment of the output at which all streams end, even if they are longer; for a trial.
     """
 
     clip: ClipInfo
@@ -63,20 +64,20 @@ class EncodePlan:
 
     @property
     def raw_format(self) -> PixelFormat:
-        """Of the frames that are written: the clip's, without alpha where it can't be stored."""
+        """Pixel format of the frames that are written: the clip's, without alpha if that can't be stored."""
         own = self.clip.pixel_format
         return own if has_alpha(self.pix_fmt) else own.opaque
 
     @property
     def retiming(self) -> Retiming:
-        """What becomes of the times of all streams but the picture."""
+        """How the times of all streams except the picture change."""
         section = self.clip.section
         if section is None:
             return Retiming(self.origin, stretch=self.stretch)
         return Retiming(self.origin, section.cuts_start, section.end, self.stretch)
 
     def begins_within_packet(self, carried: Carried) -> bool:
-        """Whether copied sound begins between two samples of a packet: what comes before is stored, but not heard."""
+        """Return whether copied sound begins within a packet: the samples before are stored, but not heard."""
         stream = carried.stream
         return (
             self.retiming.cuts_start
@@ -89,10 +90,10 @@ class EncodePlan:
 def plan_encode(
     clip: ClipInfo, target: Target, options: EncodeOptions, timing: Timing, stretch: Fraction = Fraction(1)
 ) -> EncodePlan:
-    """Choose encoder, pixel format and what becomes of every other stream.
+    """Choose the encoder, the pixel format, and what happens to every other stream.
 
     Args:
-        stretch: how much longer the output lasts than the clip.
+        stretch: factor by which the output lasts longer than the clip.
 
     Raises:
         OutputError: for an unknown extension, encoder or pixel format.
@@ -115,7 +116,7 @@ def plan_encode(
             "column or row is repeated once."
         )
     if upright:
-        notes.append(f"The picture is turned upright, since {name.suffix} can't store a rotation.")
+        notes.append(f"The picture is turned upright, because {name.suffix} can't store a rotation.")
     carried, left_out = carry_streams(clip, container, stretch=stretch, sound=options.sound)
     origin = content.origin
     if clip.streams and stretch == 1:  # what is left out may begin before all that is kept
@@ -144,12 +145,12 @@ def plan_encode(
 
 
 def _with_purpose(options: EncodeOptions, clip: ClipInfo, output: Path, duration: Fraction) -> EncodeOptions:
-    """The options with what their purpose means for those that were left open."""
+    """Return the options, with the settings of their purpose for those that are None."""
     if options.purpose is None:
         return options
     wanted = settings_for(options.purpose, clip, output, duration, options.codec)
     if options.codec not in (None, wanted.codec):
-        raise OutputError(f"--for {options.purpose} is stored by {wanted.codec}.", "Leave out --codec, or --for.")
+        raise OutputError(f"--for {options.purpose} uses the encoder {wanted.codec}.", "Leave out --codec, or --for.")
     return replace(
         options,
         codec=wanted.codec,
@@ -160,7 +161,7 @@ def _with_purpose(options: EncodeOptions, clip: ClipInfo, output: Path, duration
 
 
 def origin_of(clip: ClipInfo, stretch: Fraction = Fraction(1)) -> Fraction:
-    """The moment of the source, in seconds, that is zero in the output: where it begins if its times are changed."""
+    """Return the moment of the source, in seconds, that is zero in the output: its start if its times are changed."""
     if clip.section is not None and clip.section.cuts_start:
         return clip.section.begin
     if clip.container not in ARBITRARY_ORIGIN and stretch == 1:

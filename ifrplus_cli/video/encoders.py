@@ -1,4 +1,4 @@
-"""ffmpeg's encoders: which one stores a film, in which pixel format, and with which options."""
+"""Choose among ffmpeg's encoders: which one stores a film, in which pixel format, and with which options."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ifrplus_cli.video.ffmpeg import INSTALL_HINT, find_tool
 from ifrplus_cli.video.hdr import is_hdr, light_options
 from ifrplus_cli.video.image_formats import film_format, is_rgb
 
-# Constant quality that hides no detail, for encoders that have it.
+# Constant quality at which no detail is lost to the eye, for encoders that have it.
 DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}
-# Encoders that need hardware, by the ends of their names, and quality of about the same kind.
+# Encoders that need hardware, by the ends of their names, and settings of about the same quality.
 HARDWARE_QUALITY = {"_nvenc": (("cq", "19"), ("b", "0")), "_qsv": (("global_quality", "20"),)}
 HARDWARE = (*HARDWARE_QUALITY, "_vaapi", "_v4l2m2m", "_omx", "_amf", "_videotoolbox")
 DEFAULT_PRESET = {"libx264": "medium", "libx264rgb": "medium", "libx265": "medium", "libsvtav1": "8"}
 # Encoders that take odd widths and heights with subsampled chroma.
 TAKES_ODD_SIZES = {"ffv1", "ffvhuff", "huffyuv", "libvpx", "libvpx-vp9", "libaom-av1", "mjpeg", "png", "rawvideo"}
-# Matrices that VP9's own header, which players believe rather than the container, has no number for.
+# Matrices that VP9's own header can't state; players believe it rather than the container.
 NOT_IN_VP9 = {"fcc", "ycgco", "bt2020c"}
-# The one of them that a known one is next to.
+# The one of them that has a close relative in VP9.
 CONVERTED_MATRIX = {"fcc": "smpte170m"}
-# Formats of ffmpeg's that hold the samples of a planar one.
+# Packed ffmpeg formats that hold the samples of a planar one.
 PACKED = {
     "gbrp": ("bgr0", "bgr24", "rgb24", "0rgb"),
     "gbrap": ("bgra", "rgba", "argb"),
@@ -38,11 +38,11 @@ PACKED = {
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """What a person may say about encoding; None leaves the choice to the program.
+    """The options of encoding; None leaves the choice to the program.
 
     Attributes:
-        sound: what becomes of it in a film that is slowed down: ``stretch``, ``keep`` or ``drop``.
-        purpose: one of ``PURPOSES``, whose settings fill what is left open.
+        sound: what happens to the sound in slow motion: ``stretch``, ``keep`` or ``drop``.
+        purpose: one of ``PURPOSES``, whose settings apply to the options that are None.
     """
 
     codec: str | None = None
@@ -55,7 +55,7 @@ class EncodeOptions:
 
 
 def usual_codec(container: Container, clip: ClipInfo) -> str:
-    """A container's own encoder; H.265 for what players don't expect, or can't be, in H.264."""
+    """Return a container's usual encoder; H.265 for pictures that players don't expect in H.264 or it can't store."""
     if container.video_codec != "libx264":
         return container.video_codec
     wanted = film_format(clip)
@@ -67,16 +67,21 @@ def usual_codec(container: Container, clip: ClipInfo) -> str:
 
 
 def encoder_facts(codec: str) -> str:
-    """What ``ffmpeg -h encoder=...`` says of an encoder: its options and pixel formats."""
+    """Return the text of ``ffmpeg -h encoder=...``, with an encoder's options and pixel formats.
+
+    Raises:
+        OutputError: if ffmpeg has no such encoder.
+        MediaToolError: if ffmpeg is missing or does not work.
+    """
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", codec):
         raise OutputError(f"{codec} is not the name of an encoder.", "See ffmpeg -encoders for the names.")
-    told = _encoder_help(find_tool("ffmpeg"), codec)
-    known = any(f"Encoder {name} [" in told for name in (codec, f"lib{codec}")) or "pixel formats" in told
-    if not known or "Supported sample" in told:
+    text = _encoder_help(find_tool("ffmpeg"), codec)
+    known = any(f"Encoder {name} [" in text for name in (codec, f"lib{codec}")) or "pixel formats" in text
+    if not known or "Supported sample" in text:
         raise OutputError(
             f"The installed ffmpeg has no video encoder named {codec}.", "See ffmpeg -encoders for the names."
         )
-    return told
+    return text
 
 
 @cache
@@ -98,10 +103,10 @@ def _encoder_help(program: str, codec: str) -> str:
 
 
 def try_encoder(codec: str, pix_fmt: str, clip: ClipInfo) -> None:
-    """Encode a grey frame, for a built-in encoder says nothing of the hardware that it needs.
+    """Encode grey frames as a trial: an encoder can be built in although the hardware that it needs is missing.
 
     Raises:
-        OutputError: if that fails.
+        OutputError: if the trial fails.
     """
     grey = f"color=gray:size={max(clip.width, 256)}x{max(clip.height, 256)}:rate=25"
     command = [find_tool("ffmpeg"), "-hide_banner", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", grey]
@@ -109,18 +114,18 @@ def try_encoder(codec: str, pix_fmt: str, clip: ClipInfo) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason was given"]
-        said = lines[0].split("] ", 1)[-1].rstrip(".")
-        raise OutputError(f"{codec} does not work on this machine: {said}.", "Leave out --codec to encode by the CPU.")
+        reason = lines[0].split("] ", 1)[-1].rstrip(".")
+        raise OutputError(f"{codec} does not work on this machine: {reason}.", "Leave out --codec to use the CPU.")
 
 
 def supported_formats(facts: str) -> list[str]:
-    """Pixel formats that an encoder takes, by what ffmpeg says of it; none if it says nothing of them."""
+    """Return the pixel formats that an encoder takes, from the text of ``encoder_facts``; none if it lists none."""
     listed = re.search(r"Supported pixel formats: (.*)", facts)
     return listed[1].split() if listed else []
 
 
 def asked_pix_fmt(codec: str, supported: Sequence[str], options: EncodeOptions) -> str | None:
-    """The pixel format that a person asks for, None without one.
+    """Return the pixel format that a person requests; None if there is no request.
 
     Raises:
         OutputError: if the encoder does not take it.
@@ -133,7 +138,7 @@ def asked_pix_fmt(codec: str, supported: Sequence[str], options: EncodeOptions) 
 def film_pix_fmt(
     clip: ClipInfo, codec: str, supported: Sequence[str], options: EncodeOptions
 ) -> tuple[str, tuple[str, ...]]:
-    """The pixel format in which a film stores a clip's picture, and notes for a person."""
+    """Return the pixel format in which a film stores a clip's picture, and notes for a person."""
     own = clip.pixel_format
     keeps_rgb = options.codec is not None and any(is_rgb(name) for name in supported)
     wanted = own if keeps_rgb else film_format(clip)
@@ -154,7 +159,7 @@ def _film_notes(clip: ClipInfo, wanted: PixelFormat, codec: str, found: str) -> 
 
 
 def _stored_as(form: PixelFormat, clip: ClipInfo, codec: str, supported: Sequence[str]) -> str | None:
-    """The name under which an encoder stores samples of a format, None if it can't."""
+    """Return the name under which an encoder stores samples of a format; None if it can't."""
     full_range = form.name.replace("yuv", "yuvj")
     if full_range in supported and (codec == "mjpeg" or (clip.colour.range == "pc" and form.name not in supported)):
         return full_range
@@ -164,19 +169,19 @@ def _stored_as(form: PixelFormat, clip: ClipInfo, codec: str, supported: Sequenc
 
 
 def image_notes(own: PixelFormat, codec: str, chosen: str) -> Iterator[str]:
-    """What images and animations lose of a clip's samples."""
+    """Yield notes on what images and animations lose of a clip's samples."""
     if codec == "gif":
-        yield "GIF holds 256 colours, and times in hundredths of a second: up to 50 frames a second."
+        yield "GIF holds 256 colours, and times in hundredths of a second: up to 50 frames per second."
     elif own.depth > 8 and not any(word in chosen for word in ("16", "48", "64")):
-        yield f"The picture is stored in 8 of its {own.depth} bits."
+        yield f"The picture is stored with 8 bits instead of {own.depth}."
     if codec == "mjpeg":
         yield "JPEG is lossy; PNG and TIFF are not."
     if codec.startswith("libwebp") and chosen != "bgra":
-        yield "WebP is lossy here, of quality 90; --encoder-arg quality=100 is the best it can."
+        yield "WebP is lossy here, at quality 90; --encoder-arg quality=100 gives the best quality."
 
 
 def _nearest(own: PixelFormat, supported: Sequence[str]) -> str:
-    """The supported format that loses least: alpha, then the same chroma in the next depth, else the most chroma."""
+    """Return the format that loses least: keep alpha, then the same chroma in the nearest depth, else most chroma."""
     known = [PIXEL_FORMATS[name] for name in supported if name in PIXEL_FORMATS]
     known = [f for f in known if f.alpha and own.alpha] or [f for f in known if not f.alpha]
     same = [f for f in known if f.chroma is own.chroma]
@@ -189,7 +194,7 @@ def _nearest(own: PixelFormat, supported: Sequence[str]) -> str:
 
 
 def stored_size(width: int, height: int, codec: str, pix_fmt: str) -> tuple[int, int]:
-    """Width and height rounded up to what the encoder takes."""
+    """Return width and height, rounded up to sizes that the encoder takes."""
     if codec in TAKES_ODD_SIZES:
         return width, height
     even_width = any(chroma in pix_fmt for chroma in ("420", "422", "nv", "p010"))
@@ -198,10 +203,10 @@ def stored_size(width: int, height: int, codec: str, pix_fmt: str) -> tuple[int,
 
 
 def stored_matrix(own: str | None, codec: str) -> str | None:
-    """The matrix that the file will have.
+    """Return the matrix that the file will have.
 
     Raises:
-        OutputError: if the encoder can store neither the source's nor one like it.
+        OutputError: if the encoder can store neither the source's matrix nor a close relative.
     """
     if own not in NOT_IN_VP9 or not codec.startswith("libvpx"):
         return own
@@ -218,13 +223,14 @@ def encoder_options(
     container: Container,
     own: tuple[tuple[str, str], ...] = (),
 ) -> tuple[tuple[str, str], ...]:
-    """An encoder's options by name: those for its kind of file, what was asked for, or the usual.
+    """Return an encoder's options by name: those of its kind of file, the requested ones, and defaults.
 
     Args:
-        own: that come first, and are replaced by any other.
+        facts: the text of ``encoder_facts``.
+        own: options of the kind of file, which all others replace.
 
     Raises:
-        OutputError: for a quality or a preset that the encoder does not have.
+        OutputError: for a quality or a preset if the encoder has no such option.
     """
     chosen = dict(own)
     crf = options.crf if options.crf is not None else DEFAULT_CRF.get(codec)

@@ -1,4 +1,4 @@
-"""How pictures are stored in images and animations, and in films that are made of them: samples, colours, options."""
+"""How images, animations, and films made from them store pictures: pixel formats, colours, encoder options."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ifrplus_cli.video.containers import CENTISECOND
 
 JPEG = ColourTags(matrix="bt470bg", range="pc")  # as JFIF has it
 LOSSY_WEBP = ColourTags(matrix="bt470bg", range="tv")
-WIDE_FORMATS = {"png": "be", "apng": "be", "tiff": "le"}  # by the end that comes first in words of 16 bits
-# ffmpeg's scaler by its best means: without them it loses a code or more on the way.
+WIDE_FORMATS = {"png": "be", "apng": "be", "tiff": "le"}  # byte order of 16-bit samples
+# The most exact settings of ffmpeg's scaler: without them it loses a code or more.
 SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 SCALER_MATRICES = {
     "bt709": "bt709",
@@ -25,7 +25,7 @@ SCALER_MATRICES = {
     "bt2020nc": "bt2020",
     "bt2020c": "bt2020",
 }
-# For more than 8 bits zimg, since ffmpeg's own scaler drops what is beyond 8 on the way to RGB.
+# zimg converts more than 8 bits, because ffmpeg's own scaler drops the bits beyond 8 on the way to RGB.
 ZIMG_MATRICES = {
     "bt709": "709",
     "fcc": "fcc",
@@ -39,9 +39,9 @@ MJPEG_CHROMA = {"yuv420p", "yuv422p", "yuv444p"}
 
 
 def image_format(own: PixelFormat, codec: str) -> str:
-    """The pixel format in which an encoder of images or animations stores a clip's pictures."""
+    """Return the pixel format in which an encoder of images or animations stores a clip's pictures."""
     if codec == "gif":
-        return "bgra"  # as its palette is made from
+        return "bgra"  # the palette is made from these samples
     if codec == "mjpeg":
         return f"yuvj{own.opaque.name[3:]}" if own.opaque.name in MJPEG_CHROMA else "yuvj444p"
     if codec in WIDE_FORMATS:
@@ -54,7 +54,7 @@ def image_format(own: PixelFormat, codec: str) -> str:
 
 
 def film_format(clip: ClipInfo) -> PixelFormat:
-    """What a film that is made of images should hold, so that it can be shown everywhere."""
+    """Return the pixel format in which a film should store the clip; images become YUV, which every player shows."""
     own = clip.pixel_format
     if clip.source.is_video or own.chroma not in (Chroma.RGB, Chroma.GRAY):
         return own
@@ -64,7 +64,7 @@ def film_format(clip: ClipInfo) -> PixelFormat:
 
 
 def image_options(codec: str, pix_fmt: str) -> tuple[tuple[str, str], ...]:
-    """Options of an encoder of images: no further loss where samples allow it, and hardly any elsewhere."""
+    """Return the options of an image encoder: lossless if the samples allow it, and almost so otherwise."""
     if codec in {"libwebp", "libwebp_anim"}:
         return (("lossless", "1"),) if pix_fmt == "bgra" else (("quality", "90"),)
     if codec == "tiff":
@@ -73,51 +73,51 @@ def image_options(codec: str, pix_fmt: str) -> tuple[tuple[str, str], ...]:
 
 
 def gif_options(plays: int, last: Fraction, timing: Timing) -> dict[str, object]:
-    """Options of ffmpeg's muxer for a GIF, which counts how often it begins again.
+    """Return the options of ffmpeg's muxer for a GIF; its loop count is the number of repetitions.
 
     Args:
-        plays: how often it is to be shown, 0 for ever.
-        last: when the last frame is shown, in seconds.
+        plays: number of times the GIF is to be played, 0 for ever.
+        last: time of the last frame, in seconds.
     """
     delay = _centiseconds(last + timing.last_duration) - _centiseconds(last)
     return {"loop": {0: 0, 1: -1}.get(plays, plays - 1), "final_delay": max(2, delay)}
 
 
 def apng_options(plays: int, timing: Timing) -> dict[str, object]:
-    """Options of ffmpeg's muxer for an animated PNG; ``plays`` as for ``gif_options``."""
+    """Return the options of ffmpeg's muxer for an animated PNG; ``plays`` is as for ``gif_options``."""
     rest = timing.last_duration.limit_denominator(10_000)
     return {"plays": plays, "final_delay": f"{rest.numerator}/{rest.denominator}"}
 
 
 def webp_options(plays: int) -> dict[str, object]:
-    """Options of ffmpeg's muxer for an animated WebP; ``plays`` as for ``gif_options``."""
+    """Return the options of ffmpeg's muxer for an animated WebP; ``plays`` is as for ``gif_options``."""
     return {"loop": plays}
 
 
 def _centiseconds(time: Fraction) -> int:
-    """Rounded as ffmpeg does, halves up."""
+    """Round a time to centiseconds as ffmpeg does: halves up."""
     return floor(time / CENTISECOND + HALF)
 
 
 def is_rgb(pix_fmt: str) -> bool:
-    """Whether samples of a format of ffmpeg's are red, green and blue."""
+    """Return whether the samples of an ffmpeg pixel format are red, green and blue."""
     return pix_fmt.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr"))
 
 
 def has_alpha(pix_fmt: str) -> bool:
-    """Whether a format of ffmpeg's that is written has alpha."""
+    """Return whether an ffmpeg pixel format, among those that are written, has alpha."""
     return pix_fmt.startswith(("yuva", "gbrap", "rgba", "bgra", "argb", "abgr"))
 
 
 def image_colour(codec: str, pix_fmt: str) -> ColourTags:
-    """How the pictures of images and animations are to be understood, which they don't state."""
+    """Return the colours of images and animations, which the files don't state."""
     if not pix_fmt.startswith("yuv"):
         return ColourTags(range="pc")
     return JPEG if codec == "mjpeg" else LOSSY_WEBP
 
 
 def film_colour(clip: ClipInfo, pix_fmt: str) -> ColourTags:
-    """How a film describes the colours of its stored picture."""
+    """Return the colour tags of a film's stored picture."""
     own = clip.colour
     if converts(clip, pix_fmt) and is_rgb(pix_fmt):
         return replace(own, matrix="gbr", range="pc")
@@ -128,7 +128,7 @@ def film_colour(clip: ClipInfo, pix_fmt: str) -> ColourTags:
 
 
 def converts(clip: ClipInfo, pix_fmt: str) -> bool:
-    """Whether the picture goes from RGB, or from grey images, to YUV, or the other way."""
+    """Return whether the picture is converted from RGB, or from grey images, to YUV, or the other way."""
     chroma = clip.pixel_format.chroma
     if chroma is Chroma.GRAY:
         return not clip.source.is_video and not pix_fmt.startswith("gray")
@@ -136,10 +136,10 @@ def converts(clip: ClipInfo, pix_fmt: str) -> bool:
 
 
 def conversion(clip: ClipInfo, colour: ColourTags, pix_fmt: str) -> list[str]:
-    """Filters of ffmpeg's that take a clip's pictures to the stored colours; none where they are its own.
+    """Return the ffmpeg filters that convert a clip's pictures to the stored colours; none if these are its own.
 
     Raises:
-        OutputError: for a matrix that ffmpeg can't undo.
+        OutputError: if ffmpeg can't convert the clip's matrix.
     """
     own, form = clip.colour, clip.pixel_format
     full = form.chroma is Chroma.RGB or own.range == "pc"
@@ -169,13 +169,13 @@ def _by_scaler(source: str, target: str, ranges: tuple[str, str], _: PixelFormat
 
 def _by_zimg(source: str, target: str, ranges: tuple[str, str], form: PixelFormat) -> list[str]:
     names = {**ZIMG_MATRICES, "gbr": "gbr"}
-    told = [{"pc": "full", "tv": "limited"}[name] for name in ranges]
-    # It takes no odd sizes with chroma that is shared.
+    source_range, target_range = ({"pc": "full", "tv": "limited"}[name] for name in ranges)
+    # zscale takes no odd sizes with subsampled chroma.
     whole = [] if form.chroma is Chroma.RGB else [f"format={named(Chroma.C444, form.depth, alpha=form.alpha).name}"]
     between = named(Chroma.RGB if target == "gbr" else Chroma.C444, 16, alpha=form.alpha)
     return [
         *whole,
-        f"zscale=matrixin={names[source]}:matrix={names[target]}:rangein={told[0]}:range={told[1]}",
+        f"zscale=matrixin={names[source]}:matrix={names[target]}:rangein={source_range}:range={target_range}",
         f"format={between.name}",
     ]
 
@@ -191,7 +191,7 @@ def _described(colour: ColourTags, pix_fmt: str) -> str:
 
 
 def _known_matrix(name: str | None, height: int) -> str:
-    """A matrix by its name, as players take it where none is stated."""
+    """Return a matrix that can be converted: the named one, or the one that players assume if none is stated."""
     if name in (None, "gbr"):
         return assumed_matrix(height)
     if name not in SCALER_MATRICES:

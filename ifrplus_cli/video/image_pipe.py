@@ -1,4 +1,4 @@
-"""Pictures that ffmpeg does not open by itself, as a byte stream for its decoder: each is shown at its number."""
+"""Pass pictures that ffmpeg does not open by itself to its decoder, in a stream in which numbers stand for times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ifrplus_cli.values import ClipInfo, Frame
 from ifrplus_cli.video.decode import FfmpegDecoder, raw_command
 from ifrplus_cli.video.raw_matroska import frame_header
 
-UNIT = Fraction(1, 1000)  # seconds in the stream from one picture to the next: its own time is known by its number
+UNIT = Fraction(1, 1000)  # seconds from one picture to the next in the stream; its number leads to its real time
 
 
 class Pictures(Protocol):
@@ -25,7 +25,7 @@ class Pictures(Protocol):
 
     @property
     def times(self) -> tuple[Fraction, ...]:
-        """When each picture is shown, in seconds, whatever part of them is used."""
+        """Time of each picture in seconds, also of those outside the section that is used."""
 
     @property
     def decoder(self) -> str | None:
@@ -33,7 +33,7 @@ class Pictures(Protocol):
 
     @property
     def turn(self) -> str | None:
-        """Filters of ffmpeg's that turn the pictures upright; None if they are upright."""
+        """The ffmpeg filters that turn the pictures upright; None if they are upright."""
 
     def header(self, clip: ClipInfo, rate: Fraction) -> bytes:
         """Return the header of a stream of the pictures at ``rate`` per second."""
@@ -53,7 +53,7 @@ def numbers(clip: ClipInfo, times: Sequence[Fraction]) -> range:
 
 
 class Feeder:
-    """Writes pictures to a process in a thread of its own, as fast as it takes them."""
+    """Writes pictures to a process in a thread of its own, as fast as the process takes them."""
 
     def __init__(self, parts: Iterator[bytes], process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
@@ -62,7 +62,7 @@ class Feeder:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the end, which comes when the process has ended."""
+        """Wait until the thread ends, which it does once the process has ended."""
         self._thread.join()
 
     def _feed(self, parts: Iterator[bytes], pipe: IO[bytes]) -> None:
@@ -75,7 +75,7 @@ class Feeder:
 
 
 class PictureDecoder(FfmpegDecoder):
-    """Iterates over pictures that are fed to ffmpeg, each at the time that the source has for it."""
+    """Iterates over pictures that are fed to ffmpeg, each with its time in the source."""
 
     def __init__(self, clip: ClipInfo, pictures: Pictures) -> None:
         decoder = {"c:v": pictures.decoder} if pictures.decoder else {}
@@ -92,7 +92,7 @@ class PictureDecoder(FfmpegDecoder):
         super().close()
 
     def __iter__(self) -> Iterator[Frame]:
-        """All pictures in order, none of which may be missing.
+        """Iterate over all pictures in order; none may be missing.
 
         Raises:
             InputError: if a picture can't be read or decoded.
@@ -105,7 +105,7 @@ class PictureDecoder(FfmpegDecoder):
                 raise self._missing(number)
             yield self._frame(picture, self._pictures.times[number])
         if self._read_picture() is not None:
-            raise MediaToolError("ffmpeg gave more pictures than it got.", "Try another version of ffmpeg.")
+            raise MediaToolError("ffmpeg returned more pictures than it received.", "Try another version of ffmpeg.")
         self._check_exit()
 
     def _missing(self, number: int) -> IfrplusError:
@@ -114,7 +114,7 @@ class PictureDecoder(FfmpegDecoder):
         if self._feeder.error is not None:
             return self._feeder.error
         name = self._pictures.name_of(number)
-        return InputError(f"{name} can't be decoded: {self._times.reason()}.", "Get a sound copy, or take it out.")
+        return InputError(f"{name} can't be decoded: {self._times.reason()}.", "Use an undamaged copy, or remove it.")
 
 
 def _stream(clip: ClipInfo, pictures: Pictures, used: range) -> Iterator[bytes]:

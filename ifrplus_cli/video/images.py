@@ -1,4 +1,4 @@
-"""Images that make up a film, one a frame: found in a folder or by a pattern, in order, and known by their headers."""
+"""Image sequences: find the images in a folder or by a pattern, put them in order, and read their headers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 from ifrplus_cli.errors import InputError
 
 KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP", ".tif": "TIFF", ".tiff": "TIFF"}
-READERS = ("PNG", "JPEG", "WEBP", "TIFF")  # of Pillow
+READERS = ("PNG", "JPEG", "WEBP", "TIFF")  # Pillow's names
 NUMBER = re.compile(r"%(?:0(\d))?d")  # in a pattern
 NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 GLOB = re.compile(r"[*?\[]")
-# How JPEG and PNG begin and end.
+# The first and the last bytes of JPEG and PNG.
 BEGIN_AND_END = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))
-END_LIES_IN = 1024  # last bytes of a file
+END_LIES_IN = 1024  # bytes at the end of a file
 ORIENTATION = 0x0112  # in Exif and TIFF
 TURNS = {
     2: "hflip",
@@ -36,12 +36,12 @@ LEAST = 2  # images that make up a film
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What an image says of itself.
+    """The properties of an image, from its header.
 
     Attributes:
         size: width and height in pixels, turned upright.
-        samples: what tells kinds of samples apart: images that agree in it have one pixel format.
-        turn: ffmpeg's filters that turn it upright.
+        samples: the kind of its samples: images that agree in it have the same pixel format.
+        turn: ffmpeg filters that turn it upright; None if it is upright.
     """
 
     size: tuple[int, int]
@@ -50,7 +50,7 @@ class ImageHeader:
 
 
 def is_sequence(path: Path) -> bool:
-    """Whether a path names images rather than one file: a folder, or a pattern that is no file's name."""
+    """Return whether a path names images instead of one file: a folder, or a pattern that is not a file's name."""
     try:
         if path.is_dir():
             return True
@@ -60,12 +60,12 @@ def is_sequence(path: Path) -> bool:
 
 
 def find_images(path: Path) -> tuple[Path, ...]:
-    """The images of a folder or a pattern, in natural order.
+    """Return the images of a folder or a pattern, in natural order.
 
-    A folder and a pattern such as ``%04d.png`` must have all numbers; ``*.png`` is taken as it is.
+    A folder and a pattern such as ``%04d.png`` must have no gap in the numbers; with ``*.png`` a gap is allowed.
 
     Raises:
-        InputError: if there are none, of several kinds, or with a gap in their numbers.
+        InputError: if there are fewer than two images, several kinds of images, or a gap in their numbers.
     """
     try:
         found = _listed(path)
@@ -79,10 +79,10 @@ def find_images(path: Path) -> tuple[Path, ...]:
         )
     kinds = Counter(KINDS[file.suffix.lower()] for file in found)
     if len(kinds) > 1:
-        told = " and ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        raise InputError(f"There are {told} images in {path}.", f"Give a pattern such as '{path}/*{found[0].suffix}'.")
+        counts = " and ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        raise InputError(f"There are {counts} images in {path}.", f"Use a pattern such as '{path}/*{found[0].suffix}'.")
     if not GLOB.search(path.name) or path.is_dir():
-        check_numbers(found, f"Complete them, or take them as they are by '{found[0].parent}/*{found[0].suffix}'.")
+        check_numbers(found, f"Add the missing ones, or use '{found[0].parent}/*{found[0].suffix}' to ignore gaps.")
     return tuple(found)
 
 
@@ -103,22 +103,26 @@ def _is_image(file: Path) -> bool:
 
 
 def in_order(files: Iterable[Path]) -> list[Path]:
-    """Files in natural order, without hidden ones."""
+    """Return files in natural order, without hidden ones."""
     return sorted((file for file in files if not file.name.startswith(".")), key=natural)
 
 
 def natural(path: Path) -> list[list[str | int]]:
-    """A key by which 2 comes before 10."""
+    """Return a sort key by which 2 comes before 10."""
     return [
         [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))] for name in path.parts
     ]
 
 
 def check_numbers(files: Sequence[Path], hint: str) -> None:
-    """A gap in the numbers would make images neighbours that are none.
+    """Refuse a gap in the numbers: it would pair images that are not neighbours.
+
+    Args:
+        files: in order.
+        hint: what to do about a gap.
 
     Raises:
-        InputError: if there is one.
+        InputError: if there is a gap.
     """
     found = [NUMBERED.fullmatch(file.name) for file in files]
     numbers = [int(name[2]) for name in found if name]
@@ -131,7 +135,7 @@ def check_numbers(files: Sequence[Path], hint: str) -> None:
 
 
 def read_headers(files: Sequence[Path]) -> list[ImageHeader]:
-    """What each image says of itself; pixels are not decoded.
+    """Read the header of each image; pixels are not decoded.
 
     Raises:
         InputError: naming an image that can't be read, is cut short, or differs in size from the first one.
@@ -140,14 +144,14 @@ def read_headers(files: Sequence[Path]) -> list[ImageHeader]:
     for file, header in zip(files, headers, strict=True):
         if (header.size, header.turn) != (headers[0].size, headers[0].turn):
             raise InputError(
-                f"The images of {file.parent} differ: {files[0].name} has {_told_size(headers[0])}, and {file.name} "
-                f"{_told_size(header)}.",
-                "Give images of one size, and turned alike.",
+                f"The images of {file.parent} differ: {files[0].name} has {_size_text(headers[0])}, and {file.name} "
+                f"{_size_text(header)}.",
+                "Use images of one size and one orientation.",
             )
     return headers
 
 
-def _told_size(header: ImageHeader) -> str:
+def _size_text(header: ImageHeader) -> str:
     width, height = header.size
     return f"{width}x{height}, turned by its Exif data" if header.turn else f"{width}x{height}"
 
@@ -157,16 +161,18 @@ def _read_header(file: Path) -> ImageHeader:
 
     try:
         if is_cut_short(file):
-            raise InputError(f"The image {file} is cut short.", "Get a sound copy.")
+            raise InputError(f"The image {file} is cut short.", "Use an undamaged copy.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large images are welcome
             with Image.open(file, formats=READERS) as image:
                 return _header(image)
     except OSError as error:
-        told = error.strerror or "it is damaged, or of another kind than its name says"
-        raise InputError(f"The image {file} can't be read: {told}.", "Get a sound copy, or take it out.") from error
+        reason = error.strerror or "it is damaged, or of another kind than its name says"
+        raise InputError(
+            f"The image {file} can't be read: {reason}.", "Use an undamaged copy, or remove it."
+        ) from error
     except (ValueError, TypeError, KeyError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"The image {file} can't be read: it is damaged.", "Get a sound copy.") from error
+        raise InputError(f"The image {file} can't be read: it is damaged.", "Use an undamaged copy.") from error
 
 
 def _header(image: Any) -> ImageHeader:
@@ -182,10 +188,10 @@ def _header(image: Any) -> ImageHeader:
 
 
 def is_cut_short(file: Path) -> bool:
-    """Whether the end of an image is missing, as far as its kind tells.
+    """Return whether the end of an image is missing, as far as its format shows.
 
     Raises:
-        OSError: if it can't be read.
+        OSError: if the file can't be read.
     """
     with file.open("rb") as content:
         begin, size = content.read(12), content.seek(0, 2)

@@ -1,4 +1,4 @@
-"""Interlaced and telecined films: detected by looking at frames, and untangled while they are decoded."""
+"""Detect interlaced and telecined films from their frames, and choose how the decoder deinterlaces them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.ffmpeg import find_tool
 from ifrplus_cli.video.pieces import open_source
 
-WINDOWS, WINDOW = 12, 16  # places that are looked at, spread over the film, and frames at each
-FEW_SEEN = 3  # places: if fewer show anything, as many others are looked at too
-SHARE = 0.2  # of the places that show anything: so many are interlaced or telecined in a film that is
+WINDOWS, WINDOW = 12, 16  # places that are examined, spread over the film, and frames at each
+FEW_SEEN = 3  # places: if fewer show anything, as many others are examined too
+SHARE = 0.2  # share of the places that show anything from which a film counts as interlaced or telecined
 DOUBTFUL = 0.1  # share of the frames, for a film that is marked as interlaced
-ENOUGH = 10  # frames that must show anything if such a film is to be taken for progressive
-NARROWER, LEAST_WIDTH = 4, 96  # frames are reduced in width, which takes noise away and leaves their lines alone
-IVTC_PACE = Fraction(4, 5)  # share of the frames that inverse telecine leaves
+ENOUGH = 10  # frames that must show anything before such a film counts as progressive
+NARROWER, LEAST_WIDTH = 4, 96  # frames are reduced in width, which removes noise and leaves their lines unchanged
+IVTC_PACE = Fraction(4, 5)  # share of the frames that inverse telecine keeps
 ORDERS = {"tt": "tff", "tb": "tff", "bb": "bff", "bt": "bff"}
 
 
 @dataclass(frozen=True)
 class Fields:
-    """What frames of a film look like.
+    """The fields of a film, as its frames show them.
 
     Attributes:
         kind: ``progressive``, ``interlaced`` or ``telecined``.
-        order: ``tff`` or ``bff``: the field that comes first; ``auto`` if frames don't show it.
+        order: the field that comes first, ``tff`` or ``bff``; ``auto`` if frames don't show it.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Fields:
 
 
 def detect_fields(clip: ClipInfo) -> Fields:
-    """Look at frames from places all over the film."""
+    """Examine frames from places all over the film."""
     seen: list[FieldCounts] = []
     for round_of_places in _places(clip):
         seen += [count_fields(window) for start, count in round_of_places for window in _windows(clip, start, count)]
@@ -57,7 +57,7 @@ def detect_fields(clip: ClipInfo) -> Fields:
 
 
 def _kind(seen: list[FieldCounts], total: FieldCounts) -> str:
-    """What the places show; where none shows enough by itself, what they show together."""
+    """Return the kind that the places show; if none shows enough by itself, what they show together."""
     kinds = [counts.kind for counts in seen if counts.kind is not None] or [total.kind or "progressive"]
     telecined, interlaced = kinds.count("telecined"), kinds.count("interlaced")
     if telecined + interlaced < SHARE * len(kinds) or not telecined + interlaced:
@@ -66,7 +66,7 @@ def _kind(seen: list[FieldCounts], total: FieldCounts) -> str:
 
 
 def advice(clip: ClipInfo, kind: str) -> str | None:
-    """What to choose for a film of this kind; None if nothing has to be chosen."""
+    """Return what to choose for a film of this kind; None if no choice is needed."""
     if kind == "progressive":
         return None
     if kind == "telecined" and not clip.variable_rate:
@@ -75,7 +75,7 @@ def advice(clip: ClipInfo, kind: str) -> str | None:
 
 
 def makes_field_frames(clip: ClipInfo) -> bool:
-    """Whether each field becomes a frame of its own."""
+    """Return whether each field becomes a frame of its own."""
     return clip.deinterlace is not None and "send_field" in clip.deinterlace
 
 
@@ -83,11 +83,12 @@ def untangle(clip: ClipInfo, choice: str | None) -> ClipInfo:
     """Return the clip as it will be decoded.
 
     Args:
-        choice: ``bob`` makes a whole frame of each field, ``bwdif`` one of each first field, ``ivtc`` finds film's own
-            frames again, ``off`` takes frames as they are. None takes a progressive clip as it is.
+        choice: ``bob`` makes a whole frame of each field, ``bwdif`` one of each first field, ``ivtc`` recovers the
+            frames of the original film (inverse telecine), ``off`` leaves frames as they are. None leaves a
+            progressive clip as it is.
 
     Raises:
-        InputError: if a choice has to be made, or can't be met.
+        InputError: if the clip is not progressive and there is no choice, or the choice can't be met.
     """
     if not clip.source.is_video and choice not in (None, "off"):
         raise InputError(f"{clip.path.name} is made of images, which have no fields.", "Leave out --deinterlace.")
@@ -97,8 +98,8 @@ def untangle(clip: ClipInfo, choice: str | None) -> ClipInfo:
     if choice is None:
         if found.kind != "progressive":
             raise InputError(
-                f"{clip.path.name} is {found.kind}: between combed frames there is nothing to make.",
-                f"Choose {advice(clip, found.kind)}, or off if it looks right as it is.",
+                f"{clip.path.name} is {found.kind}: combed frames cannot be interpolated.",
+                f"Use {advice(clip, found.kind)}, or off if it looks right as it is.",
             )
         return clip
     if choice == "bob":
@@ -106,26 +107,26 @@ def untangle(clip: ClipInfo, choice: str | None) -> ClipInfo:
     if choice == "bwdif":
         return replace(clip, deinterlace=f"bwdif=mode=send_frame:parity={found.order}")
     if clip.variable_rate:
-        raise InputError(f"{clip.path.name} has a varying frame rate, which ivtc can't undo.", "Try bwdif.")
+        raise InputError(f"{clip.path.name} has a variable frame rate, which ivtc can't handle.", "Try bwdif.")
     return _film_frames(clip, found.order)
 
 
 def _field_frames(clip: ClipInfo, order: str) -> ClipInfo:
-    """Two frames in place of one: the second one halfway to the next frame, or to the end."""
+    """Return the clip with two frames for each one: the second one is halfway to the next frame, or to the end."""
     pts, unit = clip.packet_pts, clip.time_base / 2
     shown = max(1, round(clip.last_duration / clip.time_base))  # of the last frame, in units of the film's time base
     second = [a + b for a, b in zip(pts, (*pts[1:], pts[-1] + shown), strict=True)]
     ticks = tuple(tick for first, other in zip(pts, second, strict=True) for tick in (2 * first, other))
     filters = f"bwdif=mode=send_field:parity={order}"
     if len(pts) > 1 and shown != pts[-1] - pts[-2] and not clip.decode_times_only:
-        # The filter takes it that the last frame is shown for as long as the one before.
+        # The filter assumes that the last frame is shown for as long as the one before.
         filters += f",setpts='if(gt(PTS,{2 * pts[-1]}),{ticks[-1]},PTS)'"
     last = clip.end - ticks[-1] * unit
     return replace(clip, rate=2 * clip.rate, time_base=unit, packet_pts=ticks, last_duration=last, deinterlace=filters)
 
 
 def _film_frames(clip: ClipInfo, order: str) -> ClipInfo:
-    """Four frames in place of five, evenly: what is left of a last, incomplete five is kept whole."""
+    """Return the clip with four frames for every five, at even times; a last, incomplete five keeps all its frames."""
     rate = clip.rate * IVTC_PACE
     whole, rest = divmod(len(clip.packet_pts), 5)
     step = 1 / rate / (unit := _common_unit(clip.time_base, 1 / rate))
@@ -137,12 +138,12 @@ def _film_frames(clip: ClipInfo, order: str) -> ClipInfo:
 
 
 def _common_unit(one: Fraction, other: Fraction) -> Fraction:
-    """A time base in which both are whole."""
+    """Return a time base in which both are whole numbers."""
     return Fraction(1, one.denominator * other.denominator)
 
 
 def _places(clip: ClipInfo) -> Iterator[list[tuple[Fraction | None, int]]]:
-    """Where to look, and at how many frames: at all of a short film; else round by round at places spread over it."""
+    """Yield rounds of places, each with a number of frames: all of a short film, or places spread over a longer one."""
     times = clip.times
     if len(times) <= WINDOWS * WINDOW:
         yield [(None, len(times))]
@@ -153,7 +154,7 @@ def _places(clip: ClipInfo) -> Iterator[list[tuple[Fraction | None, int]]]:
 
 
 def _windows(clip: ClipInfo, start: Fraction | None, count: int) -> Iterator[list[Luma]]:
-    """Lumas of ``count`` frames from ``start`` on, in windows that share a frame; none where nothing can be decoded."""
+    """Yield lumas of ``count`` frames from ``start`` on, in windows that share a frame; none if decoding fails."""
     seek = {} if start is None else {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(start):.6f}"}
     source = open_source(clip, noautorotate=None, **seek)
     width, height = min(clip.width, max(LEAST_WIDTH, clip.width // NARROWER)), clip.height

@@ -1,4 +1,4 @@
-"""What a film is for, as encoder settings that people in that trade expect."""
+"""Encoder settings by the use of a film, as people in that trade expect them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import Chroma, ClipInfo
 from ifrplus_cli.video.image_formats import film_format
 
-SOCIAL_SIZE = 50_000_000  # bytes: what the strictest of the usual services take
-SOUND_RATE = 256_000  # bits a second that are left for sound
-ROOM = Fraction(9, 10)  # of the size that is planned for: rate control is not exact
-LOWEST_RATE = 200_000  # bits a second below which a picture is not worth it
+SOCIAL_SIZE = 50_000_000  # bytes: the limit of the strictest of the usual services
+SOUND_RATE = 256_000  # bits per second that are left for sound
+ROOM = Fraction(9, 10)  # share of the limit that is planned for, because rate control is not exact
+LOWEST_RATE = 200_000  # bits per second; below it the picture would be too bad
 HIGHEST_RATE = 20_000_000
 PRORES_HQ, PRORES_4444 = "3", "4"
 
@@ -30,18 +30,18 @@ class Settings:
 
 
 def settings_for(purpose: str, clip: ClipInfo, output: Path, duration: Fraction, codec: str | None) -> Settings:
-    """Settings for ``web``, ``archive``, ``edit`` or ``social``.
+    """Return the settings for ``web``, ``archive``, ``edit`` or ``social``.
 
     Args:
-        duration: of the output in seconds.
-        codec: what was asked for beside the purpose; ``dnxhd`` in place of ProRes.
+        duration: length of the output in seconds.
+        codec: encoder that was requested besides the purpose; ``dnxhd`` replaces ProRes.
 
     Raises:
-        OutputError: if the output's name, the film's length or its samples do not suit it.
+        OutputError: if the output's name, the film's length or its samples do not suit the purpose.
     """
     suffixes, make = PURPOSES[purpose]
     if output.suffix.lower() not in suffixes:
-        raise OutputError(f"--for {purpose} does not go into {output.suffix or output.name}.", f"Use {suffixes[0]}.")
+        raise OutputError(f"--for {purpose} can't write {output.suffix or output.name}.", f"Use {suffixes[0]}.")
     if film_format(clip).chroma is Chroma.RGB and purpose != "archive":
         raise OutputError(
             f"{clip.path.name} is RGB, and --for {purpose} stores YUV.", "Use --for archive, or no --for."

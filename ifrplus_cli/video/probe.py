@@ -1,4 +1,4 @@
-"""What a film is: headers and packet times, read with ffprobe; nothing is decoded."""
+"""Read the properties of a film from its headers and packet times with ffprobe; nothing is decoded."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from ifrplus_cli.video.streams import (
 )
 from ifrplus_cli.video.webp import count_plays, is_webp_animation, read_webp
 
-# ffmpeg's demuxer of one image, and its decoder. The demuxer is named, so that nothing else is tried on the file.
+# ffmpeg's demuxer of one image, and its decoder. Naming the demuxer keeps ffmpeg from trying others on the file.
 IMAGE_TOOLS = {
     "PNG": ("png_pipe", "png"),
     "JPEG": ("jpeg_pipe", "mjpeg"),
@@ -58,23 +58,23 @@ DECODE_TIMES_ONLY = {"avi"}
 
 
 def probe(path: Path, input_rate: Fraction | None = None) -> ClipInfo:
-    """Read what the film at ``path`` is: a file, a folder of images, or a pattern of their names.
+    """Read the properties of a film: of a file, a folder of images, or a pattern of their names.
 
     Args:
-        input_rate: images a second, which they don't tell by themselves.
+        input_rate: frame rate of an image sequence, which images don't state.
 
     Raises:
-        InputError: if it is missing, unreadable or has no picture, or if images have no rate, or a film has one given.
+        InputError: if the film is missing, unreadable or has no picture; if images lack a rate, or a file is given one.
         MediaToolError: if ffprobe is missing.
     """
     if is_sequence(path):
         files = find_images(path)
         if input_rate is None:
-            raise InputError(f"{path} has images, which have no times.", "Say how many a second: --input-fps 24.")
+            raise InputError(f"{path} has images, which state no frame rate.", "Give one, such as --input-fps 24.")
         return _image_clip(path, files, input_rate)
     _check_file(path)
     if input_rate is not None:
-        raise InputError(f"{path.name} has times of its own.", "Leave --input-fps out: it is for images.")
+        raise InputError(f"{path.name} has its own frame rate.", "Leave --input-fps out: it is for images.")
     if is_webp_animation(path):
         return _webp_clip(path)
     if KINDS.get(path.suffix.lower()) in {"JPEG", "TIFF", "WebP"}:
@@ -93,7 +93,7 @@ def probe(path: Path, input_rate: Fraction | None = None) -> ClipInfo:
 
 
 def _image_clip(path: Path, files: tuple[Path, ...], rate: Fraction) -> ClipInfo:
-    """A clip of images: all are looked at by their headers, and one of each kind of samples by ffprobe."""
+    """Return the clip of an image sequence; all headers are read, and ffprobe reads one image per kind of samples."""
     headers = read_headers(files)
     demuxer, decoder = IMAGE_TOOLS[KINDS[files[0].suffix.lower()]]
     samples = {header.samples: file for header, file in zip(headers, files, strict=True)}
@@ -134,7 +134,7 @@ def _image_clip(path: Path, files: tuple[Path, ...], rate: Fraction) -> ClipInfo
 
 
 def _common_format(formats: list[PixelFormat]) -> PixelFormat:
-    """One that holds the samples of all."""
+    """Return a format that can hold the samples of all."""
     chroma = max((form.chroma for form in formats), key=RICHNESS.index)
     depth = max(form.depth for form in formats)
     alpha = any(form.alpha for form in formats)
@@ -176,7 +176,7 @@ def _webp_clip(path: Path) -> ClipInfo:
 
 
 def read_segment(path: Path) -> tuple[list[Fraction], str]:
-    """When each frame of a segment is shown, in seconds, and what its decoder is told first, as a checksum.
+    """Return the time of each frame of a segment in seconds, and the checksum of its codec header (extradata).
 
     Raises:
         InputError: if it can't be read.
@@ -246,9 +246,9 @@ def _clip_info(
 
 
 def _light(path: Path, video: dict[str, Any]) -> LightInfo:
-    """What the container and, for HDR, the first frame say; some codecs keep it in their frames only."""
-    told = list(video.get("side_data_list", []))
+    """Return the HDR metadata of the container and, for HDR, of the first frame: some codecs keep it only there."""
+    side_data = list(video.get("side_data_list", []))
     if is_hdr(colour_tags(video)):
         first = ask_ffprobe(path, select_streams=str(video["index"]), read_intervals="%+#1", show_frames=None)
-        told += [data for frame in first.get("frames", [])[:1] for data in frame.get("side_data_list", [])]
-    return read_light(told)
+        side_data += [data for frame in first.get("frames", [])[:1] for data in frame.get("side_data_list", [])]
+    return read_light(side_data)

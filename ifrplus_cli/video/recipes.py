@@ -1,4 +1,4 @@
-"""How ffmpeg makes each kind of file: its command, and the steps that follow it."""
+"""The recipe for each kind of file: the ffmpeg command that makes it, and the steps that follow."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class FilmFile:
         return Path(self.folders.enter_context(tempfile.TemporaryDirectory(prefix="ifrplus-")))
 
     def _covers(self) -> list[str]:
-        """Write cover art that is to be attached into a folder of its own; returns ffmpeg's options that attach it."""
+        """Write attached cover art to a folder of its own, and return the ffmpeg options that attach it."""
         covers = [(n, c) for n, c in enumerate(self.plan.carried, start=1) if c.codec == ATTACHED]
         if not covers:
             return []
@@ -69,7 +69,11 @@ class FilmFile:
         return options
 
     def _retimed(self) -> dict[str, Path]:
-        """Files with other times in place of the source's chapters, and of its text subtitles by stream index."""
+        """Write chapters and text subtitles with their new times.
+
+        Returns:
+            The files: that of the chapters as ``chapters``, those of the subtitles by stream index.
+        """
         plan, files = self.plan, {}
         texts = [c.stream for c in plan.carried if is_retimed_text(c, plan.retiming)]
         if not plan.retiming.changes or not (texts or plan.clip.chapters):
@@ -104,7 +108,7 @@ class OnePass:
 
 @dataclass(frozen=True)
 class WebpFile:
-    """An animated WebP; ffmpeg's encoder does not know how long the last frame is shown, so that is set afterwards."""
+    """An animated WebP; the length of its last frame is set afterwards, because ffmpeg's encoder does not know it."""
 
     plan: EncodePlan
     path: Path
@@ -171,7 +175,7 @@ def gif_file(plan: EncodePlan, path: Path, folders: ExitStack) -> GifFile:
 
 
 def _plays(plan: EncodePlan) -> int:
-    """Return how often an animation is shown: as often as its source, or 0 for ever."""
+    """Return how often an animation is played: as often as its source, or 0 for ever."""
     return plan.clip.source.plays or 0
 
 
@@ -180,7 +184,7 @@ def _file(path: Path) -> str:
 
 
 def _extract(clip: ClipInfo, stream: StreamInfo) -> bytes:
-    """The content of cover art as a file of its own."""
+    """Return cover art as the content of a file of its own."""
     source = open_source(clip)
     output = ffmpeg.output(source[str(stream.index)], "pipe:1", format="image2pipe", c="copy")
     command = ffmpeg.compile(output.global_args("-nostdin", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))
@@ -188,7 +192,7 @@ def _extract(clip: ClipInfo, stream: StreamInfo) -> bytes:
 
 
 def _subtitle_text(clip: ClipInfo, stream: StreamInfo) -> str:
-    """Text subtitles as a file of their own, at their times in the source."""
+    """Return text subtitles as the content of a file of their own, at their times in the source."""
     source = open_source(clip)
     output = ffmpeg.output(source[str(stream.index)], "pipe:1", format=TEXT_SUBTITLES[stream.codec])
     command = ffmpeg.compile(output.global_args("-nostdin", "-copyts", "-loglevel", "quiet"), cmd=find_tool("ffmpeg"))

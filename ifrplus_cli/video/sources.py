@@ -23,7 +23,7 @@ class FileSource:
     """A film, or an animation that ffmpeg opens by itself (GIF, APNG).
 
     Attributes:
-        plays: how often an animation is to be shown, 0 for ever; None for a film.
+        plays: number of times an animation is to be played, 0 for ever; None for a film.
     """
 
     path: Path
@@ -55,8 +55,8 @@ class WebpSource:
 
     Attributes:
         size: width and height in pixels.
-        times: when each frame is shown, in seconds.
-        plays: how often it is to be shown, 0 for ever.
+        times: time of each frame, in seconds.
+        plays: number of times it is to be played, 0 for ever.
     """
 
     path: Path
@@ -94,12 +94,12 @@ class WebpSource:
 
 @dataclass(frozen=True)
 class ImagesSource:
-    """Images, one a frame, in the order of their numbers.
+    """Images, one per frame, in the order of their numbers.
 
     Attributes:
         decoder: ffmpeg's decoder of each file.
-        times: when each image is shown, in seconds.
-        turn: ffmpeg's filters that turn them upright.
+        times: time of each image, in seconds.
+        turn: ffmpeg filters that turn them upright; None if they are upright.
     """
 
     files: tuple[Path, ...] = field(repr=False)
@@ -137,4 +137,4 @@ def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise InputError(f"{file} can't be read any more: {error.strerror}.", "Put it back.") from error
+        raise InputError(f"{file} can no longer be read: {error.strerror}.", "Put it back.") from error

@@ -1,4 +1,4 @@
-"""What a film holds beside its picture: what of it the new file takes along, and how."""
+"""The streams of a film besides its picture: which of them the new file takes along, and how."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ifrplus_cli.video.retime import Retiming, is_lossless
 
 ATTACHED = "attached"  # cover art that becomes an attachment
 COVER_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png"), "gif": ("gif", "image/gif")}
-# Subtitles that are text, and the format that they are written in when their times change.
+# Text subtitles, and the format in which they are written when their times change.
 TEXT_SUBTITLES = {"ass": "ass", "ssa": "ass", "subrip": "srt", "mov_text": "srt", "webvtt": "srt", "text": "srt"}
 
 
@@ -36,9 +36,10 @@ class Carried:
 
 
 def other_streams(clip: ClipInfo) -> list[StreamInfo]:
-    """What a film holds beside its picture.
+    """Return the streams of a film besides its picture.
 
-    ffmpeg shows the text track behind an mp4's chapters as data; a muxer makes it anew from the chapters.
+    ffmpeg shows the text track behind an mp4's chapters as data; it is left out, because a muxer makes it again from
+    the chapters.
     """
     return [s for s in clip.streams if not (s.codec == "bin_data" and clip.chapters)]
 
@@ -46,7 +47,11 @@ def other_streams(clip: ClipInfo) -> list[StreamInfo]:
 def carry_streams(
     clip: ClipInfo, container: Container, *, stretch: Fraction, sound: str
 ) -> tuple[tuple[Carried, ...], list[str]]:
-    """Copy what the container holds, convert what it is usual to convert, and say what is left out."""
+    """Choose how each stream is taken along: copied, converted in the usual way, or left out.
+
+    Returns:
+        The streams that are taken along, and notes on those that are converted or left out.
+    """
     streams = [s for s in other_streams(clip) if stretch == 1 or sound != "drop" or s.kind != "audio"]
     stretched = stretch != 1 and sound == "stretch"
     retimed = clip.section is not None or stretch != 1
@@ -72,13 +77,13 @@ def carry_streams(
 
 
 def _can_stretch(stream: StreamInfo) -> bool:
-    """Whether a stream can last longer, or has no time at all."""
+    """Return whether a stream can last longer, or has no times at all."""
     timeless = stream.kind == "attachment" or stream.attached_picture
     return timeless or stream.kind == "audio" or (stream.kind == "subtitle" and stream.codec in TEXT_SUBTITLES)
 
 
 def _ways(stream: StreamInfo, container: Container, *, retimed: bool, stretched: bool) -> list[Carried]:
-    """How a container might hold a stream, the best way first."""
+    """Return the ways in which a container might hold a stream, the best one first."""
     if stream.kind == "attachment" and not container.holds_attachments:
         return []
     if stream.attached_picture and container.holds_attachments:
@@ -95,12 +100,12 @@ def _ways(stream: StreamInfo, container: Container, *, retimed: bool, stretched:
 
 
 def _attached_last(carried: Sequence[Carried]) -> tuple[Carried, ...]:
-    """In the order that the file will have: ffmpeg puts attached files behind all streams."""
+    """Return the streams in the order that the file will have: ffmpeg puts attached files behind all others."""
     return tuple(sorted(carried, key=lambda c: c.codec == ATTACHED))
 
 
 def _muxer_takes(clip: ClipInfo, container: Container, carried: Sequence[Carried]) -> bool:
-    """Ask ffmpeg itself, with the first second of the streams and no file."""
+    """Return whether a container takes some streams: ffmpeg tries with their first second, without a file."""
     mapped = [c for c in carried if c.codec != ATTACHED]
     if not mapped:
         return True
@@ -117,5 +122,5 @@ def _muxer_takes(clip: ClipInfo, container: Container, carried: Sequence[Carried
 
 
 def is_retimed_text(carried: Carried, timing: Retiming) -> bool:
-    """Whether a stream is subtitles that are written anew, with other times."""
+    """Return whether a stream is text subtitles that are written again, with other times."""
     return timing.changes and carried.stream.kind == "subtitle" and carried.stream.codec in TEXT_SUBTITLES

@@ -1,4 +1,4 @@
-"""The contract of what is written: its users need not know whether that is a film, an animation or images."""
+"""The contract for what is written; its users need not know whether it is a film, an animation or images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Content:
 
     Attributes:
         clip: the clip without what the target can't hold.
-        timing: of the output frames, in a time base of the target.
+        timing: timing of the output frames, in a time base of the target.
         origin: the moment of the clip, in seconds, that is zero in the target.
         notes: sentences on what is left out, for a person to read.
     """
@@ -61,7 +61,7 @@ class Target(Protocol):
 
     @property
     def path(self) -> Path:
-        """What appears when a run is done: a file, or a folder of images."""
+        """The path that appears when a run is done: a file, or a folder of images."""
 
     @property
     def pattern(self) -> Path:

@@ -21,7 +21,7 @@ from ifrplus_cli.video.recipes import FilmFile, WebpFile, apng_file, gif_file, i
 from ifrplus_cli.video.stream_mapping import other_streams
 from ifrplus_cli.video.target import Content, Recipe, Target
 
-DEFAULT_DIGITS = 6  # of the numbers that images get
+DEFAULT_DIGITS = 6  # in the numbers of images
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _FileTarget:
         if self.path.is_dir():
             raise OutputError(f"{self.path} is a folder.", "Give the name of a video file.")
         if self.path.exists() and not overwrite:
-            raise OutputError(f"{self.path} is there already.", "Add -y to overwrite it.")
+            raise OutputError(f"{self.path} already exists.", "Add -y to overwrite it.")
 
     def read_back(self, part: Path, rate: Fraction) -> ClipInfo:
         return probe(part)
@@ -74,7 +74,7 @@ class AnimationTarget(_FileTarget):
     joins_segments: bool = False
 
     def content_of(self, clip: ClipInfo, timing: Timing, stretch: Fraction) -> Content:
-        return _picture_alone(clip, timing, stretch, self.container, f"{self.container.muxer.upper()} holds")
+        return _picture_alone(clip, timing, stretch, self.container, self.container.muxer.upper())
 
     def coding_of(self, clip: ClipInfo, options: EncodeOptions) -> PictureCoding:
         return code_images(clip, self.container, options)
@@ -87,7 +87,7 @@ class AnimationTarget(_FileTarget):
 
 @dataclass(frozen=True)
 class ImagesTarget:
-    """A folder of images, one a frame.
+    """A folder of images, one per frame.
 
     Attributes:
         names: pattern of the images' names, such as ``%06d.png``.
@@ -118,17 +118,17 @@ class ImagesTarget:
         other = next((file for file in held if not file.is_file() or file.suffix.lower() not in KINDS), None)
         if other is not None:
             raise OutputError(
-                f"{folder} holds {other.name}, which is no image.",
-                "Give a folder that is not there yet: it is made whole.",
+                f"{folder} contains {other.name}, which is not an image.",
+                "Use a new folder; it will be created.",
             )
         if held and not overwrite:
-            raise OutputError(f"{folder} is there already, with {len(held)} images.", "Add -y to replace the folder.")
+            raise OutputError(f"{folder} already exists, with {len(held)} images.", "Add -y to replace the folder.")
 
     def content_of(self, clip: ClipInfo, timing: Timing, stretch: Fraction) -> Content:
-        content = _picture_alone(clip, timing, stretch, self.container, "Images hold")
+        content = _picture_alone(clip, timing, stretch, self.container, "Images")
         if not clip.variable_rate:
             return content
-        uneven = "The frame rate of the source varies, which images don't tell: --fps makes them even."
+        uneven = "Images can't store the variable frame rate of the source; --fps makes it constant."
         return replace(content, notes=(*content.notes, uneven))
 
     def coding_of(self, clip: ClipInfo, options: EncodeOptions) -> PictureCoding:
@@ -170,16 +170,16 @@ def _picture_alone(clip: ClipInfo, timing: Timing, stretch: Fraction, container:
     """Return the content of images and animations: the picture alone, from time zero.
 
     Args:
-        what: the beginning of each note, such as ``GIF holds``.
+        what: the subject of each note, such as ``GIF``.
     """
     origin = origin_of(clip, stretch)
     kinds = dict.fromkeys("sound" if s.kind == "audio" else f"{s.kind}s" for s in other_streams(clip))
     lost = [*kinds, *(["chapters"] if clip.chapters else [])]
-    notes = [f"{what} the picture alone; what is left out: {', '.join(lost)}."] if lost else []
+    notes = [f"{what} can store only the picture. These are left out: {', '.join(lost)}."] if lost else []
     if is_hdr(clip.colour):
-        notes.append(f"{what} no word on {clip.colour.transfer} light: the samples are kept as they are.")
+        notes.append(f"{what} can't state the transfer {clip.colour.transfer}: the samples are kept as they are.")
     if clip.sample_aspect not in (None, 1):
-        notes.append(f"{what} square pixels; those of the source are {clip.sample_aspect} as wide as high.")
+        notes.append(f"{what} can store only square pixels; the source's are {clip.sample_aspect} as wide as high.")
     return Content(
         clip=replace(clip, streams=(), chapters=(), light=LightInfo(), sample_aspect=None),
         timing=replace(timing, time_base=container.unit or timing.time_base),

@@ -1,4 +1,4 @@
-"""What ffmpeg does not tell of animations: how often they are shown, and all of animated WebP, which it can't read."""
+"""What ffmpeg does not report on animations: how often they are played, and animated WebP, which it can't read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ifrplus_cli.errors import InputError
 
-# Browsers take a shorter time for one that was forgotten.
+# Browsers treat a shorter time as if it were missing.
 SHORTEST, IN_ITS_PLACE = 11, 100  # milliseconds
 ANIMATED, ALPHA = 0x02, 0x10  # bits of a WebP file's header
 HEAD = 21  # bytes that show whether a file is an animated WebP
@@ -25,8 +25,8 @@ class WebpAnimation:
     """An animated WebP file, from its headers.
 
     Attributes:
-        plays: 0 for ever.
-        durations: of each frame, in milliseconds.
+        plays: number of times it is to be played, 0 for ever.
+        durations: duration of each frame, in milliseconds.
         frame_bytes: size of each frame in the file.
     """
 
@@ -39,7 +39,7 @@ class WebpAnimation:
 
 
 def is_webp_animation(path: Path) -> bool:
-    """Whether a file begins like an animated WebP.
+    """Return whether a file begins like an animated WebP.
 
     Raises:
         OSError: if it can't be read.
@@ -50,7 +50,7 @@ def is_webp_animation(path: Path) -> bool:
 
 
 def read_webp(path: Path) -> WebpAnimation:
-    """Read its headers; no frame is decoded.
+    """Read the headers of an animated WebP; no frame is decoded.
 
     Raises:
         InputError: if it is damaged.
@@ -76,7 +76,7 @@ def read_webp(path: Path) -> WebpAnimation:
 
 
 def set_duration(path: Path, milliseconds: int) -> None:
-    """Have an animated WebP last so long by its last frame, of whose length ffmpeg's encoder is not told."""
+    """Set the length of an animated WebP through its last frame, whose length ffmpeg's encoder does not know."""
     before = sum(read_webp(path).durations[:-1])
     with path.open("r+b") as file:
         last = [start for name, start, _ in _chunks(file) if name == b"ANMF"][-1]
@@ -85,7 +85,7 @@ def set_duration(path: Path, milliseconds: int) -> None:
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """(name, first byte of the content, size) of each chunk of a WebP file, which is left there."""
+    """Yield (name, first byte of the content, size) of each chunk of a WebP file, with the file at that byte."""
     file.seek(0, 2)
     end, place = file.tell(), 12
     while place + 8 <= end:
@@ -98,15 +98,15 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _canvas(content: bytes) -> tuple[int, int, int]:
-    """Flags, width and height (https://developers.google.com/speed/webp/docs/riff_container)."""
+    """Return flags, width and height (https://developers.google.com/speed/webp/docs/riff_container)."""
     return content[0], 1 + int.from_bytes(content[4:7], "little"), 1 + int.from_bytes(content[7:10], "little")
 
 
 def webp_frames(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
-    """All frames of an animated WebP, H x W x 4 RGBA.
+    """Yield all frames of an animated WebP, as H x W x 4 uint8 RGBA.
 
     Raises:
-        InputError: if one can't be decoded.
+        InputError: if a frame can't be decoded.
     """
     from PIL import Image
 
@@ -117,11 +117,11 @@ def webp_frames(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
                 image.seek(number)
                 yield np.asarray(image.convert("RGBA"))
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise InputError(f"Frame {number} of {path.name} can't be decoded.", "Get a sound copy.") from error
+        raise InputError(f"Frame {number} of {path.name} can't be decoded.", "Use an undamaged copy.") from error
 
 
 def count_plays(path: Path, kind: str) -> int | None:
-    """How often a GIF or APNG is shown, 0 for ever; None for any other file.
+    """Return how often a GIF or APNG is played, 0 for ever; None for any other file.
 
     Args:
         kind: ffmpeg's name of its demuxer.
@@ -132,9 +132,9 @@ def count_plays(path: Path, kind: str) -> int | None:
 
     try:
         with Image.open(path, formats=("GIF", "PNG")) as image:
-            told = image.info.get("loop")
+            loop = image.info.get("loop")
     except (OSError, ValueError, SyntaxError):
         return 0
     if kind == "apng":
-        return int(told or 0)
-    return 1 if told is None else told + 1 if told else 0  # a GIF counts how often it begins again
+        return int(loop or 0)
+    return 1 if loop is None else loop + 1 if loop else 0  # a GIF counts repetitions

@@ -38,7 +38,7 @@ def test_a_free_place_is_taken(name: str, overwrite: bool, source: ClipInfo, tmp
         ("films/clip.mkv", InputError, "same file"),
         ("nowhere/film.mkv", OutputError, "nowhere does not exist"),
         ("nowhere/frames/%d.png", OutputError, "nowhere does not exist"),
-        ("there.mkv", OutputError, "is there already"),
+        ("there.mkv", OutputError, "already exists"),
         ("folder", OutputError, "is a folder"),
         ("there.mkv/%d.png", OutputError, "is a file"),
         ("folder/%d.png", OutputError, r"folder holds mine\.txt"),

@@ -27,7 +27,7 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with monkeypatch.context() as patch, pytest.raises(OutputError) as error:
         patch.setattr(run, "verify", refuse)
         upsample(film, tmp_path / "out.mkv", encode=CODEC)
-    assert "All 60 frames are kept: --resume makes the film of them" in error.value.hint
+    assert "All 60 frames are kept: --resume makes the film from them" in error.value.hint
     assert (tmp_path / "out.mkv.ifrplus").is_dir()
     return film
 

@@ -696,8 +696,8 @@ def test_a_damaged_film_becomes_a_whole_one_or_an_error(suffix: str, picture: st
         ("clip.mkv/film.mp4", OutputError, "does not exist"),
         ("clip.mkv", InputError, "same file"),
         ("link.mkv", InputError, "same file"),
-        ("other.mp4", OutputError, "is there already"),
-        ("film.xyz", OutputError, "no extension"),
+        ("other.mp4", OutputError, "already exists"),
+        ("film.xyz", OutputError, "does not have the extension"),
         ("x" * 300 + ".mp4", OutputError, "File name too long"),
     ],
 )

@@ -131,7 +131,7 @@ def test_mjpeg_stores_full_range_and_says_so(clip: Path, tmp_path: Path) -> None
 def test_a_matrix_that_vp9_cant_store_is_converted_and_said(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "film.mkv", frames=1, filters="setparams=colorspace=fcc")
     made = plan(source, tmp_path / "film.webm", EncodeOptions())
-    assert made.notes == ("The colour matrix is converted from fcc to smpte170m: VP9 can't store it.",)
+    assert made.notes == ("VP9 can't store the colour matrix fcc: it is converted to smpte170m.",)
     film = write(made, tmp_path / "film.webm", frames_at(source))
     assert picture(film)["color_space"] == "smpte170m"
 

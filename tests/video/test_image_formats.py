@@ -167,7 +167,7 @@ def test_uneven_times_are_rounded_to_what_a_gif_can_hold(rate: str, frames: int,
 
 @pytest.mark.parametrize(("name", "most"), [("out.gif", 50), ("out.apng", 90), ("out.webp", 90)])
 def test_what_browsers_would_slow_down_is_refused(name: str, most: int, clip: Path, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=f"more than {most} frames a second"):
+    with pytest.raises(OutputError, match=f"more than {most} frames per second"):
         upsample(clip, tmp_path / name, 4)
     upsample(clip, tmp_path / name, fps=Fraction(most))
     assert len(animation_of(tmp_path / name)[0]) >= 6 * most // 25 - 2
@@ -304,7 +304,7 @@ def test_a_film_is_stored_as_rgb_by_its_own_matrix(tmp_path: Path) -> None:
 
 def test_sound_and_the_like_are_left_out_and_said(tmp_path: Path, talking: Path) -> None:
     summary = upsample(talking, tmp_path / "out/%d.jpg", end=Fraction(1, 5))
-    assert any("Images hold the picture alone" in note and "sound" in note for note in summary.notes)
+    assert any("Images can store only the picture" in note and "sound" in note for note in summary.notes)
     assert picture(tmp_path / "out/1.jpg")["color_space"] == "bt470bg"
     assert len(streams(tmp_path / "out/1.jpg")) == 1
 
@@ -312,10 +312,10 @@ def test_sound_and_the_like_are_left_out_and_said(tmp_path: Path, talking: Path)
 def test_a_folder_is_replaced_only_if_it_is_said_and_holds_images_alone(tmp_path: Path) -> None:
     source = make_images(tmp_path / "in", frames=2)
     out = make_images(tmp_path / "out", frames=9)
-    with pytest.raises(OutputError, match="is there already, with 9 images"):
+    with pytest.raises(OutputError, match="already exists, with 9 images"):
         upsample(source, out)
     (out / "notes.txt").touch()
-    with pytest.raises(OutputError, match=r"holds notes\.txt"):
+    with pytest.raises(OutputError, match=r"contains notes\.txt"):
         upsample(source, out, overwrite=True)
     (out / "notes.txt").unlink()
     upsample(source, out, overwrite=True)

@@ -119,7 +119,7 @@ def test_film_on_ntsc_becomes_film_at_exact_times(entangled: dict[str, ClipInfo]
 
 def test_film_is_not_sought_in_a_varying_rate(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "vfr.mkv", ticks=[0, 40, 100, 120, 200])
-    with pytest.raises(InputError, match="varying frame rate"):
+    with pytest.raises(InputError, match="variable frame rate"):
         untangle(probe(source), "ivtc")
     upsample(source, tmp_path / "film.mp4")  # of five frames too few can be told, and nothing says interlaced
 

@@ -67,10 +67,10 @@ def test_what_a_person_says_goes_before_the_purpose(sources: dict[str, Path], tm
 @pytest.mark.parametrize(
     ("name", "options", "told"),
     [
-        ("film.mp4", EncodeOptions(purpose="archive"), "--for archive does not go into .mp4"),
-        ("film.mkv", EncodeOptions(purpose="edit"), "--for edit does not go into .mkv"),
+        ("film.mp4", EncodeOptions(purpose="archive"), "--for archive can't write .mp4"),
+        ("film.mkv", EncodeOptions(purpose="edit"), "--for edit can't write .mkv"),
         ("film.mov", EncodeOptions(purpose="edit"), "is RGB, and --for edit stores YUV"),
-        ("film.mp4", EncodeOptions("libx265", purpose="web"), "--for web is stored by libx264"),
+        ("film.mp4", EncodeOptions("libx265", purpose="web"), "--for web uses the encoder libx264"),
         ("film.mp4", EncodeOptions("h264_v4l2m2m"), "h264_v4l2m2m does not work on this machine: "),
     ],
 )

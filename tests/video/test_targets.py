@@ -42,7 +42,7 @@ def test_a_name_of_one_image_is_refused(name: str) -> None:
 
 
 def test_a_name_without_a_known_extension_is_refused_when_its_container_is_asked_for() -> None:
-    with pytest.raises(OutputError, match="no extension of a video file"):
+    with pytest.raises(OutputError, match="does not have the extension of a video file"):
         _ = target_of(Path("out")).container
 
 
@@ -52,7 +52,7 @@ def test_a_file_is_replaced_only_on_request_and_a_folder_never(name: str, tmp_pa
     target.check_replaceable(overwrite=False)
     target.path.touch()
     target.check_replaceable(overwrite=True)
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         target.check_replaceable(overwrite=False)
     target.path.unlink()
     target.path.mkdir()
@@ -67,14 +67,14 @@ def test_a_folder_of_images_is_replaced_only_on_request_and_only_if_it_holds_not
     target.check_replaceable(overwrite=False)
     (target.path / "001.png").touch()
     target.check_replaceable(overwrite=True)
-    with pytest.raises(OutputError, match="is there already, with 1 images"):
+    with pytest.raises(OutputError, match="already exists, with 1 images"):
         target.check_replaceable(overwrite=False)
     (target.path / "mine.txt").touch()
-    with pytest.raises(OutputError, match=r"holds mine\.txt"):
+    with pytest.raises(OutputError, match=r"contains mine\.txt"):
         target.check_replaceable(overwrite=True)
 
 
-@pytest.mark.parametrize(("name", "told"), [("film.gif", "GIF holds"), ("%d.png", "Images hold")])
+@pytest.mark.parametrize(("name", "told"), [("film.gif", "GIF"), ("%d.png", "Images")])
 def test_images_and_animations_hold_the_picture_alone_from_its_first_frame_on(
     name: str, told: str, tmp_path: Path
 ) -> None:
@@ -86,7 +86,7 @@ def test_images_and_animations_hold_the_picture_alone_from_its_first_frame_on(
     assert content.origin == 2 * Fraction(500, 1000)
     assert content.clip.streams == ()
     assert content.timing.time_base == (target.container.unit or TIMING.time_base)
-    assert content.notes == (f"{told} the picture alone; what is left out: sound.",)
+    assert content.notes == (f"{told} can store only the picture. These are left out: sound.",)
 
 
 def test_a_film_holds_all_of_its_source(tmp_path: Path) -> None:
