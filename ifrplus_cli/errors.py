@@ -68,7 +68,7 @@ def out_of_memory() -> ModelError:
 
 
 @contextmanager
-def telling_of_memory() -> Iterator[None]:
+def memory_errors() -> Iterator[None]:
     """Report every exception that means that memory ran out as one error.
 
     Raises:

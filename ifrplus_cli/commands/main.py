@@ -20,7 +20,7 @@ from ifrplus_cli.commands.eval import evaluate
 from ifrplus_cli.commands.info import info
 from ifrplus_cli.commands.train import train
 from ifrplus_cli.commands.upsample import upsample
-from ifrplus_cli.errors import IfrplusError, OutputError, telling_of_memory
+from ifrplus_cli.errors import IfrplusError, OutputError, memory_errors
 from ifrplus_cli.pipeline.malloc import keep_freed_memory
 from ifrplus_cli.stopping import Interrupted, StoppedError
 
@@ -65,7 +65,7 @@ def main() -> None:
     keep_freed_memory()
     _open_closed_streams()
     try:
-        with telling_of_memory():
+        with memory_errors():
             app()
         sys.stdout.flush()
     except (Interrupted, StoppedError) as interruption:

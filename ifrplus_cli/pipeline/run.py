@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 
-from ifrplus_cli.errors import telling_of_memory
+from ifrplus_cli.errors import memory_errors
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.network.interpolator import LoadedModel
@@ -134,7 +134,7 @@ def run_job(
         source = Fingerprint.of(job.clip.path, job.clip.source.files)
         journal = open_journal(job, model, source, say)
         check_room(job.output.absolute().parent, _needed_bytes(job, journal), say)
-        with resumable(journal), telling_of_memory():
+        with resumable(journal), memory_errors():
             if journal is None or journal.state.totals is None:
                 try_muxing(job)
             if journal is None:
