@@ -24,7 +24,7 @@ REPEAT_SHARE = 0.3  # the most by which repeats may differ, as a share of the di
 _Means = npt.NDArray[np.float32]
 
 
-def thin(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Frame]:
+def without_repeats(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Frame]:
     """Yield the frames without the repeats; ``repeats`` of the frame that was kept holds the times of its repeats.
 
     At most six frames are held in memory. A run at the end of the film, or one longer than ``LONGEST_RUN``, is passed

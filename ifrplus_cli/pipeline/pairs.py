@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ifrplus_cli.frames.cut_list import Cut
-from ifrplus_cli.frames.duplicates import thin
+from ifrplus_cli.frames.duplicates import without_repeats
 from ifrplus_cli.frames.pairing import pair_frames
 from ifrplus_cli.pipeline.job import UpsampleOptions
 from ifrplus_cli.values import ClipInfo, Frame, Pair
@@ -14,7 +14,7 @@ from ifrplus_cli.values import ClipInfo, Frame, Pair
 def pairs_of(frames: Iterator[Frame], clip: ClipInfo, options: UpsampleOptions) -> Iterator[Pair]:
     """Yield the pairs of neighbouring frames; repeated frames are left out if they are to be smoothed over."""
     if options.smooth_duplicates:
-        frames = thin(frames, clip.pixel_format)
+        frames = without_repeats(frames, clip.pixel_format)
     cuts, section = options.cuts, clip.section
     if cuts is not None and section is not None:
         cuts = frozenset(cut - section.number for cut in cuts)

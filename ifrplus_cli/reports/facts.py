@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from ifrplus_cli import __version__
-from ifrplus_cli.frames.duplicates import thin
+from ifrplus_cli.frames.duplicates import without_repeats
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.network.engine import engine_version
 from ifrplus_cli.network.interpolator import LoadedModel
@@ -62,7 +62,7 @@ def count_repeats(clip: ClipInfo) -> tuple[int, int]:
     middle = max(0, (len(clip.packet_pts) - REPEATS_SEEN) // 2)
     part = cut_section(clip, FrameNumber(middle), FrameNumber(middle + REPEATS_SEEN))
     with decode(part) as decoder:
-        repeats = sum(len(frame.repeats) for frame in thin(decoder, part.pixel_format))
+        repeats = sum(len(frame.repeats) for frame in without_repeats(decoder, part.pixel_format))
         return repeats, decoder.frames
 
 

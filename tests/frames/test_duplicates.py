@@ -12,7 +12,7 @@ import pytest
 from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, run_program, streams
 from upsampling import upsample
 
-from ifrplus_cli.frames.duplicates import thin
+from ifrplus_cli.frames.duplicates import without_repeats
 from ifrplus_cli.reports.facts import repeats_advice
 from ifrplus_cli.values import PIXEL_FORMATS, Frame
 from ifrplus_cli.video.decode import decode
@@ -34,7 +34,7 @@ def scene(count: int, seed: int = 0) -> list[np.ndarray]:
 
 def repeats(pictures: list[np.ndarray]) -> list[int]:
     """How often each frame that is left is repeated."""
-    return [len(frame.repeats) for frame in thin(film(pictures), GRAY)]
+    return [len(frame.repeats) for frame in without_repeats(film(pictures), GRAY)]
 
 
 @pytest.mark.parametrize("length", [2, 3, 6])
@@ -47,7 +47,7 @@ def test_runs_are_found_under_noise(length: int) -> None:
 
 def test_a_run_of_irregular_lengths_keeps_every_time() -> None:
     a, b, c, d = scene(4)
-    found = list(thin(film([a, b, b, c, c, c, d]), GRAY))
+    found = list(without_repeats(film([a, b, b, c, c, c, d]), GRAY))
     assert [(int(frame.pts), [int(pts) for pts in frame.repeats]) for frame in found] == [
         (0, []),
         (1, [2]),
@@ -87,7 +87,7 @@ def test_real_footage_on_twos_is_found_after_compression(crf: int, bikes: Path, 
     for name, least, most in (("ones.mp4", 0, 0), ("twos.mp4", 26, 30)):
         clip = probe(tmp_path / name)
         with decode(clip) as decoder:
-            assert least <= sum(len(frame.repeats) for frame in thin(decoder, clip.pixel_format)) <= most
+            assert least <= sum(len(frame.repeats) for frame in without_repeats(decoder, clip.pixel_format)) <= most
     assert repeats_advice(probe(tmp_path / "ones.mp4")) is None
     assert "--duplicates smooth" in (repeats_advice(probe(tmp_path / "twos.mp4")) or "")
 
