@@ -14,8 +14,8 @@ from ifrplus_cli.values import Image, Plane
 
 
 @dataclass(frozen=True)
-class LookedSlot:
-    """A slot with the motion that was found for it.
+class SlotMotion:
+    """The motion that was found for a slot.
 
     Attributes:
         colours: motion of the colours; None if no frame is made.
@@ -58,23 +58,23 @@ class SlotFiller:
         has_alpha = convert.pixel_format.alpha
         self._alpha = Layer(Interpolator(model), convert.alpha_as_rgb, clock) if has_alpha else None
 
-    def look(self, slot: Slot) -> LookedSlot:
+    def look(self, slot: Slot) -> SlotMotion:
         """Find the motion of a slot if it has frames to make; slots must come in order."""
         if not slot.made:
-            return LookedSlot(slot)
+            return SlotMotion(slot)
         colours = self._colours.look(slot)
-        return LookedSlot(slot, colours, self._alpha.look(slot) if self._alpha else None)
+        return SlotMotion(slot, colours, self._alpha.look(slot) if self._alpha else None)
 
-    def fill(self, looked: LookedSlot) -> FilledSlot:
+    def fill(self, found: SlotMotion) -> FilledSlot:
         """Make the frames of a slot; several slots may be filled at the same time."""
-        slot, motion = looked.slot, looked.colours
+        slot, motion = found.slot, found.colours
         if motion is None:
             return FilledSlot(slot)
         steps = [tick.t for tick in slot.made]
         made = self._colours.make(motion, steps)
         alphas: Sequence[MadeFrame | None] = [None] * len(made)
-        if self._alpha and looked.alpha:
-            alphas = self._alpha.make(looked.alpha, steps)
+        if self._alpha and found.alpha:
+            alphas = self._alpha.make(found.alpha, steps)
         with self._clock("colour"):
             planes = [
                 self._convert.to_planes(frame.image, alpha.image if alpha else None)
