@@ -115,15 +115,21 @@ def _joined(
     pairs = []
     if display := light.mastering:
         points = {"G": display.green, "B": display.blue, "R": display.red, "WP": display.white}
-        told = "".join(f"{name}({_told(x, chromaticity)},{_told(y, chromaticity)})" for name, (x, y) in points.items())
-        brightest, darkest = _told(display.max_luminance, luminance), _told(display.min_luminance, luminance)
-        pairs.append(f"{mastering}={told}L({brightest},{darkest})")
+        coordinates = "".join(
+            f"{name}({_number_text(x, chromaticity)},{_number_text(y, chromaticity)})"
+            for name, (x, y) in points.items()
+        )
+        brightest, darkest = (
+            _number_text(display.max_luminance, luminance),
+            _number_text(display.min_luminance, luminance),
+        )
+        pairs.append(f"{mastering}={coordinates}L({brightest},{darkest})")
     if level := light.content:
         pairs.append(f"{content}={level.max_content},{level.max_average}")
     return {option: ":".join(pairs)} if pairs else {}
 
 
-def _told(value: Fraction, step: Fraction | None) -> str:
+def _number_text(value: Fraction, step: Fraction | None) -> str:
     return f"{float(value):.5f}" if step is None else str(round(value / step))
 
 
