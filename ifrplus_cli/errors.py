@@ -56,10 +56,10 @@ class ModelError(IfrplusError):
 
 def network_failure(error: Exception) -> ModelError:
     """Return the error to report when an engine fails while a network runs."""
-    said = str(error).strip().splitlines()
+    lines = str(error).strip().splitlines()
     if isinstance(error, MemoryError) or "memory" in str(error).lower():
         return out_of_memory()
-    return ModelError(f"The network failed: {said[0] if said else error!r}.", "Try --device CPU.")
+    return ModelError(f"The network failed: {lines[0] if lines else error!r}.", "Try --device CPU.")
 
 
 def out_of_memory() -> ModelError:
@@ -84,7 +84,7 @@ def memory_errors() -> Iterator[None]:
 
 def _lacks_memory(error: Exception) -> bool:
     refused = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == ENOMEM)
-    return refused or any(said in str(error) for said in NO_MEMORY)
+    return refused or any(text in str(error) for text in NO_MEMORY)
 
 
 class DownloadError(IfrplusError):

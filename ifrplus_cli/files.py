@@ -73,8 +73,8 @@ class PartFile:
 
     def __init__(self, output: Path) -> None:
         self.output = output
-        told = hashlib.sha256(os.fsencode(output.name)).hexdigest()[:8]  # long names differ at their ends
-        self.path = output.with_name(f".{output.stem[:40]}.{told}.part{output.suffix}")
+        digest = hashlib.sha256(os.fsencode(output.name)).hexdigest()[:8]  # long names differ at their ends
+        self.path = output.with_name(f".{output.stem[:40]}.{digest}.part{output.suffix}")
 
     def __enter__(self) -> PartFile:
         """

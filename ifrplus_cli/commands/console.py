@@ -182,14 +182,14 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[RunProgress], None]]:
         return
     frames = " frames" if _is_roomy() else ""
     columns = (_bar(), TextColumn(f"{{task.completed:.0f}}/{{task.total:.0f}}{frames}"))
-    with Progress(*columns, TextColumn("{task.fields[said]}"), console=talk, refresh_per_second=4) as bar:
+    with Progress(*columns, TextColumn("{task.fields[figures]}"), console=talk, refresh_per_second=4) as bar:
         task: TaskID | None = None
 
         def advance(run: RunProgress) -> None:
             nonlocal task
             if task is None:
-                task = bar.add_task("", total=run.expected, said="")
-            bar.update(task, total=max(run.expected, run.done), completed=run.done, said=_pace(run))
+                task = bar.add_task("", total=run.expected, figures="")
+            bar.update(task, total=max(run.expected, run.done), completed=run.done, figures=_pace(run))
 
         yield advance
 
@@ -212,11 +212,11 @@ def training_bar(*, shown: bool) -> Iterator[Callable[[TrainingProgress], None]]
     if not shown:
         yield lambda _: None
         return
-    with Progress(_bar(), TextColumn("{task.fields[said]}"), console=talk, refresh_per_second=2) as bar:
-        task = bar.add_task("", total=1, said="")
+    with Progress(_bar(), TextColumn("{task.fields[figures]}"), console=talk, refresh_per_second=2) as bar:
+        task = bar.add_task("", total=1, figures="")
 
         def advance(run: TrainingProgress) -> None:
-            bar.update(task, completed=run.share, said=_progress_of_training(run))
+            bar.update(task, completed=run.share, figures=_progress_of_training(run))
 
         yield advance
 

@@ -72,8 +72,8 @@ def _frame(entry: dict[str, float], path: Path, clip: ClipInfo) -> int:
         if not 0 < frame < count:
             raise InputError(f"{path} has a cut at frame {frame}, and the film has {count}.", "Frames count from 0.")
         return frame
-    told = clip.start + Fraction(str(entry["time"]))
-    nearest = min(range(count), key=lambda n: abs(clip.packet_pts[n] * clip.time_base - told))
-    if abs(clip.times[nearest] - told) > NEAR / clip.rate:
+    stated = clip.start + Fraction(str(entry["time"]))
+    nearest = min(range(count), key=lambda n: abs(clip.packet_pts[n] * clip.time_base - stated))
+    if abs(clip.times[nearest] - stated) > NEAR / clip.rate:
         raise InputError(f"{path} has a cut at {entry['time']} s, where the film has no frame.", FORMAT_HINT)
     return nearest

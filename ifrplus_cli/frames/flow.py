@@ -140,13 +140,13 @@ class Paths:
         from_left, from_right = _carried(self.from_left, t), _carried(self.from_right, 1 - t)
         from_right[:2] *= -1
         in_holes = HOLE_WEIGHT * ((1 - t) * self.from_left.motion - t * self.from_right.motion)
-        told_left, told_right = (
+        flow_left, flow_right = (
             (one[:2] + OTHER_WEIGHT * other[:2] + in_holes) / (one[4] + OTHER_WEIGHT * other[4] + HOLE_WEIGHT)
             for one, other in ((from_left, from_right), (from_right, from_left))
         )
         landed = from_left[2:] + from_right[2:]
         bend = _bend(t) * landed[:2] / (landed[2] + HOLE_WEIGHT)
-        return np.concatenate([bend - t * told_left, bend + (1 - t) * told_right]).astype(np.float32)
+        return np.concatenate([bend - t * flow_left, bend + (1 - t) * flow_right]).astype(np.float32)
 
 
 def find_paths(flow: PairFlow, before: Neighbour | None = None, after: Neighbour | None = None) -> Paths:

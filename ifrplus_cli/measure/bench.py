@@ -181,8 +181,8 @@ def run_bench(options: BenchOptions, say: Say, note: Say) -> BenchResult:
     results: list[SizeResult] = []
     for size, model, engine in product(options.sizes, options.models, options.engines):
         is_first = not results
-        told, result = _in_own_process(size, model, engine, options, say, note if is_first else lambda _: None)
-        setting |= told
+        found, result = _in_own_process(size, model, engine, options, say, note if is_first else lambda _: None)
+        setting |= found
         results.append(result)
     return BenchResult(setting, tuple(results))
 
@@ -308,13 +308,13 @@ def _start_without_interrupts(process: BaseProcess) -> None:
 
 def _listen(here: Connection, size: Size, say: Say, note: Say) -> Measured:
     while True:
-        kind, told = here.recv()
+        kind, content = here.recv()
         if kind == "measured":
-            measured: Measured = told
+            measured: Measured = content
             return measured
         if kind == "failed":
-            raise told
-        (note if kind == "note" else say)(told if kind == "note" else f"{_text(size)}: {told}")
+            raise content
+        (note if kind == "note" else say)(content if kind == "note" else f"{_text(size)}: {content}")
 
 
 def _tell(there: Connection, size: Size, model: str, engine: str, options: BenchOptions, folder: Path) -> None:

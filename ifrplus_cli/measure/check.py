@@ -231,10 +231,10 @@ class _HoldOut:
         self.repeats: list[float] = []
         self.flickers: list[tuple[float, float]] = []
 
-    def see(self, stretch: Iterable[tuple[int, Frame]], told: Callable[[], None]) -> None:
+    def see(self, stretch: Iterable[tuple[int, Frame]], advance: Callable[[], None]) -> None:
         """Make every second frame of a stretch again from the others, as the program would."""
         dropped: deque[tuple[int, Frame]] = deque()
-        kept = self._kept(stretch, dropped, told)
+        kept = self._kept(stretch, dropped, advance)
         for before, pair, after in with_neighbours(pair_frames(kept, pixel_format=self.clip.pixel_format)):
             index, frame = dropped.popleft()
             if pair.index == 0:
@@ -247,7 +247,7 @@ class _HoldOut:
             self._meter(pair.right)
 
     def _kept(
-        self, stretch: Iterable[tuple[int, Frame]], dropped: deque[tuple[int, Frame]], told: Callable[[], None]
+        self, stretch: Iterable[tuple[int, Frame]], dropped: deque[tuple[int, Frame]], advance: Callable[[], None]
     ) -> Iterator[Frame]:
         """Yield the first frame, the third and so on; the others go to ``dropped``."""
         seen: deque[tuple[float, float]] = deque(maxlen=3)
@@ -261,7 +261,7 @@ class _HoldOut:
                 dropped.append((number, frame))
             else:
                 yield frame
-            told()
+            advance()
 
     def _seconds(self, frame: Frame) -> float:
         return float(frame.pts - self.clip.start)

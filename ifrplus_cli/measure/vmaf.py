@@ -24,8 +24,8 @@ def why_no_vmaf() -> str | None:
         MediaToolError: if there is no ffmpeg.
     """
     command = [find_tool("ffmpeg"), "-hide_banner", "-h", "filter=libvmaf"]
-    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    has_filter = "Filter libvmaf" in told.stdout
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    has_filter = "Filter libvmaf" in done.stdout
     return None if has_filter else "the installed ffmpeg has no filter libvmaf"
 
 

@@ -88,10 +88,10 @@ def choose_model(
     too_slow: list[str] = []
     for spec in fitting:
         seconds = estimate(plan_network(spec, engine, device, work.size, work.timesteps, options), work.frames, speed)
-        told = f"an estimated {_time(seconds)} for {work.frames} frames at {speed:.0f} GFLOP/s"
+        duration = f"an estimated {_time(seconds)} for {work.frames} frames at {speed:.0f} GFLOP/s"
         if seconds <= ACCEPTED_SECONDS:
-            return spec, "; ".join((*too_slow, f"it takes {told}, and the limit is {_time(ACCEPTED_SECONDS)}"))
-        too_slow.append(f"{spec.name} would take {told}")
+            return spec, "; ".join((*too_slow, f"it takes {duration}, and the limit is {_time(ACCEPTED_SECONDS)}"))
+        too_slow.append(f"{spec.name} would take {duration}")
     return MODELS[SMALLEST], f"{'; '.join(too_slow)}; the limit is {_time(ACCEPTED_SECONDS)}"
 
 

@@ -35,7 +35,7 @@ class Device:
 class _Failure:
     """What MindSpore reported of a device; if ``taken``, it keeps the device and takes no other one in this process."""
 
-    said: str
+    message: str
     taken: bool
 
 
@@ -160,7 +160,7 @@ def _why(device: Device, failure: _Failure, machine: Machine) -> str:
     """Return what the machine lacks, which MindSpore does not report; MindSpore's own message if nothing is missing."""
     *others, last = machine.missing(device.kind) or ("",)
     if not last:
-        return failure.said
+        return failure.message
     return f"this machine lacks {', '.join(others)}{' and ' if others else ''}{last}"
 
 
@@ -188,5 +188,5 @@ def free_memory(device: Device, machine: Machine | None = None) -> int | None:
     """Return the free bytes on a device that has been chosen; None if they are unknown."""
     if device.kind == "CPU":
         return (machine or this_machine()).free_memory()
-    told = _mindspore().hal.get_device_properties(device.number, device.kind)
-    return getattr(told, "free_memory", 0) or getattr(told, "total_memory", 0) or None
+    properties = _mindspore().hal.get_device_properties(device.number, device.kind)
+    return getattr(properties, "free_memory", 0) or getattr(properties, "total_memory", 0) or None

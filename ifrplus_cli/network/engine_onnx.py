@@ -69,16 +69,16 @@ def choose_gpu_provider(number: int) -> str:
     Raises:
         DeviceError: if none does, with the message of each.
     """
-    said = []
+    reasons = []
     for provider in gpu_providers():
         try:
             _try(OnnxNetwork(MODELS["lite"], TRIAL, provider, number))
         except IfrplusError as error:
-            said.append(error.message.rstrip("."))
+            reasons.append(error.message.rstrip("."))
         else:
             return provider
     raise DeviceError(
-        f"ONNX Runtime can't use the device {Device('GPU', number)}: {'; '.join(said)}.",
+        f"ONNX Runtime can't use the device {Device('GPU', number)}: {'; '.join(reasons)}.",
         "Install the driver and the libraries that its provider needs, or choose --device CPU.",
     )
 
@@ -207,10 +207,10 @@ def _open(graph: Path | bytes, options: SessionOptions, provider: str, number: i
     try:
         session = _onnxruntime().InferenceSession(graph, options, [(provider, _provider_options(provider, number))])
     except Exception as error:
-        said = str(error).strip().splitlines()[0].rstrip(".")
+        reason = str(error).strip().splitlines()[0].rstrip(".")
         if provider != CPU_PROVIDER:
-            raise DeviceError(f"{provider} failed: {said}.", "Choose --device CPU.") from error
-        raise ModelError(f"The ONNX graph can't be used: {said}.", REMEDY) from error
+            raise DeviceError(f"{provider} failed: {reason}.", "Choose --device CPU.") from error
+        raise ModelError(f"The ONNX graph can't be used: {reason}.", REMEDY) from error
     session.disable_fallback()
     if session.get_providers()[0] != provider:  # ONNX Runtime falls back to the CPU without an error
         raise DeviceError(f"{provider} is not usable here.", "Choose --device CPU.")

@@ -78,7 +78,7 @@ class Machine:
             "nvidia_driver": self._first(r"Kernel Module.*?\s(\d+\.[\d.]+)", "/proc/driver/nvidia/version"),
             "cuda": self.cuda_version(),
         }
-        return {name: told for name, told in known.items() if told}
+        return {name: value for name, value in known.items() if value}
 
     def cores(self) -> int:
         """Return how many cores this process may keep busy: hyper-threads count once, a container's quota applies."""
@@ -113,10 +113,10 @@ class Machine:
         """Return ``major.minor`` of the CUDA that CUDA_HOME names, or else of the usual folder."""
         home = self._at(self.environment.get("CUDA_HOME") or CUDA_FOLDER)
         try:
-            told = json.loads((home / "version.json").read_text())["cuda"]["version"]
+            version = json.loads((home / "version.json").read_text())["cuda"]["version"]
         except (OSError, ValueError, KeyError, TypeError):
-            told = home.resolve().name
-        found = re.search(r"\d+\.\d+", str(told))
+            version = home.resolve().name
+        found = re.search(r"\d+\.\d+", str(version))
         return found[0] if found else None
 
     def _missing_for_ascend(self) -> Iterator[str]:

@@ -64,21 +64,21 @@ def evaluate_and_report(
 def remarks(result: Evaluation, spec: ModelSpec) -> list[str]:
     """Return what a reader must know to compare the figures with others."""
     dataset = result.dataset
-    told = [f"{name}: {DEFINITIONS[name]}." for name in (CHANNELS, VOLUME)]
+    sentences = [f"{name}: {DEFINITIONS[name]}." for name in (CHANNELS, VOLUME)]
     if spec.uses_prior:
-        told.append(
+        sentences.append(
             f"Only the two outer pictures of a triplet are used. In a film {spec.name} also uses the frames around "
             "them, and follows curved paths: here paths are taken as straight."
         )
     if len(result.scores) != dataset.count:
-        told.append(f"The clips announce {dataset.count} triplets; {len(result.scores)} could be decoded.")
+        sentences.append(f"The clips announce {dataset.count} triplets; {len(result.scores)} could be decoded.")
     if dataset.layout not in TRIPLETS:
-        told.append("The published figures are for Vimeo-90K: measured on different images, not comparable.")
+        sentences.append("The published figures are for Vimeo-90K: measured on different images, not comparable.")
     elif len(result.scores) != TRIPLETS[dataset.layout]:
-        told.append(
+        sentences.append(
             f"The published figures are for all {TRIPLETS[dataset.layout]} triplets, not these {len(result.scores)}."
         )
-    return told
+    return sentences
 
 
 def result_rows(result: Evaluation, model: str) -> list[dict[str, str]]:

@@ -59,11 +59,11 @@ def thinned(points: Curve) -> Curve:
 
 
 def _headline(losses: Curve, validated: Curve) -> dict[str, str]:
-    told = {"loss of the last step": f"{losses[-1][1]:.4g}"} if losses else {}
+    headline = {"loss of the last step": f"{losses[-1][1]:.4g}"} if losses else {}
     if validated:
-        told["validation PSNR at best"] = f"{max(value for _, value in validated):.2f} dB"
-        told["before the first step"] = f"{validated[0][1]:.2f} dB"
-    return told
+        headline["validation PSNR at best"] = f"{max(value for _, value in validated):.2f} dB"
+        headline["before the first step"] = f"{validated[0][1]:.2f} dB"
+    return headline
 
 
 def _loss_chart(losses: Curve) -> list[Chart]:
@@ -99,6 +99,6 @@ def _whole(step: float | int | None) -> int:
 
 def _figures(recipe: Recipe) -> dict[str, str]:
     """What differs between runs, by name."""
-    told = {"losses": ", ".join(f"{name} {weight:g}" for name, weight in recipe.losses.used.items())}
+    losses = {"losses": ", ".join(f"{name} {weight:g}" for name, weight in recipe.losses.used.items())}
     others = {name: value for name, value in asdict(recipe).items() if name not in ("losses", "augmentation")}
-    return {**told, **{name.replace("_", " "): f"{value:g}" for name, value in others.items() if value is not None}}
+    return {**losses, **{name.replace("_", " "): f"{value:g}" for name, value in others.items() if value is not None}}

@@ -81,10 +81,10 @@ def load(path: Path, run: Mapping[str, Any]) -> tuple[dict[str, npt.NDArray[Any]
         InputError: names the settings that differ from the run that wrote it.
         ModelError: if it can't be read.
     """
-    told = read_metadata(path).get(CARD)
-    if told is None:
+    text = read_metadata(path).get(CARD)
+    if text is None:
         raise ModelError(f"{path} is not a checkpoint of a training run.", "Remove it from the folder.")
-    card = json.loads(told)
+    card = json.loads(text)
     differing = [name for name in run if json.loads(json.dumps(run[name])) != card["run"].get(name)]
     if differing:
         raise InputError(

@@ -100,13 +100,13 @@ def explained_flow(flows: tuple[Tensor, ...], teacher: Tensor, left: Tensor, tru
     """
     small = ops.cat((shrink(left, 4), shrink(right, 4)))
     middle = shrink(true, 4)
-    told = both_sides(teacher)
-    difference = ops.abs(warp(small, told / 4) - ops.cat((middle, middle))).mean(1).expand_dims(1)
+    both = both_sides(teacher)
+    difference = ops.abs(warp(small, both / 4) - ops.cat((middle, middle))).mean(1).expand_dims(1)
     trust = ops.stop_gradient(ops.exp(-difference / COLOUR_TRUST))
     trust = ops.cat((trust, trust), 1)
     loss = 0.0
     for flow in flows:
-        loss = loss + (trust * ops.abs(both_sides(_resized(flow, teacher)) - told)).mean()
+        loss = loss + (trust * ops.abs(both_sides(_resized(flow, teacher)) - both)).mean()
     return loss
 
 

@@ -120,8 +120,8 @@ def changed(
     """
     weights = replace(recipe.losses, perceptual=PUBLISHED_PERCEPTUAL) if perceptual else recipe.losses
     length = {"steps": steps, "minutes": minutes} if steps or minutes else {}
-    told = {name: value for name, value in figures.items() if value is not None}
-    made = replace(recipe, losses=_with_losses(weights, losses), **length, **told)  # type: ignore[arg-type]
+    given = {name: value for name, value in figures.items() if value is not None}
+    made = replace(recipe, losses=_with_losses(weights, losses), **length, **given)  # type: ignore[arg-type]
     if made.crop % CROP_MULTIPLE:
         raise InputError(f"A crop of {made.crop} pixels can't be used.", f"Use a multiple of {CROP_MULTIPLE}.")
     return made

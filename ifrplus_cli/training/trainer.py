@@ -50,8 +50,8 @@ def join_world() -> World:
         communication.init()
         return World(communication.get_rank(), communication.get_group_size())
     except (RuntimeError, ValueError) as error:
-        said = str(error).strip().splitlines()[0]
-        raise DeviceError(f"The processes that msrun started do not find each other: {said}.", "") from error
+        reason = str(error).strip().splitlines()[0]
+        raise DeviceError(f"The processes that msrun started do not find each other: {reason}.", "") from error
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,8 @@ class Trainer:
         parts: list[Array] = []
         gradients: tuple[Any, ...] = ()
         for batch in batches:
-            told, found = self._gradients(*self._inputs(batch), self._number(self.scale))
-            parts.append(told.asnumpy())
+            values, found = self._gradients(*self._inputs(batch), self._number(self.scale))
+            parts.append(values.asnumpy())
             gradients = self._added(*gradients, *found) if gradients else found
         losses = dict(zip(self._losses, np.mean(parts, axis=0, dtype=np.float64).tolist(), strict=True))
         unit = 1 / (self.scale * len(batches))

@@ -50,10 +50,10 @@ def tool_version(name: str) -> str:
         path = find_tool(name)
     except MediaToolError as error:
         return f"{error.message} {error.hint}"
-    told = subprocess.run(
+    text = subprocess.run(
         [path, "-version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace", check=False
     ).stdout
-    words = told.split(maxsplit=3)
+    words = text.split(maxsplit=3)
     return f"{words[2]} ({path})" if len(words) > 2 else f"does not run ({path})"
 
 
@@ -75,12 +75,12 @@ def last_line(stderr: bytes | str, path: Path) -> str:
     """Return the last line that ffmpeg wrote, without addresses and without the path, as part of a sentence."""
     text = stderr.decode("utf-8", "replace") if isinstance(stderr, bytes) else stderr
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = lines[-1] if lines else "no reason was given"
+    reason = lines[-1] if lines else "no reason was given"
     for name in (source_url(path), str(path.absolute()), str(path)):
-        said = said.replace(f"{name}: ", "")
-    if said.startswith("[") and "] " in said:
-        said = said.split("] ", 1)[1]
-    return said.rstrip(".")
+        reason = reason.replace(f"{name}: ", "")
+    if reason.startswith("[") and "] " in reason:
+        reason = reason.split("] ", 1)[1]
+    return reason.rstrip(".")
 
 
 class StderrDrain(threading.Thread):
@@ -119,11 +119,11 @@ class StderrDrain(threading.Thread):
 
     def _remember(self, line: str) -> None:
         level = LEVEL.search(line)
-        said = ADDRESS.sub("", LEVEL.sub("", line, count=1)).strip().rstrip(".")
+        message = ADDRESS.sub("", LEVEL.sub("", line, count=1)).strip().rstrip(".")
         if level and level[1] in GRAVE:
             self.complaints += 1
-            self.first_complaint = self.first_complaint or said
-        self._tail.append(said)
+            self.first_complaint = self.first_complaint or message
+        self._tail.append(message)
 
     def reason(self, exit_code: int = 0) -> str:
         """Return why ffmpeg ended, as part of a sentence; wait for the end of the stream.

@@ -105,15 +105,15 @@ def _refusal(path: Path, stderr: bytes) -> InputError:
     return _unreadable(path, last_line(stderr, path))
 
 
-def _broken_program(program: str, said: str | None) -> MediaToolError:
+def _broken_program(program: str, reason: str | None) -> MediaToolError:
     return MediaToolError(
-        f"The program {program} does not work: {said}.", INSTALL_HINT.format(variable="IFRPLUS_FFPROBE")
+        f"The program {program} does not work: {reason}.", INSTALL_HINT.format(variable="IFRPLUS_FFPROBE")
     )
 
 
-def _unreadable(path: Path, said: str) -> InputError:
+def _unreadable(path: Path, reason: str) -> InputError:
     return InputError(
-        f"{path.name} can't be read as a film: {said}.", "The file may be damaged, cut short, or not a video at all."
+        f"{path.name} can't be read as a film: {reason}.", "The file may be damaged, cut short, or not a video at all."
     )
 
 

@@ -123,8 +123,8 @@ def _mastering(light: LightInfo) -> bytes:
         return b""
     points = (*display.red, *display.green, *display.blue, *display.white)
     values = (*points, display.max_luminance, display.min_luminance)
-    told = (_element(number, struct.pack(">d", value)) for number, value in enumerate(values, start=0x55D1))
-    return _element(0x55D0, b"".join(told))
+    elements = (_element(number, struct.pack(">d", value)) for number, value in enumerate(values, start=0x55D1))
+    return _element(0x55D0, b"".join(elements))
 
 
 def _id(number: int) -> bytes:

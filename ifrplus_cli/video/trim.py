@@ -63,12 +63,12 @@ def _boundary(clip: ClipInfo, moment: Moment) -> Fraction:
     pts, unit = clip.packet_pts, clip.time_base
     if isinstance(moment, FrameNumber):
         return pts[moment.number] * unit if moment.number < len(pts) else clip.end
-    told = clip.start + moment
-    index = bisect_left(pts, (told - ROUNDING) / unit)
+    wanted = clip.start + moment
+    index = bisect_left(pts, (wanted - ROUNDING) / unit)
     frame = pts[index] * unit if index < len(pts) else clip.end
-    if frame - told <= 1 / clip.rate:
+    if frame - wanted <= 1 / clip.rate:
         return frame
-    return ceil(told / clip.time_base) * clip.time_base
+    return ceil(wanted / clip.time_base) * clip.time_base
 
 
 def _limited(stream: StreamInfo, section: Section) -> StreamInfo:

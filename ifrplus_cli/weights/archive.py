@@ -29,8 +29,8 @@ def read_archive(path: Path, folder: str) -> tuple[bytes, bytes]:
         except (ValueError, MemoryError):
             raise
         except Exception as error:  # zipfile and its decompressors have no common exception class
-            told = " ".join(str(error).split())[:100] or type(error).__name__
-            raise ValueError(f"it is not an undamaged zip archive ({told})") from error
+            reason = " ".join(str(error).split())[:100] or type(error).__name__
+            raise ValueError(f"it is not an undamaged zip archive ({reason})") from error
 
 
 def _entry(entries: list[ZipInfo], folder: str, suffix: str) -> ZipInfo:

@@ -356,8 +356,8 @@ def _read(response: Any) -> bytes:
 
 
 def _words(cause: BaseException | str) -> str:
-    told = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-    return " ".join(told.split()).rstrip(".")
+    reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return " ".join(reason.split()).rstrip(".")
 
 
 def _by_hand(url: str, target: Path) -> str:

@@ -105,9 +105,9 @@ def _converted(entry: WeightsEntry, source: Path) -> Mapping[str, npt.NDArray[np
         param, numbers = _pair(source) if pair else read_archive(source, entry.archive)
         return read_ncnn(param, numbers, layers(widths))
     except (ValueError, OSError, MemoryError) as error:
-        told = (getattr(error, "strerror", None) or str(error) or "memory ran out").rstrip(".")
+        reason = (getattr(error, "strerror", None) or str(error) or "memory ran out").rstrip(".")
         raise ModelError(
-            f"{source.name} does not hold the network {entry.name}: {told}.",
+            f"{source.name} does not hold the network {entry.name}: {reason}.",
             f"Give the archive of a release of ifrnet-ncnn-vulkan, or the two files of its folder {entry.archive}.",
         ) from error
 
