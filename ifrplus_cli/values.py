@@ -359,7 +359,7 @@ class ClipInfo:
         return (self.height, self.width) if turned else (self.width, self.height)
 
     def moved(self, path: Path) -> ClipInfo:
-        """The same clip under another name."""
+        """Return the same clip under another name."""
         return replace(self, path=path, source=self.source.moved(path))
 
     @property

@@ -48,7 +48,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _console(stream: TextIO | None, *, stderr: bool) -> Console:
-    """A console that wraps lines between words on a terminal; a file or a pipe gets each sentence on one line."""
+    """Return a console that wraps lines at words on a terminal; a file or a pipe gets each sentence on one line."""
     is_terminal = _is_terminal(stream)
     dumb = is_terminal and os.environ.get("TERM", "") in DUMB  # rich assumes 80 columns for these
     width, height = shutil.get_terminal_size() if dumb else (None, None)
@@ -176,7 +176,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
 
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[Callable[[RunProgress], None]]:
-    """A bar with frames done, made frames per second, speed compared with real time, and time left."""
+    """Show a bar with frames done, made frames per second, speed compared with real time, and time left."""
     if not shown:
         yield lambda _: None
         return
@@ -196,7 +196,7 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[RunProgress], None]]:
 
 @contextmanager
 def count_bar(things: str, *, shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar for a number of things; it appears when the first of them is done."""
+    """Show a bar for a number of things; it appears when the first of them is done."""
     if not shown:
         yield lambda *_: None
         return
@@ -208,7 +208,7 @@ def count_bar(things: str, *, shown: bool) -> Iterator[Callable[[int, int], None
 
 @contextmanager
 def training_bar(*, shown: bool) -> Iterator[Callable[[TrainingProgress], None]]:
-    """A bar with steps, loss, validation and time of a training run."""
+    """Show a bar with steps, loss, validation and time of a training run."""
     if not shown:
         yield lambda _: None
         return
@@ -223,7 +223,7 @@ def training_bar(*, shown: bool) -> Iterator[Callable[[TrainingProgress], None]]
 
 @contextmanager
 def transfer_bar(*, shown: bool) -> Iterator[Callable[[Transfer], None]]:
-    """A bar with bytes, speed and time left of a download."""
+    """Show a bar with bytes, speed and time left of a download."""
     if not shown:
         yield lambda _: None
         return
@@ -234,7 +234,7 @@ def transfer_bar(*, shown: bool) -> Iterator[Callable[[Transfer], None]]:
 
 @contextmanager
 def _appearing(bar: Progress) -> Iterator[Callable[[int, int | None], None]]:
-    """Updates of a bar by what is done, and of how much; it appears with the first one."""
+    """Yield a function that updates a bar by what is done and the total; the bar appears with the first update."""
     task: TaskID | None = None
     with ExitStack() as stack:
 

@@ -81,7 +81,7 @@ def main() -> None:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if error.errno != EPIPE:
-            console.print_error(OutputError("The disk is full.", "Free some space, also where stdout goes."))
+            console.print_error(OutputError("The disk is full.", "Free some space, also on the disk of stdout."))
         sys.exit(FAILED)
 
 

@@ -43,7 +43,7 @@ def parse_factor(text: str) -> Fraction:
 
 
 def parse_rate(text: str) -> Fraction:
-    """A name, a fraction, or a decimal number; a rounded NTSC rate such as 23.976 means the exact one, 24000/1001."""
+    """Parse a name, a fraction or a decimal; a rounded NTSC rate such as 23.976 means the exact one, 24000/1001."""
     if text.lower() in RATE_NAMES:
         return RATE_NAMES[text.lower()]
     try:
@@ -59,7 +59,7 @@ def parse_rate(text: str) -> Fraction:
 
 
 def parse_moment(text: str) -> Fraction | FrameNumber:
-    """Seconds, h:mm:ss.ms, or a frame number with the suffix f."""
+    """Parse seconds, h:mm:ss.ms, or a frame number with the suffix f."""
     from ifrplus_cli.video.trim import FrameNumber
 
     if found := re.fullmatch(r"(\d{1,9})f", text):
@@ -102,7 +102,7 @@ def parse_encoder_arg(text: str) -> tuple[str, str]:
 
 
 def repeatable_choice(values: Sequence[str], text: str) -> Any:
-    """A repeatable option with the given values, for typer takes no list of ``Literal``."""
+    """Return a repeatable option with the given values; typer does not support a list of ``Literal``."""
 
     def parse(written: str) -> str:
         if written not in values:
@@ -118,7 +118,7 @@ def refuse(contradiction: object, option: str, why: str) -> None:
     """Report wrong usage if there is a contradiction.
 
     Raises:
-        typer.BadParameter: then.
+        typer.BadParameter: if there is one.
     """
     if contradiction:
         raise typer.BadParameter(why, param_hint=option)

@@ -13,7 +13,7 @@ OTHERWISE = ".mp4"  # for films in containers that can't be written
 
 
 def name_outputs(sources: Sequence[Path], folder: Path, pattern: str = DEFAULT_NAME) -> list[tuple[Path, Path]]:
-    """Each source with its output.
+    """Return each source with its output.
 
     Args:
         folder: created if it does not exist.
@@ -36,7 +36,7 @@ def name_outputs(sources: Sequence[Path], folder: Path, pattern: str = DEFAULT_N
 
 
 def is_folder(path: Path) -> bool:
-    """Whether the path is a folder; False if the path is inaccessible."""
+    """Return whether the path is a folder; False if the path is inaccessible."""
     try:
         return path.is_dir()
     except OSError:

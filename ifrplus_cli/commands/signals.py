@@ -29,7 +29,7 @@ def _interrupt(*_: object) -> None:
 
 
 def noting_a_stop(advance: Callable[[Value], None], note: Callable[[str], None]) -> Callable[[Value], None]:
-    """``advance``, which also notes, once, that the run is about to end: a signal handler can't print."""
+    """Return ``advance`` with a note, once, that the run is about to end: a signal handler can't print."""
     noted = False
 
     def advance_and_note(progress: Value) -> None:

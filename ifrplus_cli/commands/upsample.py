@@ -229,7 +229,7 @@ class _Display:
         return not self.as_json and not self.quiet
 
     def listener(self) -> Listener:
-        """Prints what happens while films are made."""
+        """Return a listener that prints what happens while films are made."""
         from ifrplus_cli.pipeline.films import Listener
 
         return Listener(
@@ -243,7 +243,7 @@ class _Display:
 
     @contextmanager
     def bar(self) -> Iterator[Advance]:
-        """The progress of one film."""
+        """Show the progress of one film."""
         with console.progress_bar(shown=self.talks) as advance:
             yield signals.noting_a_stop(advance, console.print_note)
 

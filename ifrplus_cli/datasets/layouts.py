@@ -116,7 +116,7 @@ def _vimeo(path: Path, names_file: str = VIMEO_LIST) -> Dataset | None:
 
 
 def _named(name: str, folder: Path, pictures: Iterable[str]) -> Triplet:
-    """A triplet whose pictures have fixed names in a folder of their own."""
+    """Return a triplet whose pictures have fixed names in a folder of their own."""
     left, true, right = (folder / picture for picture in pictures)
     return Triplet(name, "", left, true, right)
 

@@ -207,13 +207,13 @@ def over_white(planes: tuple[Plane, ...], pixel_format: PixelFormat, *, full_ran
 
 
 def _shrunk(alpha: npt.NDArray[np.float32], plane: Plane) -> npt.NDArray[np.float32]:
-    """Alpha resized to the size of a (chroma) plane."""
+    """Return alpha, resized to the size of a (chroma) plane."""
     height, width = plane.shape
     return alpha if alpha.shape == plane.shape else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _white(pixel_format: PixelFormat, *, full_range: bool) -> tuple[float, float, float]:
-    """The code of white in each plane."""
+    """Return the code of white in each plane."""
     largest, step = 2.0**pixel_format.depth - 1, 2.0 ** (pixel_format.depth - 8)
     if pixel_format.chroma is Chroma.RGB:
         return largest, largest, largest

@@ -63,7 +63,7 @@ def _repeats(means: list[_Means], change: float) -> bool:
 
 
 def _means(frame: Frame, pixel_format: PixelFormat) -> _Means:
-    """Block means, in 8-bit codes."""
+    """Return block means, in 8-bit codes."""
     plane = frame.planes[0]
     height, width = plane.shape
     size = (max(1, width // BLOCK), max(1, height // BLOCK))
@@ -72,5 +72,5 @@ def _means(frame: Frame, pixel_format: PixelFormat) -> _Means:
 
 
 def _difference(one: _Means, other: _Means) -> float:
-    """Difference of the block that differs most."""
+    """Return the difference of the block that differs most."""
     return float(cv2.norm(one, other, cv2.NORM_INF))

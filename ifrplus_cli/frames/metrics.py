@@ -76,7 +76,7 @@ def ssim_volume(picture: Picture, truth: Picture) -> float:
 
 
 def _similarity(picture: Picture, truth: Picture, mean: Callable[[_Floats], _Floats]) -> float:
-    """SSIM whose local means ``mean`` computes."""
+    """Return the SSIM for which ``mean`` computes the local means."""
     peak = _peak(truth)
     left, right = _floats(picture, truth)
     if min(left.shape[:2]) < SSIM_WINDOW:

@@ -60,7 +60,7 @@ def moving_box(left: Image, right: Image) -> Box | None:
 
 
 def _box(places: tuple[np.ndarray, np.ndarray], size: tuple[int, int]) -> Box | None:
-    """The box around some rows and columns, with the margin; None if there are none."""
+    """Return the box around some rows and columns, with the margin; None if there are none."""
     if not places[0].size:
         return None
     (top, bottom), (first, last) = (_around(*of_side) for of_side in zip(places, size, strict=True))
@@ -68,7 +68,7 @@ def _box(places: tuple[np.ndarray, np.ndarray], size: tuple[int, int]) -> Box | 
 
 
 def _moved_cells(left: Image, right: Image) -> tuple[np.ndarray, np.ndarray]:
-    """The rows and columns of cells whose mean has moved."""
+    """Return the rows and columns of cells whose mean has moved."""
     height, width = left.shape[:2]
     cells = max(width // CELL, 1), max(height // CELL, 1)
     means = cv2.resize(cv2.subtract(right, left), cells, interpolation=cv2.INTER_AREA)
@@ -78,7 +78,7 @@ def _moved_cells(left: Image, right: Image) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _beyond(difference: Image, most: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of an H x W x C picture in which any value is above ``most``."""
+    """Return the rows and columns of an H x W x C picture in which any value is above ``most``."""
     height, _, channels = difference.shape
     flat = difference.reshape(height, -1)
     by_row, by_sample = (cv2.reduce(flat, axis, cv2.REDUCE_MAX).ravel() for axis in (1, 0))
@@ -86,6 +86,6 @@ def _beyond(difference: Image, most: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _around(places: np.ndarray, side: int) -> tuple[int, int]:
-    """From the first of some rows or columns to behind the last one, with the margin, in whole blocks."""
+    """Return the range from the first to the last of some rows or columns, with the margin, in whole blocks."""
     first, end = int(places[0]) - SURROUNDINGS, int(places[-1]) + 1 + SURROUNDINGS
     return max(first // BOX_STEP * BOX_STEP, 0), min(-(-end // BOX_STEP) * BOX_STEP, side)

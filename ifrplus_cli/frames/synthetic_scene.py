@@ -51,7 +51,7 @@ def moving_scene(width: int, height: int, frames: int) -> Iterator[Image]:
 
 
 def _layer(random: np.random.Generator, width: int, height: int, pace: float) -> _Layer:
-    """A textured ellipse somewhere in the picture, and a motion of ``pace`` widths per frame."""
+    """Return a textured ellipse somewhere in the picture, and a motion of ``pace`` widths per frame."""
     centre = (random.uniform(0.2, 0.8) * width, random.uniform(0.2, 0.8) * height)
     diameters = (random.uniform(0.12, 0.32) * width, random.uniform(0.2, 0.5) * height)
     opacity = np.zeros((height, width), np.float32)

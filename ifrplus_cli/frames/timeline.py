@@ -184,7 +184,7 @@ def rate_text(rate: Fraction) -> str:
 
 
 def _common_divisor(one: Fraction, other: Fraction) -> Fraction:
-    """The largest fraction of which both are multiples."""
+    """Return the largest fraction of which both are multiples."""
     return Fraction(
         gcd(one.numerator * other.denominator, other.numerator * one.denominator), one.denominator * other.denominator
     )

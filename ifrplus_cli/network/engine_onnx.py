@@ -172,7 +172,7 @@ def _onnxruntime() -> Any:
 
 
 def _options(threads: int | None = None) -> SessionOptions:
-    """Session options of every graph; the figures are for lite at 1920x1080 on two cores."""
+    """Return the session options of every graph; the figures are for lite at 1920x1080 on two cores."""
     onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = SILENT

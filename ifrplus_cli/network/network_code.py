@@ -11,7 +11,7 @@ FOLDER = Path(ifrplus_cli.models.__file__).parent
 
 
 def code_checksum() -> str:
-    """SHA-256 in hexadecimal of the names and contents of all files of ``models/``."""
+    """Return the SHA-256 in hexadecimal of the names and contents of all files of ``models/``."""
     digest = hashlib.sha256()
     for path in sorted(FOLDER.glob("*.py")):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())

@@ -79,6 +79,6 @@ def check_values(request: object, choices: Choices, ranges: Ranges) -> None:
 
 
 def option_of(name: str) -> str:
-    """The option of the command line that sets a field."""
+    """Return the option of the command line that sets a field."""
     special = {"purpose": "--for", "encoder_args": "--encoder-arg"}
     return special.get(name, f"--{name.replace('_', '-')}")

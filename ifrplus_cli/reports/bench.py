@@ -12,7 +12,7 @@ STAGE_TITLE = "Seconds of a whole run by stage (share); the stages run at the sa
 
 
 def frame_rows(result: BenchResult) -> list[dict[str, str]]:
-    """A row for each size, network and engine: seconds, memory, and the published figure."""
+    """Return a row for each size, network and engine: seconds, memory, and the published figure."""
     return [
         {
             **_heading(size),
@@ -29,12 +29,12 @@ def frame_rows(result: BenchResult) -> list[dict[str, str]]:
 
 
 def stage_rows(result: BenchResult) -> list[dict[str, str]]:
-    """A row for each whole run; none without ``--pipeline``."""
+    """Return a row for each whole run; none without ``--pipeline``."""
     return [{**_heading(size), **_stages(size.pipeline)} for size in result.sizes if size.pipeline]
 
 
 def column_notes(result: BenchResult) -> list[str]:
-    """The meaning of the columns of ``frame_rows``."""
+    """Explain the columns of ``frame_rows``."""
     others = dict.fromkeys(size.network for size in result.sizes if size.network != "ifrplus")
     return [
         f"published: {PUBLISHED_SETTING}, as its authors measured it.",
@@ -46,7 +46,7 @@ def column_notes(result: BenchResult) -> list[str]:
 
 
 def describe_bench(result: BenchResult) -> dict[str, object]:
-    """All that was measured, as plain data."""
+    """Return everything that was measured, as plain data."""
     return {
         "setting": result.setting,
         "batch": 1,
@@ -87,7 +87,7 @@ def _memory(size: SizeResult) -> str:
 
 
 def _rounded(data: Any) -> Any:
-    """Plain data with every float rounded to four digits: a tenth of a millisecond, or of a kilobyte."""
+    """Return plain data with every float rounded to four digits: a tenth of a millisecond, or of a kilobyte."""
     if isinstance(data, dict):
         return {name: _rounded(value) for name, value in data.items()}
     return round(data, 4) if isinstance(data, float) else data

@@ -77,7 +77,7 @@ def measures(result: CheckResult) -> dict[str, str]:
 
 
 def describe_check(checked: CheckedClip) -> dict[str, object]:
-    """All figures with what they were measured on, as plain data."""
+    """Return all figures, and what they were measured on, as plain data."""
     result = checked.result
     return {
         "versions": versions(checked.model.plan),

@@ -71,7 +71,9 @@ def remarks(result: Evaluation, spec: ModelSpec) -> list[str]:
             "them, and follows curved paths: here paths are taken as straight."
         )
     if len(result.scores) != dataset.count:
-        sentences.append(f"The clips announce {dataset.count} triplets; {len(result.scores)} could be decoded.")
+        sentences.append(
+            f"By their headers the clips have {dataset.count} triplets; {len(result.scores)} could be decoded."
+        )
     if dataset.layout not in TRIPLETS:
         sentences.append("The published figures are for Vimeo-90K: measured on different images, not comparable.")
     elif len(result.scores) != TRIPLETS[dataset.layout]:
@@ -107,7 +109,7 @@ def _row(name: str, figures: Mapping[str, float | None]) -> dict[str, str]:
 
 
 def describe_evaluation(evaluated: EvaluatedNetwork) -> dict[str, object]:
-    """All figures with what they were measured by, as plain data."""
+    """Return all figures, and how they were measured, as plain data."""
     result, model = evaluated.result, evaluated.model
     dataset = result.dataset
     return {

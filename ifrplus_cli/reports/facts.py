@@ -121,12 +121,12 @@ def describe_network(plan: NetworkPlan) -> dict[str, object]:
 
 
 def describe_model(model: LoadedModel) -> dict[str, object]:
-    """How a loaded network is run, and its weights, as plain data."""
+    """Return how a loaded network is run, and its weights, as plain data."""
     return {**describe_network(model.plan), "weights_sha256": model.weights_sha256}
 
 
 def describe_plan(job: Job, network: NetworkPlan) -> dict[str, object]:
-    """What would be written, and how it would be made, as plain data."""
+    """Return what would be written, and how it would be made, as plain data."""
     return {**describe_job(job), **describe_network(network), "pairs_at_once": pairs_at_once(network)}
 
 
@@ -136,7 +136,7 @@ def cost_facts(cost: Cost | None, failure: str | None) -> dict[str, object]:
 
 
 def describe_cost(cost: Cost) -> dict[str, str]:
-    """Time, disk space and memory of a run, as a person reads them."""
+    """Return time, disk space and memory of a run, as a person reads them."""
     return {
         "time": f"about {clock_time(cost.seconds)}: {cost.seconds_per_frame:.2f} s per made frame",
         "disk": f"about {cost.picture_mb:.1f} MB for the video stream",
@@ -145,5 +145,5 @@ def describe_cost(cost: Cost) -> dict[str, str]:
 
 
 def versions(network: NetworkPlan) -> dict[str, str]:
-    """Versions of this program, its engine and ffmpeg."""
+    """Return the versions of this program, its engine and ffmpeg."""
     return {"ifrplus": __version__, **engine_version(network.engine), "ffmpeg": tool_version("ffmpeg")}

@@ -35,7 +35,7 @@ def clock_time(seconds: float) -> str:
 
 
 def readable(facts: Mapping[str, object]) -> dict[str, str]:
-    """Plain data as names and texts; what is empty is left out."""
+    """Return plain data as names and texts, without empty values."""
     return {name.replace("_", " "): _words(value) for name, value in facts.items() if value not in ([], {}, None)}
 
 

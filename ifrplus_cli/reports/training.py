@@ -14,13 +14,13 @@ from ifrplus_cli.training.recipe import Recipe
 from ifrplus_cli.training.run import TrainOptions
 
 PAGE = "curves.html"
-SMOOTHED = 25  # points that the strong line is a mean of
-POINTS = 1000  # of a line, at most; of a longer run, each is the mean of several steps
+SMOOTHED = 25  # number of points that each point of the mean's line averages
+POINTS = 1000  # in a line, at most; in a longer run, each is the mean of several steps
 Curve = list[tuple[float, float]]  # a figure by step
 
 
 def write_curves(options: TrainOptions, rows: Sequence[Row]) -> None:
-    """Write the page of a run, in place of the one that is there.
+    """Write the page of a run, in place of an earlier one.
 
     Args:
         rows: the run's table.
@@ -32,7 +32,7 @@ def write_curves(options: TrainOptions, rows: Sequence[Row]) -> None:
 
 
 def build_report(options: TrainOptions, rows: Sequence[Row]) -> Report:
-    """The report on a run that goes on, or that has ended."""
+    """Build the report on a run that is in progress or has ended."""
     losses, validated = curve(rows, "loss"), curve(rows, "psnr")
     return Report(
         title=f"Training of {options.model}",
@@ -46,13 +46,13 @@ def build_report(options: TrainOptions, rows: Sequence[Row]) -> Report:
 
 
 def curve(rows: Sequence[Row], name: str) -> Curve:
-    """One column by step, without what is missing or no number."""
+    """Return one column by step, without values that are missing or not finite."""
     found = ((row["step"] or 0, row.get(name)) for row in rows)
     return [(step, value) for step, value in found if value is not None and math.isfinite(value)]
 
 
 def thinned(points: Curve) -> Curve:
-    """No more than ``POINTS``: each is the mean of several, at the step of the last one."""
+    """Return at most ``POINTS`` points: each is the mean of several, at the step of the last one."""
     size = math.ceil(len(points) / POINTS) or 1
     blocks = [points[first : first + size] for first in range(0, len(points), size)]
     return [(block[-1][0], fmean(value for _, value in block)) for block in blocks]
@@ -84,7 +84,7 @@ def _validation_chart(validated: Curve) -> list[Chart]:
 
 
 def _smoothed(values: Sequence[float]) -> list[float]:
-    """Means of the points around each one; fewer at the ends."""
+    """Return the mean of the points around each one; fewer at the ends."""
     side = SMOOTHED // 2
     return [fmean(values[max(0, place - side) : place + side + 1]) for place in range(len(values))]
 
@@ -98,7 +98,7 @@ def _whole(step: float | int | None) -> int:
 
 
 def _figures(recipe: Recipe) -> dict[str, str]:
-    """What differs between runs, by name."""
+    """Return the settings that differ between runs, by name."""
     losses = {"losses": ", ".join(f"{name} {weight:g}" for name, weight in recipe.losses.used.items())}
     others = {name: value for name, value in asdict(recipe).items() if name not in ("losses", "augmentation")}
     return {**losses, **{name.replace("_", " "): f"{value:g}" for name, value in others.items() if value is not None}}

@@ -35,7 +35,7 @@ def write_run_report(path: Path, film: FinishedFilm) -> None:
 
 
 def describe_run(film: FinishedFilm) -> dict[str, object]:
-    """What a run did, as plain data."""
+    """Return what a run did, as plain data."""
     job, model, summary = film.job, film.model, film.summary
     return {
         "versions": versions(model.plan),
@@ -59,7 +59,7 @@ def describe_run(film: FinishedFilm) -> dict[str, object]:
 
 
 def run_line(film: FinishedFilm) -> str:
-    """What a run did, in one sentence."""
+    """Return what a run did, in one sentence."""
     summary, rate = film.summary, rate_text(film.job.encode.timing.rate)
     return (
         f"{film.job.output}: {summary.frames_in} frames became {summary.frames_out} "
@@ -92,7 +92,7 @@ def build_report(job: Job, summary: Summary, record: RunRecord, facts: Mapping[s
 def _headline(job: Job, summary: Summary) -> dict[str, str]:
     each = summary.seconds_per_frame
     return {
-        "frames a second": rate_text(job.encode.timing.rate).partition(" ")[0],
+        "frames per second": rate_text(job.encode.timing.rate).partition(" ")[0],
         "frames made": str(summary.frames_made),
         "cuts held": str(summary.pairs["cut"]),
         "for the whole run": f"{summary.seconds:.1f} s",
@@ -124,12 +124,12 @@ def _charts(record: RunRecord) -> list[Chart]:
     if record.pairs:
         seconds = tuple(round(pair.seconds, 4) for pair in record.pairs)
         change = Line("from one source frame to the next", [round(pair.change, 2) for pair in record.pairs])
-        charts.append(Chart("Change", "codes of 8 bits", seconds, [change]))
+        charts.append(Chart("Change", "8-bit codes", seconds, [change]))
     return charts
 
 
 def _row(seen: SeenFrame) -> PictureRow:
-    title = f"{clock(seen.seconds)}: change {seen.change:.1f} codes of 8 bits"
+    title = f"{clock(seen.seconds)}: change {seen.change:.1f} 8-bit codes"
     pictures = {"frame before": seen.left, "made": seen.made, "frame after": seen.right}
     if seen.share is None or seen.doubt is None:
         return PictureRow(title, pictures)

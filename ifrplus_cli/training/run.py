@@ -129,7 +129,7 @@ def train_network(
     device = choose_device(options.device, note)
     world = join_world()
     if world.devices > 1 and options.recipe.steps is None:
-        raise InputError("Several devices can't end by the clock of one.", "Give --steps.")
+        raise InputError("Several devices can't stop by the time of one of them.", "Use --steps.")
     run = _TrainingRun(options, world, material, _precision(options, device.kind), show)
     return run.go(progress, say, stop or StopRequest())
 
@@ -288,7 +288,7 @@ class _TrainingRun:
         )
 
     def _row(self, step: Step, rate: float, loss: float) -> dict[str, float | int | None]:
-        """What the table tells of a step that was just made."""
+        """Return the table's row for a step that was just made."""
         return {
             "step": self._position.step,
             "seconds": round(self._position.seconds, 2),
@@ -301,7 +301,7 @@ class _TrainingRun:
         }
 
     def _share(self) -> float:
-        """The finished share of the run."""
+        """Return the finished share of the run."""
         recipe = self._recipe
         if recipe.steps is not None:
             return self._position.step / recipe.steps

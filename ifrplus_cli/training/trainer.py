@@ -51,7 +51,7 @@ def join_world() -> World:
         return World(communication.get_rank(), communication.get_group_size())
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise DeviceError(f"The processes that msrun started do not find each other: {reason}.", "") from error
+        raise DeviceError(f"The processes that msrun started can't reach each other: {reason}.", "") from error
 
 
 @dataclass(frozen=True)

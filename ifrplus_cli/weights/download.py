@@ -215,7 +215,7 @@ class _Part:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def etag(self) -> str | None:
-        """The version to which the part belongs, if it may be continued."""
+        """Return the version to which the part belongs, if it may be continued."""
         try:
             noted = json.loads(record_path(self.path).read_text())
             return str(noted["etag"]) if noted["url"] == self.url else None

@@ -118,7 +118,7 @@ def network_parameters(found: Mapping[str, Value], wanted: Collection[str]) -> d
 
 
 def _common_prefix(names: Collection[str], wanted: Collection[str]) -> str:
-    """The most frequent prefix of a wanted name; the shortest of several."""
+    """Return the most frequent prefix of a wanted name; the shortest of several."""
     counts: Counter[str] = Counter()
     for name in names:
         starts = (0, *(at + 1 for at, sign in enumerate(name) if sign == "."))
