@@ -1,8 +1,8 @@
-"""What consecutive frames show of fields: two moments woven into a frame, and fields shown twice.
+"""Detect fields in consecutive frames: two moments woven into one frame, and fields that are shown twice.
 
-A frame is compared with the frames that fields of it and of the next frame make together. A progressive frame has the
-fewest combs by itself. In interlaced frames the field order shows: fields of neighbouring moments comb less than those
-of moments further apart. In telecined frames, every five repeat two fields.
+A frame is compared with the mixtures of its fields and those of the next frame. A progressive frame has fewer combs
+than the mixtures. Interlaced frames show the field order: fields of neighbouring moments comb less than those of
+moments further apart. In telecined film, every five frames repeat two fields.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ _Lines = npt.NDArray[np.float32]
 _MOVES = 1.5  # codes: samples that change by no more are noise
 _LEAST_MOVING = 0.002  # share of the samples that must move for a pair of frames to count
 _LEAST_COMBS = 0.25  # codes: mean of the combs, where something moves, that is more than noise
-_OWN = 0.5  # combs of a progressive frame by itself, of those of the better mixture, at most
-_WOVEN = 0.2  # combs of an interlaced frame by itself, of those of the worse mixture, at least
-_ORDERED = 0.8  # combs of the better mixture, of those of the worse one, at most, where the field order shows
-_REPEATED = 0.5  # change of one field, of that of the other one, at most, if it is shown twice
+_OWN = 0.5  # the most combs of a progressive frame, as a share of those of the better mixture
+_WOVEN = 0.2  # the fewest combs of an interlaced frame, as a share of those of the worse mixture
+_ORDERED = 0.8  # the most combs of the better mixture, as a share of those of the worse one, if the field order shows
+_REPEATED = 0.5  # the largest change of a field that is shown twice, as a share of that of the other field
 
 _MAJORITY = 0.5  # share of the moving frames that are woven in interlaced film: 0.7 and more; in patterns up to 0.4
-_OTHER_ORDER = 0.25  # frames of the other field order, of those of the main one, at most
+_OTHER_ORDER = 0.25  # the most frames of the other field order, as a share of those of the main one
 _REPEATS = 0.25  # share of the moving frames that repeat a field: 2 of 5 in film on NTSC
 _ENOUGH = 4  # frames that must show the same
 
 
 @dataclass(frozen=True)
 class FieldCounts:
-    """How many of some pairs of neighbouring frames show what.
+    """Numbers of pairs of neighbouring frames, by what they show.
 
     Attributes:
-        progressive: the left frame is of one moment.
-        top, bottom: the left frame is woven of two moments, its top or its bottom field being the first.
-        repeated: one field of the left frame is shown again in the right frame, the other one is not.
-        moving: something moves.
+        progressive: pairs whose left frame is of one moment.
+        top, bottom: pairs whose left frame is woven of two moments, its top or its bottom field being the first.
+        repeated: pairs whose right frame repeats one field of the left frame but not the other.
+        moving: pairs in which something moves.
     """
 
     progressive: int = 0
@@ -60,12 +60,12 @@ class FieldCounts:
 
     @property
     def woven(self) -> int:
-        """Frames of the main field order."""
+        """Number of frames of the main field order."""
         return max(self.top, self.bottom)
 
     @property
     def decided(self) -> int:
-        """Frames that show whether they are of one moment."""
+        """Number of frames that show whether they are of one moment."""
         return self.progressive + self.top + self.bottom
 
     @property
@@ -85,7 +85,7 @@ class FieldCounts:
 
 
 def count_fields(lumas: Sequence[Luma]) -> FieldCounts:
-    """Look at each frame and the next."""
+    """Examine each frame together with the next one."""
     return sum((_look(left, right) for left, right in pairwise(lumas)), FieldCounts())
 
 
@@ -115,13 +115,13 @@ def _look(left: Luma, right: Luma) -> FieldCounts:
 
 
 def _field_changes(change: _Lines) -> tuple[float, float]:
-    """How much each field changes, apart from noise."""
+    """Return how much each field changes, apart from noise."""
     beyond = np.maximum(change - _MOVES, 0)
     return float(beyond[0::2].sum()), float(beyond[1::2].sum())
 
 
 def _combs(top: _Lines, bottom: _Lines, where: _Lines) -> float:
-    """How far lines stick out from both lines around them, where the two fields are shown together."""
+    """Return how far lines stick out from both lines around them, if the two fields are shown together."""
     below = _sticks_out(bottom[:-1], top[:-1], top[1:]) * where[:-1]
     above = _sticks_out(top[1:], bottom[:-1], bottom[1:]) * where[1:]
     return float(below.sum() + above.sum())

@@ -1,4 +1,4 @@
-"""Pictures of another size than the film's first ones, fitted between black bars into that size."""
+"""Fit pictures of another size than the film's first ones into that size, between black bars."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Size = tuple[int, int]  # width and height
 
 
 def fitted_size(size: Size, into: Size, aspect: Fraction = Fraction(1)) -> Size:
-    """Return the largest size of the same shape that fits, in whole pairs of pixels where there is room for them.
+    """Return the largest size of the same shape that fits, in whole pairs of pixels if there is room for them.
 
     Args:
-        aspect: width of a pixel of the picture, where that of a pixel of the place it is fitted into is 1.
+        aspect: width of a pixel of the picture, in widths of a pixel of ``into``.
     """
     shape = size[0] * aspect / size[1]
     wide, high = min(Fraction(into[0]), into[1] * shape), min(Fraction(into[1]), into[0] / shape)
@@ -32,11 +32,11 @@ def fit(
     aspect: Fraction = Fraction(1),
     full_range: bool = False,
 ) -> tuple[Plane, ...]:
-    """Return the planes of a picture of ``into``'s size: the picture, never stretched, in the middle of black.
+    """Return planes of the size ``into``: the picture, never distorted, in the middle of black.
 
     Args:
-        planes: of ``size``.
-        aspect: as of ``fitted_size``.
+        planes: planes of a picture of ``size``.
+        aspect: as for ``fitted_size``.
     """
     inner = fitted_size(size, into, aspect)
     left, top = ((whole - part) // 4 * 2 for whole, part in zip(into, inner, strict=True))
@@ -59,7 +59,7 @@ def _in_pairs(length: Fraction, most: int) -> int:
 
 
 def _black(pixel_format: PixelFormat, full_range: bool) -> list[int]:
-    """The code of black in each plane; it is opaque."""
+    """Return the code of opaque black in each plane."""
     unit, most = 2 ** (pixel_format.depth - 8), 2**pixel_format.depth - 1
     alpha = [most] if pixel_format.alpha else []
     if pixel_format.chroma is Chroma.RGB:

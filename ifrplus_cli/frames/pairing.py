@@ -32,8 +32,8 @@ _BRIGHTNESS_SPAN = 128.0  # codes: mean lumas this far apart mean that two frame
 _STILL = 2  # codes: a sample of a small frame that differs by no more has not changed
 _CHANGING_LINE = 0.02  # share of a row or column that changes if the line is not still
 _OVERLAID_DETAIL = 3.0  # codes: detail this strong hardly ever stands still by chance
-_LEAST_PART = 0.15  # of the picture: a smaller part is not looked at alone
-_CHANGING_SHARES = (0.3, 0.6)  # of the picture: below the first, still samples count in full; above the second, not
+_LEAST_PART = 0.15  # share of the picture: a smaller part is not examined alone
+_CHANGING_SHARES = (0.3, 0.6)  # of the picture: below the first, still samples count fully; above the second, not
 _NO_WEIGHT = 1e-3
 _FLOW_CONTRAST = 48.0  # codes: standard deviation to which frames are stretched before the flow is computed
 _FLAT_CONTRAST = 4.0  # codes: below this standard deviation stretching is limited, for it would amplify noise
@@ -117,9 +117,9 @@ def cut_score(left_luma: Plane, right_luma: Plane, *, depth: int = 8) -> float:
 
 
 def _changing_part(left: _Luma, right: _Luma, full_size: tuple[int, ...]) -> tuple[slice, slice] | None:
-    """Rows and columns of the full frames between those that stand still at the sides; None for all of them.
+    """Return the rows and columns of the full frames between those that are still at the sides; None for all of them.
 
-    What happens in a corner of a still picture cuts no scene: then, too, the whole picture is looked at.
+    A change in the corner of a still picture is not a cut, so in that case, too, the whole picture is examined.
     """
     moved = cv2.absdiff(left, right) > _STILL
     rows, columns = (
@@ -130,7 +130,7 @@ def _changing_part(left: _Luma, right: _Luma, full_size: tuple[int, ...]) -> tup
 
 
 def _span(changing: npt.NDArray[np.bool_], full: int) -> slice:
-    """Lines of the full frame from the first to the last changing one, without those that are partly still."""
+    """Return the lines of the full frame from the first to the last changing one; no partly still ones."""
     places, small = np.flatnonzero(changing), len(changing)
     if not places.size:
         return slice(0, 0)
@@ -140,9 +140,9 @@ def _span(changing: npt.NDArray[np.bool_], full: int) -> slice:
 
 
 def _weights(left: _Luma, right: _Luma) -> _Detail:
-    """1 where the frames differ and no still detail, such as text laid over both, is near.
+    """Return weights: 1 where the frames differ, unless still detail, such as text laid over both, is near.
 
-    The rest has a weight too where much of the picture stands still: what happens in a corner cuts no scene.
+    The rest has a weight, too, if much of the picture is still: a change in a corner is not a cut.
     """
     moved = cv2.absdiff(left, right) > _STILL
     overlaid = (np.abs(_detail(left)) > _OVERLAID_DETAIL) & ~moved
@@ -193,7 +193,7 @@ def _mean(values: _Luma | _Detail, weights: _Detail) -> float:
 
 
 def _detail(luma: _Luma, weights: _Detail | None = None) -> _Detail:
-    """What differs from the surroundings, as far as these have weight."""
+    """Return the difference from the surroundings, as far as these have weight."""
     luma_float = luma.astype(np.float32)
     if weights is None:
         return luma_float - _blur(luma_float)

@@ -51,5 +51,5 @@ def _size_note(clip: ClipInfo, reader: FrameReader) -> str:
     changes = len(reader.size_changes)
     return (
         f"The size of the picture changes {changes} times, first to {width}x{height} at {float(first - start):.3f} s: "
-        "all is fitted with black bars into the first size, and no frame is made across a change."
+        "all pictures are fitted into the first size with black bars, and no frame is made across a change."
     )

@@ -189,7 +189,7 @@ class FfmpegDecoder(ABC):
 
     @property
     def _pixel_aspect(self) -> Fraction:
-        """Width of a pixel of the first size, as it is decoded, its height being 1."""
+        """Width of a pixel of the first size, as it is decoded, divided by its height."""
         aspect = self.clip.sample_aspect or Fraction(1)
         return aspect if (self.width, self.height) == (self.clip.width, self.clip.height) else 1 / aspect
 

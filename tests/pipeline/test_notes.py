@@ -10,7 +10,7 @@ from made_up import clip_of
 
 from ifrplus_cli.pipeline.notes import notes_on
 
-FINE = {"frames": 6, "complaints": 0, "repaired_times": 0}
+FINE = {"frames": 6, "complaints": 0, "repaired_times": 0, "size_changes": ()}
 
 
 @pytest.mark.parametrize(
