@@ -130,7 +130,7 @@ def _changing_part(left: _Luma, right: _Luma, full_size: tuple[int, ...]) -> tup
 
 
 def _span(changing: npt.NDArray[np.bool_], full: int) -> slice:
-    """Return the lines of the full frame from the first to the last changing one; no partly still ones."""
+    """Return the lines of the full frame from the first to the last changing one, except partly still ones."""
     places, small = np.flatnonzero(changing), len(changing)
     if not places.size:
         return slice(0, 0)

@@ -33,7 +33,7 @@ from ifrplus_cli.network.interpolator import (
 )
 from ifrplus_cli.network.request import NetworkRequest
 from ifrplus_cli.values import HALF, ClipInfo, Frame, Image, Pair, PairKind, Plane
-from ifrplus_cli.video.interlace import untangle
+from ifrplus_cli.video.interlace import deinterlaced
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.sampling import sample, stretches_of
 
@@ -157,7 +157,7 @@ def check_file(
     Raises:
         IfrplusError: if the clip, the network or the device can't be used.
     """
-    clip = untangle(probe(source, request.input_fps), request.deinterlace)
+    clip = deinterlaced(probe(source, request.input_fps), request.deinterlace)
     width, height = clip.upright_size
     work = Work((height, width), (HALF,), dropped_frames(clip, full=request.full))
     model = load_model(choose_network(work, request, note), request.weights)

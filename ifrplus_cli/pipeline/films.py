@@ -27,7 +27,7 @@ from ifrplus_cli.stopping import Interrupted, StopRequest
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.images import is_sequence
-from ifrplus_cli.video.interlace import untangle
+from ifrplus_cli.video.interlace import deinterlaced
 from ifrplus_cli.video.probe import probe
 
 Advance = Callable[[RunProgress], None]
@@ -121,7 +121,7 @@ class Films:
         for path, option in ((request.cuts_out, "--cuts-out"), (request.report, "--report")):
             if path is not None:
                 check_place(path, option, (source, output))
-        clip = untangle(probe(source, request.input_fps), request.deinterlace)
+        clip = deinterlaced(probe(source, request.input_fps), request.deinterlace)
         replaces = request.overwrite or request.dry_run or self._listener.may_replace(source, output)
         options = job_options(request, clip, overwrite=replaces)
         if request.preview is not None:

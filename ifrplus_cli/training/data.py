@@ -12,7 +12,7 @@ from ifrplus_cli.training.examples import ExampleSource, TripletSource
 from ifrplus_cli.training.footage import Footage, Stretch
 from ifrplus_cli.training.synthetic import SyntheticMotion
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.interlace import untangle
+from ifrplus_cli.video.interlace import deinterlaced
 from ifrplus_cli.video.probe import probe
 
 HELD_OUT = 0.1  # share of each film, at its end, that is held out for validation
@@ -67,7 +67,8 @@ def _summary(learnt: Sequence[Stretch]) -> str:
 
 def _opened(file: Path) -> ClipInfo:
     clip = probe(file)
-    return untangle(clip, None) if clip.interlaced else clip  # detecting it from the frames of each film takes too long
+    # Only marked films are examined: it would take too long for all of them.
+    return deinterlaced(clip, None) if clip.interlaced else clip
 
 
 def _films(path: Path) -> list[Path]:

@@ -79,7 +79,7 @@ def makes_field_frames(clip: ClipInfo) -> bool:
     return clip.deinterlace is not None and "send_field" in clip.deinterlace
 
 
-def untangle(clip: ClipInfo, choice: str | None) -> ClipInfo:
+def deinterlaced(clip: ClipInfo, choice: str | None) -> ClipInfo:
     """Return the clip as it will be decoded.
 
     Args:

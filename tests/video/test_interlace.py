@@ -13,7 +13,7 @@ from ifrplus_cli.errors import InputError
 from ifrplus_cli.reports.facts import describe_pictures
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.interlace import Fields, detect_fields, untangle
+from ifrplus_cli.video.interlace import Fields, deinterlaced, detect_fields
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.trim import FrameNumber, cut_section
 
@@ -55,7 +55,7 @@ def test_a_progressive_film_that_is_marked_as_interlaced_is_taken(bikes: Path, t
     ffmpeg("-i", bikes, *marked, tmp_path / "marked.mp4")
     clip = probe(tmp_path / "marked.mp4")
     assert clip.interlaced
-    assert untangle(clip, None) is clip
+    assert deinterlaced(clip, None) is clip
 
 
 def test_small_patterns_that_move_up_and_down_are_not_taken_for_fields(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_marked_film_that_shows_nothing_is_refused(tmp_path: Path) -> None:
     still = ("-f", "lavfi", "-i", "color=gray:64x48:r=25", "-frames:v", 5, "-x264opts", "interlaced=1")
     ffmpeg(*still, "-vf", "setfield=bff", "-c:v", "libx264", tmp_path / "still.mp4")
     with pytest.raises(InputError, match="is interlaced"):
-        untangle(probe(tmp_path / "still.mp4"), None)
+        deinterlaced(probe(tmp_path / "still.mp4"), None)
 
 
 @pytest.mark.parametrize(("name", "advice"), [("interlaced", "bwdif"), ("telecined", "ivtc")])
@@ -80,7 +80,7 @@ def test_without_a_choice_nothing_is_written(
     assert (done.returncode, list(tmp_path.iterdir())) == (1, [])
     assert f"is {name}" in done.stderr
     assert f"--deinterlace {advice}, or off" in done.stderr
-    assert untangle(entangled[name], "off") is entangled[name]
+    assert deinterlaced(entangled[name], "off") is entangled[name]
 
 
 def test_a_check_of_interlaced_film_wants_a_choice_too(entangled: dict[str, ClipInfo], tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_check_of_interlaced_film_wants_a_choice_too(entangled: dict[str, Clip
 def test_deinterlaced_frames_keep_their_times_and_are_not_combed(
     entangled: dict[str, ClipInfo], tmp_path: Path
 ) -> None:
-    clip = untangle(entangled["interlaced"], "bwdif")
+    clip = deinterlaced(entangled["interlaced"], "bwdif")
     with decode(clip) as decoder:
         assert [frame.pts for frame in decoder] == list(clip.times)
     options = ("--deinterlace", "bwdif", "--preset", "ultrafast")
@@ -106,7 +106,7 @@ def test_deinterlaced_frames_keep_their_times_and_are_not_combed(
 
 def test_film_on_ntsc_becomes_film_at_exact_times(entangled: dict[str, ClipInfo]) -> None:
     source = entangled["telecined"]
-    clip = untangle(source, "ivtc")
+    clip = deinterlaced(source, "ivtc")
     with decode(clip) as decoder:
         times = [frame.pts for frame in decoder]
     assert times == list(clip.times) == [n / FILM for n in range(len(times))]
@@ -120,7 +120,7 @@ def test_film_on_ntsc_becomes_film_at_exact_times(entangled: dict[str, ClipInfo]
 def test_film_is_not_sought_in_a_varying_rate(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "vfr.mkv", ticks=[0, 40, 100, 120, 200])
     with pytest.raises(InputError, match="variable frame rate"):
-        untangle(probe(source), "ivtc")
+        deinterlaced(probe(source), "ivtc")
     upsample(source, tmp_path / "film.mp4")  # of five frames too few can be told, and nothing says interlaced
 
 
@@ -146,7 +146,7 @@ def test_telecined_film_is_found(before: str, after: str, flag: str, bikes: Path
     clip = probe(tmp_path / "film.mpg")
     assert detect_fields(clip).kind == "telecined"
     with pytest.raises(InputError) as refused:
-        untangle(clip, None)
+        deinterlaced(clip, None)
     assert "--deinterlace ivtc" in refused.value.hint
 
 
@@ -216,7 +216,7 @@ def test_bob_makes_a_frame_of_each_field_at_its_time(bottom: bool, times: str, t
     source = woven(tmp_path / "film.mkv", bottom=bottom, times=times)
     with decode(source) as decoder:
         frames = list(decoder)
-    clip = untangle(source, "bob")
+    clip = deinterlaced(source, "bob")
     with decode(clip) as decoder:
         fields = list(decoder)
         assert decoder.repaired_times == 0
