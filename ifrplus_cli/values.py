@@ -291,7 +291,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Piece:
-    """A span of bytes of a file, which has a clock of its own; ``length`` is from its start to the next one's."""
+    """A span of bytes of a file that has a clock of its own; ``length`` is from its start to the next one's."""
 
     begin: int
     end: int
@@ -318,8 +318,8 @@ class ClipInfo:
         field_order: in ffmpeg's terms; ``progressive`` if the file does not state it.
         deinterlace: ffmpeg's filter that makes progressive frames; None to use the frames as they are.
         section: the part to which times, streams and chapters have been limited; None for the whole film.
-        pieces: spans of a file whose clock starts again; all times are those of the pieces one behind the other.
-        breaks: moments in seconds just before the picture of each piece but the first: nothing moves across.
+        pieces: spans of a file whose clock starts again; all times are those of the pieces one after the other.
+        breaks: moments in seconds just before the picture of each piece but the first; each is a cut.
         notes: sentences on the file that a person should read.
     """
 

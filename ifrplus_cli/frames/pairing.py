@@ -57,7 +57,7 @@ def pair_frames(
         pixel_format: format of their planes. Cuts are detected in luma, or in green for RGB.
         cut_threshold: ``cut_score`` (0 to 1) above which a pair is a cut; None disables cut detection.
         cuts: numbers of the frames that begin a scene, if they are known; then cuts are not detected.
-        breaks: moments in seconds across which nothing moves, whatever the frames look like.
+        breaks: moments in seconds at which a pair is always a cut.
     """
     index = 0
     for left, right in pairwise(frames):

@@ -64,11 +64,11 @@ def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
 
 
 def try_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> tuple[Cost | None, str | None]:
-    """What a run costs, or why that can't be tried: a film may be fine of which a few frames alone are not."""
+    """Return the cost of a run, or why it can't be measured: a trial of a few frames may fail for a film that works."""
     try:
         return measure_cost(clip, job, model), None
     except IfrplusError as error:
-        return None, f"What the run costs can't be measured: a trial of a few frames failed. {error.message}"
+        return None, f"The cost of the run can't be measured: a trial of a few frames failed. {error.message}"
 
 
 def _try(clip: ClipInfo, output: Path, options: UpsampleOptions, model: LoadedModel) -> Summary:

@@ -1,4 +1,4 @@
-"""Whether the sound of a finished film is that of its source: where it begins, how long it lasts, how much is heard."""
+"""Compare the sound of a finished film with its source: where it begins, how long it lasts, how much is heard."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ifrplus_cli.video.packets import packet_span, packet_spans
 from ifrplus_cli.video.retime import LONGEST_PACKET
 from ifrplus_cli.video.stream_mapping import Carried
 
-# An encoder of sound adds its delay and fills its last block: up to two blocks of 2048 samples at 44.1 kHz.
+# An audio encoder adds its delay and fills its last block: up to two blocks of 2048 samples at 44.1 kHz.
 CONVERTED_SOUND_SLACK = Fraction(1, 10)
 COPIED_START_SLACK = 3 * MILLISECOND
 COPIED_SOUND_SLACK = Fraction(1, 20)
 NOTHING = (Fraction(0), Fraction(0))
-HOLE = 1.5  # packets: what is further apart has a hole in between
+HOLE = 1.5  # packets: a larger distance between two packets is a hole
 
 
 def sound_faults(
     wanted: Carried, found: StreamInfo, result: ClipInfo, plan: EncodePlan, start: Fraction
 ) -> Iterator[str]:
-    """What differs from what was promised, as parts of a sentence.
+    """Yield the differences from the promised sound, as parts of a sentence.
 
     Args:
-        start: time of the first output frame in seconds, origin taken off.
+        start: time of the first output frame in seconds, minus the origin.
     """
     section = plan.clip.section
     end_slack = LONGEST_PACKET if section is not None else Fraction(0)
@@ -51,7 +51,7 @@ def _start_faults(
     hides_lead = plan.begins_within_packet(wanted)
     offset, now = _sound_start(wanted, wanted.stream.start, plan, start), found.start - result.start
     if abs(now - offset) > slack:
-        # Containers differ in whether the header hides an encoder's delay; packets tell the truth.
+        # Containers differ in whether the header hides an encoder's delay; packets are reliable.
         heard = result.start if hides_lead else None
         wanted_span = used_span(plan, wanted.stream) or NOTHING
         found_span = packet_span(result, found.index, first_only=not hides_lead, begin=heard) or NOTHING
@@ -79,23 +79,23 @@ def _length_faults(
 def _heard_faults(
     wanted: Carried, found: StreamInfo, result: ClipInfo, plan: EncodePlan, slack: Fraction
 ) -> Iterator[str]:
-    """Packets that lie on top of each other, or apart, where those of the source do not."""
+    """Yield a fault if packets overlap, or have holes between them, where those of the source don't."""
     heard = result.start if plan.begins_within_packet(wanted) else None
     before, again_before = heard_seconds(_used_packets(plan, wanted.stream))
     after, again = heard_seconds(packet_spans(result, found.index, begin=heard))
     if abs(after - before) > slack:
         yield f"{after:.3f} s of its sound can be heard instead of {before:.3f} s"
     elif again - again_before > slack:
-        yield f"{again:.3f} s of its sound lie on top of what comes before"
+        yield f"{again:.3f} s of its sound overlap with earlier sound"
 
 
 def heard_seconds(packets: Iterable[tuple[Fraction, Fraction]]) -> tuple[float, float]:
-    """How much of a sound comes after what came before, and how much does not, in seconds.
+    """Return how many seconds of sound follow earlier sound, and how many overlap with it.
 
-    Durations are not asked, but for the last packet's: containers state them loosely.
+    Durations are ignored, except the last packet's: containers state them loosely.
 
     Args:
-        packets: start and end of each in seconds, in the order of the file.
+        packets: start and end of each packet in seconds, in the order of the file.
     """
     spans = [(float(start), float(end)) for start, end in packets]
     if not spans:
@@ -108,13 +108,13 @@ def heard_seconds(packets: Iterable[tuple[Fraction, Fraction]]) -> tuple[float, 
 
 
 def used_span(plan: EncodePlan, stream: StreamInfo) -> tuple[Fraction, Fraction] | None:
-    """First and last moment of a stream in the part of the source that is used, from its packets."""
+    """Return the first and last moment of a stream, from its packets in the section that is used."""
     spans = list(_used_packets(plan, stream))
     return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else None
 
 
 def _used_packets(plan: EncodePlan, stream: StreamInfo) -> Iterator[tuple[Fraction, Fraction]]:
-    """Start and end of each packet of the source in the part that is used."""
+    """Return the start and end of each packet of the source in the section that is used."""
     section, until = plan.clip.section, plan.until
     stop = None if until is None else plan.origin + until / plan.stretch
     if section is None:
@@ -130,8 +130,8 @@ def _is_stretched(wanted: Carried, plan: EncodePlan) -> bool:
 
 
 def _sound_start(wanted: Carried, moment: Fraction, plan: EncodePlan, start: Fraction) -> Fraction:
-    """When sound that starts at ``moment`` in the source must start, in seconds from the first frame."""
-    if _is_stretched(wanted, plan):  # it begins with silence where it was late
+    """Return when sound that starts at ``moment`` in the source must start, in seconds from the first frame."""
+    if _is_stretched(wanted, plan):  # it begins with silence if it is late in the source
         return -start
     return moment - plan.origin - start
 

@@ -1,6 +1,6 @@
-"""A trial before the run: the carried streams with two frames, made and checked as the finished film will be.
+"""Try, before the run, to write two frames with the other streams, and check the file like the finished film.
 
-What the check of the finished film would refuse is refused here, before hours of work.
+A file that the check of the finished film would refuse is refused here, before hours of work.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import EncodePlan
 
 FRAMES = 2
-SECONDS = 1  # of sound and the like
-SHORT = 24  # output frames of a run that is over as soon as its trial would be
+SECONDS = 1  # of the other streams
+SHORT = 24  # output frames: a run of no more ends as soon as its trial would
 HINT = "Try another container or codec; no frame has been made yet."
 
 
 def try_muxing(job: Job) -> None:
-    """Make the first moment of a film, grey frames in place of its own, and check it.
+    """Write the first moment of a film, with grey frames instead of its own, and check it.
 
-    Nothing is tried for images and animations, which have no other streams, and for runs of a few frames.
+    Nothing is tried for images and animations, which have no other streams, nor for runs of a few frames.
 
     Raises:
-        OutputError: naming everything in which the finished film would not be what is promised.
+        OutputError: naming everything in which the finished film would differ from the promise.
     """
     if not job.target.joins_segments or job.expected_frames <= SHORT:
         return
@@ -53,7 +53,7 @@ def try_muxing(job: Job) -> None:
 
 
 def _tick_times(job: Job) -> Iterator[Fraction]:
-    """When the output frames are shown."""
+    """Yield the times of the output frames."""
     for index, (start, end) in enumerate(pairwise([*job.clip.times, job.clip.end])):
         yield from (tick.pts for tick in job.timeline.ticks(index, start, end))
 
@@ -72,7 +72,7 @@ def _encode(plan: EncodePlan, path: Path, frames: list[Frame]) -> None:
 
 
 def _join_segments(plan: EncodePlan, path: Path, frames: list[Frame]) -> None:
-    """As a long film is made: of segments, here of one frame each."""
+    """Write the file as long films are written: from segments, here of one frame each."""
     journal = Journal.of(path, {})
     with SegmentEncoder(plan, journal, StopRequest()) as segments:
         for frame in frames:
@@ -87,5 +87,5 @@ def _check(path: Path, plan: EncodePlan, times: list[Fraction]) -> None:
     try:
         verify(path, promise)
     except OutputError as error:
-        told = error.message.replace("is not what", "would not be what")
-        raise OutputError(told, HINT) from error
+        message = error.message.replace("is not what", "would not be what")
+        raise OutputError(message, HINT) from error

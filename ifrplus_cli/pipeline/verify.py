@@ -65,11 +65,11 @@ def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
 
 
 def _aspect_notes(result: ClipInfo, plan: EncodePlan) -> Iterator[str]:
-    """A pixel aspect that the container stores nearly as it is: Matroska has whole pixels for the size shown."""
+    """Yield a note if the container rounds the pixel aspect: Matroska stores the display size in whole pixels."""
     wanted, found = plan.clip.sample_aspect or Fraction(1), result.sample_aspect or Fraction(1)
     if plan.target.joins_segments and not plan.upright and found != wanted:
-        told = (f"{aspect.numerator}:{aspect.denominator}" for aspect in (wanted, found))
-        yield "The pixel aspect {} is stored as {}: the container counts in whole pixels.".format(*told)
+        before, stored = (f"{aspect.numerator}:{aspect.denominator}" for aspect in (wanted, found))
+        yield f"The pixel aspect {before} is stored as {stored}: the container counts in whole pixels."
 
 
 def _filled_streams(result: ClipInfo, promise: Promise) -> tuple[tuple[Carried, ...], tuple[str, ...]]:

@@ -131,7 +131,7 @@ def describe_plan(job: Job, network: NetworkPlan) -> dict[str, object]:
 
 
 def cost_facts(cost: Cost | None, failure: str | None) -> dict[str, object]:
-    """The cost for a JSON object, and why it is unknown if its trial failed."""
+    """Return the cost for a JSON object, and why it is unknown if its trial failed."""
     return {"cost": cost and asdict(cost), **({} if failure is None else {"cost_unknown": failure})}
 
 

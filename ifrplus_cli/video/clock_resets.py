@@ -1,6 +1,6 @@
-"""Streams whose clock starts again on the way: recordings joined byte by byte, cells of a DVD, breaks in HLS.
+"""Discontinuities: streams whose clock starts again, as in joined recordings, cells of a DVD and breaks in HLS.
 
-Such a file is read as pieces that follow each other, each with the distance between picture and sound that it had.
+Such a file is read as pieces that follow each other; each keeps the distance between its picture and sound.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ifrplus_cli.video.ffprobe import ask_ffprobe, read_packets
 from ifrplus_cli.video.pieces import pieces_url
 
 RESTARTING = {"mpegts", "mpeg"}  # demuxers of formats that may be joined byte by byte
-BACK = 0.1  # seconds that a clock goes back where it starts again
-AHEAD = 2  # seconds that both picture and sound go ahead: a signal that was lost for less left a hole
-STILL = 60  # seconds that a picture without sound goes ahead: one that is shown for less stands still
-LOST = 3600  # seconds that either goes ahead alone, at most
+BACK = 0.1  # seconds: a clock that goes back by more starts again
+AHEAD = 2  # seconds: picture and sound that go ahead by more start again; a signal that was lost for less left a hole
+STILL = 60  # seconds: a picture without sound that goes ahead by more starts again; one shown for less is still
+LOST = 3600  # seconds: the most by which either goes ahead alone
 TS_SYNC, PACK_START = 0x47, b"\x00\x00\x01\xba"
 TS_PACKETS = (188, 192, 204)  # bytes; the second kind has its time of arrival before the sync byte
 SEARCHED = 1 << 20  # bytes before the first packet of a piece in which its headers are
@@ -31,26 +31,26 @@ LONGEST_URL = 120_000  # characters that Linux takes as one argument, less a mar
 
 @dataclass(frozen=True)
 class Pieces:
-    """The pieces of a file, and moments in seconds of their clock, just before the picture of each but the first."""
+    """The pieces of a file, and the moment just before the picture of each but the first, in seconds of their clock."""
 
     pieces: tuple[Piece, ...] = ()
     breaks: tuple[Fraction, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of it."""
+        """Sentences that a person should read."""
         if not self.pieces:
             return ()
         times = "once" if len(self.breaks) == 1 else f"{len(self.breaks)} times"
         return (
             f"The clock of the source starts again {times}: its {len(self.pieces)} pieces follow each other, and no "
-            "frame is made across.",
+            "frame is made between them.",
         )
 
 
 @dataclass
 class _Run:
-    """Packets of one stream on one clock: positions of the first and the last, and the seconds that they cover."""
+    """Packets of one stream on one clock: positions of the first and the last, and the times that they cover."""
 
     first: int
     last: int
@@ -65,7 +65,7 @@ class _Run:
 
 
 def find_pieces(path: Path, container: str, streams: Sequence[dict[str, Any]], picture: int) -> Pieces:
-    """Where the clock of a file starts again; nothing for a file with one clock.
+    """Find the pieces of a file whose clock starts again; none for a file with one clock.
 
     Args:
         streams: as ffprobe lists them.
@@ -87,7 +87,7 @@ def find_pieces(path: Path, container: str, streams: Sequence[dict[str, Any]], p
     pieces = list(zip(*held, strict=False))
     if any(len(stream) != len(pieces) for stream in held) or not all(starmap(_meet, pairwise(pieces))):
         if all(0 < step < LOST for step in steps):
-            return Pieces()  # a picture that stands still for long, a sound that is silent
+            return Pieces()  # a picture that is still for long, or sound that is silent
         raise _torn(path)
     places = [_place(path, container, before, after) for before, after in pairwise(pieces)]
     found = _follow(path, [0, *places, path.stat().st_size], pieces)
@@ -96,20 +96,20 @@ def find_pieces(path: Path, container: str, streams: Sequence[dict[str, Any]], p
 
 
 def _meet(before: Sequence[_Run], after: Sequence[_Run]) -> bool:
-    """Whether all streams of a piece have ended in the file where the first one of the next piece begins."""
+    """Return whether all streams of a piece end in the file before the first one of the next piece begins."""
     return max(run.last for run in before) < min(run.first for run in after)
 
 
 def _runs(packets: Iterable[dict[str, str]], wanted: set[int]) -> dict[int, list[_Run]]:
-    """Packets of each stream, parted where its clock starts again."""
+    """Return the packets of each stream, divided where its clock starts again."""
     most = AHEAD if len(wanted) > 1 else STILL
     runs: dict[int, list[_Run]] = {index: [] for index in wanted}
     for packet in packets:
         index = int(packet["stream_index"])
-        told = packet.get("dts_time")
-        if index not in wanted or told is None:
+        stated = packet.get("dts_time")
+        if index not in wanted or stated is None:
             continue
-        decoded, start = Fraction(told), Fraction(packet.get("pts_time", told))
+        decoded, start = Fraction(stated), Fraction(packet.get("pts_time", stated))
         end = start + Fraction(packet.get("duration_time", "0"))
         position = int(packet["pos"]) if "pos" in packet else None
         held = runs[index]
@@ -123,7 +123,7 @@ def _runs(packets: Iterable[dict[str, str]], wanted: set[int]) -> dict[int, list
 
 
 def _place(path: Path, container: str, before: Sequence[_Run], after: Sequence[_Run]) -> int:
-    """The byte at which a piece begins: where its first headers are, behind all packets of the one before."""
+    """Return the byte at which a piece begins: at its first headers, after all packets of the piece before."""
     low, high = max(run.last for run in before), min(run.first for run in after)
     begin = max(low + 1, high - SEARCHED)
     with path.open("rb") as file:
@@ -136,7 +136,7 @@ def _place(path: Path, container: str, before: Sequence[_Run], after: Sequence[_
 
 
 def _table_place(data: bytes, first: int) -> int:
-    """The last program association table (PID 0) at or before a packet of a transport stream, or that packet."""
+    """Return the place of the last program association table (PID 0) up to a packet, or of that packet."""
     size = next((size for size in TS_PACKETS if data[first + size : first + size + 1] == bytes([TS_SYNC])), 188)
     ahead = 4 if size == 192 else 0
     for place in range(first, ahead - 1, -size):
@@ -146,7 +146,12 @@ def _table_place(data: bytes, first: int) -> int:
 
 
 def _follow(path: Path, places: Sequence[int], runs: Sequence[Sequence[_Run]]) -> Pieces:
-    """Each piece where all streams of the one before have ended; runs of a piece begin with the picture's."""
+    """Place each piece where all streams of the one before have ended.
+
+    Args:
+        places: first byte of each piece, and the end of the file.
+        runs: runs of each piece; the first is the picture's.
+    """
     starts = [min(run.start for run in piece) for piece in runs]
     lengths = [max(run.end for run in piece) - start for piece, start in zip(runs, starts, strict=True)]
     leads = _leads(path, places)
@@ -163,25 +168,25 @@ def _follow(path: Path, places: Sequence[int], runs: Sequence[Sequence[_Run]]) -
 
 
 def _leads(path: Path, places: Sequence[int]) -> list[Fraction]:
-    """How much of each piece, in seconds, comes before picture and sound: other streams may begin earlier."""
+    """Return how many seconds of each piece come before picture and sound: other streams may begin earlier."""
     leads, first = [], None
     for span in pairwise(places):
-        told = ask_ffprobe(path, pieces=(Piece(*span, Fraction(1)),))
-        streams = [s for s in told["streams"] if s.get("codec_type") in ("video", "audio")]
+        found = ask_ffprobe(path, pieces=(Piece(*span, Fraction(1)),))
+        streams = [s for s in found["streams"] if s.get("codec_type") in ("video", "audio")]
         described = [(s["index"], s.get("codec_name")) for s in streams]
         first = first or described
         if described != first:
             raise InputError(
                 f"{path.name} was joined from films with different streams.",
-                "Cut it where they meet, and give each part.",
+                "Cut it where they meet, and use each part.",
             )
         begins = [Fraction(s["start_time"]) for s in streams if "start_time" in s]
-        leads.append(min(begins, default=Fraction(0)) - Fraction(told["format"].get("start_time", "0")))
+        leads.append(min(begins, default=Fraction(0)) - Fraction(found["format"].get("start_time", "0")))
     return leads
 
 
 def _check(path: Path, found: Pieces, wanted: set[int]) -> None:
-    """No clock may start again within a piece."""
+    """Refuse pieces within which a clock starts again."""
     entries = "stream_index,pts_time,dts_time,duration_time,pos"
     runs = _runs(read_packets(path, None, entries, pieces=found.pieces), wanted)
     if any(len(held) > 1 for held in runs.values()):
@@ -190,6 +195,6 @@ def _check(path: Path, found: Pieces, wanted: set[int]) -> None:
 
 def _torn(path: Path) -> InputError:
     return InputError(
-        f"The clock of {path.name} starts again on the way, and not in the same place for picture and sound.",
-        "Cut it where its parts meet, and give each part.",
+        f"The clock of {path.name} starts again at different places for picture and sound.",
+        "Cut it where its parts meet, and use each part.",
     )

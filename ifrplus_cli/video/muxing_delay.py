@@ -1,7 +1,7 @@
-"""How much too early ffmpeg's Matroska muxer stores sound whose codec has a delay.
+"""Measure how much too early ffmpeg's Matroska muxer stores sound whose codec has a delay.
 
-Matroska's times of such sound count from before the delay, ffmpeg's own from behind it. Versions of ffmpeg differ in
-whether their muxer adds what their demuxer takes off, so that each pass through one may move the sound: it is tried.
+Matroska's times of such sound count from before the delay, ffmpeg's own from after it. Versions of ffmpeg differ in
+whether their muxer adds what their demuxer subtracts, so each pass through ffmpeg may move the sound: a trial shows it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.stream_mapping import Carried
 
 OPUS_ENCODER = "libopus"
-LATE = 10  # seconds that the trial comes later, so that no time is negative
+LATE = 10  # seconds added to all times of the trial, so that none is negative
 FEW_PACKETS = 4
 MOST = Fraction(1, 5)  # seconds: no codec's delay is longer
 ROUNDING = Fraction(3, 2) * MILLISECOND
 
 
 def with_muxing_delays(clip: ClipInfo, container: Container, carried: Sequence[Carried]) -> tuple[Carried, ...]:
-    """The streams with how much later each must be given to the muxer to be stored at its time."""
+    """Return the streams with the delays with which the muxer must receive them to store them at their times."""
     if not container.counts_codec_delay:
         return tuple(carried)
     return tuple(replace(c, delay=_delay(clip, container, c)) if c.stream.kind == "audio" else c for c in carried)
@@ -53,7 +53,7 @@ def _delay(clip: ClipInfo, container: Container, carried: Carried) -> Fraction:
 
 @cache
 def _delay_of_encoder(muxer: str) -> Fraction:
-    """Of Opus that ffmpeg encodes: where silence from 0 on would be heard from."""
+    """Return the delay for Opus that ffmpeg encodes, from a trial with silence."""
     silence = ffmpeg.input("anullsrc=r=48000:cl=mono", format="lavfi", t="0.2")
     before = _stored_start(silence, "nut", OPUS_ENCODER)
     stored = _stored_start(silence, muxer, OPUS_ENCODER)
@@ -61,7 +61,7 @@ def _delay_of_encoder(muxer: str) -> Fraction:
 
 
 def _stored_start(stream: Any, muxer: str, codec: str) -> Fraction | None:
-    """When the first packet is read back from a file in which the stream comes ``LATE`` seconds later."""
+    """Return the time of the first packet in a file that stores the stream ``LATE`` seconds later; None on failure."""
     with tempfile.TemporaryDirectory(prefix="ifrplus-") as folder:
         path = Path(folder) / "sound"
         options = {"c": codec, "frames:a": FEW_PACKETS, "output_ts_offset": LATE}

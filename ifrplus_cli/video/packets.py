@@ -1,4 +1,4 @@
-"""When the packets of a stream begin and end."""
+"""Read when the packets of a stream begin and end."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from ifrplus_cli.video.ffprobe import read_packets
 def packet_span(
     clip: ClipInfo, stream_index: int, *, first_only: bool = False, begin: Fraction | None = None
 ) -> tuple[Fraction, Fraction] | None:
-    """First and last moment of a stream in seconds, from its packets; None if it has none.
+    """Return the first and last moment of a stream in seconds, from its packets; None if it has none.
 
-    Headers sometimes lie, and hide what an edit list cuts off. This reads the whole file, or no further than the
-    stream's first packets.
+    Headers are sometimes wrong, and hide what an edit list cuts off.
+
+    Args:
+        first_only: whether to read only the stream's first packets instead of the whole file.
+        begin: as for ``packet_spans``.
     """
     first = last = None
     for start, stop in packet_spans(clip, stream_index, first_only=first_only, begin=begin):
@@ -33,11 +36,12 @@ def packet_spans(
     end: Fraction | None = None,
     longest: Fraction | None = None,
 ) -> Iterator[tuple[Fraction, Fraction]]:
-    """When each packet of a stream begins and ends, in seconds, in the order of the file.
+    """Yield when each packet of a stream begins and ends, in seconds, in the order of the file.
 
     Args:
-        begin, end: packets that end or begin outside do not count, and others only as far as they are inside.
-        longest: seconds that a packet lasts at most, whatever the file says.
+        first_only: whether to read only the stream's first packets instead of the whole file.
+        begin, end: times in seconds; packets count only as far as they lie between them.
+        longest: greatest length of a packet in seconds, even if the file states a longer one.
     """
     part = {"read_intervals": "%+#4"} if first_only else {}
     for packet in read_packets(clip.path, stream_index, "pts_time,duration_time", pieces=clip.pieces, **part):

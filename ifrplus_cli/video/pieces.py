@@ -1,4 +1,4 @@
-"""How ffmpeg and ffprobe open a film: the file as it is, or pieces of it, one behind the other on one clock."""
+"""Open a film in ffmpeg and ffprobe: the file as it is, or its pieces, one after the other on one clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import ffmpeg
 from ifrplus_cli.values import ClipInfo, Piece
 from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, source_url
 
-# The script comes on the command line, and each piece is a span of bytes of the one file that it names.
+# The script is part of the command line, and each of its pieces is a span of bytes of the one file that it names.
 PIECES_LIMITS = {
     "f": "concat",
     "safe": "0",
@@ -22,18 +22,18 @@ PIECES_LIMITS = {
 
 
 def open_source(clip: ClipInfo, **options: object) -> Any:
-    """The film as an input of ffmpeg's."""
+    """Return the film as an input of ffmpeg-python; ``options`` are ffmpeg's for the input."""
     url, limits = source_arguments(clip.path, clip.pieces)
     return ffmpeg.input(url, **limits, **options)
 
 
 def source_arguments(path: Path, pieces: Sequence[Piece]) -> tuple[str, Mapping[str, str]]:
-    """What a file is opened by, and the options that keep ffmpeg from opening anything else."""
+    """Return the URL by which a file is opened, and the options that keep ffmpeg from opening anything else."""
     return (pieces_url(path, pieces), PIECES_LIMITS) if pieces else (source_url(path), SOURCE_LIMITS)
 
 
 def pieces_url(path: Path, pieces: Sequence[Piece]) -> str:
-    """A concat script of the pieces, as an address that holds it."""
+    """Return a URL that contains a concat script of the pieces."""
     name = source_url(path).replace("'", "'\\''")
     lines = ["ffconcat version 1.0"]
     for piece in pieces:

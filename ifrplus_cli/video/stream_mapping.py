@@ -27,7 +27,7 @@ class Carried:
 
     Attributes:
         codec: ``copy``, the encoder it goes through, or ``ATTACHED``.
-        delay: seconds that the muxer must get it later, to store it at its time.
+        delay: seconds by which the muxer must receive it later, to store it at its time.
     """
 
     stream: StreamInfo

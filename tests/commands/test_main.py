@@ -111,7 +111,7 @@ def test_facts_are_told_where_the_cost_cant_be_tried(tmp_path: Path) -> None:
         told = run_program(*arguments, folder=tmp_path, program=BLEND_PROGRAM)
         assert told.returncode == 0, told.stderr
         assert "ac3" in told.stdout + told.stderr
-        assert "What the run costs can't be measured" in " ".join(told.stderr.split())
+        assert "The cost of the run can't be measured" in " ".join(told.stderr.split())
     found = json_of(run_program("info", "in.mkv", "--json", folder=tmp_path, program=BLEND_PROGRAM).stdout)
     assert found["cost"] is None
     assert "can't be measured" in found["cost_unknown"]

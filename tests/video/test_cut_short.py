@@ -27,8 +27,8 @@ def test_half_a_file_is_noted_with_both_lengths(name: str, tmp_path: Path) -> No
     clip = probe(film)
     assert 0.5 < clip.duration < 3.5
     (note,) = clip.notes
-    assert "its header says 4.0" in note
-    assert f"{float(clip.duration):.2f} s are there" in note
+    assert "its header states 4.0" in note
+    assert f"but it has {float(clip.duration):.2f} s." in note
 
 
 def test_a_picture_that_ends_before_its_sound_is_whole(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Interlaced and telecined films are found, refused without a choice, and untangled at exact times."""
+"""Interlaced and telecined films are found, refused without a choice, and deinterlaced at exact times."""
 
 from __future__ import annotations
 
