@@ -50,7 +50,7 @@ def test_a_later_version_takes_them(refused: Path, tmp_path: Path, monkeypatch: 
 
 def test_other_options_do_not(refused: Path, tmp_path: Path) -> None:
     other = EncodeOptions("libx264", crf=40, preset="ultrafast")
-    with pytest.raises(InputError, match="was another one: encoder options"):
+    with pytest.raises(InputError, match="can't be continued: encoder options"):
         upsample(refused, tmp_path / "out.mkv", network=never, encode=other, resume=True)
     assert upsample(refused, tmp_path / "out.mp4", encode=other, resume=True).frames_out == 60
     assert (tmp_path / "out.mkv.ifrplus").is_dir(), "frames of another run are left alone"
