@@ -41,7 +41,7 @@ def test_a_free_place_is_taken(name: str, overwrite: bool, source: ClipInfo, tmp
         ("there.mkv", OutputError, "already exists"),
         ("folder", OutputError, "is a folder"),
         ("there.mkv/%d.png", OutputError, "is a file"),
-        ("folder/%d.png", OutputError, r"folder holds mine\.txt"),
+        ("folder/%d.png", OutputError, r"folder contains mine\.txt"),
         ("x" * 300 + ".mkv", OutputError, "File name too long"),
         (os.fsdecode(b"\xff.mkv"), OutputError, "not valid text"),
     ],
