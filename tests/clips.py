@@ -216,12 +216,16 @@ def frame_hash(planes: Sequence[np.ndarray]) -> tuple[int, str]:
 
 
 def wrap_ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch, *, decoder: str = "", encoder: str = "") -> Path:
-    """Let the program run a shell script in place of the ffmpeg that decodes, or of the one that encodes."""
+    """Let the program run a shell script in place of the ffmpeg that decodes, or of the one that encodes the film.
+
+    The trial before the run is encoded as usual.
+    """
     ordinary = 'exec ffmpeg "$@"'
     script = folder / "ffmpeg.sh"
     script.write_text(
         "#!/bin/sh\n"
         'case "$*" in\n'
+        f"*/.ifrplus-*/trial*) {ordinary} ;;\n"
         f"*pipe:0*) {encoder or ordinary} ;;\n"
         f"*rawvideo*pipe:1*) {decoder or ordinary} ;;\n"
         f"*) {ordinary} ;;\n"
