@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ifrplus_cli.description import Description
+
 if TYPE_CHECKING:
     from ifrplus_cli.source import Source
 
@@ -245,6 +247,8 @@ class StreamInfo:
         start: first presentation time in seconds, None if unknown.
         duration: in seconds, None if unknown.
         dispositions: the stream's purpose, in ffmpeg's terms: ``default``, ``forced`` ...
+        layout: of the channels of sound, in ffmpeg's terms: ``5.1(side)``; empty if it is not known.
+        sample_rate: of sound, in Hz.
     """
 
     index: int
@@ -254,6 +258,8 @@ class StreamInfo:
     duration: Fraction | None
     attached_picture: bool = False
     dispositions: tuple[str, ...] = ()
+    layout: str = ""
+    sample_rate: int = 48_000
 
 
 @dataclass(frozen=True)
@@ -315,12 +321,14 @@ class ClipInfo:
         last_duration: seconds for which the last frame is shown.
         pixel_format: the format to which frames are decoded: the stream's own, or the nearest planar one.
         display_matrix: nine integers of the container's rotation and mirroring; None if there is no matrix.
+        decoder: ffmpeg's decoder of the picture; None for the one that it chooses.
         field_order: in ffmpeg's terms; ``progressive`` if the file does not state it.
         deinterlace: ffmpeg's filter that makes progressive frames; None to use the frames as they are.
         section: the part to which times, streams and chapters have been limited; None for the whole film.
         pieces: spans of a file whose clock starts again; all times are those of the pieces one after the other.
         breaks: moments in seconds just before the picture of each piece but the first; each is a cut.
         notes: sentences on the file that a person should read.
+        description: what the film says of itself beside all this.
     """
 
     path: Path
@@ -351,6 +359,8 @@ class ClipInfo:
     pieces: tuple[Piece, ...] = ()
     breaks: tuple[Fraction, ...] = ()
     notes: tuple[str, ...] = ()
+    description: Description = field(default=Description(), repr=False)
+    decoder: str | None = None
 
     @property
     def upright_size(self) -> tuple[int, int]:

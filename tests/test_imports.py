@@ -29,6 +29,7 @@ ROWS = (
     {"files"},
     {"stopping"},
     {"values", "source", "errors", "__init__"},
+    {"description"},
 )
 # Which packages, or files of them, may import or start what.
 HOMES = {

@@ -71,6 +71,12 @@ def print_error(error: IfrplusError) -> None:
         talk.print(f"[dim]hint:[/] {escape(error.hint)}")
 
 
+def failure_facts(error: IfrplusError, exit_code: int) -> dict[str, object]:
+    """Return what ``--json`` prints of a failure."""
+    kind = type(error).__name__.removesuffix("Error").lower()
+    return {"kind": kind, "message": error.message, "hint": error.hint, "exit_code": exit_code}
+
+
 def print_interruption(text: str) -> None:
     """Report that the program was interrupted, and what is kept."""
     talk.print(f"[yellow]interrupted:[/] {escape(text)}")

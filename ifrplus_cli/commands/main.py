@@ -75,6 +75,8 @@ def main() -> None:
         if os.environ.get("IFRPLUS_DEBUG"):
             raise
         console.print_error(error)
+        if "--json" in sys.argv:
+            console.print_json(console.failure_facts(error, FAILED))
         sys.exit(FAILED)
     except OSError as error:
         if error.errno not in UNHEARD:

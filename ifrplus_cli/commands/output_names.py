@@ -22,6 +22,8 @@ def name_outputs(sources: Sequence[Path], folder: Path, pattern: str = DEFAULT_N
     Raises:
         OutputError: if the folder can't be created, the pattern is wrong, or two outputs would be one file.
     """
+    if folder.suffix.lower() in CONTAINERS and not is_folder(folder):
+        raise OutputError(f"{folder} is the name of one film.", "Several films need a folder as OUT.")
     named = [(source, folder / _name(source, number, pattern)) for number, source in enumerate(sources, start=1)]
     outputs = [output for _, output in named]
     if twice := next((output for output in outputs if outputs.count(output) > 1), None):

@@ -48,23 +48,23 @@ FAILED = 1  # exit code
 
 def upsample(
     sources: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="IN...",
             help="Input video, or several; a folder or a pattern for an image sequence.",
             readable=False,  # a file that can't be read is one failure among others
             show_default=False,
         ),
-    ],
+    ] = None,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="OUT",
             help="Output video; a folder for several; frames/%06d.png for an image sequence.",
             readable=False,
             show_default=False,
         ),
-    ],
+    ] = None,
     name: Annotated[
         str, typer.Option(metavar="PATTERN", help="File names in an output folder: {stem}, {suffix}, {number}.")
     ] = DEFAULT_NAME,
@@ -165,6 +165,9 @@ def upsample(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print what is chosen, and why.")] = False,
 ) -> None:
     """Raise the frame rate of a video: same length, same sound, source frames untouched."""
+    if not sources or output is None:
+        missing = "IN and OUT" if output is None else "OUT"  # a single path is taken for OUT
+        raise typer.BadParameter(f"{missing} missing: ifrplus upsample IN OUT, as in ifrplus upsample in.mp4 out.mp4")
     several = len(sources) > 1 or (is_folder(output) and not is_sequence(sources[0]))
     refuse(several and (cuts_in or cuts_out), "--cuts-in, --cuts-out", "a list of cuts is for one film only.")
     refuse(several and report, "--report", "a report is for one film only.")
@@ -265,7 +268,7 @@ def _make_all(films: Films, named: list[tuple[Path, Path]], display: _Display) -
             failed += 1
             console.print_error(error)
             if display.as_json:
-                console.print_json({"input": str(source), "error": error.message, "hint": error.hint})
+                console.print_json({"input": str(source), **console.failure_facts(error, FAILED)})
     if failed:
         console.print_failures(failed, len(named))
         raise typer.Exit(FAILED)

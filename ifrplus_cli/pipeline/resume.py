@@ -15,6 +15,7 @@ from ifrplus_cli.network.engine import engine_version
 from ifrplus_cli.pipeline.journal import RECORD, SUFFIX, Journal, Totals, folder_of
 from ifrplus_cli.pipeline.segments import is_long
 from ifrplus_cli.stopping import StoppedError
+from ifrplus_cli.video.alpha import is_beside
 from ifrplus_cli.video.ffmpeg import tool_version
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def open_journal(job: Job, model: LoadedModel, source: Fingerprint, say: Callabl
     folder, options = folder_of(job.output), job.options
     keeps = is_long(job.expected_frames) and job.target.joins_segments
     terms = _terms(job, model, source)
+    keeps = keeps and not is_beside(job.encode.codec, job.encode.pix_fmt)  # no segment holds that
     if not _is_there(folder / RECORD):  # a run that was killed in its first segment leaves none
         if options.resume:
             if (finished := find_finished(job.output, terms)) is not None:

@@ -12,6 +12,7 @@ from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame
 from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import EncodePlan
+from ifrplus_cli.video.mov_metadata import describe_segment
 from ifrplus_cli.video.probe import read_segment
 
 FRAMES = 250  # in each segment except the last one
@@ -84,6 +85,7 @@ class SegmentEncoder:
 
     def _end(self) -> None:
         self._encoder.finish()
+        describe_segment(self._part, self._plan)
         header = self._checked()
         self._journal.add(self._part, len(self._times), self._times[0], self._times[-1], header)
         self._times.clear()

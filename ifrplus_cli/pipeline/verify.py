@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ifrplus_cli.errors import InputError, OutputError
+from ifrplus_cli.pipeline.losses import loss_notes
 from ifrplus_cli.pipeline.sound_check import sound_faults, used_span
 from ifrplus_cli.values import Chroma, ClipInfo, ColourTags
 from ifrplus_cli.video.containers import MILLISECOND
@@ -61,7 +62,7 @@ def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
             f"The finished file is not what was promised: {'; '.join(faults)}.",
             FAULT_HINT,
         )
-    return result, (*notes, *_aspect_notes(result, promise.plan))
+    return result, (*notes, *_aspect_notes(result, promise.plan), *loss_notes(result, promise.plan))
 
 
 def _aspect_notes(result: ClipInfo, plan: EncodePlan) -> Iterator[str]:

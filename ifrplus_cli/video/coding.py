@@ -11,6 +11,7 @@ from ifrplus_cli.video.encoders import (
     HARDWARE,
     EncodeOptions,
     asked_pix_fmt,
+    check_size,
     encoder_facts,
     encoder_options,
     film_pix_fmt,
@@ -20,6 +21,7 @@ from ifrplus_cli.video.encoders import (
     try_encoder,
     usual_codec,
 )
+from ifrplus_cli.video.format_notes import format_notes
 from ifrplus_cli.video.image_formats import conversion, film_colour, image_colour, image_format, image_options
 
 
@@ -53,9 +55,10 @@ def code_film(clip: ClipInfo, container: Container, options: EncodeOptions) -> P
     """
     codec = options.codec or usual_codec(container, clip)
     facts = encoder_facts(codec)
+    check_size(clip, codec)
     supported = supported_formats(facts)
     asked = asked_pix_fmt(codec, supported, options)
-    pix_fmt, notes = (asked, ()) if asked else film_pix_fmt(clip, codec, supported, options)
+    pix_fmt, notes = (asked, ()) if asked else film_pix_fmt(clip, container, codec, supported, options)
     if codec.endswith(HARDWARE):
         try_encoder(codec, pix_fmt, clip)
     colour = film_colour(clip, pix_fmt)
@@ -66,6 +69,7 @@ def code_film(clip: ClipInfo, container: Container, options: EncodeOptions) -> P
     if not filters and colour.matrix != clip.colour.matrix:
         filters = ["zscale=matrix=170m"]
     chosen = encoder_options(codec, facts, options, clip, container)
+    notes += tuple(format_notes(clip, codec, pix_fmt, asked=options.pix_fmt is not None))
     return PictureCoding(codec, chosen, pix_fmt, colour, tuple(filters), notes)
 
 

@@ -274,6 +274,8 @@ def decodes_from_start(clip: ClipInfo) -> bool:
 def _film_input(clip: ClipInfo, upright: bool) -> Any:
     """Return the file as an input of ffmpeg-python, from shortly before the section if decoding can begin there."""
     options: dict[str, object] = {} if upright else {"noautorotate": None}
+    if clip.decoder:
+        options["c:v"] = clip.decoder
     if clip.section is not None and not decodes_from_start(clip) and clip.section.first > SEEK_MARGIN:
         options |= {
             "noaccurate_seek": None,

@@ -118,7 +118,9 @@ class VideoEncoder:
         process = self._begin(encoded_picture(self.plan, self._lead))
         plan = self.plan
         size = plan.stored_width, plan.stored_height
-        header = stream_header(plan.raw_format, *size, plan.timing.rate, plan.clip.light)
+        header = stream_header(
+            plan.raw_format, *size, plan.timing.rate, plan.clip.light, plan.clip.description.projection
+        )
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # writing the first frame reports the reason
             process.stdin.write(header)

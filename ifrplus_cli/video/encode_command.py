@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,12 +15,15 @@ import ffmpeg
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import ClipInfo
+from ifrplus_cli.video.channel_layouts import layout_filter
 from ifrplus_cli.video.containers import MILLISECOND
 from ifrplus_cli.video.encode_plan import ARBITRARY_ORIGIN, EncodePlan
 from ifrplus_cli.video.ffmpeg import find_tool
 from ifrplus_cli.video.image_formats import converts
+from ifrplus_cli.video.label_options import disposition_options, label_words
 from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.retime import LEAD, kept_packets, sound_filter
+from ifrplus_cli.video.sound_stretch import stretch_filter
 from ifrplus_cli.video.stream_mapping import ATTACHED, Carried, is_retimed_text
 
 # Maps nothing, but keeps the source among ffmpeg's inputs: titles and chapters come from it.
@@ -221,6 +223,7 @@ def film_command(
         **picture.options,
         **({} if plan.until is None else {"t": f"{float(plan.until):.6f}"}),
         **_retiming_options(plan, mapped),
+        **disposition_options(plan, mapped),
         **_metadata_options(clip, mapped),
         **dict(plan.container.muxer_options),
     }
@@ -235,7 +238,7 @@ def film_command(
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
     end = command.index(target)  # ffmpeg-python can't repeat an option
     stale = (argument for name in STALE_TAGS for argument in ("-metadata:s:v:0", f"{name}="))
-    command[end:end] = [*stale, *covers]
+    command[end:end] = [*stale, *label_words(plan), *covers]
     if plan.retiming.changes:
         _name_chapters(command, retimed.get("chapters"))
     return command
@@ -296,26 +299,17 @@ def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, 
     copied = _copied_packets(plan, mapped, timing.length) if timing.length is not None else {}
     for n, carried in enumerate(mapped, start=1):
         stream = carried.stream
-        if is_retimed_text(carried, timing):
-            options[f"disposition:{n}"] = "+".join(stream.dispositions) or "0"
-        elif stream.kind == "audio" and carried.codec != "copy":
-            stretch = timing.stretch if plan.stretches_sound else Fraction(1)
-            chain = sound_filter(stream, replace(timing, stretch=stretch), stretcher=_stretcher())
+        if stream.kind == "audio" and carried.codec != "copy":
+            stretch = stretch_filter(timing.stretch, stream.sample_rate) if plan.stretches_sound else None
+            chain = sound_filter(stream, timing, stretch)
             late = f"asetpts=PTS+{float(carried.delay)}/TB" if carried.delay else None
-            options[f"filter:{n}"] = ",".join(step for step in (chain, late) if step) or "anull"
+            steps = (chain, carried.layout and layout_filter(carried.layout), late)
+            options[f"filter:{n}"] = ",".join(step for step in steps if step) or "anull"
         elif stream.index in copied and not stream.attached_picture:
             # Packets are counted, because ffmpeg 5 gives bitstream filters a wrong time base.
             kept = copied[stream.index]
             options[f"bsf:{n}"] = f"noise=drop=lt(n\\,{kept.start})+gte(n\\,{kept.stop})"
     return options
-
-
-@cache
-def _stretcher() -> str:
-    """Return the filter that slows sound down: rubberband, the better one, if ffmpeg has it; otherwise atempo."""
-    command = [find_tool("ffmpeg"), "-hide_banner", "-h", "filter=rubberband"]
-    text = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
-    return "rubberband" if "tempo" in text else "atempo"
 
 
 def _prior_options(plan: EncodePlan, mapped: Mapping[int, Carried]) -> dict[str, object]:

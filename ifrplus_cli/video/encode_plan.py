@@ -17,6 +17,7 @@ from ifrplus_cli.video.presets import settings_for
 from ifrplus_cli.video.retime import Retiming
 from ifrplus_cli.video.stream_mapping import Carried, carry_streams
 from ifrplus_cli.video.target import Target
+from ifrplus_cli.video.timecode import Timecode, first_timecode
 
 # Transport streams count from wherever the transmitter's clock stood; their times say nothing about the film.
 ARBITRARY_ORIGIN = {"mpegts", "mpeg"}
@@ -37,6 +38,7 @@ class EncodePlan:
         origin: seconds that are subtracted from every time.
         stretch: factor by which everything lasts longer than in the source.
         carried: the streams that are taken along.
+        timecode: of the first frame.
         notes: sentences that a person should read.
         until: moment of the output at which all streams end, even if they are longer; for a trial.
     """
@@ -59,6 +61,7 @@ class EncodePlan:
     stretch: Fraction
     stretches_sound: bool
     carried: tuple[Carried, ...]
+    timecode: Timecode | None
     notes: tuple[str, ...]
     until: Fraction | None = None
 
@@ -141,6 +144,7 @@ def plan_encode(
         stretches_sound=stretch != 1 and options.sound == "stretch",
         carried=with_muxing_delays(clip, container, carried),
         notes=(*clip.notes, *notes, *light_notes(clip.light), *left_out),
+        timecode=first_timecode(clip, timing.rate),
     )
 
 

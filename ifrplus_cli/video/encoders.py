@@ -14,6 +14,7 @@ from ifrplus_cli.video.containers import Container
 from ifrplus_cli.video.ffmpeg import INSTALL_HINT, find_tool
 from ifrplus_cli.video.hdr import is_hdr, light_options
 from ifrplus_cli.video.image_formats import film_format, is_rgb
+from ifrplus_cli.video.stereo import packing_options
 
 # Constant quality at which no detail is lost to the eye, for encoders that have it.
 DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}
@@ -27,6 +28,16 @@ TAKES_ODD_SIZES = {"ffv1", "ffvhuff", "huffyuv", "libvpx", "libvpx-vp9", "libaom
 NOT_IN_VP9 = {"fcc", "ycgco", "bt2020c"}
 # The one of them that has a close relative in VP9.
 CONVERTED_MATRIX = {"fcc": "smpte170m"}
+SMALLEST = {"dnxhd": (256, 120)}  # width and height that an encoder takes
+# Names of formats and of programs, and the encoder that makes such a film.
+MEANT = {
+    **dict.fromkeys(("x264", "avc", "h.264", "H264", "H.264"), "libx264"),
+    **dict.fromkeys(("h265", "x265", "hevc", "h.265", "H265", "H.265", "HEVC"), "libx265"),
+    **dict.fromkeys(("vp9", "VP9", "vpx-vp9"), "libvpx-vp9"),
+    **dict.fromkeys(("av1", "AV1", "svtav1", "svt-av1"), "libsvtav1"),
+    **dict.fromkeys(("dnxhr", "DNxHR", "DNxHD"), "dnxhd"),
+    **dict.fromkeys(("ProRes", "prores422"), "prores_ks"),
+}
 # Packed ffmpeg formats that hold the samples of a planar one.
 PACKED = {
     "gbrp": ("bgr0", "bgr24", "rgb24", "0rgb"),
@@ -58,7 +69,7 @@ def usual_codec(container: Container, clip: ClipInfo) -> str:
     """Return a container's usual encoder; H.265 for pictures that players don't expect in H.264 or it can't store."""
     if container.video_codec != "libx264":
         return container.video_codec
-    wanted = film_format(clip)
+    wanted = film_format(clip, container)
     rgb = wanted.chroma is Chroma.RGB
     converted = wanted != clip.pixel_format
     if is_hdr(clip.colour) or wanted.depth > (8 if rgb or converted else 10):
@@ -78,9 +89,8 @@ def encoder_facts(codec: str) -> str:
     text = _encoder_help(find_tool("ffmpeg"), codec)
     known = any(f"Encoder {name} [" in text for name in (codec, f"lib{codec}")) or "pixel formats" in text
     if not known or "Supported sample" in text:
-        raise OutputError(
-            f"The installed ffmpeg has no video encoder named {codec}.", "See ffmpeg -encoders for the names."
-        )
+        hint = f"Did you mean {MEANT[codec]}?" if codec in MEANT else "See ffmpeg -encoders for the names."
+        raise OutputError(f"The installed ffmpeg has no video encoder named {codec}.", hint)
     return text
 
 
@@ -100,6 +110,20 @@ def _encoder_help(program: str, codec: str) -> str:
         raise MediaToolError(
             f"The program {program} does not work: {error.strerror}.", INSTALL_HINT.format(variable="IFRPLUS_FFMPEG")
         ) from error
+
+
+def check_size(clip: ClipInfo, codec: str) -> None:
+    """Refuse a picture that is too small for an encoder.
+
+    Raises:
+        OutputError: for DNxHD and DNxHR below 256x120.
+    """
+    least = SMALLEST.get(codec)
+    if least and (clip.width < least[0] or clip.height < least[1]):
+        raise OutputError(
+            f"{codec} takes no picture smaller than {least[0]}x{least[1]}, and this one is {clip.width}x{clip.height}.",
+            "Choose another --codec, such as prores_ks.",
+        )
 
 
 def try_encoder(codec: str, pix_fmt: str, clip: ClipInfo) -> None:
@@ -136,12 +160,12 @@ def asked_pix_fmt(codec: str, supported: Sequence[str], options: EncodeOptions) 
 
 
 def film_pix_fmt(
-    clip: ClipInfo, codec: str, supported: Sequence[str], options: EncodeOptions
+    clip: ClipInfo, container: Container, codec: str, supported: Sequence[str], options: EncodeOptions
 ) -> tuple[str, tuple[str, ...]]:
     """Return the pixel format in which a film stores a clip's picture, and notes for a person."""
     own = clip.pixel_format
     keeps_rgb = options.codec is not None and any(is_rgb(name) for name in supported)
-    wanted = own if keeps_rgb else film_format(clip)
+    wanted = own if keeps_rgb else film_format(clip, container)
     shallow = named(wanted.chroma, 8, alpha=wanted.alpha)  # alpha counts for more than depth
     for form in dict.fromkeys((wanted, *([shallow] if wanted.alpha else []), wanted.opaque)):
         if found := _stored_as(form, clip, codec, supported):
@@ -152,7 +176,7 @@ def film_pix_fmt(
 
 def _film_notes(clip: ClipInfo, wanted: PixelFormat, codec: str, found: str) -> Iterator[str]:
     own = clip.pixel_format
-    if wanted is not own:
+    if wanted is not own and not clip.source.is_video:
         yield f"{own.name} is stored as {found}, as players expect; --codec ffv1 keeps it."
     if codec == "mjpeg" and clip.colour.range != "pc":
         yield "The picture is stored in full range: mjpeg has no other."
@@ -252,8 +276,8 @@ def encoder_options(
         chosen["preset"] = preset
     if codec == "libx265" and container.holds_display_matrix:
         chosen["tag"] = "hvc1"  # the name that Apple's players ask for in mp4 and mov
-    chosen.update(light_options(codec, clip.light))
-    for name, value in options.encoder_args:
+    said = (light_options(codec, clip.light), packing_options(codec, clip.description.stereo))
+    for name, value in (*(option for told in said for option in told.items()), *options.encoder_args):
         both = name.endswith("-params") and name in chosen
         chosen[name] = f"{chosen[name]}:{value}" if both else value
     return tuple(chosen.items())

@@ -9,7 +9,7 @@ from math import floor
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.frames.colour import assumed_matrix
 from ifrplus_cli.values import HALF, Chroma, ClipInfo, ColourTags, PixelFormat, Timing, named
-from ifrplus_cli.video.containers import CENTISECOND
+from ifrplus_cli.video.containers import CENTISECOND, MOV, MP4, Container
 
 JPEG = ColourTags(matrix="bt470bg", range="pc")  # as JFIF has it
 LOSSY_WEBP = ColourTags(matrix="bt470bg", range="tv")
@@ -53,10 +53,14 @@ def image_format(own: PixelFormat, codec: str) -> str:
     return "yuva420p" if own.alpha else "yuv420p"
 
 
-def film_format(clip: ClipInfo) -> PixelFormat:
-    """Return the pixel format in which a film should store the clip; images become YUV, which every player shows."""
+def film_format(clip: ClipInfo, container: Container) -> PixelFormat:
+    """Return the pixel format in which a film should store the clip.
+
+    Images, and RGB in mp4 and mov, become YUV, which every player shows.
+    """
     own = clip.pixel_format
-    if clip.source.is_video or own.chroma not in (Chroma.RGB, Chroma.GRAY):
+    turned = {Chroma.RGB} if container in (MP4, MOV) else set()
+    if own.chroma not in (turned if clip.source.is_video else {Chroma.RGB, Chroma.GRAY}):
         return own
     depth = 8 if own.depth == 8 else 10
     name = ("yuva420p" if own.alpha else "yuv420p") + ("" if depth == 8 else "10le")

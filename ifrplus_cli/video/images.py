@@ -32,6 +32,10 @@ TURNS = {
     8: "transpose=cclock",
 }
 LEAST = 2  # images that make up a film
+FILMS = {
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"),
+    *(".wmv", ".flv", ".3gp", ".mxf", ".dv", ".ogv"),
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,14 @@ def find_images(path: Path) -> tuple[Path, ...]:
         found = _listed(path)
     except OSError as error:
         raise InputError(f"{error.filename} can't be read: {error.strerror}.", "Check the path.") from error
+    if not found and (films := _films(path)):
+        told = ", ".join(film.name for film in films[:3]) + (" ..." if len(films) > 3 else "")
+        raise InputError(
+            f"{path} has no images, but films: {told}.",
+            f"Name the films, without quotes, and a folder as OUT: upsample {films[0].parent}/*{films[0].suffix} OUT/.",
+        )
+    if not found and path.suffix.lower() in FILMS:
+        raise InputError(f"No file matches {path}.", "Check the pattern.")
     if len(found) < LEAST:
         number = "only one image" if found else "no image"
         raise InputError(
@@ -84,6 +96,12 @@ def find_images(path: Path) -> tuple[Path, ...]:
     if not GLOB.search(path.name) or path.is_dir():
         check_numbers(found, f"Add the missing ones, or use '{found[0].parent}/*{found[0].suffix}' to ignore gaps.")
     return tuple(found)
+
+
+def _films(path: Path) -> list[Path]:
+    """The films in a folder, or that a pattern names."""
+    found = path.iterdir() if path.is_dir() else path.parent.glob(path.name)
+    return in_order(file for file in found if file.suffix.lower() in FILMS and file.is_file())
 
 
 def _listed(path: Path) -> list[Path]:
@@ -108,10 +126,9 @@ def in_order(files: Iterable[Path]) -> list[Path]:
 
 
 def natural(path: Path) -> list[list[str | int]]:
-    """Return a sort key by which 2 comes before 10."""
-    return [
-        [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))] for name in path.parts
-    ]
+    """Return a sort key by which 2 comes before 10, and a name that is -1 before one that is 0."""
+    parts = (re.split(r"(^-\d+|\d+)", name) for name in path.parts)
+    return [[int(part) if place % 2 else part for place, part in enumerate(found)] for found in parts]
 
 
 def check_numbers(files: Sequence[Path], hint: str) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import Chroma, ClipInfo
-from ifrplus_cli.video.image_formats import film_format
 
 SOCIAL_SIZE = 50_000_000  # bytes: the limit of the strictest of the usual services
 SOUND_RATE = 256_000  # bits per second that are left for sound
@@ -42,10 +41,6 @@ def settings_for(purpose: str, clip: ClipInfo, output: Path, duration: Fraction,
     suffixes, make = PURPOSES[purpose]
     if output.suffix.lower() not in suffixes:
         raise OutputError(f"--for {purpose} can't write {output.suffix or output.name}.", f"Use {suffixes[0]}.")
-    if film_format(clip).chroma is Chroma.RGB and purpose != "archive":
-        raise OutputError(
-            f"{clip.path.name} is RGB, and --for {purpose} stores YUV.", "Use --for archive, or no --for."
-        )
     return make(clip, duration, codec)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import replace
 from fractions import Fraction
@@ -20,9 +21,12 @@ from ifrplus_cli.values import (
     LightInfo,
     PixelFormat,
 )
+from ifrplus_cli.video.alpha import alpha_decoder
+from ifrplus_cli.video.boxes import is_encrypted
 from ifrplus_cli.video.clock_resets import find_pieces
 from ifrplus_cli.video.containers import MILLISECOND
 from ifrplus_cli.video.cut_short import cut_short_notes
+from ifrplus_cli.video.describe import FRAMES_SEEN, describe
 from ifrplus_cli.video.ffmpeg import is_text
 from ifrplus_cli.video.ffprobe import ask_ffprobe, one_image, read_packets
 from ifrplus_cli.video.hdr import is_hdr, read_light
@@ -53,8 +57,11 @@ IMAGE_TOOLS = {
     "TIFF": ("tiff_pipe", "tiff"),
 }
 IMAGES, WEBP = "images", "webp"  # in place of a demuxer's name
+ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/", re.IGNORECASE)
 # Demuxers that know when to decode a frame but not when to show it.
 DECODE_TIMES_ONLY = {"avi"}
+# Codecs whose frames carry captions, how two eyes' pictures are packed, and the like.
+TELLING_FRAMES = {"h264", "hevc", "vvc", "av1", "mpeg1video", "mpeg2video"}
 
 
 def probe(path: Path, input_rate: Fraction | None = None) -> ClipInfo:
@@ -81,6 +88,8 @@ def probe(path: Path, input_rate: Fraction | None = None) -> ClipInfo:
         raise one_image(path)
     header = ask_ffprobe(path, show_chapters=None)
     container = header["format"]["format_name"]
+    if "mov" in container and is_encrypted(path):
+        raise InputError(f"{path.name} is encrypted.", "Give a copy without encryption (DRM).")
     video = main_video(path, header["streams"])
     found = find_pieces(path, container, header["streams"], video["index"])
     if found.pieces:
@@ -193,6 +202,9 @@ def _check_file(path: Path) -> None:
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
+        if ADDRESS.match(str(path)):
+            hint = "Download it first: a film is read more than once, and checked at its end."
+            raise InputError(f"{path.name} is an address, which isn't opened.", hint) from None
         raise InputError(f"{path} does not exist.", "Check the spelling of the path.") from None
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path and its permissions.") from error
@@ -216,8 +228,10 @@ def _clip_info(
     if packets.timed < packets.count:
         times = untimed(times, packets.count, video, time_base)
     rate = nominal_rate(video, times, time_base)
-    source_format = video["pix_fmt"]
+    decoder = alpha_decoder(video)
+    source_format = "yuva420p" if decoder else video["pix_fmt"]
     pixel_format = pixel_format_of(source_format, video["codec_name"])
+    frames = _first_frames(path, video)
     return ClipInfo(
         path=path,
         source=FileSource(path, count_plays(path, container)),
@@ -230,7 +244,7 @@ def _clip_info(
         decode_format=decode_format_of(pixel_format, [source_format]),
         pixel_format=pixel_format,
         colour=colour_tags(video),
-        light=_light(path, video),
+        light=_light(video, frames),
         sample_aspect=ratio(video.get("sample_aspect_ratio", "")),
         display_matrix=display_matrix(video),
         time_base=time_base,
@@ -242,13 +256,22 @@ def _clip_info(
         streams=tuple(stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
         chapters=tuple(chapter_of(c) for c in header.get("chapters", [])),
         field_order=video.get("field_order", "progressive"),
+        description=describe(path, container, video, header, frames),
+        decoder=decoder,
     )
 
 
-def _light(path: Path, video: dict[str, Any]) -> LightInfo:
+def _first_frames(path: Path, video: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return ffprobe's facts of the first frames: captions, light and the like are often in them alone."""
+    if video["codec_name"] not in TELLING_FRAMES and not is_hdr(colour_tags(video)):
+        return []
+    stream, part = str(video["index"]), f"%+#{FRAMES_SEEN}"
+    facts = ask_ffprobe(path, select_streams=stream, read_intervals=part, show_frames=None)
+    frames: list[dict[str, Any]] = facts.get("frames", [])
+    return frames
+
+
+def _light(video: dict[str, Any], frames: list[dict[str, Any]]) -> LightInfo:
     """Return the HDR metadata of the container and, for HDR, of the first frame: some codecs keep it only there."""
-    side_data = list(video.get("side_data_list", []))
-    if is_hdr(colour_tags(video)):
-        first = ask_ffprobe(path, select_streams=str(video["index"]), read_intervals="%+#1", show_frames=None)
-        side_data += [data for frame in first.get("frames", [])[:1] for data in frame.get("side_data_list", [])]
-    return read_light(side_data)
+    first = frames[:1] if is_hdr(colour_tags(video)) else []
+    return read_light([*video.get("side_data_list", []), *(d for f in first for d in f.get("side_data_list", []))])

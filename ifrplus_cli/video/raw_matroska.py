@@ -12,7 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from ifrplus_cli.description import Projection
 from ifrplus_cli.values import PIXEL_FORMATS, Chroma, LightInfo, PixelFormat, Plane
+from ifrplus_cli.video.stereo import EQUIRECTANGULAR, MATROSKA_PROJECTIONS, projection_numbers
 
 NANOSECONDS = 10**9
 NO_LIGHT = LightInfo()
@@ -37,7 +39,12 @@ PACKED_ALPHA = "gbrap"
 
 
 def stream_header(
-    pixel_format: PixelFormat, width: int, height: int, rate: Fraction, light: LightInfo = NO_LIGHT
+    pixel_format: PixelFormat,
+    width: int,
+    height: int,
+    rate: Fraction,
+    light: LightInfo = NO_LIGHT,
+    projection: Projection | None = None,
 ) -> bytes:
     """Return everything that comes before the first frame.
 
@@ -47,10 +54,13 @@ def stream_header(
         height: in pixels.
         rate: nominal frames per second, by which an encoder chooses its level; the times come with the frames.
         light: light metadata of an HDR film; ffmpeg passes it on to the file that it writes.
+        projection: how the picture is wrapped around the viewer; passed on likewise.
     """
     described = _element(0x2EB524, _fourcc(pixel_format))
     if colour := _content_light(light) + _mastering(light):
         described += _element(0x55B0, colour)
+    if projection is not None and projection.kind in MATROSKA_PROJECTIONS:
+        described += _element(0x7670, _wrapped(projection))
     return _header(width, height, rate, described)
 
 
@@ -110,6 +120,16 @@ def _fourcc(pixel_format: PixelFormat) -> bytes:
     kind = FOURCC_DEEP[pixel_format.chroma]
     planes = b"4" if pixel_format.alpha else kind[1:2]
     return kind[:1] + planes + kind[2:] + bytes([pixel_format.depth])
+
+
+def _wrapped(projection: Projection) -> bytes:
+    private = b"" if projection.kind == EQUIRECTANGULAR else bytes(4) + projection_numbers(projection)
+    pose = zip((0x7673, 0x7674, 0x7675), projection.pose, strict=True)
+    return (
+        _element(0x7671, _uint(MATROSKA_PROJECTIONS[projection.kind]))
+        + (_element(0x7672, private) if private else b"")
+        + b"".join(_element(number, struct.pack(">d", angle)) for number, angle in pose)
+    )
 
 
 def _content_light(light: LightInfo) -> bytes:

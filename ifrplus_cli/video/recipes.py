@@ -14,7 +14,7 @@ import ffmpeg
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import ClipInfo, StreamInfo
-from ifrplus_cli.video.containers import MILLISECOND, write_display_matrix
+from ifrplus_cli.video.containers import MILLISECOND, MOV, MP4, write_display_matrix
 from ifrplus_cli.video.encode_command import (
     Picture,
     film_command,
@@ -27,6 +27,7 @@ from ifrplus_cli.video.encode_command import (
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.ffmpeg import find_tool
 from ifrplus_cli.video.image_formats import apng_options, gif_options, webp_options
+from ifrplus_cli.video.mov_metadata import complete_mov
 from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.retime import chapter_list, retimed_text
 from ifrplus_cli.video.stream_mapping import ATTACHED, COVER_TYPES, TEXT_SUBTITLES, is_retimed_text
@@ -50,6 +51,8 @@ class FilmFile:
     def finish(self, last: Fraction, run: Run) -> None:
         if self.plan.clip.display_matrix and not self.plan.upright:
             write_display_matrix(self.path, self.plan.clip.display_matrix)
+        if self.plan.container in (MP4, MOV):
+            complete_mov(self.path, self.plan)
 
     def _new_folder(self) -> Path:
         return Path(self.folders.enter_context(tempfile.TemporaryDirectory(prefix="ifrplus-")))

@@ -10,15 +10,13 @@ from pysubs2 import SSAEvent, SSAFile
 from pysubs2.time import ms_to_times
 
 from ifrplus_cli.values import Chapter, StreamInfo
+from ifrplus_cli.video.sound_stretch import TAIL, StretchFilter
 
 # Sound that can be decoded and encoded again without loss: it is cut between samples.
 LOSSLESS_SOUND = {"flac", "alac", "tta", "wavpack"}
-EARLY = {"rubberband": 8, "atempo": 14}  # milliseconds of the source by which the filters' sound is early, measured
 LEAD = Fraction(1, 5)  # seconds that decoders may need before what is heard: Opus 80 ms, others a few packets
 LONGEST_PACKET = Fraction(1, 8)  # seconds of sound; mp4 states a longer one before a gap
 HOLE = Fraction(1, 500)  # seconds: longest gap between two packets that can be rounding
-TAIL = 2  # seconds of silence appended to stretched sound, because the filters hold back their last input
-SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter
 
 
 @dataclass(frozen=True)
@@ -53,22 +51,22 @@ def is_lossless(codec: str) -> bool:
     return codec.startswith("pcm_") or codec in LOSSLESS_SOUND
 
 
-def sound_filter(stream: StreamInfo, timing: Retiming, *, stretcher: str) -> str | None:
+def sound_filter(stream: StreamInfo, timing: Retiming, stretch: StretchFilter | None = None) -> str | None:
     """Return the filter for sound that is encoded again; its times are counted from the origin.
 
     Args:
         stream: the sound.
         timing: how it is cut and stretched.
-        stretcher: ``rubberband`` or ``atempo``.
+        stretch: the filter that stretches it; None if it is only cut.
     """
     cut = _span("atrim", timing)
-    if timing.stretch == 1:
+    if stretch is None:
         return cut
     known = None if stream.start is None or stream.duration is None else stream.start + stream.duration - timing.origin
     lengths = [length for length in (timing.length, known) if length is not None]
     # Silence in place of what is missing at the start and inside keeps everything that follows at its time.
-    steps = [cut, "aresample=async=1:first_pts=0", f"adelay={EARLY[stretcher]}:all=1", f"apad=pad_dur={TAIL}"]
-    steps.append(_tempo(1 / timing.stretch, stretcher))
+    steps = [cut, "aresample=async=1:first_pts=0", f"adelay={1000 * stretch.early:.3f}:all=1", f"apad=pad_dur={TAIL}"]
+    steps.append(stretch.filter)
     if lengths:
         steps.append(f"atrim=end={_seconds(min(lengths) * timing.stretch)}")
     return ",".join(step for step in steps if step)
@@ -161,16 +159,6 @@ def _span(name: str, timing: Retiming) -> str | None:
     if timing.length is not None:
         parts.append(f"end={_seconds(timing.length)}")
     return f"{name}={':'.join(parts)}" if parts else None
-
-
-def _tempo(tempo: Fraction, stretcher: str) -> str:
-    if stretcher == "rubberband":
-        return f"rubberband=tempo={float(tempo):.9f}:pitchq=quality:channels=together"
-    steps = []
-    while tempo < SLOWEST_TEMPO:
-        steps.append(SLOWEST_TEMPO)
-        tempo /= SLOWEST_TEMPO
-    return ",".join(f"atempo={float(step):.9f}" for step in (*steps, tempo))
 
 
 def _seconds(moment: Fraction) -> str:

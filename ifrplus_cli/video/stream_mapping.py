@@ -10,11 +10,13 @@ from fractions import Fraction
 import ffmpeg
 
 from ifrplus_cli.values import ClipInfo, StreamInfo
+from ifrplus_cli.video.channel_layouts import layout_filter, nearest_layout
 from ifrplus_cli.video.containers import MKV, Container
 from ifrplus_cli.video.ffmpeg import find_tool
 from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.retime import Retiming, is_lossless
 
+TIMECODE_TRACK = "tmcd"
 ATTACHED = "attached"  # cover art that becomes an attachment
 COVER_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png"), "gif": ("gif", "image/gif")}
 # Text subtitles, and the format in which they are written when their times change.
@@ -28,20 +30,22 @@ class Carried:
     Attributes:
         codec: ``copy``, the encoder it goes through, or ``ATTACHED``.
         delay: seconds by which the muxer must receive it later, to store it at its time.
+        layout: that its channels are mixed to, None to leave them as they are.
     """
 
     stream: StreamInfo
     codec: str
     delay: Fraction = Fraction(0)
+    layout: str | None = None
 
 
 def other_streams(clip: ClipInfo) -> list[StreamInfo]:
     """Return the streams of a film besides its picture.
 
-    ffmpeg shows the text track behind an mp4's chapters as data; it is left out, because a muxer makes it again from
-    the chapters.
+    ffmpeg shows the text track behind an mp4's chapters as data, and a track of timecode; both are left out, because a
+    muxer makes them again.
     """
-    return [s for s in clip.streams if not (s.codec == "bin_data" and clip.chapters)]
+    return [s for s in clip.streams if s.codec != TIMECODE_TRACK and not (s.codec == "bin_data" and clip.chapters)]
 
 
 def carry_streams(
@@ -73,6 +77,11 @@ def carry_streams(
         same = taken.codec in ("copy", ATTACHED, stream.codec) or (stream.codec, taken.codec) == ("subrip", "srt")
         if not same and not (stretched and stream.kind == "audio"):
             left_out.append(f"The {stream.kind} stream {stream.index} ({stream.codec}) is converted to {taken.codec}.")
+        if taken.layout:
+            left_out.append(
+                f"The channels of the audio stream {stream.index} are stored as {taken.layout}: "
+                f"{taken.codec} has no {stream.layout}."
+            )
     return _attached_last(carried), left_out
 
 
@@ -96,7 +105,10 @@ def _ways(stream: StreamInfo, container: Container, *, retimed: bool, stretched:
         codecs = [*([stream.codec] if is_lossless(stream.codec) else []), *kept, usual]
     else:
         codecs = ["copy", usual]
-    return [Carried(stream, codec) for codec in codecs if codec]
+    ways = [Carried(stream, codec) for codec in codecs if codec]
+    if usual and (layout := nearest_layout(stream.layout)):
+        ways.append(Carried(stream, usual, layout=layout))
+    return ways
 
 
 def _attached_last(carried: Sequence[Carried]) -> tuple[Carried, ...]:
@@ -116,6 +128,7 @@ def _muxer_takes(clip: ClipInfo, container: Container, carried: Sequence[Carried
         format=container.muxer,
         t=1,
         **{f"c:{n}": c.codec for n, c in enumerate(mapped)},
+        **{f"filter:{n}": layout_filter(c.layout) for n, c in enumerate(mapped) if c.layout},
     ).global_args("-hide_banner", "-nostdin", "-y", "-loglevel", "quiet")
     command = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
     return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0

@@ -204,6 +204,12 @@ def chapter_of(chapter: dict[str, Any]) -> Chapter:
     return Chapter(chapter["start"] * unit, chapter["end"] * unit, tuple(chapter.get("tags", {}).items()))
 
 
+def _codec_name(stream: dict[str, Any]) -> str:
+    """The name that ffmpeg has for it, or where it has none the file's own, such as ``tmcd`` or ``mebx``."""
+    name, tag = stream.get("codec_name", "unknown"), stream.get("codec_tag_string", "")
+    return tag if name in ("unknown", "none") and tag.isalnum() else name
+
+
 def stream_info(stream: dict[str, Any]) -> StreamInfo:
     """Describe a stream other than the main video."""
 
@@ -213,9 +219,11 @@ def stream_info(stream: dict[str, Any]) -> StreamInfo:
     return StreamInfo(
         index=stream["index"],
         kind=stream.get("codec_type", "data"),
-        codec=stream.get("codec_name", "unknown"),
+        codec=_codec_name(stream),
         start=seconds("start_time"),
         duration=seconds("duration"),
         attached_picture=bool(stream.get("disposition", {}).get("attached_pic")),
         dispositions=tuple(name for name, held in stream.get("disposition", {}).items() if held),
+        layout=stream.get("channel_layout", ""),
+        sample_rate=int(stream.get("sample_rate", 48_000)),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from ifrplus_cli.description import Description
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.files import PartFile, PartFolder
 from ifrplus_cli.values import ClipInfo, LightInfo, Timing
@@ -39,7 +40,7 @@ class _FileTarget:
         return container_for(self.path)
 
     def part(self) -> PartFile:
-        return PartFile(self.path)
+        return PartFile(self.path.resolve() if self.path.is_symlink() else self.path)
 
     def check_replaceable(self, *, overwrite: bool) -> None:
         if self.path.is_dir():
@@ -181,7 +182,7 @@ def _picture_alone(clip: ClipInfo, timing: Timing, stretch: Fraction, container:
     if clip.sample_aspect not in (None, 1):
         notes.append(f"{what} can store only square pixels; the source's are {clip.sample_aspect} as wide as high.")
     return Content(
-        clip=replace(clip, streams=(), chapters=(), light=LightInfo(), sample_aspect=None),
+        clip=replace(clip, streams=(), chapters=(), light=LightInfo(), sample_aspect=None, description=Description()),
         timing=replace(timing, time_base=container.unit or timing.time_base),
         origin=origin + (clip.start - origin) * stretch,
         notes=tuple(notes),

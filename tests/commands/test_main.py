@@ -11,7 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, picture, run_program, streams
+from clips import (
+    BEEP,
+    BLEND_PROGRAM,
+    ffmpeg,
+    frame_hashes,
+    frame_times,
+    make_clip,
+    picture,
+    run_here,
+    run_program,
+    streams,
+)
 
 from ifrplus_cli import __version__
 from ifrplus_cli.files import sha256_of
@@ -182,3 +193,15 @@ def test_devices_tells_what_is_there(tmp_path: Path) -> None:
     assert found["devices"]["CPU"] == "ready"
     assert found["weights"]["lite"].endswith(".safetensors")
     assert found["programs"]["ffmpeg"]
+
+
+def test_a_failure_is_an_object_too(tmp_path: Path) -> None:
+    done = run_program("upsample", "nowhere.mp4", "film.mp4", "--json", folder=tmp_path)
+    told = {"kind": "input", "message": "nowhere.mp4 does not exist.", "hint": "Check the spelling of the path."}
+    assert (json.loads(done.stdout), done.returncode) == ({**told, "exit_code": 1}, 1)
+
+
+@pytest.mark.parametrize(("words", "missing"), [(("in.mp4",), "OUT missing"), ((), "IN and OUT missing")])
+def test_a_path_that_is_missing_is_named(words: tuple[str, ...], missing: str, tmp_path: Path) -> None:
+    done = run_here("upsample", *words, folder=tmp_path)
+    assert (done.returncode, missing in done.stderr) == (2, True)

@@ -11,7 +11,7 @@ from clips import BEEP, ffmpeg, frame_hashes, frame_times, look_at, make_clip, s
 from sounds import RATE, middle, sound
 from upsampling import upsample
 
-from ifrplus_cli.video import encode_command
+from ifrplus_cli.video import sound_stretch
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.retime import Retiming, kept_packets, retimed_text
 
@@ -70,7 +70,7 @@ def test_a_variable_rate_is_stretched_gap_by_gap(tmp_path: Path) -> None:
 def test_sound_subtitles_and_chapters_are_stretched_along(
     name: str, factor: int, stretcher: str, slack: float, talking: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encode_command, "_stretcher", lambda: stretcher)
+    monkeypatch.setattr(sound_stretch, "find_stretcher", lambda: stretcher)
     upsample(talking, tmp_path / name, factor, slow_motion=True)
     found = look_at(tmp_path / name)
     assert len(sound(tmp_path / name)) / RATE == pytest.approx(3 * factor, abs=0.05)
@@ -80,6 +80,23 @@ def test_sound_subtitles_and_chapters_are_stretched_along(
     assert [round(float(p["pts_time"]), 2) for p in texts] == [0.5 * factor, 1.8 * factor]
     assert [round(float(p["duration_time"]), 2) for p in texts] == [factor, 0.8 * factor]
     assert [float(c["end_time"]) for c in found["chapters"]] == [1.5 * factor, 3 * factor]
+
+
+@pytest.mark.parametrize(
+    ("what", "tone"),
+    [("beep", "0.5*sin(2*PI*440*t)*between(mod(t,1),0.5,0.8)"), ("click", "0.8*between(mod(t,1),0.5,0.501)")],
+)
+@pytest.mark.parametrize(("factor", "slack"), [(2, 0.005), (4, 0.012)])
+def test_slow_sound_begins_when_it_should(what: str, tone: str, factor: int, slack: float, tmp_path: Path) -> None:
+    tones = ("-f", "lavfi", "-i", f"aevalsrc='{tone}':s=48000")
+    source = make_clip(tmp_path / "a.mkv", frames=50, inputs=tones, output=("-c:a", "flac", "-t", 2))
+    upsample(source, tmp_path / "film.mkv", factor, slow_motion=True)
+    heard = np.abs(sound(tmp_path / "film.mkv"))
+    for begin in (0.5, 1.5):
+        first = round((begin - 0.3) * factor * RATE)
+        near = heard[first : round((begin + 0.1) * factor * RATE)]
+        found = (first + np.flatnonzero(near > 0.1 * near.max())[0]) / RATE
+        assert found == pytest.approx(begin * factor, abs=slack), what
 
 
 def test_the_pitch_stays(tmp_path: Path) -> None:

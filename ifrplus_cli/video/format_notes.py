@@ -1,0 +1,52 @@
+"""What a person should know of the pixel format in which a film is stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ifrplus_cli.values import PIXEL_FORMATS, Chroma, ClipInfo
+from ifrplus_cli.video.image_formats import is_rgb
+from ifrplus_cli.video.streams import REPACKED
+
+# H.264 that every player shows has 8 bits and 4:2:0.
+SHOWN_EVERYWHERE = {"yuv420p", "yuvj420p", "nv12", "gray"}
+# Packed RGB of fewer bits than a sample of ours has, or of more.
+ODD_RGB = re.compile(r"(rgb|bgr)(4|8|4_byte|444|555|565)(le|be)?")
+PALETTES = {"pal8"}
+
+
+def format_notes(clip: ClipInfo, codec: str, pix_fmt: str, *, asked: bool) -> Iterator[str]:
+    """Sentences on a stored format that is not the source's, or that few players show.
+
+    Args:
+        clip: the source.
+        codec: the encoder.
+        pix_fmt: the stored format.
+        asked: whether a person asked for it.
+    """
+    if clip.source.is_video and clip.pixel_format.chroma is Chroma.RGB and not is_rgb(pix_fmt):
+        yield (
+            f"The picture is converted from RGB to YUV by the matrix of BT.709, and stored as {pix_fmt}; "
+            ".mkv with --codec ffv1 keeps RGB."
+        )
+    elif clip.source.is_video and not is_kept(clip.source_format):
+        own = clip.pixel_format.name
+        yield f"The {clip.source_format} of the source is converted to {own}, and stored as {pix_fmt}."
+    if codec.startswith(("libx264", "h264")) and pix_fmt not in SHOWN_EVERYWHERE and not asked:
+        kind, codec = ("RGB", "--codec libx264 ") if is_rgb(pix_fmt) else (_kind(pix_fmt), "")
+        yield f"H.264 of {kind} ({pix_fmt}) is shown by few players; {codec}--pix-fmt yuv420p makes one that all show."
+
+
+def is_kept(source_format: str) -> bool:
+    """Whether a format of the program's has the very samples of a source's."""
+    little = source_format.removesuffix("be") + "le" if source_format.endswith("be") else source_format
+    if little in PIXEL_FORMATS or little in REPACKED or little in PALETTES:
+        return True
+    return is_rgb(source_format) and not ODD_RGB.fullmatch(source_format)
+
+
+def _kind(pix_fmt: str) -> str:
+    chroma = next((f"4:{name[1]}:{name[2]}" for name in ("422", "444", "420") if name in pix_fmt), "grey")
+    depth = next((bits for bits in ("10", "12", "14", "16") if bits in pix_fmt.removeprefix("yuv4")), "8")
+    return f"{chroma} and {depth} bits"

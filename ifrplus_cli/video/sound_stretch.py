@@ -1,0 +1,108 @@
+"""Sound that lasts longer with its pitch: which of ffmpeg's filters makes it, and how early that lets it begin.
+
+Both filters hear a window of sound at a time and lay it out longer, so that what is in it begins too early: by a time
+that depends on the filter, its version, the sampling rate and the tempo. So it is measured, on beeps.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+
+from ifrplus_cli.errors import MediaToolError
+from ifrplus_cli.video.ffmpeg import INSTALL_HINT, find_tool
+
+SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter
+BEEPS = (0.6, 1.27, 1.81, 2.43, 3.08)  # when they begin, in seconds
+BEEP = 0.03  # seconds, of a tone of 1 kHz
+TAIL = 2  # seconds of silence behind sound that is stretched: the filters keep back what they hear last
+NEAR = 0.25  # seconds of the source around a beep's beginning in which it is looked for
+HEARD = (0.1, 0.3)  # of its loudest moment: a sound begins between the two
+
+
+@dataclass(frozen=True)
+class StretchFilter:
+    """What lets sound last longer.
+
+    Attributes:
+        filter: ffmpeg's.
+        early: seconds of the source that sound is early by behind it.
+    """
+
+    filter: str
+    early: float
+
+
+def stretch_filter(stretch: Fraction, rate: int) -> StretchFilter:
+    """The filter for sound of ``rate`` samples a second that is to last ``stretch`` times as long."""
+    stretcher = find_stretcher()
+    return StretchFilter(tempo_filter(stretch, stretcher), begins_early(stretch, stretcher, rate))
+
+
+@cache
+def find_stretcher() -> str:
+    """The better of ffmpeg's two filters that slow sound down, if it is built in."""
+    command = [find_tool("ffmpeg"), "-hide_banner", "-h", "filter=rubberband"]
+    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
+    return "rubberband" if "tempo" in told else "atempo"
+
+
+def tempo_filter(stretch: Fraction, stretcher: str) -> str:
+    """The filter that lets sound last ``stretch`` times as long."""
+    tempo = 1 / stretch
+    if stretcher == "rubberband":
+        # A longer window would smear what begins suddenly over twice the time.
+        return f"rubberband=tempo={float(tempo):.9f}:pitchq=quality:channels=together:window=short"
+    steps = []
+    while tempo < SLOWEST_TEMPO:
+        steps.append(SLOWEST_TEMPO)
+        tempo /= SLOWEST_TEMPO
+    return ",".join(f"atempo={float(step):.9f}" for step in (*steps, tempo))
+
+
+@cache
+def begins_early(stretch: Fraction, stretcher: str, rate: int) -> float:
+    """By how many seconds of the source a sound is early that goes through the filter; the median of some beeps.
+
+    Args:
+        rate: samples a second.
+
+    Raises:
+        MediaToolError: if ffmpeg can't stretch sound.
+    """
+    times = np.arange(round((BEEPS[-1] + TAIL) * rate)) / rate
+    beeps = 0.5 * np.sin(2000 * np.pi * times) * sum((times >= at) & (times < at + BEEP) for at in BEEPS)
+    command = [find_tool("ffmpeg"), "-v", "error", "-f", "f32le", "-ar", str(rate), "-ac", "1", "-i", "pipe:0"]
+    command += ["-af", tempo_filter(stretch, stretcher), "-f", "f32le", "pipe:1"]
+    done = subprocess.run(command, input=beeps.astype(np.float32).tobytes(), capture_output=True, check=False)
+    heard = np.abs(np.frombuffer(done.stdout[: len(done.stdout) // 4 * 4], np.float32))
+    if done.returncode != 0 or not heard.size:
+        hint = INSTALL_HINT.format(variable="IFRPLUS_FFMPEG")
+        raise MediaToolError(f"ffmpeg can't stretch sound with {stretcher}.", hint)
+    # atempo repeats pieces of the sound, so that what begins does so more than once: only its middle is one moment.
+    find = _begin if stretcher == "rubberband" else _begin_by_middle
+    return float(np.median([at - find(heard, at, float(stretch), rate) for at in BEEPS]))
+
+
+def _near(heard: np.ndarray, at: float, longer: float, rate: int) -> tuple[int, np.ndarray]:
+    """What is heard around a moment of the source, and the number of its first sample."""
+    first, behind = (max(0, round((at + side * NEAR) * longer * rate)) for side in (-1, 1))
+    return first, heard[first:behind]
+
+
+def _begin(heard: np.ndarray, at: float, longer: float, rate: int) -> float:
+    """When a beep begins that was at ``at``, in seconds of the source."""
+    first, near = _near(heard, at, longer, rate)
+    begins = [np.flatnonzero(near > share * near.max())[0] for share in HEARD]
+    return float(first + np.mean(begins)) / rate / longer
+
+
+def _begin_by_middle(heard: np.ndarray, at: float, longer: float, rate: int) -> float:
+    """Half a beep before the middle of its energy."""
+    first, near = _near(heard, at, longer, rate)
+    middle = float((np.arange(len(near)) * near**2).sum() / (near**2).sum())
+    return (first + middle) / rate / longer - BEEP / 2
