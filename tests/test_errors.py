@@ -111,7 +111,7 @@ def test_a_source_that_is_not_a_film(make: Make, told: str, folder: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("http://127.0.0.1:9/film.mp4", OUTPUT), "does not exist"),
+        (("http://127.0.0.1:9/film.mp4", OUTPUT), "http://127.0.0.1:9/film.mp4 is an address"),
         (("clip.mkv", "clip.mkv"), "Source and output are the same file"),
         (("clip.mkv", "there.mkv"), "there.mkv already exists"),
         (("clip.mkv", "film.xyz"), "film.xyz does not have the extension of a video file"),

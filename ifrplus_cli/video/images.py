@@ -81,7 +81,7 @@ def find_images(path: Path) -> tuple[Path, ...]:
             f"{path} has no images, but films: {told}.",
             f"Name the films, without quotes, and a folder as OUT: upsample {films[0].parent}/*{films[0].suffix} OUT/.",
         )
-    if not found and path.suffix.lower() in FILMS:
+    if not found and not path.is_dir() and path.suffix.lower() in FILMS:
         raise InputError(f"No file matches {path}.", "Check the pattern.")
     if len(found) < LEAST:
         number = "only one image" if found else "no image"

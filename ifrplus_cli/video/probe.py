@@ -203,8 +203,9 @@ def _check_file(path: Path) -> None:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         if ADDRESS.match(str(path)):
+            address = str(path).replace(":/", "://", 1)  # a path has lost one of the slashes
             hint = "Download it first: a film is read more than once, and checked at its end."
-            raise InputError(f"{path.name} is an address, which isn't opened.", hint) from None
+            raise InputError(f"{address} is an address, and only files are opened.", hint) from None
         raise InputError(f"{path} does not exist.", "Check the spelling of the path.") from None
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path and its permissions.") from error

@@ -44,7 +44,7 @@ def test_one_failure_does_not_stop_the_rest(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["input"] for line in lines] == ["a.mkv", "b.mkv", "c.mkv"]
     assert [line.get("frames_out") for line in lines] == [6, None, 8]
-    assert "b.mkv" in lines[1]["error"]
+    assert "b.mkv" in lines[1]["message"]
     assert "1 of 3 films failed" in done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-x.mp4", "c-x.mp4"]
     assert len(frame_times(tmp_path / "out" / "c-x.mp4")) == 8
