@@ -220,5 +220,5 @@ def test_what_is_no_film_is_refused_with_a_sentence_and_a_hint(
 
 
 def test_a_web_address_is_not_opened() -> None:
-    with pytest.raises(InputError, match="http://127.0.0.1:9/film.mp4 is an address"):
+    with pytest.raises(InputError, match=r"http://127\.0\.0\.1:9/film\.mp4 is an address"):
         probe(Path("http://127.0.0.1:9/film.mp4"))
