@@ -1,12 +1,12 @@
 """Feed damaged and invented files to the readers of weights: they may only refuse, and never take much memory.
 
-    PYTHONPATH=. python tools/fuzz_weights.py [--count 100000] [--seed 1]
+    PYTHONPATH=.:tests python tools/fuzz_weights.py [--count 100000] [--seed 1] [--only damaged_archive ...]
 
-A third of the inputs are whole files of both kinds (MindSpore checkpoints and safetensors) with bytes changed, inserted
-or removed, and lengths of gigabytes written over them. The others are well-formed files whose headers are invented:
-sizes, types, offsets and names of all sorts, such as overlapping, missing, doubled and oversized ones. If a file is
-refused with anything but a sentence and a hint, or takes more memory than a few times its size, the program ends and
-shows the input.
+Some of the inputs are whole files of all kinds (MindSpore checkpoints, safetensors, PyTorch archives) with bytes
+changed, inserted or removed, and lengths of gigabytes written over them. The others are well-formed files whose headers
+are invented: sizes, types, offsets and names of all sorts, such as overlapping, missing, doubled and oversized ones,
+and for archives lists of tensors whose opcodes are damaged or drawn at random. If a file is refused with anything but a
+sentence and a hint, or takes more memory than a few times its size, the program ends and shows the input.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from damage import spoilt
 from safetensors.numpy import save
+from torch_files import in_order, pickled, tensor, torch_archive, zipped
 
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.weights.mindspore_ckpt import NUMBERS
 from ifrplus_cli.weights.reading import read_weights
+from ifrplus_cli.weights.torch_pickle import OPCODES
 
 MOST_BYTES = 200_000  # of memory, for files of a few hundred bytes
 MOST_GROWTH_MB = 100  # of the process, over all inputs
@@ -125,7 +128,59 @@ def invented_safetensors(chance: random.Random) -> bytes:
     return struct.pack("<Q", stated % 2**64) + told + chance.randbytes(length)
 
 
-MAKERS: tuple[Callable[[random.Random], bytes], ...] = (damaged, invented_checkpoint, invented_safetensors)
+ARCHIVE = torch_archive({"conv.weight": VALUES.reshape(2, 3), "conv.bias": VALUES})
+LIST = pickled({"conv.weight": tensor("0", 6, (2, 3), (3, 1)), "conv.bias": tensor("1", 6, (6,), (1,))})
+TENSOR_PARTS = (
+    b"(",
+    b"t",
+    b"}",
+    b")",
+    b"Q",
+    b"R",
+    b"b",
+    b"s",
+    b"u",
+    b"K\x06",
+    b"J\xff\xff\xff\x7f",
+    b"q\x00",
+    b"h\x00",
+)
+
+
+def damaged_archive(chance: random.Random) -> bytes:
+    """Make a PyTorch archive with bytes changed, cut out, doubled or added, in the file or in its list of tensors."""
+    return spoilt(chance, ARCHIVE) if chance.random() < 0.5 else with_list(chance, spoilt(chance, LIST))
+
+
+def invented_archive(chance: random.Random) -> bytes:
+    """Make a PyTorch archive whose list has opcodes in any order, or describes tensors that do not fit."""
+    if chance.random() < 0.5:
+        parts = (*TENSOR_PARTS, *OPCODES, tensor("0", 6, (6,), (1,)), b"X\x01\x00\x00\x00a", chance.randbytes(1))
+        return with_list(
+            chance, b"\x80\x02" + b"".join(chance.choice(parts) for _ in range(chance.randrange(60))) + b"."
+        )
+    described = {}
+    for _ in range(chance.randint(1, 3)):
+        shape = tuple(min(size(chance), 2**31 - 1) for _ in range(chance.choice((0, 1, 1, 2, 2, 4, 9))))
+        strides = in_order(shape) if max(shape, default=0) < 2**10 else shape
+        count, begin = (min(size(chance), 2**31 - 1) for _ in range(2))
+        described[chance.choice(NAMES)] = tensor(chance.choice("012"), count, shape, strides, begin)
+    return with_list(chance, pickled(described))
+
+
+def with_list(chance: random.Random, described: bytes) -> bytes:
+    """Make an archive with a list of tensors and some numbers."""
+    numbers = {f"data/{number}": chance.randbytes(chance.choice((0, 3, 24, 24, 100))) for number in range(2)}
+    return zipped({"data.pkl": described, **numbers})
+
+
+MAKERS: tuple[Callable[[random.Random], bytes], ...] = (
+    damaged,
+    invented_checkpoint,
+    invented_safetensors,
+    damaged_archive,
+    invented_archive,
+)
 
 
 def read(path: Path, data: bytes) -> str:
@@ -150,7 +205,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=[maker.__name__ for maker in MAKERS], help="kinds of inputs")
     arguments = parser.parse_args()
+    makers = [maker for maker in MAKERS if not arguments.only or maker.__name__ in arguments.only]
     chance, endings, different = random.Random(arguments.seed), Counter[tuple[str, str]](), set()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ifrplus-fuzz-") as folder:
@@ -158,11 +215,11 @@ def main() -> int:
         held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         tracemalloc.start()
         for number in range(arguments.count):
-            maker = MAKERS[number % len(MAKERS)]
+            maker = makers[number % len(makers)]
             data = maker(chance)
             different.add(hash(data))
             endings[maker.__name__, read(Path(folder) / "weights", data)] += 1
-    for maker in MAKERS:
+    for maker in makers:
         print(
             f"{maker.__name__:22}" + "".join(f"{endings[maker.__name__, end]:8} {end}" for end in ("read", "refused"))
         )

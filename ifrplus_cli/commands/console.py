@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from ifrplus_cli.pipeline.run import RunProgress
     from ifrplus_cli.training.run import TrainingProgress
-    from ifrplus_cli.weights.download import Transfer
+    from ifrplus_cli.weights.transfer import Transfer
 
 WIDE = 200  # columns of a table that is not printed on a terminal
 DUMB = ("dumb", "unknown")  # terminals that can't move the cursor

@@ -28,7 +28,7 @@ def download_weights(
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Install from a local archive or file.", show_default=False),
+        typer.Option("--from", metavar="FILE", help="Install from a local archive, wheel or file.", show_default=False),
     ] = None,
     sha256: Annotated[
         str | None, typer.Option(parser=parse_sha256, metavar="HEX", help="Expected SHA-256.", show_default=False)
@@ -84,6 +84,7 @@ def _list_weights(*, as_json: bool) -> None:
             "licence": facts["licence"],
             "source": facts["source"],
             "published at": " or ".join(facts["urls"]),
+            "published in": f"the Python package {facts['wheel']['requirement']}" if facts["wheel"] else None,
             "size": f"{facts['size'] / 1e6:.1f} MB, as published" if facts["size"] else None,
             "sha256": facts["sha256"] or ("none published" if facts["urls"] else None),
             "found": facts["path"] or f"no; download-weights puts it in {download_folder()}",

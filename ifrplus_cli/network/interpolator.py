@@ -64,7 +64,7 @@ def load_model(plan: NetworkPlan, weights: Path | None = None, *, at_once: int =
     path = weights or find_weights(plan.spec.weights)
     if path is None or not path.is_file():
         name = plan.spec.weights
-        remedy = f"run ifrplus download-weights {name}" if MANIFEST[name].urls else "install the program again"
+        remedy = "install the program again" if MANIFEST[name].comes_along else f"run ifrplus download-weights {name}"
         raise ModelError(f"The weights {path or name} were not found.", f"Give their file with --weights, or {remedy}.")
     return LoadedModel(plan, _run_by(plan, path, at_once), path, sha256_of(path), at_once)
 

@@ -1,8 +1,10 @@
-"""Read a network's two ncnn files from a zip archive into memory; nothing is unpacked to a path that an entry names."""
+"""Read files of a network from a zip archive into memory; nothing is unpacked to a path that an entry names."""
 
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from zipfile import ZipFile, ZipInfo
 
@@ -18,14 +20,43 @@ def read_archive(path: Path, folder: str) -> tuple[bytes, bytes]:
         ValueError: saying what is wrong with the archive.
         OSError: if it can't be read.
     """
+    with _opened(path) as archive:
+        entries = archive.infolist()
+        param, numbers = (_read(archive, _entry(entries, folder, suffix)) for suffix in SUFFIXES)
+        return param, numbers
+
+
+def has_member(path: Path, name: str) -> bool:
+    """Return whether a file is a zip archive with an entry of this name; False if it can't be read."""
+    try:
+        with _opened(path) as archive:
+            return name in archive.namelist()
+    except (ValueError, OSError):
+        return False
+
+
+def read_member(path: Path, name: str) -> bytes:
+    """Return the content of the entry with this name.
+
+    Raises:
+        ValueError: saying what is wrong with the archive.
+        OSError: if it can't be read.
+    """
+    with _opened(path) as archive:
+        entries = [entry for entry in archive.infolist() if entry.filename == name]
+        if len(entries) != 1:
+            raise ValueError(f"it has {len(entries) or 'no'} {'entries' if entries else 'entry'} {name}")
+        return _read(archive, entries[0])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ZipFile]:
     with path.open("rb") as file:
         try:
             with ZipFile(file) as archive:
-                entries = archive.infolist()
-                if len(entries) > MOST_ENTRIES:
-                    raise ValueError(f"it has {len(entries)} entries, more than any release")
-                param, numbers = (_read(archive, _entry(entries, folder, suffix)) for suffix in SUFFIXES)
-                return param, numbers
+                if len(archive.infolist()) > MOST_ENTRIES:
+                    raise ValueError(f"it has {len(archive.infolist())} entries, more than any release")
+                yield archive
         except (ValueError, MemoryError):
             raise
         except Exception as error:  # zipfile and its decompressors have no common exception class

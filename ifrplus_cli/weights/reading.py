@@ -1,4 +1,4 @@
-"""Read and write files of weights: safetensors and MindSpore checkpoints; PyTorch files are refused."""
+"""Read and write files of weights: safetensors, MindSpore checkpoints and PyTorch archives; nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.weights.mindspore_ckpt import read_checkpoint
+from ifrplus_cli.weights.torch_archive import read_torch_archive
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-# State that a training run stores beside the parameters: its optimizer's copies of them, and counters.
+ZIP = b"PK\x03\x04"
+FORMATS = "Give a complete .safetensors file, MindSpore .ckpt or PyTorch .pth file of weights."
+# What a training run stores beside the parameters: its optimizer's copies of them, counters, and networks that teach.
 TRAINING_STATE = re.compile(
     r"(.*\.)?((accu_grads|accum|accum_update|adam_m|adam_v|exp_avg|exp_avg_sq|exp_inf|lamb_m|lamb_v|max_exp_avg_sq|mean_grad"
-    r"|mean_square|moment|moment1|moment2|moments|momentum_buf|stat|vhat)\..*"
+    r"|mean_square|moment|moment1|moment2|moments|momentum_buf|stat|vhat|teacher|caltime)\..*"
     r"|beta1_power|beta2_power|current_iterator_step|epoch_num|global_step|last_overflow_iterator_step|learning_rate\w*"
     r"|loss_scale|momentum|scale_sense|state_step|step_num|weight_decay)"
 )
@@ -46,10 +49,10 @@ def load_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str,
 
 
 def read_weights(path: Path) -> Mapping[str, npt.NDArray[Any]]:
-    """Read all arrays of a .safetensors or MindSpore .ckpt file; the content decides which format it is.
+    """Read all arrays of a .safetensors, MindSpore .ckpt or PyTorch .pth file; the content decides which format it is.
 
     Raises:
-        ModelError: if the file is missing, damaged, or of another kind; no pickle is ever loaded.
+        ModelError: if the file is missing, damaged, or of another kind; nothing is ever unpickled.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -57,14 +60,18 @@ def read_weights(path: Path) -> Mapping[str, npt.NDArray[Any]]:
     try:
         with path.open("rb") as file:
             start = file.read(9)
-        found = load_file(path) if start[7:] == b"\0{" else read_checkpoint(_no_pickle(path, start))
+        found: Mapping[str, npt.NDArray[Any]]
+        if start[7:] == b"\0{":
+            found = load_file(path)
+        elif start.startswith(ZIP):
+            found = read_torch_archive(path)
+        else:
+            found = read_checkpoint(_no_pickle(path, start))
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:  # the last two: rare types
         reason = str(error).rstrip(".")
-        raise ModelError(
-            f"{path} can't be read as weights: {reason}.", "Give a complete .safetensors or MindSpore .ckpt file."
-        ) from error
+        raise ModelError(f"{path} can't be read as weights: {reason}.", FORMATS) from error
     if not found:
-        raise ModelError(f"{path} contains no parameters.", "Give a .safetensors or MindSpore .ckpt file of weights.")
+        raise ModelError(f"{path} contains no parameters.", FORMATS)
     return found
 
 
@@ -93,10 +100,10 @@ def write_weights(values: Mapping[str, npt.NDArray[Any]], path: Path, card: Mapp
 
 
 def _no_pickle(path: Path, start: bytes) -> Path:
-    if start.startswith((b"PK\x03\x04", b"\x80")):
+    if start.startswith(b"\x80"):
         raise ModelError(
-            f"{path.name} is a PyTorch file, or another zip or pickle; such files can run programs and are not loaded.",
-            "Convert it to .safetensors with PyTorch, on a machine where it may run.",
+            f"{path.name} is a pickle, or a PyTorch file of before 2020; such files can run programs and are not read.",
+            "Save it again with a later PyTorch, on a machine where it may run.",
         )
     return path
 

@@ -21,9 +21,10 @@ from clips import PROGRAM, run_here, run_program
 from web import Answer, Site, serving
 
 from ifrplus_cli.errors import DownloadError, IfrplusError, OutputError
-from ifrplus_cli.weights import download
-from ifrplus_cli.weights.download import DownloadOptions, InstalledWeights, Transfer, download_weights
+from ifrplus_cli.weights import transfer
+from ifrplus_cli.weights.download import DownloadOptions, InstalledWeights, download_weights
 from ifrplus_cli.weights.manifest import MANIFEST, WeightsEntry
+from ifrplus_cli.weights.transfer import Transfer
 
 CONTENT = checkpoint()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -39,7 +40,7 @@ def here_and_now(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(download, "PAUSES_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(transfer, "PAUSES_S", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture
@@ -309,7 +310,7 @@ def test_without_network_the_address_and_the_target_are_reported_at_once(tmp_pat
 
 
 def test_a_silent_server_times_out(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(transfer, "TIMEOUT_S", 0.3)
     site.answers = [Answer(cut=CUT, stalls=True)]
     said: list[str] = []
     assert fetch(site.url, tmp_path, said=said).sha256 == SHA256
@@ -386,7 +387,7 @@ def test_redirects_in_a_circle_end(site: Site, tmp_path: Path) -> None:
 
 def test_a_redirect_never_leaves_https(site: Site) -> None:
     request = Request("https://example.com/w")
-    redirects = download._CheckedRedirects()
+    redirects = transfer._CheckedRedirects()
     told = refused(
         DownloadError,
         lambda: redirects.redirect_request(request, None, 302, "Found", None, site.url),  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from clips import run_here, run_program
 from ncnn_files import FOLDER, archive, golden, ncnn_files
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from torch_files import torch_archive
 from web import Answer, Site, serving
 
 from ifrplus_cli.models.ifrnet_family import SMALL
@@ -70,7 +71,7 @@ def test_an_archive_is_downloaded_and_its_folder_taken_out(half: bool, tmp_path:
     assert card == {"name": "ifrnet-s", "source": site.url, "source_sha256": digest, "licence": "MIT"}
 
 
-@pytest.mark.parametrize("kind", ["w.zip", "ifrnet.param", "ifrnet.bin", "mine.safetensors"])
+@pytest.mark.parametrize("kind", ["w.zip", "ifrnet.param", "ifrnet.bin", "mine.safetensors", "authors.pth"])
 def test_local_files_are_installed(kind: str, tmp_path: Path) -> None:
     source = tmp_path / "here" / kind
     source.parent.mkdir()
@@ -78,6 +79,8 @@ def test_local_files_are_installed(kind: str, tmp_path: Path) -> None:
         source.write_bytes(release())
     elif kind == "mine.safetensors":
         save_file(dict(golden(SMALL)), source)
+    elif kind == "authors.pth":
+        source.write_bytes(torch_archive({f"module.{name}": value for name, value in golden(SMALL).items()}))
     else:
         param, numbers = ncnn_files(SMALL, golden(SMALL))
         (tmp_path / "here" / "ifrnet.param").write_bytes(param)

@@ -20,8 +20,8 @@ def test_every_bundled_file_exists_and_is_in_the_wheel() -> None:
         r'^"(weights/[^"]+)" = "ifrplus_cli/bundled_weights/', (ROOT / "pyproject.toml").read_text(), re.M
     )
     for entry in MANIFEST.values():
-        assert (find_weights(entry.name) is not None) or entry.urls
-        assert (f"weights/{entry.file_name}" in packed) == (not entry.urls), "only what is not downloaded is packed"
+        assert not entry.comes_along or find_weights(entry.name) is not None
+        assert (f"weights/{entry.file_name}" in packed) == entry.comes_along, "only what is not downloaded is packed"
 
 
 def test_every_network_has_an_entry() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from damage import spoilt
 from ncnn_files import FOLDER, TINY, archive, golden, ncnn_files
 
 from ifrplus_cli.errors import ModelError
@@ -72,24 +73,6 @@ def test_what_is_not_this_network_is_refused(param: bytes, numbers: bytes, told:
 def test_another_member_of_the_family_is_refused() -> None:
     with pytest.raises(ValueError, match=r"is not the [\dx]+ Convolution that"):
         read_ncnn(PARAM, NUMBERS, layers(SMALL))
-
-
-def spoilt(draw: Random, content: bytes) -> bytes:
-    """Some bytes changed, cut out, doubled or added."""
-    data = bytearray(content)
-    for _ in range(draw.choice((1, 1, 2, 5))):
-        at = draw.randrange(len(data) + 1)
-        end = min(len(data), at + draw.choice((1, 1, 2, 4, 30, 400)))
-        match draw.randrange(4):
-            case 0:
-                data[at:end] = draw.randbytes(end - at)
-            case 1:
-                del data[at:end]
-            case 2:
-                data[at:at] = data[at:end]
-            case _:
-                data[at:at] = draw.randbytes(draw.choice((1, 4, 50)))
-    return bytes(data)
 
 
 def spoilt_text(draw: Random, content: bytes) -> bytes:
