@@ -196,6 +196,7 @@ class Pair:
     Attributes:
         index: number of source frames before the left one.
         score: difference of the two frames, 0 to 1; None if it was not measured.
+        seam: whether a loop closes here: the last frame, and the first one shown again.
     """
 
     index: int
@@ -203,6 +204,7 @@ class Pair:
     right: Frame
     kind: PairKind
     score: float | None = None
+    seam: bool = False
 
     @property
     def right_index(self) -> int:

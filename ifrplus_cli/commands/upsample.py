@@ -74,6 +74,9 @@ def upsample(
     slow_motion: Annotated[
         bool, typer.Option("--slow-motion", help="Keep the frame rate: the film lasts RATIO times as long.")
     ] = False,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Also make the frames from the last one back to the first.")
+    ] = False,
     audio: Annotated[
         Audio, typer.Option(help="Audio in slow motion: stretch it, drop it, or keep its speed.")
     ] = "stretch",
@@ -177,6 +180,7 @@ def upsample(
             fps=fps,
             input_fps=input_fps,
             slow_motion=slow_motion,
+            loop=loop,
             audio=audio,
             start=start,
             end=end,

@@ -79,9 +79,15 @@ def pair_frames(
         index = pair.right_index
 
 
-def with_neighbours(pairs: Iterable[Pair]) -> Iterator[tuple[Pair | None, Pair, Pair | None]]:
-    """Yield each pair between the pairs before and after it, or None where these are not MOTION; holds three pairs."""
-    before: Pair | None = None
+def with_neighbours(
+    pairs: Iterable[Pair], lead_in: Pair | None = None
+) -> Iterator[tuple[Pair | None, Pair, Pair | None]]:
+    """Yield each pair between the pairs before and after it, or None where these are not MOTION; holds three pairs.
+
+    Args:
+        lead_in: the pair before the first one, if it is known.
+    """
+    before = _moving(lead_in)
     for pair, after in pairwise(chain(pairs, [None])):
         assert pair is not None
         yield before, pair, _moving(after)

@@ -46,7 +46,8 @@ def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
     """
     section = job.clip.section
     middle = max(0, (len(job.clip.packet_pts) - PAIRS - 1) // 2) + (section.number if section else 0)
-    uncut = replace(job.options, start=FrameNumber(middle), overwrite=True, cut_threshold=None, cuts=None)
+    start = FrameNumber(middle)
+    uncut = replace(job.options, start=start, loop=False, overwrite=True, cut_threshold=None, cuts=None)
     with tempfile.TemporaryDirectory(prefix="ifrplus-") as folder:
         output = Path(folder) / "trial" / job.target.pattern.name
         output.parent.mkdir()

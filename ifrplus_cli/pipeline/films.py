@@ -211,6 +211,7 @@ def job_options(request: UpsampleRequest, clip: ClipInfo, *, overwrite: bool) ->
         factor=request.factor or Fraction(2),
         fps=request.fps,
         slow_motion=request.slow_motion,
+        loop=request.loop,
         start=request.start,
         end=request.end,
         smooth_duplicates=request.duplicates == "smooth",
@@ -235,4 +236,5 @@ def job_options(request: UpsampleRequest, clip: ClipInfo, *, overwrite: bool) ->
 def work_of(job: Job) -> Work:
     """Return the work that a job asks of its network."""
     made = job.expected_frames - len(job.clip.packet_pts)
-    return Work((job.encode.height, job.encode.width), tuple(timesteps(job.timeline, job.clip.times)), made)
+    times = (*job.clip.times, *([job.clip.end] if job.options.loop else []))
+    return Work((job.encode.height, job.encode.width), tuple(timesteps(job.timeline, times)), made)

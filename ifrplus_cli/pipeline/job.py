@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ifrplus_cli.frames.timeline import (
     last_tick,
     rate_text,
 )
+from ifrplus_cli.pipeline.notes import loop_notes
 from ifrplus_cli.pipeline.output import check_output
 from ifrplus_cli.values import ClipInfo, Timing
 from ifrplus_cli.video.encode_plan import EncodePlan, origin_of, plan_encode
@@ -35,6 +36,7 @@ class UpsampleOptions:
         factor: output frames for each source frame, above 1.
         fps: constant output rate in frames per second, instead of the factor.
         slow_motion: keep the source's rate; everything lasts ``factor`` times as long.
+        loop: make the frames from the last one back to the first, too.
         start, end: the section of the film that is used; None for the film's own start and end.
         smooth_duplicates: interpolate across frames that repeat the one before them.
         cut_threshold: score, 0 to 1, above which two frames count as a cut; None for no cut detection.
@@ -48,6 +50,7 @@ class UpsampleOptions:
     factor: Fraction = Fraction(2)
     fps: Fraction | None = None
     slow_motion: bool = False
+    loop: bool = False
     start: Moment | None = None
     end: Moment | None = None
     smooth_duplicates: bool = False
@@ -106,6 +109,8 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
         ),
         stretch=_stretch(options),
     )
+    if options.loop:
+        encode = replace(encode, notes=(*encode.notes, *loop_notes(encode)))
     return Job(clip, options, timeline, encode)
 
 

@@ -1,13 +1,18 @@
-"""Notes on a source for a person to read, once all of its frames are decoded."""
+"""Notes on a source for a person to read: on a loop before the run, on all else once its frames are decoded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from ifrplus_cli.frames.timeline import rate_text
+from ifrplus_cli.pipeline.sound_check import used_span
 from ifrplus_cli.source import FrameReader
-from ifrplus_cli.values import ClipInfo
+from ifrplus_cli.values import ClipInfo, PairKind
+from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.interlace import makes_field_frames
+
+PAUSE = Fraction(1, 20)  # seconds by which sound and picture of a loop may differ: packets and their padding
 
 
 def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int, codec: str) -> Iterator[str]:
@@ -43,6 +48,40 @@ def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int
         yield f"{smoothed} repeated frames of the source were replaced by made frames."
     if repaired := reader.repaired_times:
         yield f"{repaired} frames of the source have no usable time; they follow at the nominal rate."
+
+
+def loop_notes(plan: EncodePlan) -> Iterator[str]:
+    """Yield a sentence if a loop will not be seen or heard as one."""
+    clip = plan.clip
+    if plan.container.counts_plays and (plays := clip.source.plays):
+        yield (
+            f"{clip.path.name} is not played for ever, but {plays} times, and so is the result: it stops between the "
+            "last frame and the first one."
+        )
+    ends = [span[1] for c in plan.carried if c.stream.kind == "audio" and (span := used_span(plan, c.stream))]
+    if not ends:
+        return
+    heard = (max(ends) - plan.origin) * (plan.stretch if plan.stretches_sound else 1)
+    late = heard - (clip.end - plan.origin) * plan.stretch
+    if late > PAUSE:
+        yield (
+            f"The sound ends {float(late):.2f} s after the picture: a player that repeats the film shows its last "
+            "frame until then. --end cuts both."
+        )
+    elif late < -PAUSE:
+        yield f"The sound ends {float(-late):.2f} s before the picture, so there is a silence in every round."
+
+
+def seam_notes(clip: ClipInfo, seam: PairKind | None) -> Iterator[str]:
+    """Yield a sentence if no frame was made between the last frame of a loop and the first one."""
+    if seam is PairKind.CUT:
+        yield (
+            "The last frame and the first one show different scenes: the loop has a cut there, and no frame is made "
+            "across it. --no-cuts makes them."
+        )
+    if seam is PairKind.DUPLICATE and (count := len(clip.packet_pts)) > 1:
+        number = count - 1 + (clip.section.number if clip.section else 0)
+        yield (f"The last frame equals the first one, so it is held. --end {number}f leaves it out, for an even loop.")
 
 
 def _size_note(clip: ClipInfo, reader: FrameReader) -> str:

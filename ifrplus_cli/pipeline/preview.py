@@ -80,6 +80,7 @@ def make_preview(
             options,
             start=FrameNumber(part.start),
             end=FrameNumber(part.stop),
+            loop=options.loop and len(part) == len(used.packet_pts),
             encode=EncodeOptions(codec="ffv1"),
             overwrite=True,
             resume=False,

@@ -48,6 +48,7 @@ class UpsampleRequest(NetworkRequest):
         fps: constant output rate in frames per second, instead of a factor.
         input_fps: frame rate of an image sequence.
         slow_motion: keep the source's rate; the film lasts ``factor`` times as long.
+        loop: make the frames from the last one back to the first, too, for a film that is repeated.
         audio: what happens to the sound in slow motion.
         start, end: the section of the film to use, in seconds or as a frame number.
         deinterlace: deinterlacing of an interlaced film: ``bob`` (a frame of each field), ``bwdif``, ``ivtc`` (inverse
@@ -79,6 +80,7 @@ class UpsampleRequest(NetworkRequest):
     fps: Fraction | None = None
     input_fps: Fraction | None = None
     slow_motion: bool = False
+    loop: bool = False
     audio: Audio = "stretch"
     start: Moment | None = None
     end: Moment | None = None

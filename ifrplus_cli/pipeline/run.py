@@ -18,7 +18,8 @@ from ifrplus_cli.pipeline.filler import SlotFiller
 from ifrplus_cli.pipeline.fingerprint import Fingerprint
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.pipeline.journal import Journal, Totals
-from ifrplus_cli.pipeline.notes import notes_on
+from ifrplus_cli.pipeline.loop import read_tail
+from ifrplus_cli.pipeline.notes import notes_on, seam_notes
 from ifrplus_cli.pipeline.output import check_output
 from ifrplus_cli.pipeline.output_frames import mixer
 from ifrplus_cli.pipeline.over_white import OverWhite
@@ -170,15 +171,18 @@ def _encode(run: _Context, encoder: VideoEncoder | SegmentEncoder, kept: int = 0
     stages = partial(output_of, job=job, filler=filler, at_once=run.model.at_once, kept=kept)
     mix = mixer(convert) if job.options.cut_fill == "blend" else None
     opaque = OverWhite(clip.pixel_format, job.encode.raw_format, full_range=clip.colour.range == "pc")
-    tally = Tally(clip)
+    tally, tail = Tally(clip), read_tail(job)
     with encoder, decode(clip, upright=job.encode.upright) as decoder:
         frames = run.clock.over("decode", iter(decoder))
         # The inner ``decoder`` closes it before the stages that wait for it.
-        with stages(frames, mix=mix, watchers=(tally.add, *seen)) as output, decoder:
+        with stages(frames, mix=mix, watchers=(tally.add, *seen), tail=tail) as output, decoder:
             written = _write(run, output, opaque, encoder, tally, kept)
         with run.clock("encode"):
             encoder.finish()
-    notes = notes_on(clip, decoder, smoothed=tally.smoothed, covered=opaque.covered, codec=job.encode.codec)
+    notes = [
+        *notes_on(clip, decoder, smoothed=tally.smoothed, covered=opaque.covered, codec=job.encode.codec),
+        *seam_notes(clip, tally.seam),
+    ]
     return Totals(
         frames_in=decoder.frames,
         frames_out=written.frames,

@@ -45,17 +45,22 @@ class Slot:
         return tuple(tick for tick in ticks if tick.t > 0) if in_motion else ()
 
 
-def slots_of(first: Frame, pairs: Iterable[Pair], timeline: Timeline, last_duration: Fraction) -> Iterator[Slot]:
-    """Yield the slot of each pair, then that of the last frame.
+def slots_of(
+    first: Frame, pairs: Iterable[Pair], timeline: Timeline, last_duration: Fraction, lead_in: Pair | None = None
+) -> Iterator[Slot]:
+    """Yield the slot of each pair, then that of the last frame, unless it is that of a seam.
 
     Args:
         first: the film's first frame, which may be its only one.
         last_duration: how long the last frame is shown, in seconds.
+        lead_in: the pair before the first one, in a loop.
     """
     last, index = first, 0
-    for before, pair, after in with_neighbours(pairs):
+    for before, pair, after in with_neighbours(pairs, lead_in):
         ticks = tuple(span_ticks(timeline, pair.index, (pair.left.pts, *pair.left.repeats, pair.right.pts)))
         yield Slot(pair.left, ticks, ticks, pair, before, after)
+        if pair.seam:
+            return
         last, index = pair.right, pair.right_index
     held = timeline.ticks(index, last.pts, last.pts + last_duration)
     yield Slot(last, held, held)

@@ -8,6 +8,7 @@ from itertools import chain
 
 from ifrplus_cli.pipeline.filler import FilledSlot, SlotFiller
 from ifrplus_cli.pipeline.job import Job
+from ifrplus_cli.pipeline.loop import lead_in
 from ifrplus_cli.pipeline.output_frames import Mix, frames_of
 from ifrplus_cli.pipeline.pairs import pairs_of
 from ifrplus_cli.pipeline.prefetch import Prefetch, side_by_side
@@ -28,6 +29,7 @@ def output_of(
     kept: int = 0,
     mix: Mix | None = None,
     watchers: Sequence[Callable[[FilledSlot], None]] = (),
+    tail: Sequence[Frame] = (),
 ) -> Iterator[Iterator[Frame]]:
     """Start the stages; the value of the ``with`` block iterates over the output frames in order.
 
@@ -39,13 +41,20 @@ def output_of(
         kept: number of output frames that an earlier run wrote; they are left out.
         mix: as for ``frames_of``.
         watchers: called with every filled slot, in order.
+        tail: the last frames of a loop.
     """
     first = next(frames)
     pairs = pairs_of(chain([first], frames), job.clip, job.options)
     with Prefetch(pairs, PAIRS_AHEAD) as ahead:
-        slots = skip_kept(slots_of(first, iter(ahead), job.timeline, job.clip.last_duration), kept)
+        slots = slots_of(
+            first,
+            iter(ahead),
+            job.timeline,
+            job.clip.last_duration,
+            lead_in(tail, first, job.clip, job.options),
+        )
         with (
-            closing(side_by_side(filler.fill, map(filler.look, slots), at_once)) as filled,
+            closing(side_by_side(filler.fill, map(filler.look, skip_kept(slots, kept)), at_once)) as filled,
             Prefetch(_frames(filled, mix, watchers), FRAMES_AHEAD) as output,
         ):
             yield iter(output)

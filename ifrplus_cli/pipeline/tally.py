@@ -18,6 +18,7 @@ class Tally:
         made_before: number of frames that the network made in an earlier run.
         smoothed: number of source frames that repeat the one before and were replaced.
         cuts: the cuts that were detected or given, in order.
+        seam: the relation of the last frame and the first one, in a loop.
     """
 
     def __init__(self, clip: ClipInfo) -> None:
@@ -25,6 +26,7 @@ class Tally:
         self.made_before = 0
         self.smoothed = 0
         self.cuts: list[Cut] = []
+        self.seam: PairKind | None = None
         self._clip = clip
         self._kinds: Counter[PairKind] = Counter()
 
@@ -35,7 +37,9 @@ class Tally:
         if (pair := filled.slot.pair) is not None:
             self.smoothed += len(pair.left.repeats)
             self._kinds[pair.kind] += 1
-            if pair.kind is PairKind.CUT:
+            if pair.seam:
+                self.seam = pair.kind
+            elif pair.kind is PairKind.CUT:
                 self.cuts.append(cut_at(pair, self._clip))
 
     @property

@@ -81,6 +81,7 @@ def describe_settings(job: Job) -> dict[str, object]:
         "factor": str(options.factor) if options.fps is None else None,
         "constant_rate": None if options.fps is None else rate_text(options.fps),
         "slow_motion": options.slow_motion,
+        "loop": options.loop,
         "part": None if section is None else f"{float(section.begin):.3f} to {float(section.end):.3f} s",
         "deinterlacing": job.clip.deinterlace,
         "cut_threshold": options.cut_threshold,

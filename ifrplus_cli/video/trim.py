@@ -58,6 +58,17 @@ def cut_section(clip: ClipInfo, start: Moment | None, end: Moment | None) -> Cli
     )
 
 
+def last_frames(clip: ClipInfo, count: int) -> ClipInfo:
+    """Return the clip as if it had only its last ``count`` frames; a shorter one stays as it is."""
+    behind = len(clip.packet_pts) - count
+    if behind <= 0:
+        return clip
+    number, film_start = (0, clip.start) if clip.section is None else (clip.section.number, clip.section.film_start)
+    pts = clip.packet_pts[behind:]
+    begin = pts[0] * clip.time_base
+    return replace(clip, packet_pts=pts, section=Section(film_start, number + behind, begin, begin, clip.end))
+
+
 def _boundary(clip: ClipInfo, moment: Moment) -> Fraction:
     """Return a section's boundary in seconds of the film: a multiple of its time base, or its end."""
     pts, unit = clip.packet_pts, clip.time_base

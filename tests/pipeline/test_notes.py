@@ -6,9 +6,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from made_up import clip_of
+from made_up import STEP, clip_of
 
-from ifrplus_cli.pipeline.notes import notes_on
+from ifrplus_cli.pipeline.notes import notes_on, seam_notes
+from ifrplus_cli.values import PairKind, Section
 
 FINE = {"frames": 6, "complaints": 0, "repaired_times": 0, "size_changes": ()}
 
@@ -42,3 +43,14 @@ def test_a_film_that_is_marked_as_interlaced_is_mentioned_unless_it_was_deinterl
     (note,) = notes_on(marked, reader, **counts)  # type: ignore[arg-type]
     assert "marked as interlaced" in note
     assert not list(notes_on(replace(marked, deinterlace="bwdif"), reader, **counts))  # type: ignore[arg-type]
+
+
+def test_a_seam_across_which_nothing_is_made_is_said() -> None:
+    clip = clip_of(6)
+    assert not [*seam_notes(clip, None), *seam_notes(clip, PairKind.MOTION)]
+    (note,) = seam_notes(clip, PairKind.CUT)
+    assert "the loop has a cut there" in note
+    part = Section(clip.start, 4, 4 * STEP, 4 * STEP, 10 * STEP)
+    assert ["--end 5f" in note for note in seam_notes(clip, PairKind.DUPLICATE)] == [True]
+    assert ["--end 9f" in note for note in seam_notes(replace(clip, section=part), PairKind.DUPLICATE)] == [True]
+    assert not list(seam_notes(clip_of(1), PairKind.DUPLICATE))

@@ -110,3 +110,13 @@ def test_the_command_writes_one_and_says_where_it_is_from(tmp_path: Path) -> Non
     assert json.loads(told.stdout)["frames"] == len(frame_times(tmp_path / "p.mp4"))
     refused = run_program("upsample", "clip.mkv", "q.mp4", "--preview", "1", "--resume", folder=tmp_path)
     assert refused.returncode == 2
+
+
+@pytest.mark.parametrize("seconds", [0.4, 30])
+def test_a_loop_is_closed_only_where_all_of_it_is_shown(seconds: float, tmp_path: Path) -> None:
+    clip, output = probe(make_clip(tmp_path / "clip.mkv", frames=20)), tmp_path / "preview.mkv"
+    options = UpsampleOptions(loop=True, cut_threshold=None, encode=EncodeOptions("ffv1"))
+    make_preview(clip, output, options, seconds, load, lambda _: None)  # type: ignore[arg-type]
+    with decode(probe(output)) as decoder:
+        *_, before, last = (frame.planes[0][20:, 64:] for frame in decoder)
+    assert np.array_equal(before, last) == (seconds < 1)

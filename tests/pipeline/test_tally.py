@@ -28,6 +28,13 @@ def test_slots_are_counted() -> None:
     assert tally.cuts == [Cut(2, 2 * STEP, 0.5)]
 
 
+def test_a_cut_at_the_seam_of_a_loop_is_none_of_the_film() -> None:
+    tally, seam = Tally(clip_of(5)), replace(pair_of(4, PairKind.CUT), seam=True)
+    assert tally.seam is None
+    tally.add(FilledSlot(Slot(seam.left, TICKS, TICKS, seam)))
+    assert (tally.seam, tally.pairs["cut"], tally.cuts) == (PairKind.CUT, 1, [])
+
+
 def test_repeated_frames_that_were_smoothed_over_are_counted() -> None:
     tally, pair = Tally(clip_of(4)), replace(pair_of(0), left=frame_of(0, repeats=[1, 2]))
     tally.add(FilledSlot(Slot(pair.left, TICKS, (), pair)))

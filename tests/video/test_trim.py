@@ -16,8 +16,9 @@ from upsampling import LOSSLESS, upsample
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import ClipInfo
+from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
-from ifrplus_cli.video.trim import FrameNumber, Moment, cut_section
+from ifrplus_cli.video.trim import FrameNumber, Moment, cut_section, last_frames
 
 MILLISECOND = Fraction(1, 1000)
 SWEEP = ("-f", "lavfi", "-i", f"aevalsrc='0.4*sin(2*PI*(300+200*t)*t)':s={RATE}:d=4")
@@ -165,3 +166,16 @@ def test_sound_with_a_hole_where_a_section_begins_stays_where_it_is(long: Path, 
 def test_streams_that_lie_outside_the_section_do_not_stop_it(talking: Path, tmp_path: Path) -> None:
     upsample(talking, tmp_path / "film.mkv", start=Fraction("1.6"), end=Fraction("1.7"))
     assert [stream["codec_type"] for stream in streams(tmp_path / "film.mkv")][:2] == ["video", "audio"]
+
+
+@pytest.mark.parametrize("start", [None, FrameNumber(30)])
+def test_the_last_frames_are_those_of_the_section(start: Moment | None, clip_info: ClipInfo) -> None:
+    section = cut_section(clip_info, start, FrameNumber(90))
+    tail = last_frames(section, 3)
+    with decode(section) as whole, decode(tail) as part:
+        wanted, found = list(whole)[-3:], list(part)
+    assert [frame.pts for frame in found] == [frame.pts for frame in wanted] == list(tail.times)
+    assert all(np.array_equal(a.planes[0], b.planes[0]) for a, b in zip(found, wanted, strict=True))
+    assert tail.section
+    assert (tail.section.number, tail.end) == (87, section.end)
+    assert last_frames(section, 90) is section
