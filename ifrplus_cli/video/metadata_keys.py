@@ -30,6 +30,12 @@ class Key:
     name: str
     values: bytes
 
+    @property
+    def text(self) -> str:
+        """The first value as text."""
+        first = read_boxes(self.values)[:1]
+        return first[0].payload[8:].decode("utf-8", "replace") if first else ""
+
 
 def text_keys(tags: Mapping[str, str]) -> list[Key]:
     """Tags as keys with text; Matroska has theirs in capitals."""
@@ -48,6 +54,22 @@ def read_keys(payload: bytes) -> list[Key]:
         named = [Key(name, items[number]) for number, name in enumerate(names, start=1) if number in items]
         return [key for key in named if key.name not in OWN_KEYS]
     return []
+
+
+def shown_keys(keys: Iterable[Key], source: Mapping[str, str], written: Mapping[str, str]) -> list[Key]:
+    """The keys but for those that a box hides in the source, such as a place in ``loci``, where ffmpeg writes that box.
+
+    A reader would take the hidden key's value for the film's own: keys come last in the file that is written.
+
+    Args:
+        source: the tags of the source as they are read.
+        written: the tags of the file as ffmpeg has written it.
+    """
+
+    def is_hidden(key: Key) -> bool:
+        return key.name in written and source.get(key.name) == written[key.name] != key.text
+
+    return [key for key in keys if not is_hidden(key)]
 
 
 def keys_box(keys: Iterable[Key]) -> Box:

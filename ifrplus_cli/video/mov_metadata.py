@@ -17,7 +17,7 @@ from ifrplus_cli.video.containers import MOV, MP4
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.ffprobe import ask_ffprobe
 from ifrplus_cli.video.kept_tags import lost_tags
-from ifrplus_cli.video.metadata_keys import Key, read_keys, text_keys, with_keys, with_maker_boxes
+from ifrplus_cli.video.metadata_keys import Key, read_keys, shown_keys, text_keys, with_keys, with_maker_boxes
 from ifrplus_cli.video.stereo import projection_box, stereo_box
 
 PICTURE_FIELDS = 78  # bytes of a picture's sample entry before the boxes in it
@@ -50,7 +50,8 @@ def complete_mov(path: Path, plan: EncodePlan) -> None:
     clip = plan.clip
     source = SourceBoxes((read_moov(clip.path) or b"") if "mov" in clip.container else b"")
     written = ask_ffprobe(path)["format"].get("tags", {})
-    keys = [*text_keys(lost_tags(dict(clip.description.tags), written)), *read_keys(source.moov)]
+    tags = dict(clip.description.tags)
+    keys = [*text_keys(lost_tags(tags, written)), *shown_keys(read_keys(source.moov), tags, written)]
     with suppress(ValueError):
         change_moov(path, lambda moov: _completed(moov, plan, source, keys))
 

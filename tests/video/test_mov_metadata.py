@@ -62,6 +62,19 @@ def test_keys_of_phones_and_boxes_of_makers_are_kept(name: str, phone: Path, tmp
     assert len(frame_hashes(tmp_path / name, "yuv420p")) == 12  # samples are found where they are now
 
 
+@pytest.mark.parametrize("name", ["film.mov", "film.mp4"])
+def test_a_key_that_another_box_hides_does_not_come_forward(name: str, tmp_path: Path) -> None:
+    make_clip(tmp_path / "a.mov", codec="libx264")
+    place = ("-metadata", "location=+50.8278-0.1413/", "-metadata", "com.apple.quicktime.make=Apple")
+    ffmpeg("-i", tmp_path / "a.mov", "-c", "copy", *place, "-movflags", "use_metadata_tags", tmp_path / "in.mov")
+    shown = tags(tmp_path / "in.mov")
+    assert shown["location"] == "+50.8278-000.1413/"  # that of the box, in place of the key's
+    summary = upsample(tmp_path / "in.mov", tmp_path / name)
+    found = tags(tmp_path / name)
+    assert (found["location"], found["com.apple.quicktime.make"]) == (shown["location"], "Apple")
+    assert summary.notes == ()
+
+
 def test_matroska_keeps_keys_as_tags_and_gives_them_back(phone: Path, tmp_path: Path) -> None:
     upsample(phone, tmp_path / "film.mkv")
     assert tags(tmp_path / "film.mkv")["com.apple.quicktime.make"] == "Apple"
