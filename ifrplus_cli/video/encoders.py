@@ -169,13 +169,18 @@ def film_pix_fmt(
     shallow = named(wanted.chroma, 8, alpha=wanted.alpha)  # alpha counts for more than depth
     for form in dict.fromkeys((wanted, *([shallow] if wanted.alpha else []), wanted.opaque)):
         if found := _stored_as(form, clip, codec, supported):
-            return found, tuple(_film_notes(clip, wanted, codec, found))
+            return found, tuple(_film_notes(clip, wanted, form, codec, found))
     chosen = _nearest(wanted, supported)
     return chosen, (f"The picture is stored as {chosen}: {codec} can't store {own.name}.",)
 
 
-def _film_notes(clip: ClipInfo, wanted: PixelFormat, codec: str, found: str) -> Iterator[str]:
+def _film_notes(clip: ClipInfo, wanted: PixelFormat, chosen: PixelFormat, codec: str, found: str) -> Iterator[str]:
     own = clip.pixel_format
+    if chosen.depth < wanted.depth:
+        yield (
+            f"The picture is stored as {found}, with {chosen.depth} bits instead of {wanted.depth}: "
+            f"{codec} can't store {wanted.name}."
+        )
     if wanted is not own and not clip.source.is_video:
         yield f"{own.name} is stored as {found}, as players expect; --codec ffv1 keeps it."
     if codec == "mjpeg" and clip.colour.range != "pc":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ifrplus_cli.values import PIXEL_FORMATS, Chroma, ClipInfo
 from ifrplus_cli.video.image_formats import is_rgb
-from ifrplus_cli.video.streams import REPACKED
+from ifrplus_cli.video.streams import REPACKED, little_endian
 
 # H.264 that every player shows has 8 bits and 4:2:0.
 SHOWN_EVERYWHERE = {"yuv420p", "yuvj420p", "nv12", "gray"}
@@ -33,6 +33,9 @@ def format_notes(clip: ClipInfo, codec: str, pix_fmt: str, *, asked: bool) -> It
     elif clip.source.is_video and not is_kept(clip.source_format):
         own = clip.pixel_format.name
         yield f"The {clip.source_format} of the source is converted to {own}, and stored as {pix_fmt}."
+    if codec.startswith("libx264") and pix_fmt.startswith("gray"):
+        read = pix_fmt.replace("gray", "yuvj420p" if pix_fmt == "gray" and clip.colour.range == "pc" else "yuv420p")
+        yield f"H.264 stores {pix_fmt} without chroma, and it is read as {read}."
     if codec.startswith(("libx264", "h264")) and pix_fmt not in SHOWN_EVERYWHERE and not asked:
         kind, codec = ("RGB", "--codec libx264 ") if is_rgb(pix_fmt) else (_kind(pix_fmt), "")
         yield f"H.264 of {kind} ({pix_fmt}) is shown by few players; {codec}--pix-fmt yuv420p makes one that all show."
@@ -40,7 +43,7 @@ def format_notes(clip: ClipInfo, codec: str, pix_fmt: str, *, asked: bool) -> It
 
 def is_kept(source_format: str) -> bool:
     """Whether a format of the program's has the very samples of a source's."""
-    little = source_format.removesuffix("be") + "le" if source_format.endswith("be") else source_format
+    little = little_endian(source_format)
     if little in PIXEL_FORMATS or little in REPACKED or little in PALETTES:
         return True
     return is_rgb(source_format) and not ODD_RGB.fullmatch(source_format)

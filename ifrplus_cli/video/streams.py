@@ -104,8 +104,8 @@ def untimed(times: list[int], count: int, video: dict[str, Any], time_base: Frac
 def pixel_format_of(name: str, codec: str = "") -> PixelFormat:
     """Return the planar format that stores the samples of format ``name``, without loss if there is one."""
     name = REPACKED.get(name, name)
-    if name in PIXEL_FORMATS:
-        return PIXEL_FORMATS[name]
+    if (little := little_endian(name)) in PIXEL_FORMATS:
+        return PIXEL_FORMATS[little]
     alpha, depth = _has_alpha(name, codec), _depth(name)
     if name.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal", "x2")):
         chroma = Chroma.RGB
@@ -116,6 +116,11 @@ def pixel_format_of(name: str, codec: str = "") -> PixelFormat:
     return next(
         form for form in PIXEL_FORMATS.values() if form.chroma is chroma and form.alpha == alpha and form.depth >= depth
     )
+
+
+def little_endian(name: str) -> str:
+    """Return the name of the same pixel format with its bytes in the order in which frames are decoded."""
+    return f"{name.removesuffix('be')}le" if name.endswith("be") else name
 
 
 def decode_format_of(pixel_format: PixelFormat, source_formats: list[str]) -> str:

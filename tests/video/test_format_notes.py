@@ -74,6 +74,30 @@ def test_formats_that_are_stored_as_others_are_named(codec: str, pix_fmt: str, t
     assert any(f"The {pix_fmt} of the source is converted to" in note for note in notes)
 
 
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray10le"])
+@pytest.mark.parametrize("colour_range", ["tv", "pc"])
+def test_grey_in_h264_is_named_as_it_is_read(pix_fmt: str, colour_range: str, tmp_path: Path) -> None:
+    written = ("-pix_fmt", pix_fmt, "-color_range", colour_range)
+    source = make_clip(tmp_path / "in.mkv", codec="ffv1", output=written)
+    notes = upsample(source, tmp_path / "film.mp4", encode=EncodeOptions(preset="ultrafast")).notes
+    assert (
+        f"H.264 stores {pix_fmt} without chroma, and it is read as {picture(tmp_path / 'film.mp4')['pix_fmt']}."
+        in notes
+    )
+
+
+def test_bits_that_an_encoder_with_alpha_lacks_are_named(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.nut", codec="rawvideo", output=("-pix_fmt", "yuva420p10le"))
+    notes = upsample(source, tmp_path / "film.webm", encode=EncodeOptions(encoder_args=QUICK)).notes
+    assert any("stored as yuva420p, with 8 bits instead of 10: libvpx-vp9 can't store yuva420p10le" in n for n in notes)
+
+
+def test_the_order_of_bytes_changes_no_depth(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.nut", codec="rawvideo", output=("-pix_fmt", "yuv420p10be"))
+    upsample(source, tmp_path / "film.mkv", encode=EncodeOptions("ffv1"))
+    assert picture(tmp_path / "film.mkv")["pix_fmt"] == "yuv420p10le"
+
+
 @pytest.mark.parametrize("name", ["yuv420p", "nv12", "rgb24", "bgr0", "gbrp10le", "rgb48be", "yuv422p10be", "pal8"])
 def test_formats_that_only_lie_otherwise_are_kept(name: str) -> None:
     assert is_kept(name)
