@@ -13,6 +13,8 @@ from typing import IO
 from ifrplus_cli.errors import OutputError
 
 CHUNK = 2**20  # bytes
+MEGABYTE = 10**6
+LEAST_FREE = 50 * MEGABYTE  # a run does not use the last of the disk: other programs need some space, too
 
 
 def check_place(path: Path, option: str, films: Sequence[Path] = ()) -> None:
@@ -53,6 +55,11 @@ def write_whole(path: Path, text: str, option: str) -> None:
         raise OutputError(f"{path} can't be written: {error.strerror}.", f"Give another {option}.") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes as a person reads it."""
+    return f"{count / MEGABYTE:.0f} MB" if count < 1000 * MEGABYTE else f"{count / MEGABYTE / 1000:.1f} GB"
 
 
 def sha256_of(path: Path) -> str:

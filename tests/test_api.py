@@ -30,7 +30,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 PRINTED = {"as_json", "quiet", "verbose"}  # parameters of the command that are about what it prints
-PLACES = {"sources", "output", "name"}
+PLACES = {"sources", "output", "name", "container"}
 
 
 def test_the_functions_are_imported_when_they_are_used() -> None:

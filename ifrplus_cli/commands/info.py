@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ifrplus_cli.commands import console
+from ifrplus_cli.commands import console, pipes
 from ifrplus_cli.commands.options import (
     DeviceOption,
     EngineOption,
@@ -36,8 +36,9 @@ def info(
         request = UpsampleRequest(
             factor=factor, fps=fps, input_fps=input_fps, model=model, engine=engine, device=device
         )
-    trial = try_film(source, request, console.print_note)
-    facts = {**describe_clip(trial.clip), **describe_pictures(trial.clip)}
+    with pipes.received(source, source, console.print_step) as file:
+        trial = try_film(file, request, console.print_note)
+        facts = {**describe_clip(trial.clip), **describe_pictures(trial.clip), "file": str(source)}
     plan = describe_plan(trial.job, trial.network)
     if as_json:
         console.print_json({"source": facts, "plan": plan, **cost_facts(trial.cost, trial.failure)})

@@ -6,9 +6,10 @@ import os
 import sys
 from errno import ENOSPC, EPIPE
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from ifrplus_cli import __version__
 from ifrplus_cli.commands import console, signals
@@ -27,6 +28,18 @@ from ifrplus_cli.stopping import Interrupted, StoppedError
 FAILED, INTERRUPTED = 1, 130
 UNHEARD = (EPIPE, ENOSPC)  # the reader of stdout has closed it, or its disk is full
 
+
+class PlainUsage(TyperCommand):
+    """A command whose usage line has its arguments as a person gives them, without brackets.
+
+    The program itself says which one is missing, so that they are optional for the parser.
+    """
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        names = (param.metavar for param in self.params if param.param_type_name == "argument")
+        return [self.options_metavar or "", *(name for name in names if name)]
+
+
 app = typer.Typer(
     help="Raise the frame rate of real video files with the IFR+ neural network.",
     no_args_is_help=True,
@@ -34,7 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(upsample)
+app.command(cls=PlainUsage)(upsample)
 app.command()(info)
 app.command()(check)
 app.command("eval")(evaluate)

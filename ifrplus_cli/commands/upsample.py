@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ifrplus_cli.commands import console, signals
+from ifrplus_cli.commands import console, pipes, signals
 from ifrplus_cli.commands.options import (
     DeinterlaceOption,
     DeviceOption,
@@ -32,6 +32,7 @@ from ifrplus_cli.commands.options import (
 from ifrplus_cli.commands.output_names import DEFAULT_NAME, is_folder, name_outputs
 from ifrplus_cli.errors import IfrplusError
 from ifrplus_cli.network.request import DEFAULT_OVERLAP, FlowScale
+from ifrplus_cli.pipeline.pipes import is_pipe
 from ifrplus_cli.pipeline.request import Audio, CutFill, Duplicates, Purpose, UpsampleRequest
 from ifrplus_cli.stopping import StoppedError
 from ifrplus_cli.video.images import is_sequence
@@ -51,7 +52,7 @@ def upsample(
         list[Path] | None,
         typer.Argument(
             metavar="IN...",
-            help="Input video, or several; a folder or a pattern for an image sequence.",
+            help="Input video, or several; a folder or a pattern for an image sequence; - for standard input.",
             readable=False,  # a file that can't be read is one failure among others
             show_default=False,
         ),
@@ -60,7 +61,7 @@ def upsample(
         Path | None,
         typer.Argument(
             metavar="OUT",
-            help="Output video; a folder for several; frames/%06d.png for an image sequence.",
+            help="Output video; a folder for several; frames/%06d.png for an image sequence; - for standard output.",
             readable=False,
             show_default=False,
         ),
@@ -147,6 +148,9 @@ def upsample(
             show_default=False,
         ),
     ] = None,
+    container: Annotated[
+        pipes.PipeContainer | None, typer.Option(help="Container of OUT -: matroska by default.", show_default=False)
+    ] = None,
     overwrite: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace OUT if it exists.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run of this command.")] = False,
     report: Annotated[
@@ -171,6 +175,7 @@ def upsample(
     if not sources or output is None:
         missing = "IN and OUT" if output is None else "OUT"  # a single path is taken for OUT
         raise typer.BadParameter(f"{missing} missing: ifrplus upsample IN OUT, as in ifrplus upsample in.mp4 out.mp4")
+    _check_pipes(sources, output, container, writes_json=as_json and not dry_run, resume=resume)
     several = len(sources) > 1 or (is_folder(output) and not is_sequence(sources[0]))
     refuse(several and (cuts_in or cuts_out), "--cuts-in, --cuts-out", "a list of cuts is for one film only.")
     refuse(several and report, "--report", "a report is for one film only.")
@@ -214,21 +219,41 @@ def upsample(
         )
     from ifrplus_cli.pipeline.films import Films
 
-    display = _Display(as_json, quiet, verbose)
-    films = Films(request, display.listener(), signals.stop)
+    piped = is_pipe(output)
+    display = _Display(as_json, quiet, verbose, needs_reader=piped and not dry_run)
+    # What is kept for a file in a pipe would be lost with it: the run ends at once, and keeps nothing.
+    films = Films(request, display.listener(), None if piped else signals.stop, keeps_frames=not piped)
     if several:
         _make_all(films, name_outputs(sources, output, name), display)
     else:
-        _make(films, sources[0], output, display)
+        _make(films, sources[0], output, display, container or "matroska")
+
+
+def _check_pipes(
+    sources: list[Path], output: Path, container: pipes.PipeContainer | None, *, writes_json: bool, resume: bool
+) -> None:
+    """Report what standard input and output can't do as wrong usage."""
+    piped, from_pipe = is_pipe(output), any(map(is_pipe, sources))
+    refuse(from_pipe and len(sources) > 1, "IN", "- is standard input, which can't be one of several films.")
+    refuse(from_pipe and is_folder(output), "OUT", "a film from standard input has no name: give OUT a file name.")
+    refuse(piped and len(sources) > 1, "OUT", "- is standard output, which takes one film.")
+    refuse(piped and writes_json, "--json", "standard output carries the film: give OUT a name, or leave --json out.")
+    refuse(piped and resume, "--resume", "nothing is kept of a film for standard output: give OUT a name.")
+    refuse(container and not piped, "--container", "it is for OUT -; the name of a file says its container.")
 
 
 @dataclass(frozen=True)
 class _Display:
-    """How much of a run is printed, and in which form."""
+    """How much of a run is printed, and in which form.
+
+    Attributes:
+        needs_reader: whether the film goes to standard output, whose reader must not end before the run does.
+    """
 
     as_json: bool
     quiet: bool
     verbose: bool
+    needs_reader: bool = False
 
     @property
     def talks(self) -> bool:
@@ -252,7 +277,8 @@ class _Display:
     def bar(self) -> Iterator[Advance]:
         """Show the progress of one film."""
         with console.progress_bar(shown=self.talks) as advance:
-            yield signals.noting_a_stop(advance, console.print_note)
+            noting = signals.noting_a_stop(advance, console.print_note)
+            yield pipes.minding_the_reader(noting) if self.needs_reader else noting
 
 
 def _make_all(films: Films, named: list[tuple[Path, Path]], display: _Display) -> None:
@@ -278,39 +304,50 @@ def _make_all(films: Films, named: list[tuple[Path, Path]], display: _Display) -
         raise typer.Exit(FAILED)
 
 
-def _make(films: Films, source: Path, output: Path, display: _Display) -> None:
+def _make(
+    films: Films, source: Path, output: Path, display: _Display, container: pipes.PipeContainer = "matroska"
+) -> None:
     """Make one film, and print the result."""
     from ifrplus_cli.api import make_film
     from ifrplus_cli.pipeline.films import FinishedFilm, Trial
 
-    made = make_film(films, source, output)
+    step = display.listener().step
+    with (
+        pipes.sent(output, container, writes=not films.request.dry_run) as target,
+        pipes.received(source, output, step) as file,
+    ):
+        made = make_film(films, file, target)
     if isinstance(made, FinishedFilm):
-        _print_film(made, display)
+        _print_film(made, source, output, display)
     elif isinstance(made, Trial):
-        _print_trial(made, display)
+        _print_trial(made, source, output, display)
     else:
         _print_preview(made, source, output, display)
 
 
-def _print_film(film: FinishedFilm, display: _Display) -> None:
+def _print_film(film: FinishedFilm, source: Path, output: Path, display: _Display) -> None:
     from ifrplus_cli.reports.upsample import describe_run, run_line
 
     for note in film.summary.notes[len(film.job.encode.notes) :]:  # those of the plan were printed before the run
         console.print_note(note)
     if display.as_json:
-        console.print_json(describe_run(film))
+        console.print_json({**describe_run(film), "input": str(source)})
     elif not display.quiet:
-        console.print_done(run_line(film))
+        console.print_done(run_line(film, pipes.name_of(output)))
 
 
-def _print_trial(trial: Trial, display: _Display) -> None:
+def _print_trial(trial: Trial, source: Path, output: Path, display: _Display) -> None:
     from ifrplus_cli.reports.facts import cost_facts, describe_clip, describe_cost, describe_plan
+    from ifrplus_cli.reports.format import readable
 
+    clip, plan = describe_clip(trial.job.clip), describe_plan(trial.job, trial.network)
+    clip |= {"file": str(source)} if is_pipe(source) else {}
+    plan |= {"file": str(output)} if is_pipe(output) else {}
     if display.as_json:
-        source, plan = describe_clip(trial.job.clip), describe_plan(trial.job, trial.network)
-        console.print_json({"source": source, "plan": plan, **cost_facts(trial.cost, trial.failure)})
+        console.print_json({"source": clip, "plan": plan, **cost_facts(trial.cost, trial.failure)})
         return
-    _print_plan(trial.job, trial.network)
+    console.print_facts(readable(clip))
+    console.print_facts(readable(plan))
     if trial.cost is not None:
         console.print_facts(describe_cost(trial.cost))
     if trial.failure is not None:
@@ -337,6 +374,6 @@ def _print_preview(preview: Preview, source: Path, output: Path, display: _Displ
     elif not display.quiet:
         places = ("above", "below") if preview.stacked else ("on the left", "on the right")
         console.print_done(
-            f"{output}: {clock(preview.start)} to {clock(preview.end)}, the source {places[0]}, "
+            f"{pipes.name_of(output)}: {clock(preview.start)} to {clock(preview.end)}, the source {places[0]}, "
             f"the result {places[1]}; verified."
         )

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.files import LEAST_FREE, size_text
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.encoders import DEFAULT_CRF
 
-MEGABYTE = 10**6
-LEAST_FREE = 50 * MEGABYTE  # a run does not use the last of the disk: other programs need some space, too
 CERTAIN_SHARE = 10  # a run is refused only if the estimate divided by this does not fit
 # Bits per pixel of real footage at the default quality of each encoder; a step of 6 in crf halves them.
 BITS_A_PIXEL = {"libx264": 0.15, "libx265": 0.08, "libvpx-vp9": 0.06, "libsvtav1": 0.05}
@@ -43,11 +42,11 @@ def check_room(folder: Path, needed: int, say: Callable[[str], None]) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed / CERTAIN_SHARE or free < LEAST_FREE:
         raise OutputError(
-            f"{folder} has {_size(free)} free, and the film needs about {_size(needed)}.",
+            f"{folder} has {size_text(free)} free, and the film needs about {size_text(needed)}.",
             "Free some space, or choose another folder.",
         )
     if free < needed:
-        say(f"{folder} has {_size(free)} free; the film may need {_size(needed)}.")
+        say(f"{folder} has {size_text(free)} free; the film may need {size_text(needed)}.")
 
 
 def watch_room(folder: Path) -> None:
@@ -58,8 +57,4 @@ def watch_room(folder: Path) -> None:
     """
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE:
-        raise OutputError("The disk is full.", f"Free some space for {folder}: only {_size(free)} is left.")
-
-
-def _size(count: int) -> str:
-    return f"{count / MEGABYTE:.0f} MB" if count < 1000 * MEGABYTE else f"{count / MEGABYTE / 1000:.1f} GB"
+        raise OutputError("The disk is full.", f"Free some space for {folder}: only {size_text(free)} is left.")

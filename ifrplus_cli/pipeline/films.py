@@ -99,15 +99,19 @@ class Films:
         listener: Listener | None = None,
         stop: StopRequest | None = None,
         model: LoadedModel | None = None,
+        *,
+        keeps_frames: bool = True,
     ) -> None:
         """
         Args:
             stop: can request an end, which comes after the segment in progress.
             model: the network to use for all films; by default one is chosen for each.
+            keeps_frames: whether an interrupted long run keeps its frames beside the output, for ``resume``.
         """
         self.request = request
         self._listener = listener or Listener()
         self._stop = stop
+        self._keeps_frames = keeps_frames
         self._given = model
         self._loaded: tuple[NetworkPlan, LoadedModel] | None = None
 
@@ -123,7 +127,7 @@ class Films:
                 check_place(path, option, (source, output))
         clip = deinterlaced(probe(source, request.input_fps), request.deinterlace)
         replaces = request.overwrite or request.dry_run or self._listener.may_replace(source, output)
-        options = job_options(request, clip, overwrite=replaces)
+        options = replace(job_options(request, clip, overwrite=replaces), keeps_frames=self._keeps_frames)
         if request.preview is not None:
             self._listener.step("Searching for the section with the most motion.")
             with self._listener.progress() as advance:

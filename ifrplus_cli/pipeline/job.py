@@ -45,6 +45,7 @@ class UpsampleOptions:
         doubt: let made frames fall back towards the source frames where they are doubtful.
         overwrite: replace an existing output.
         resume: continue an interrupted run.
+        keeps_frames: keep the frames of a long run beside the output until it is done, for ``resume``.
     """
 
     factor: Fraction = Fraction(2)
@@ -61,6 +62,7 @@ class UpsampleOptions:
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     overwrite: bool = False
     resume: bool = False
+    keeps_frames: bool = True
 
 
 @dataclass(frozen=True)

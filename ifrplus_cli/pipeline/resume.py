@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ifrplus_cli.pipeline.job import Job
 
 NOTHING_KEPT = "nothing was written."
-NOT_TERMS = {"encode", "overwrite", "resume"}  # options that the plan contains, or that change no frame
+NOT_TERMS = {"encode", "overwrite", "resume", "keeps_frames"}  # options that the plan contains, or that change no frame
 
 
 def open_journal(job: Job, model: LoadedModel, source: Fingerprint, say: Callable[[str], None]) -> Journal | None:
@@ -35,7 +35,7 @@ def open_journal(job: Job, model: LoadedModel, source: Fingerprint, say: Callabl
         OutputError: if a journal exists that can't be read, or that should be neither continued nor replaced.
     """
     folder, options = folder_of(job.output), job.options
-    keeps = is_long(job.expected_frames) and job.target.joins_segments
+    keeps = options.keeps_frames and is_long(job.expected_frames) and job.target.joins_segments
     terms = _terms(job, model, source)
     keeps = keeps and not is_beside(job.encode.codec, job.encode.pix_fmt)  # no segment holds that
     if not _is_there(folder / RECORD):  # a run that was killed in its first segment leaves none

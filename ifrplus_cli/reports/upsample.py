@@ -59,11 +59,11 @@ def describe_run(film: FinishedFilm) -> dict[str, object]:
     }
 
 
-def run_line(film: FinishedFilm) -> str:
-    """Return what a run did, in one sentence."""
+def run_line(film: FinishedFilm, output: str) -> str:
+    """Return what a run did, in one sentence that begins with the name of the output."""
     summary, rate = film.summary, rate_text(film.job.encode.timing.rate)
     return (
-        f"{film.job.output}: {summary.frames_in} frames became {summary.frames_out} "
+        f"{output}: {summary.frames_in} frames became {summary.frames_out} "
         f"({summary.frames_made} made, {summary.pairs['cut']} cuts and {summary.pairs['duplicate']} repeats held) "
         f"at {rate} fps in {clock_time(summary.seconds)}; verified."
     )

@@ -57,7 +57,8 @@ MP4 = Container("mp4", "libx264", "aac", "mov_text", True, hides_lead=True, muxe
 MOV = Container("mov", "libx264", "aac", "mov_text", True, hides_lead=True, muxer_options=FASTSTART)
 MKV = Container("matroska", "libx264", "flac", "srt", False, MILLISECOND, MILLISECOND, True, counts_codec_delay=True)
 WEBM = Container("webm", "libvpx-vp9", "libopus", "webvtt", False, MILLISECOND, MILLISECOND, counts_codec_delay=True)
-FILMS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
+NUT = Container("nut", "libx264", "flac", "srt")
+FILMS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM, ".nut": NUT}
 # Browsers show a frame with a shorter time for a tenth of a second.
 GIF = Container("gif", "gif", unit=CENTISECOND, shortest=2 * CENTISECOND, counts_plays=True, states_length=True)
 APNG = Container("apng", "apng", shortest=11 * MILLISECOND, counts_plays=True, states_length=True)

@@ -53,6 +53,7 @@ def test_help_names_every_command_and_option(tmp_path: Path) -> None:
     commands = ("upsample", "bench", "info", "check", "eval", "train", "devices", "download-weights")
     assert all(command in whole.stdout for command in commands)
     told = run_program("upsample", "--help", folder=tmp_path, environment={"COLUMNS": "200"}).stdout
+    assert "upsample [OPTIONS] IN... OUT" in told
     shown = set(re.findall(r"--[a-z-]+", told))
     wanted = {"--factor", "--fps", "--model", "--weights", "--device", "--tile", "--no-cuts", "--codec"}
     assert shown >= wanted | {"--overwrite", "--start", "--end", "--slow-motion", "--resume"}

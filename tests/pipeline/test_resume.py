@@ -30,8 +30,8 @@ from clips import (
 from upsampling import elsewhere
 
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.files import LEAST_FREE
 from ifrplus_cli.pipeline import segments
-from ifrplus_cli.pipeline.disk_space import LEAST_FREE
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.journal import folder_of
 from ifrplus_cli.pipeline.run import run_job
