@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ifrplus_cli.models import rife_layers
 from ifrplus_cli.models.ifrnet_family import GOPRO, multiplications, shapes, widths_of
 
 if TYPE_CHECKING:
@@ -113,6 +114,18 @@ def _build_ifrplus(scales: Scales, precision: str) -> nn.Cell:
     return IfrPlus(scales.flow, scales.refiner, mindspore.float16 if precision == "fp16" else mindspore.float32)
 
 
+def _build_rife(scales: Scales, precision: str) -> nn.Cell:
+    from ifrplus_cli.models.rife import Rife
+
+    return Rife(scales.flow)
+
+
+def _build_rife_graph(scales: Scales, parameters: Sequence[Parameter], card: Mapping[str, str]) -> onnx.ModelProto:
+    from ifrplus_cli.models.rife_onnx import build
+
+    return build(scales.flow, parameters, card)
+
+
 def _build_ifrnet(name: str) -> Callable[[Scales, str], nn.Cell]:
     def build(scales: Scales, precision: str) -> nn.Cell:
         from ifrplus_cli.models.ifrnet import IfrNet
@@ -171,6 +184,18 @@ MODELS: dict[str, ModelSpec] = {
         precisions=("fp32", "fp16"),
         bytes_per_pixel=6500,
         multiplications=lambda scales: 26_500 + 948_100 * scales.flow**2 + 1_055_500 * scales.refiner**2,
+    ),
+    "rife": ModelSpec(
+        name="rife",
+        weights="rife",
+        inputs=("left", "right", "t"),
+        presets=((1200, Scales(1)), (2400, Scales(1 / 2)), (4800, Scales(1 / 4))),
+        multiple=lambda scales: round(64 / scales.flow),
+        build=_build_rife,
+        precisions=("fp32",),
+        bytes_per_pixel=1900,
+        multiplications=lambda scales: rife_layers.multiplications(scales.flow),
+        graph=OnnxGraph(bytes_per_pixel=500, build=_build_rife_graph, shapes=rife_layers.shapes()),
     ),
 } | {
     name: _ifrnet(name, bytes_per_pixel, onnx_bytes_per_pixel)

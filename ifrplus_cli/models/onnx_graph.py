@@ -167,8 +167,8 @@ class Graph:
             weight = self.node("Pad", weight, self.integers(0, 0, 0, 0, 0, extra, 0, 0))
         return self.convolve(x, weight, self.parameter(f"{name}.bias"), size=size, stride=stride)
 
-    def leaky(self, x: str) -> str:
-        return self.node("LeakyRelu", x, alpha=0.1)
+    def leaky(self, x: str, slope: float = 0.1) -> str:
+        return self.node("LeakyRelu", x, alpha=slope)
 
     def layer(self, name: str, x: str, stride: int = 1) -> str:
         return self.leaky(self.conv(name, x, stride))
@@ -183,6 +183,24 @@ class Graph:
     def shrink(self, x: str, factor: int) -> str:
         """Take the mean of each cell."""
         return self.node("AveragePool", x, kernel_shape=[factor, factor], strides=[factor, factor])
+
+    def centres(self, x: str, cell: int) -> str:
+        """Take the 2x2 pixels in the middle of each cell: (N, C, H, W) to (N, C, 2H / cell, 2W / cell)."""
+        if cell == 2:
+            return x
+        height, width = self.size(x)
+        rows, columns = (self.divide(length, self.integers(cell)) for length in (height, width))
+        cells = self.cat(self.integers(-1), rows, self.integers(cell), columns, self.integers(cell), axis=0)
+        first = cell // 2 - 1
+        begin, end, axes = self.integers(first, first), self.integers(first + 2, first + 2), self.integers(2, 4)
+        taken = self.node("Slice", self.node("Reshape", x, cells), begin, end, axes)
+        count = self.node("Shape", x, end=2)
+        both = self.multiply(self.cat(rows, columns, axis=0), self.integers(2, 2))
+        return self.node("Reshape", taken, self.cat(count, both, axis=0))
+
+    def shrink_bilinear(self, x: str, cell: int) -> str:
+        """Shrink by an even factor or 1, bilinear with half-pixel centres: the mean of each cell's middle."""
+        return x if cell == 1 else self.shrink(self.centres(x, cell), 2)
 
     def crop(self, x: str, like: str) -> str:
         """Crop ``x``, from its upper left corner, to the rows and columns of ``like``."""
@@ -210,20 +228,24 @@ def to_fours(channels: int) -> int:
     return 0 if channels == 3 else -channels % 4
 
 
-def warp(g: Graph, image: str, flow: str, *, cell: float = 1, enlarged: float = 1, bands: int = 1) -> str:
+def warp(
+    g: Graph, image: str, flow: str, *, cell: float = 1, enlarged: float = 1, bands: int = 1, middles: int = 2
+) -> str:
     """Backward-warp (2N, C, h, w) by (N, 4, h, w) flows to left and right, with repeated edges.
 
     Args:
         cell: pixels of flow that are one pixel of ``image``.
         enlarged: factor by which the flow is smaller than ``image``.
-        bands: number of bands in which ``image`` is warped one after the other; its height is a multiple of it.
+        bands: number of bands that are made one after the other; the height of what is made is a multiple of it.
+        middles: size of cells of which only the 2x2 pixels in the middle are made, and for which there is flow.
     """
     height, width = g.size(image)
     x, y = g.halves(g.channels(flow, 2))
-    rows = g.node("Unsqueeze", _centres(g, height), g.integers(1))
+    columns, rows = _middles(g, _centres(g, width), middles), _middles(g, _centres(g, height), middles)
+    rows = g.node("Unsqueeze", rows, g.integers(1))
     places = [
         g.node("Unsqueeze", _places(g, part, length, grid, cell, enlarged), g.integers(4))
-        for part, length, grid in ((x, width, _centres(g, width)), (y, height, rows))
+        for part, length, grid in ((x, width, columns), (y, height, rows))
     ]
     grid = g.node("Squeeze", g.cat(*places, axis=4), g.integers(1))
 
@@ -241,6 +263,16 @@ def _centres(g: Graph, length: str) -> str:
     zero, one = g.constant(0, np.int64), g.constant(1, np.int64)
     index = g.node("Cast", g.node("Range", zero, g.node("Squeeze", length), one), to=TensorProto.FLOAT)
     return g.subtract(g.divide(g.add(g.scale(index, 2), g.constant(1)), g.number(length)), g.constant(1))
+
+
+def _middles(g: Graph, centres: str, cell: int) -> str:
+    """Take the two in the middle of each cell of (length,) centres."""
+    if cell == 2:
+        return centres
+    first = cell // 2 - 1
+    cells = g.node("Reshape", centres, g.integers(-1, cell))
+    taken = g.node("Slice", cells, g.integers(first), g.integers(first + 2), g.integers(1))
+    return g.node("Reshape", taken, g.integers(-1))
 
 
 def _places(g: Graph, flow: str, length: str, centres: str, cell: float, enlarged: float) -> str:

@@ -66,9 +66,9 @@ def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Ten
     return ops.ResizeBilinearV2(align_corners, not align_corners)(x, size)
 
 
-def leaky(x: Tensor) -> Tensor:
-    """Leaky ReLU with slope 0.1."""
-    return ops.maximum(x, 0.1 * x)
+def leaky(x: Tensor, slope: float = 0.1) -> Tensor:
+    """Leaky ReLU with a slope from 0 to 1."""
+    return ops.maximum(x, slope * x)
 
 
 def prelu(x: Tensor, slopes: Tensor) -> Tensor:
@@ -103,6 +103,27 @@ def warp_both(images: Tensor, flows: Tensor) -> Tensor:
     """``warp`` for stacked flows: (M, C, H, W) by (N, M / N * 2, H, W)."""
     height, width = images.shape[2:]
     return warp(images, flows.reshape(-1, 2, height, width))
+
+
+def warp_shrunk(images: Tensor, flows: Tensor, cell: int) -> Tensor:
+    """``warp_both``, then ``shrink_bilinear``; only the pixels that count are sampled.
+
+    Args:
+        images: (2N, C, H, W) float, left and right alternating.
+        flows: (N, 4, H, W) float32, to left and to right in pixels.
+        cell: even factor by which the result is smaller, or 1.
+
+    Returns:
+        (2N, C, H / cell, W / cell).
+    """
+    if cell == 1:
+        return warp_both(images, flows)
+    height, width = images.shape[2:]
+    right, down = ops.unstack(centres(flows.reshape(-1, 2, height, width), cell), 1)
+    columns, rows = centres_along(width, cell), centres_along(height, cell)
+    columns = ops.tile(columns.reshape(1, 1, -1), (right.shape[0], right.shape[1], 1))
+    rows = ops.tile(rows.reshape(1, -1, 1), (right.shape[0], 1, right.shape[2]))
+    return shrink(sample(images, columns + right, rows + down), 2)
 
 
 def joined(pairs: Tensor) -> Tensor:
@@ -304,6 +325,30 @@ def enlarge(x: Tensor, factor: int = 2) -> Tensor:
 def shrink(x: Tensor, factor: int) -> Tensor:
     """Shrink (N, C, H, W) to (N, C, H/factor, W/factor) by the mean of each cell."""
     return ops.AvgPool(factor, factor)(x)
+
+
+def shrink_bilinear(x: Tensor, cell: int) -> Tensor:
+    """Shrink (N, C, H, W) by an even factor or 1, bilinear with half-pixel centres: the mean of each cell's centre."""
+    return x if cell == 1 else shrink(centres(x, cell), 2)
+
+
+def centres(x: Tensor, cell: int) -> Tensor:
+    """Take the 2x2 pixels in the middle of each cell: (N, C, H, W) to (N, C, 2H / cell, 2W / cell)."""
+    if cell == 2:
+        return x
+    n, channels, height, width = x.shape
+    rows, columns = height // cell, width // cell
+    x = x.reshape(n * channels, rows, cell, columns, cell)
+    first = cell // 2 - 1
+    x = ops.slice(x, (0, 0, first, 0, first), (n * channels, rows, 2, columns, 2))
+    return x.reshape(n, channels, 2 * rows, 2 * columns)
+
+
+@constexpr
+def centres_along(length: int, cell: int) -> Tensor:
+    """Return the positions, (2 length / cell,) float32, of the pixels that ``centres`` takes along an axis."""
+    cells = np.arange(0, length, cell, dtype=np.float32)
+    return Tensor((cells[:, None] + np.float32([cell // 2 - 1, cell // 2])).reshape(-1))
 
 
 def shuffle(x: Tensor) -> Tensor:

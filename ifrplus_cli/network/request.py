@@ -11,7 +11,16 @@ from typing import Literal, get_args
 from ifrplus_cli.errors import UsageError
 
 ModelName = Literal[
-    "auto", "lite", "ifrplus", "ifrnet-s", "ifrnet-s-gopro", "ifrnet", "ifrnet-gopro", "ifrnet-l", "ifrnet-l-gopro"
+    "auto",
+    "lite",
+    "ifrplus",
+    "rife",
+    "ifrnet-s",
+    "ifrnet-s-gopro",
+    "ifrnet",
+    "ifrnet-gopro",
+    "ifrnet-l",
+    "ifrnet-l-gopro",
 ]
 EngineName = Literal["auto", "mindspore", "onnx"]
 Precision = Literal["auto", "fp32", "fp16"]
