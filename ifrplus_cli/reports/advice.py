@@ -65,8 +65,8 @@ def _model(result: CheckResult) -> Iterator[str]:
         yield f"Network: {SMALLEST} is enough for this clip."
     else:
         yield (
-            f"Network: {SMALLEST} leaves room for improvement. Try a larger one: ifrplus download-weights ifrnet-s, "
-            "then repeat this check with --model ifrnet-s; or ifrplus on an Ascend or a GPU."
+            f"Network: {SMALLEST} leaves room for improvement. Try a larger one: ifrplus download-weights rife, "
+            "then repeat this check with --model rife; or ifrplus on an Ascend or a GPU."
         )
 
 

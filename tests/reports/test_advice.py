@@ -49,7 +49,7 @@ def test_a_factor_is_recommended_by_quality_and_motion(result: CheckResult) -> N
 
 def test_a_larger_network_is_recommended_where_lite_can_be_beaten(result: CheckResult) -> None:
     soft = replace(result, moments=tuple(replace(moment, psnr=28.0, blend_psnr=25.0) for moment in result.moments))
-    assert "--model ifrnet-s" in verdict(soft)[3]
+    assert "--model rife" in verdict(soft)[3]
     assert verdict(replace(soft, model="ifrnet"))[3] == "Network: these are the figures of ifrnet."
 
 
