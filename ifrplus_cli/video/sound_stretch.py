@@ -16,7 +16,7 @@ import numpy as np
 from ifrplus_cli.errors import MediaToolError
 from ifrplus_cli.video.ffmpeg import INSTALL_HINT, find_tool
 
-SLOWEST_TEMPO = Fraction(1, 2)  # of one atempo filter
+STEP = Fraction(1, 2)  # tempo of one filter: atempo goes no lower, and rubberband smears less in steps of it
 BEEPS = (0.6, 1.27, 1.81, 2.43, 3.08)  # when they begin, in seconds
 BEEP = 0.03  # seconds, of a tone of 1 kHz
 TAIL = 2  # seconds of silence behind sound that is stretched: the filters keep back what they hear last
@@ -52,16 +52,26 @@ def find_stretcher() -> str:
 
 
 def tempo_filter(stretch: Fraction, stretcher: str) -> str:
-    """The filter that lets sound last ``stretch`` times as long."""
-    tempo = 1 / stretch
-    if stretcher == "rubberband":
-        # A longer window would smear what begins suddenly over twice the time.
-        return f"rubberband=tempo={float(tempo):.9f}:pitchq=quality:channels=together:window=short"
-    steps = []
-    while tempo < SLOWEST_TEMPO:
-        steps.append(SLOWEST_TEMPO)
-        tempo /= SLOWEST_TEMPO
-    return ",".join(f"atempo={float(step):.9f}" for step in (*steps, tempo))
+    """The filters, joined to one, that let sound last ``stretch`` times as long."""
+    steps, rest = [], 1 / stretch
+    while rest <= STEP:
+        steps.append(STEP)
+        rest /= STEP
+    if rest < 1:
+        steps.append(rest)
+    step_filter = _rubberband if stretcher == "rubberband" else _atempo
+    return ",".join(step_filter(step) for step in steps)
+
+
+def _atempo(tempo: Fraction) -> str:
+    return f"atempo={float(tempo):.9f}"
+
+
+def _rubberband(tempo: Fraction) -> str:
+    # A longer window would smear what begins suddenly over twice the time. At half the tempo transients come out
+    # undamaged without being treated apart, which would shift what is between them.
+    transients = "smooth" if tempo == STEP else "crisp"
+    return f"rubberband=tempo={float(tempo):.9f}:pitchq=quality:channels=together:window=short:transients={transients}"
 
 
 @cache
