@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from clips import BEEP, make_clip
 
+from ifrplus_cli.video.cut_short import ends_within_packet
 from ifrplus_cli.video.probe import probe
 
 CLUSTERS = ("-c:a", "aac", "-t", 4, "-g", 10, "-cluster_time_limit", 300)
@@ -34,3 +35,40 @@ def test_half_a_file_is_noted_with_both_lengths(name: str, tmp_path: Path) -> No
 def test_a_picture_that_ends_before_its_sound_is_whole(tmp_path: Path) -> None:
     film = make_clip(tmp_path / "film.mkv", frames=25, codec="libx264", inputs=BEEP, output=("-c:a", "aac", "-t", 4))
     assert probe(film).notes == ()
+
+
+TRANSPORT = {".ts": (), ".m2ts": ("-mpegts_m2ts_mode", 1)}
+
+
+@pytest.mark.parametrize("suffix", TRANSPORT)
+def test_a_transport_stream_that_ends_within_a_packet_is_noted(suffix: str, tmp_path: Path) -> None:
+    output = ("-c:a", "aac", "-t", 1, *TRANSPORT[suffix])
+    film = make_clip(tmp_path / f"film{suffix}", frames=25, codec="mpeg2video", inputs=BEEP, output=output)
+    content = film.read_bytes()
+    packet = 188 if suffix == ".ts" else 192
+    assert len(content) % packet == 0
+    assert probe(film).notes == ()
+    film.write_bytes(content[: len(content) * 6 // 10 // packet * packet + 100])
+    (note,) = probe(film).notes
+    assert f"ends within a packet, after {float(probe(film).duration):.2f} s" in note
+    film.write_bytes(content[100:])  # a recording may begin anywhere
+    assert probe(film).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "cut"),
+    [
+        (b"", False),
+        (b"G" + bytes(187), False),  # too few to be sure
+        ((b"G" + bytes(187)) * 30, False),
+        ((b"G" + bytes(187)) * 30 + b"G", True),
+        ((b"G" + bytes(203)) * 30, False),
+        ((b"G" + bytes(203)) * 30 + b"G" + bytes(187), True),
+        ((bytes(4) + b"G" + bytes(187)) * 30, False),
+        ((bytes(4) + b"G" + bytes(187)) * 30 + bytes(2), True),
+        ((b"G" + bytes(187)) * 30 + bytes(5000), False),  # something else follows
+    ],
+)
+def test_packets_are_counted_from_the_end(content: bytes, cut: bool, tmp_path: Path) -> None:
+    (tmp_path / "film.ts").write_bytes(content)
+    assert ends_within_packet(tmp_path / "film.ts") == cut
