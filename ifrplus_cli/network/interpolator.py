@@ -106,6 +106,9 @@ class Surroundings:
 
 
 ALONE = Surroundings()
+DOUBT_SCALE = (
+    1 / 2
+)  # largest size, relative to the picture, of a flow that only doubt needs; its thresholds were set so
 FRAMES_SEEN = 4  # source frames on which a made frame depends: its pair and one on either side
 
 
@@ -238,7 +241,8 @@ class Interpolator:
         for known_left, known_right, flow in list(self._flows):  # a copy, because ``make`` may search, too
             if known_left is left and known_right is right:
                 return flow
-        flow = pair_flow(self._padded(left), self._padded(right), self.plan.scales.flow)
+        scale = self.plan.scales.flow if self.looks_around else min(self.plan.scales.flow, DOUBT_SCALE)
+        flow = pair_flow(self._padded(left), self._padded(right), scale)
         self._flows.append((left, right, flow))
         return flow
 

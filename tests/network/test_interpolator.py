@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 from clips import blend, blend_model
 
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.frames.flow import pair_flow
+from ifrplus_cli.frames.flow import PairFlow, pair_flow
 from ifrplus_cli.frames.timeline import FactorTimeline, timesteps
-from ifrplus_cli.models import MODELS
+from ifrplus_cli.models import MODELS, Scales
+from ifrplus_cli.network import interpolator as network_interpolator
 from ifrplus_cli.network.device import Device
 from ifrplus_cli.network.engine import MINDSPORE, Engine
 from ifrplus_cli.network.interpolator import Interpolator, OuterFrame, Surroundings, load_model
@@ -67,6 +69,26 @@ def test_the_channels_of_a_pixel_lie_together() -> None:
     """OpenCV copies any other layout in each of its operations."""
     (made,) = interpolator(20, 30)(*pictures(20, 30), HALF)
     assert made.strides[1:] == (3 * made.itemsize, made.itemsize)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "scale"), [(("left", "right", "prior", "t"), 1.0), (("left", "right", "t"), 0.5)], ids=["prior", "doubt"]
+)
+def test_a_flow_for_doubt_alone_is_sought_at_half_of_the_size(
+    inputs: tuple[str, ...], scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the full size it would take as long as the network."""
+    sought: list[float] = []
+
+    def watched(left: np.ndarray, right: np.ndarray, scale: float) -> PairFlow:
+        sought.append(scale)
+        return pair_flow(left, right, scale)
+
+    monkeypatch.setattr(network_interpolator, "pair_flow", watched)
+    model = blend_model(WatchedBlend(inputs), (64, 64), inputs)
+    model = replace(model, plan=replace(model.plan, scales=Scales(1.0)))
+    Interpolator(model, doubt=True)(*pictures(64, 64), HALF)
+    assert sought == [scale]
 
 
 def test_each_timestep_gets_its_picture_in_order() -> None:
