@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import chain, pairwise
 
-from ifrplus_cli.errors import IfrplusError
+from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.frames.duplicates import LONGEST_RUN, without_repeats
 from ifrplus_cli.frames.pairing import pair_frames
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions
@@ -59,7 +59,7 @@ def read_tail(job: Job) -> tuple[Frame, ...]:
     try:
         with decode(part, upright=job.encode.upright) as reader:
             return tuple(reader)
-    except IfrplusError:  # the run itself says what can't be decoded
+    except (InputError, MediaToolError):  # the run itself says what can't be decoded
         return ()
 
 

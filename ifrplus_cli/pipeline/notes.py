@@ -54,9 +54,10 @@ def loop_notes(plan: EncodePlan) -> Iterator[str]:
     """Yield a sentence if a loop will not be seen or heard as one."""
     clip = plan.clip
     if plan.container.counts_plays and (plays := clip.source.plays):
+        times = "once" if plays == 1 else f"{plays} times"
         yield (
-            f"{clip.path.name} is not played for ever, but {plays} times, and so is the result: it stops between the "
-            "last frame and the first one."
+            f"{clip.path.name} is played {times}, not for ever, and so is the result: it stops between the last frame "
+            "and the first one."
         )
     ends = [span[1] for c in plan.carried if c.stream.kind == "audio" and (span := used_span(plan, c.stream))]
     if not ends:

@@ -244,10 +244,11 @@ def test_sound_of_another_length_is_said_before_the_run(seconds: str, told: str 
     assert told in note
 
 
-def test_an_animation_that_stops_is_said_to(tmp_path: Path) -> None:
-    source = make_animation(tmp_path / "source.apng", plays=2)
+@pytest.mark.parametrize(("plays", "told"), [(1, "is played once"), (2, "is played 2 times")])
+def test_an_animation_that_stops_is_said_to(plays: int, told: str, tmp_path: Path) -> None:
+    source = make_animation(tmp_path / "source.apng", plays=plays)
     (note,) = plan_job(probe(source), tmp_path / "loop.apng", LOOP).encode.notes
-    assert "2 times" in note
+    assert told in note
     assert not plan_job(probe(source), tmp_path / "loop.apng", UpsampleOptions()).encode.notes
 
 
