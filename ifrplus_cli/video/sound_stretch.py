@@ -1,7 +1,7 @@
-"""Sound that lasts longer with its pitch: which of ffmpeg's filters makes it, and how early that lets it begin.
+"""Choose the ffmpeg filter that stretches sound with its pitch kept, and measure how early sound begins behind it.
 
-Both filters hear a window of sound at a time and lay it out longer, so that what is in it begins too early: by a time
-that depends on the filter, its version, the sampling rate and the tempo. So it is measured, on beeps.
+Both filters stretch a window of sound at a time, so what is in it begins too early: by a time that depends on the
+filter, its version, the sample rate and the tempo. That time is measured, on beeps.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ HEARD = (0.1, 0.3)  # of its loudest moment: a sound begins between the two
 
 @dataclass(frozen=True)
 class StretchFilter:
-    """What lets sound last longer.
+    """A filter that stretches sound.
 
     Attributes:
-        filter: ffmpeg's.
-        early: seconds of the source that sound is early by behind it.
+        filter: in ffmpeg's terms.
+        early: seconds of the source by which sound begins too early behind it.
     """
 
     filter: str
@@ -38,21 +38,21 @@ class StretchFilter:
 
 
 def stretch_filter(stretch: Fraction, rate: int) -> StretchFilter:
-    """The filter for sound of ``rate`` samples a second that is to last ``stretch`` times as long."""
+    """Return the filter for sound of ``rate`` samples a second that shall last ``stretch`` times as long."""
     stretcher = find_stretcher()
     return StretchFilter(tempo_filter(stretch, stretcher), begins_early(stretch, stretcher, rate))
 
 
 @cache
 def find_stretcher() -> str:
-    """The better of ffmpeg's two filters that slow sound down, if it is built in."""
+    """Return the better one of ffmpeg's two filters that stretch sound, if it is built in, or the other one."""
     command = [find_tool("ffmpeg"), "-hide_banner", "-h", "filter=rubberband"]
-    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
-    return "rubberband" if "tempo" in told else "atempo"
+    options = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
+    return "rubberband" if "tempo" in options else "atempo"
 
 
 def tempo_filter(stretch: Fraction, stretcher: str) -> str:
-    """The filters, joined to one, that let sound last ``stretch`` times as long."""
+    """Return the filters, joined to one, that make sound last ``stretch`` times as long."""
     steps, rest = [], 1 / stretch
     while rest <= STEP:
         steps.append(STEP)
@@ -76,7 +76,7 @@ def _rubberband(tempo: Fraction) -> str:
 
 @cache
 def begins_early(stretch: Fraction, stretcher: str, rate: int) -> float:
-    """By how many seconds of the source a sound is early that goes through the filter; the median of some beeps.
+    """Measure how early a sound begins behind the filter, in seconds of the source: the median of some beeps.
 
     Args:
         rate: samples a second.
@@ -99,20 +99,20 @@ def begins_early(stretch: Fraction, stretcher: str, rate: int) -> float:
 
 
 def _near(heard: np.ndarray, at: float, longer: float, rate: int) -> tuple[int, np.ndarray]:
-    """What is heard around a moment of the source, and the number of its first sample."""
+    """Return the number of the first sample around a moment of the source, and the samples."""
     first, behind = (max(0, round((at + side * NEAR) * longer * rate)) for side in (-1, 1))
     return first, heard[first:behind]
 
 
 def _begin(heard: np.ndarray, at: float, longer: float, rate: int) -> float:
-    """When a beep begins that was at ``at``, in seconds of the source."""
+    """Return when the beep that was at ``at`` begins, in seconds of the source."""
     first, near = _near(heard, at, longer, rate)
     begins = [np.flatnonzero(near > share * near.max())[0] for share in HEARD]
     return float(first + np.mean(begins)) / rate / longer
 
 
 def _begin_by_middle(heard: np.ndarray, at: float, longer: float, rate: int) -> float:
-    """Half a beep before the middle of its energy."""
+    """Return the moment half a beep before the middle of its energy, in seconds of the source."""
     first, near = _near(heard, at, longer, rate)
     middle = float((np.arange(len(near)) * near**2).sum() / (near**2).sum())
     return (first + middle) / rate / longer - BEEP / 2
