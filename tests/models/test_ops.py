@@ -206,3 +206,27 @@ def test_slopes_may_be_of_any_sign_and_size(slopes: list[float]) -> None:
 def test_networks_call_nothing_that_is_slow_to_compile(source: Path) -> None:
     """Each call of these takes MindSpore 0.1 to 0.7 s at the start of a run; ``ops.py`` has others in their stead."""
     assert not re.search(r"\bops\.(interpolate|arange|split|conv2d|avg_pool2d)\(", source.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("cell", [1, 2, 4, 8])
+def test_a_picture_is_shrunk_by_the_middles_of_its_cells(cell: int) -> None:
+    def shrunk(x: ms.Tensor) -> ms.Tensor:
+        return ops.shrink_bilinear(x, cell)
+
+    def resized(x: ms.Tensor) -> ms.Tensor:
+        return ops.resize(x, (16 // cell, 24 // cell))
+
+    x = noise(2, 3, 16, 24)
+    np.testing.assert_allclose(run_both_ways(shrunk, x), run(resized, x), atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", [1, 2, 4, 8])
+def test_what_is_warped_and_shrunk_is_sampled_only_where_it_counts(cell: int) -> None:
+    def at_once(images: ms.Tensor, flows: ms.Tensor) -> ms.Tensor:
+        return ops.warp_shrunk(images, flows, cell)
+
+    def one_by_one(images: ms.Tensor, flows: ms.Tensor) -> ms.Tensor:
+        return ops.shrink_bilinear(ops.warp_both(images, flows), cell)
+
+    images, flows = noise(4, 3, 16, 24), 5 * noise(2, 4, 16, 24, seed=3)
+    np.testing.assert_allclose(run_both_ways(at_once, images, flows), run(one_by_one, images, flows), atol=1e-5)
