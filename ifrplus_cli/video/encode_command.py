@@ -32,6 +32,7 @@ NO_STREAM = "v:999?"
 STATISTICS = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "SOURCE_ID", "_STATISTICS_TAGS")
 STALE_TAGS = ("encoder", *STATISTICS, *(f"{name}-eng" for name in STATISTICS))
 MICROSECOND = Fraction(1, 1_000_000)
+NEAR_START = 2  # seconds: so near its start a film is read from there, because some containers find no place before it
 _QUIETLY = ("-hide_banner", "-nostdin", "-y", "-copyts", "-loglevel", "repeat+level+warning")
 
 
@@ -253,8 +254,9 @@ def _source(plan: EncodePlan, delay: Fraction = Fraction(0)) -> Any:
     """Return the source as an input of ffmpeg, at its times in the output; reading begins before the section."""
     seek: dict[str, object] = {}
     if (section := plan.clip.section) and section.cuts_start:
-        place = max(section.film_start, section.begin - LEAD)
-        seek = {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(place):.6f}"}
+        place = section.begin - LEAD
+        if place - section.film_start > NEAR_START:
+            seek = {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(place):.6f}"}
     offset = delay - plan.origin
     if (
         plan.clip.container in ARBITRARY_ORIGIN

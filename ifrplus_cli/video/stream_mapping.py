@@ -13,6 +13,7 @@ from ifrplus_cli.values import ClipInfo, StreamInfo
 from ifrplus_cli.video.channel_layouts import layout_filter, nearest_layout
 from ifrplus_cli.video.containers import MKV, Container
 from ifrplus_cli.video.ffmpeg import find_tool
+from ifrplus_cli.video.packets import packet_spans
 from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.retime import Retiming, is_lossless
 
@@ -62,6 +63,8 @@ def carry_streams(
     ways = {s.index: _ways(s, container, retimed=retimed, stretched=stretched) for s in streams}
     if stretch != 1:
         ways.update({s.index: [] for s in streams if not _can_stretch(s)})
+    over = [s for s in streams if s.kind == "data" and not _begins_in_section(clip, s)]
+    ways.update({s.index: [] for s in over})
     copied = [choices[0] for choices in ways.values() if choices]
     if len(copied) == len(ways) and _muxer_takes(clip, container, copied):
         return _attached_last(copied), []
@@ -69,9 +72,8 @@ def carry_streams(
     for stream in streams:
         taken = next((way for way in ways[stream.index] if _muxer_takes(clip, container, [way])), None)
         if taken is None:
-            left_out.append(
-                f"The {stream.kind} stream {stream.index} ({stream.codec}) can't be stored and is left out."
-            )
+            why = "has nothing that begins in the section" if stream in over else "can't be stored"
+            left_out.append(f"The {stream.kind} stream {stream.index} ({stream.codec}) {why} and is left out.")
             continue
         carried.append(taken)
         same = taken.codec in ("copy", ATTACHED, stream.codec) or (stream.codec, taken.codec) == ("subrip", "srt")
@@ -83,6 +85,14 @@ def carry_streams(
                 f"{taken.codec} has no {stream.layout}."
             )
     return _attached_last(carried), left_out
+
+
+def _begins_in_section(clip: ClipInfo, stream: StreamInfo) -> bool:
+    """Return whether any packet of a stream begins in the section that is used: only such packets can be copied."""
+    section = clip.section
+    if section is None or not section.cuts_start:
+        return True
+    return any(start >= section.begin for start, _ in packet_spans(clip, stream.index, end=section.end))
 
 
 def _can_stretch(stream: StreamInfo) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from clips import BEEP, ffmpeg, frame_hashes, look_at, make_clip, streams
-from mov_files import add_timed_metadata, box, boxes, find, rewrite
+from mov_files import add_timed_metadata, box, boxes, edited, find, rewrite
 from upsampling import upsample
 
 from ifrplus_cli.video.boxes import Box, change_moov, read_moov
@@ -97,6 +97,27 @@ def test_timed_metadata_is_whole_in_mov_and_named_elsewhere(tmp_path: Path) -> N
     assert sizes[0] == sizes[1]
     for name in ("film.mp4", "film.mkv"):
         assert upsample(source, tmp_path / name).notes == ("The data stream 2 (mebx) can't be stored and is left out.",)
+
+
+def with_a_long_last_sample(moov: bytes) -> bytes:
+    """The last sample of the last track lasts a second, which is longer than the film."""
+    parts = boxes(moov)
+    last = max(n for n, (kind, _) in enumerate(parts) if kind == b"trak")
+    second = struct.pack(">I", 48_000)
+    track = b"".join(box(kind, payload) for kind, payload in boxes(parts[last][1]) if kind != b"edts")
+    track = edited(track, (b"mdia", b"mdhd"), lambda header: header[:16] + second + header[20:])
+    track = edited(track, (b"mdia", b"minf", b"stbl", b"stts"), lambda table: table[:-4] + second)
+    parts[last] = (b"trak", track)
+    return b"".join(box(kind, payload) for kind, payload in parts)
+
+
+def test_timed_metadata_that_begins_before_a_section_is_named(tmp_path: Path) -> None:
+    make_clip(tmp_path / "a.mov", codec="libx264", inputs=BEEP, output=("-c:a", "aac", "-filter:a", "atrim=end=0.04"))
+    add_timed_metadata(tmp_path / "a.mov", tmp_path / "b.mov")
+    source = rewrite(tmp_path / "b.mov", tmp_path / "in.mov", b"moov", change=with_a_long_last_sample)
+    notes = upsample(source, tmp_path / "film.mov", start=Fraction("0.16")).notes
+    assert "The data stream 2 (mebx) has nothing that begins in the section and is left out." in notes
+    assert len(frame_hashes(tmp_path / "film.mov", "yuv420p")) == 4
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mov"])

@@ -74,6 +74,18 @@ def test_sections_that_meet_share_no_frame_and_lack_none(moments: list[Fraction]
     assert length == clip.duration
 
 
+@pytest.mark.parametrize("name", ["film.mov", "film.mkv"])
+def test_a_section_near_the_start_of_a_film_that_finds_no_place_before_it(name: str, tmp_path: Path) -> None:
+    """In .flv with late sound, because of B-frames ffmpeg looks for a place before the first packet."""
+    source, picture = tmp_path / "in.flv", ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.8")
+    codecs = ("-c:v", "libx264", "-preset", "fast", "-bf", 2, "-pix_fmt", "yuv420p", "-c:a", "aac", "-t", "0.8")
+    ffmpeg(*picture, "-itsoffset", "0.05", *SWEEP, *codecs, source)
+    assert upsample(source, tmp_path / name, start=FrameNumber(3), end=FrameNumber(8)).notes == ()
+    (sound_stream,) = streams(tmp_path / name, "audio")
+    assert int(sound_stream["index"]) == 1
+    assert len(frame_times(tmp_path / name)) == 10
+
+
 def test_a_frame_that_is_held_for_long_is_cut_at_the_requested_time(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "held.mp4", codec="libx264", ticks=[0, 40, 80, 4000, 4040, 4080])
     cut = cut_section(probe(source), Fraction("1.5"), Fraction(3))
