@@ -1,17 +1,14 @@
-"""Write the lite network as an ONNX graph that takes its weights from the safetensors file beside it.
+"""Write the lite network as ONNX graphs that take their weights from the safetensors file beside them.
 
-    python tools/export_onnx.py weights/lite.safetensors weights/lite.onnx
+    python tools/export_onnx.py weights/lite.safetensors weights
 
-The graph computes the same as ``ifrplus_cli/models/lite.py``, and its parts have the same names. It is built node by
+``lite.onnx`` computes what ``Lite.estimate`` does, for a CPU, where OpenCV samples the frames several times as fast as
+ONNX Runtime; ``lite-whole.onnx`` computes the whole ``Lite.construct``, for accelerators. The graphs are built node by
 node in the forms that are fastest in ONNX Runtime on a CPU:
 
 - Left and right frames are neighbouring channels. A batch of both, and one picture of twice the channels, are the same
   memory: nothing is split or joined between the two views.
 - Convolutions take input channels in multiples of four; others run in a form that is a fifth slower.
-- The last stage unfolds the warped frames by a strided convolution, instead of taking blocks of pixels.
-- Frames are centred around zero from the first node to the last layer, whose bias undoes this.
-
-The weights are transformed for this by nodes that ONNX Runtime evaluates once, when it loads the graph.
 """
 
 from __future__ import annotations
@@ -22,145 +19,122 @@ from pathlib import Path
 import onnx
 
 from ifrplus_cli.files import sha256_of
-from ifrplus_cli.models.onnx_graph import BANDS, Graph, stored_parameters, warp
+from ifrplus_cli.models.onnx_graph import Graph, Shape, stored_parameters, warp, warp_cubic
 
-RADIUS = 3  # search radius of the matching cost, in cells of 32 pixels
-FLOW_UNIT = 32  # pixels of flow that the layers see as 1
-DIFFERENCE_SCALE = 4  # factor on the difference of the two warped frames, as the layers see it
+FEATURES, HIDDEN, LAYERS = 4, 8, 8  # channels of features and of hidden features, residual layers of a stage
+SLOPE = 0.2  # of the leaky ReLU
+DIFFERENCE_SCALE = 4  # factor on differences of frames, as the layers see them
 SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
-CENTRE = 0.5  # subtracted from all samples
+STEPS = 32  # positions between two pixels at which frames are sampled
+BAND = 5  # side in pixels of the box that parts fine detail from the rest
 
 
-def lite(g: Graph) -> None:
-    """Build the whole network; see ``Lite.construct``."""
-    frames = g.channels(g.subtract(g.cat("left", "right"), g.constant(CENTRE)), 3)
-    fine, coarse = encode(g, g.shrink(frames, 4))
-    change, hidden = refine_coarse(g, coarse, g.shrink("prior", 8))
-    change, hidden = refine_fine(g, fine, g.shrink("prior", 4), change, hidden)
-    merge(g, frames, g.add("prior", g.resize(change)), g.resize(hidden))
+def estimate(g: Graph) -> list[str]:
+    """Build what estimates flows and shares; see ``Lite.estimate``."""
+    frames = g.channels(g.cat("left", "right"), 3)
+    pictures = g.cat(g.shrink(frames, 2), encode(g, frames))
+    size = g.shrink(pictures, 8)
+    state = g.resize(stage(g, "overview", seen(g, size, padding=1)))
+    step, state, _ = refine(g, "at_eighth", 8, g.shrink(pictures, 4), g.shrink("prior", 2), state)
+    change = g.resize(step)
+    step, state, _ = refine(g, "at_quarter", 4, g.shrink(pictures, 2), g.add("prior", change), g.resize(state))
+    flow = g.resize(g.add("prior", g.add(change, step)))
+    step, state, warped = refine(g, "at_half", 2, pictures, flow, g.resize(state))
+    apart = g.shrink(g.subtract("left", "right"), 2)
+    return [g.add(flow, step), choose(g, apart, warped, state)]
 
 
-def encode(g: Graph, frames: str) -> tuple[str, str]:
-    fine = g.layer("encode_fine", g.layer("encode_first", frames, 2), 2)
-    fine = g.layer("encode_fine_more", fine)
-    return fine, g.layer("encode_coarse_more", g.layer("encode_coarse", fine, 2))
+def encode(g: Graph, frames: str) -> str:
+    x = g.layer("encode_half", frames, 2, SLOPE)
+    return g.conv("encode_out", g.layer("encode_two", g.layer("encode_one", x, 1, SLOPE), 1, SLOPE))
 
 
-def refine_coarse(g: Graph, features: str, flow: str) -> tuple[str, str]:
-    channels, signature = g.shapes["encode_coarse_more.weight"][0], g.shapes["signature.weight"][0]
-    warped = warp(g, features, flow, cell=32)
-    cost = matching_cost(g, *g.halves(g.channels(g.conv("signature", warped), 2 * signature)))
-    both = g.channels(warped, 2 * channels)
-    x = g.layer("match", g.cat(both, cost, g.scale(flow, 1 / FLOW_UNIT), g.time(flow, "match")))
-    deep = g.layer("context_two", g.layer("context_one", g.layer("context_down", x, 2)))
-    deep = g.crop(g.resize(deep), x)
-    x = g.layer("coarse", g.add(x, g.layer("context_up", deep)))
-    return g.scale(g.shuffle(g.conv("coarse_flow", x)), 32), g.shuffle(g.layer("coarse_hidden", x))
+def stage(g: Graph, name: str, x: str) -> str:
+    """Run a ``Stage``; its result is cut to the size of ``x``, for which it is too large at odd sizes."""
+    y = g.layer(f"{name}.down_two", g.layer(f"{name}.down_one", x, 2, SLOPE), 2, SLOPE)
+    for number in range(LAYERS):
+        y = g.leaky(g.add(g.conv(f"{name}.layers.{number}", y), y), SLOPE)
+    y = g.shuffle(g.enlarging(f"{name}.up", y))
+    return g.crop(y, x) if name == "overview" else y
 
 
-def refine_fine(g: Graph, features: str, flow: str, change: str, hidden: str) -> tuple[str, str]:
-    flow = g.add(flow, change)
-    both = g.channels(warp(g, features, flow, cell=16), 2 * g.shapes["encode_fine_more.weight"][0])
-    x = g.layer("fine_in", g.cat(both, hidden, g.scale(flow, 1 / FLOW_UNIT), g.time(flow, "fine_in")))
-    x = g.add(x, g.layer("fine_two", g.layer("fine_one", x)))
-    change = g.add(g.resize(change), g.scale(g.shuffle(g.conv("fine_flow", x)), 16))
-    return change, g.shuffle(g.layer("fine_hidden", x))
+def refine(g: Graph, name: str, scale: int, pictures: str, flow: str, state: str) -> tuple[str, str, str]:
+    """Run a stage on pictures warped by the flow; see ``refine`` in ``lite.py``."""
+    warped = warp(g, pictures, flow, cell=scale)
+    out = stage(g, name, g.cat(seen(g, warped), state, g.scale(flow, 1 / scale)))
+    step, state = g.parts("Split", out, g.integers(4, 1 + HIDDEN), count=2, axis=1)
+    return g.scale(step, scale), state, warped
 
 
-def merge(g: Graph, frames: str, flow: str, hidden: str) -> None:
-    warped = g.channels(warp(g, frames, flow, cell=1, enlarged=4, bands=BANDS), 6)
-    hidden = g.add(g.resize(hidden), look_around(g, warped, g.channels(frames, 6), hidden))
-    x = g.layer("half_one", half_in(g, warped, hidden))
-    bias = g.add(g.parameter("half_out.bias"), g.constant([0] * 4 + [CENTRE] * 12))
-    out = g.shuffle(g.convolve(x, g.parameter("half_out.weight"), bias, size=3))
-    mask, residual = g.parts("Split", out, g.integers(1, 3), count=2, axis=1)
-    left, right = g.halves(warped)
-    odds = g.divide(g.subtract(g.constant(1), "t"), "t")
-    share = g.node("Sigmoid", g.add(mask, g.node("Log", odds)))
-    blended = g.add(right, g.multiply(share, g.subtract(left, right)))
-    g.finish("Add", *stayed(g, g.add(blended, residual), x))
+def seen(g: Graph, pictures: str, padding: int = 0) -> str:
+    """Order (2N, 7, h, w) as the stages see it; ``padding`` channels, which get zero weights, are added."""
+    left, left_features, right, right_features = g.parts(
+        "Split", g.channels(pictures, 14), g.integers(3, FEATURES, 3, FEATURES), count=4, axis=1
+    )
+    when = g.planes("t", pictures, 1 + padding)
+    return g.cat(left, right, left_features, right_features, when)
 
 
-def stayed(g: Graph, made: str, seen: str) -> tuple[str, str]:
-    """Return the made frame, and the correction that leads to the unwarped frames; see ``Lite.stayed``."""
-    apart = g.subtract("right", "left")
+def choose(g: Graph, apart: str, warped: str, state: str) -> str:
+    alike = g.node("Exp", likeness(g, apart))
+    one, _, two, _ = g.parts(
+        "Split", g.channels(warped, 14), g.integers(3, FEATURES, 3, FEATURES), count=4, axis=1
+    )
+    mean = g.subtract(g.scale(g.add(one, two), 1 / 2), g.constant(0.5))
+    differences = [g.scale(each, DIFFERENCE_SCALE) for each in (g.subtract(one, two), apart)]
+    x = g.cat(mean, *differences, alike, state, g.planes("t", apart))
+    x = g.layer("choose_two", g.layer("choose_one", x, 1, SLOPE), 1, SLOPE)
+    mask, _ = g.parts("Split", state, g.integers(1, HIDDEN), count=2, axis=1)
+    return g.conv("choose_out", g.cat(x, mask, alike, g.planes("t", apart, 2)))
+
+
+def likeness(g: Graph, apart: str) -> str:
+    """Logarithm of how alike two pictures are that differ by (N, 3, h, w): (N, 1, h, w)."""
     height, width = g.size(apart)
     rows = g.node("Reshape", g.node("Abs", apart), g.integers(0, 3, -1))
     alike = g.node("MatMul", g.constant([[-SHARPNESS / 3] * 3]), rows)  # their mean; ReduceMean takes twice as long
-    alike = g.node("Reshape", alike, g.cat(g.integers(-1, 1), height, width, axis=0))
-    sides = g.integers(g.shapes["half_one.weight"][0], 1)
-    of_seen, of_alike = g.parts("Split", g.parameter("half_stay.weight"), sides, count=2, axis=1)
-    stay = g.convolve(seen, of_seen, g.parameter("half_stay.bias"), size=1)
-    # Enlarged separately, for as part of the blocks of channels it would be enlarged sixteen times.
-    stay = g.add(g.channels(stay, 1), g.multiply(of_alike, g.shrink(g.node("Exp", alike), 2)))
-    share = g.node("Sigmoid", g.add(g.resize(stay), alike))
-    return made, g.multiply(share, g.subtract(g.add("left", g.multiply("t", apart)), made))
+    return g.node("Reshape", alike, g.cat(g.integers(-1, 1), height, width, axis=0))
 
 
-def half_in(g: Graph, warped: str, hidden: str) -> str:
-    """Apply the layer of this name to (N, 6, H, W) ``warped``, of which it takes mean and difference, unshuffled."""
-    outside = g.shapes["half_in.weight"][0]
-    blocks, rest = g.parts("Split", g.parameter("half_in.weight"), g.integers(24, 16), count=2, axis=1)
-    # A block's pixel (i, j) under the kernel's (y, x) is what a kernel of twice the size sees at (2y + i, 2x + j).
-    blocks = g.node("Reshape", blocks, g.integers(outside, 6, 2, 2, 3, 3))
-    large = g.node("Reshape", g.node("Transpose", blocks, perm=[0, 1, 4, 2, 5, 3]), g.integers(outside, 6, 6, 6))
-    unfolded = g.convolve(warped, of_sides(g, large), size=6, stride=2)
-    return g.leaky(g.add(g.convolve(hidden, rest, g.parameter("half_in.bias"), size=3), unfolded))
+def merge(g: Graph, flow: str, choice: str) -> tuple[str, str]:
+    """Sample both frames and mix them; see ``merge`` in ``lite.py``."""
+    shares, stay = g.parts("Split", choice, g.integers(2, 1), count=2, axis=1)
+    flow = g.scale(g.node("Round", g.scale(g.resize(flow), STEPS)), 1 / STEPS)
+    left, right = g.halves(g.channels(warp_cubic(g, g.channels(g.cat("left", "right"), 3), flow), 6))
+    coarse, fine = g.halves(g.resize(g.node("Sigmoid", shares)))
+    apart = g.subtract(left, right)
+    around = [0, 0, BAND // 2, BAND // 2] * 2
+    padded = g.node("Pad", apart, g.integers(*around), mode="edge")
+    mean = g.node("AveragePool", padded, kernel_shape=[BAND, BAND], strides=[1, 1])
+    made = g.add(right, g.add(g.multiply(fine, apart), g.multiply(g.subtract(coarse, fine), mean)))
+    still = g.subtract("right", "left")
+    share = g.node("Sigmoid", g.add(g.resize(stay), likeness(g, still)))
+    return made, g.multiply(share, g.subtract(g.add("left", g.multiply("t", still)), made))
 
 
-def look_around(g: Graph, warped: str, still: str, hidden: str) -> str:
-    """Run the stage of this name on (N, 6, H, W) frames, warped and unwarped."""
-    of_warped, of_still = (of_sides(g, part) for part in g.halves(g.parameter("quarter_patch.weight")))
-    patches = g.add(
-        g.convolve(warped, of_warped, g.parameter("quarter_patch.bias"), size=4, stride=4),
-        g.convolve(still, of_still, size=4, stride=4),
-    )
-    x = g.layer("quarter_in", g.cat(g.leaky(patches), hidden))
-    x = g.add(x, g.layer("quarter_one", x))
-    deep = g.layer("eighth_two", g.layer("eighth_one", g.layer("eighth_down", x, 2)))
-    x = g.add(x, g.shuffle(g.conv("eighth_up", deep)))
-    return g.shuffle(g.conv("quarter_hidden", g.add(x, g.layer("quarter_two", x))))
-
-
-def of_sides(g: Graph, kernel: str) -> str:
-    """Convert a kernel for mean and difference of two pictures to one for the two pictures."""
-    mean, difference = g.halves(kernel)
-    mean, difference = g.scale(mean, 1 / 2), g.scale(difference, DIFFERENCE_SCALE)
-    return g.cat(g.add(mean, difference), g.subtract(mean, difference))
-
-
-def matching_cost(g: Graph, left: str, right: str) -> str:
-    """Mean absolute difference for every shift of ``right``, computed one row of shifts at a time to save memory."""
-    height, width = g.size(left)
-    side = 2 * RADIUS + 1
-    padded = g.node("Pad", right, g.integers(0, 0, RADIUS, RADIUS, 0, 0, RADIUS, RADIUS))
-
-    def part(x: str, start: int, length: str, axis: int) -> str:
-        begin = g.integers(start)
-        return g.node("Slice", x, begin, g.add(length, begin), g.integers(axis))
-
-    third = g.integers(2)
-    columns = g.cat(*(g.node("Unsqueeze", part(padded, x, width, 3), third) for x in range(side)), axis=2)
-    fixed = g.node("Unsqueeze", left, third)
-    rows = (g.node("Abs", g.subtract(part(columns, y, height, 3), fixed)) for y in range(side))
-    return g.cat(*(g.node("ReduceMean", row, axes=[1], keepdims=0) for row in rows))
-
-
-def export(weights: Path, target: Path) -> None:
-    """Write the graph; it refers to ``weights`` by name, in its own folder."""
-    g = Graph(stored_parameters(weights))
-    lite(g)
-    full, quarter = ("height", "width"), ("quarter_height", "quarter_width")
+def export(weights: Path, folder: Path) -> None:
+    """Write both graphs; they refer to ``weights`` by name, in its own folder."""
+    full, half, quarter = ("height", "width"), ("half_height", "half_width"), ("quarter_height", "quarter_width")
     inputs = {"left": (3, *full), "right": (3, *full), "prior": (4, *quarter), "t": (1, 1, 1)}
+    g = Graph(stored_parameters(weights))
+    flow, choice = estimate(g)
+    g.finish("Concat", flow, choice, name="parts", axis=1)
+    _write(g, weights, folder / "lite.onnx", inputs, ("parts", (7, *half)))
+    g = Graph(stored_parameters(weights))
+    g.finish("Add", *merge(g, *estimate(g)))
+    _write(g, weights, folder / "lite-whole.onnx", inputs, ("made", (3, *full)))
+
+
+def _write(g: Graph, weights: Path, target: Path, inputs: dict[str, Shape], output: tuple[str, Shape]) -> None:
     card = {
         "name": "lite",
         "weights": weights.name,
         "weights_sha256": sha256_of(weights),
-        "licence": "Apache-2.0",
+        "licence": "Apache-2.0; stages begun at the weights of RIFE 4.25, MIT",
     }
     doc = "The lite network of ifrplus. Arguments and weights are those of ifrplus_cli/models/lite.py."
     partial_file = target.with_suffix(".partial")
-    partial_file.write_bytes(g.model("lite", doc, inputs, card).SerializeToString(deterministic=True))
+    partial_file.write_bytes(g.model("lite", doc, inputs, card, output).SerializeToString(deterministic=True))
     partial_file.replace(target)
     onnx.checker.check_model(target, full_check=True)
 
@@ -169,9 +143,9 @@ def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path, help="safetensors file of the lite network")
-    parser.add_argument("graph", type=Path, help="ONNX file to write, in the folder of the weights")
+    parser.add_argument("folder", type=Path, help="folder to write to: that of the weights")
     options = parser.parse_args()
-    export(options.weights, options.graph)
+    export(options.weights, options.folder)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-RADIUS = 3
-COARSE, FINE, EIGHTH, QUARTER, HALF = 96, 64, 96, 48, 32
-PATCH = 40
-HIDDEN_FINE, HIDDEN_HALF = 32, 16
-SIGNATURE = 24
-FLOW_UNIT = 32
+PICTURE, FEATURES, HIDDEN, CHOICE = 3, 4, 8, 16  # channels of frames, of what is warped with them, and of the stages
+SEEN = 2 * (PICTURE + FEATURES) + 1  # what the first stage sees: both frames, and the timestep
+REFINED = SEEN + 1 + HIDDEN + 4  # what the others see: also mask, hidden features and flow
 DIFFERENCE_SCALE = 4
 SHARPNESS = 200
+STEPS = 32  # positions between two pixels, as OpenCV samples
+BAND = 5  # side in pixels of the box that parts fine detail from the rest
 
 
 def conv(inside: int, outside: int, stride: int = 1) -> nn.Conv2d:
@@ -21,16 +20,16 @@ def conv(inside: int, outside: int, stride: int = 1) -> nn.Conv2d:
 
 
 def leaky(x: Tensor) -> Tensor:
-    return functional.leaky_relu(x, 0.1)
+    return functional.leaky_relu(x, 0.2)
 
 
-def warp(image: Tensor, flow: Tensor) -> Tensor:
+def warp(image: Tensor, flow: Tensor, mode: str = "bilinear") -> Tensor:
     """Sample (N, C, H, W) ``image`` at p + flow; ``flow`` (N, 2, H, W) in pixels of the image, edges repeated."""
     height, width = image.shape[2:]
-    x = torch.arange(width, device=flow.device, dtype=torch.float32)
-    y = torch.arange(height, device=flow.device, dtype=torch.float32)[:, None]
-    grid = torch.stack([(x + flow[:, 0]) * (2 / (width - 1)) - 1, (y + flow[:, 1]) * (2 / (height - 1)) - 1], dim=3)
-    return functional.grid_sample(image.float(), grid, "bilinear", "border", align_corners=True)
+    x = torch.arange(width, device=flow.device, dtype=torch.float32) + flow[:, 0].float()
+    y = torch.arange(height, device=flow.device, dtype=torch.float32)[:, None] + flow[:, 1].float()
+    grid = torch.stack([x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1], dim=3)
+    return functional.grid_sample(image.float(), grid, mode, "border", align_corners=True)
 
 
 def enlarge(x: Tensor, factor: int = 2) -> Tensor:
@@ -38,13 +37,26 @@ def enlarge(x: Tensor, factor: int = 2) -> Tensor:
     return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def matching_cost(left: Tensor, right: Tensor) -> Tensor:
-    """Mean absolute difference of (N, C, H, W) features for every shift of ``right`` up to RADIUS: (N, 49, H, W)."""
-    height, width = left.shape[2:]
-    padded = functional.pad(right, (RADIUS,) * 4)
-    side = range(2 * RADIUS + 1)
-    costs = [(left - padded[:, :, y : y + height, x : x + width]).abs().mean(1) for y in side for x in side]
-    return torch.stack(costs, dim=1)
+def shrink(x: Tensor, factor: int) -> Tensor:
+    return functional.avg_pool2d(x, factor)
+
+
+class Stage(nn.Module):
+    """See ``ifrplus_cli.models.lite.Stage``."""
+
+    def __init__(self, inside: int, channels: int, outside: int) -> None:
+        super().__init__()
+        self.down_one = conv(inside, channels // 2, 2)
+        self.down_two = conv(channels // 2, channels, 2)
+        self.layers = nn.ModuleList(conv(channels, channels) for _ in range(8))
+        self.up = nn.ConvTranspose2d(channels, 4 * outside, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        x = leaky(self.down_two(leaky(self.down_one(x))))
+        for layer in self.layers:
+            x = leaky(layer(x) + x)
+        return functional.pixel_shuffle(self.up(x), 2)[:, :, :height, :width]
 
 
 class Lite(nn.Module):
@@ -52,131 +64,80 @@ class Lite(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encode_first = conv(3, 16, 2)
-        self.encode_fine = conv(16, 32, 2)
-        self.encode_fine_more = conv(32, 32)
-        self.encode_coarse = conv(32, 64, 2)
-        self.encode_coarse_more = conv(64, 64)
-
-        self.signature = nn.Conv2d(64, SIGNATURE, 1)
-        self.match = conv(2 * 64 + (2 * RADIUS + 1) ** 2 + 5, COARSE)
-        self.context_down = conv(COARSE, 144, 2)
-        self.context_one = conv(144, 144)
-        self.context_two = conv(144, 144)
-        self.context_up = conv(144, COARSE)
-        self.coarse = conv(COARSE, COARSE)
-        self.coarse_flow = conv(COARSE, 4 * 4)
-        self.coarse_hidden = nn.Conv2d(COARSE, 4 * HIDDEN_FINE, 1)
-
-        self.fine_in = conv(2 * 32 + HIDDEN_FINE + 5, FINE)
-        self.fine_one = conv(FINE, FINE)
-        self.fine_two = conv(FINE, FINE)
-        self.fine_flow = conv(FINE, 4 * 4)
-        self.fine_hidden = nn.Conv2d(FINE, 4 * HIDDEN_HALF, 1)
-
-        self.quarter_patch = nn.Conv2d(4 * 3, PATCH, 4, 4)
-        self.quarter_in = conv(PATCH + HIDDEN_HALF, QUARTER)
-        self.quarter_one = conv(QUARTER, QUARTER)
-        self.eighth_down = conv(QUARTER, EIGHTH, 2)
-        self.eighth_one = conv(EIGHTH, EIGHTH)
-        self.eighth_two = conv(EIGHTH, EIGHTH)
-        self.eighth_up = nn.Conv2d(EIGHTH, 4 * QUARTER, 1)
-        self.quarter_two = conv(QUARTER, QUARTER)
-        self.quarter_hidden = nn.Conv2d(QUARTER, 4 * HIDDEN_HALF, 1)
-
-        self.half_in = conv(2 * 12 + HIDDEN_HALF, HALF)
-        self.half_one = conv(HALF, HALF)
-        self.half_out = conv(HALF, 4 * 4)
-        self.half_stay = nn.Conv2d(HALF + 1, 1, 1)
-        for layer in self.children():
-            nn.init.kaiming_normal_(
-                layer.weight, a=0.1
-            )  # PyTorch's default initialisation loses 60 % of the signal per layer
-            nn.init.zeros_(layer.bias)
-        for head in (
-            *(self.coarse_flow, self.fine_flow, self.eighth_up, self.quarter_two, self.quarter_hidden),
-            *(self.half_out, self.half_stay),
-        ):
-            nn.init.zeros_(head.weight)
+        self.encode_half = conv(PICTURE, 16, 2)
+        self.encode_one = conv(16, 16)
+        self.encode_two = conv(16, 16)
+        self.encode_out = conv(16, FEATURES)
+        self.overview = Stage(SEEN, 192, 1 + HIDDEN)
+        self.at_eighth = Stage(REFINED, 128, 4 + 1 + HIDDEN)
+        self.at_quarter = Stage(REFINED, 96, 4 + 1 + HIDDEN)
+        self.at_half = Stage(REFINED, 64, 4 + 1 + HIDDEN)
+        self.choose_one = conv(6 + 3 + 1 + 1 + HIDDEN + 1, CHOICE)
+        self.choose_two = conv(CHOICE, CHOICE)
+        self.choose_out = conv(CHOICE + 2, 3)
 
     def forward(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
-        """Make frames (N, 3, H, W); see ``flows`` for the arguments."""
-        return self.flows(left, right, prior, t)[0]
+        """Make frames (N, 3, H, W); see ``estimate`` for the arguments."""
+        return merge(left, right, *self.estimate(left, right, prior, t), t)
 
-    def flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return made frames (N, 3, H, W) and the flows (N, 4, h, w), in pixels, at 1/16 and 1/4 of the size.
+    def estimate(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return flows (N, 4, H/2, W/2) in pixels and shares (N, 3, H/2, W/2); see ``Lite.estimate``."""
+        flow, mask, hidden, seen = self.flows(left, right, prior, t)
+        return flow, self.choose(left, right, mask, hidden, seen, t)
 
-        See ``estimate`` for the arguments.
-        """
-        rough, flow, hidden = self.estimate(left, right, prior, t)
-        return self.merge(torch.cat([left, right]), flow, hidden, t), rough, flow
+    def flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return flow (N, 4, H/2, W/2), mask, hidden features, and both frames warped by the flow before the last."""
+        frames = torch.cat([left, right])
+        pictures = torch.cat([shrink(frames, 2), self.encode(frames)], 1)
+        out = self.overview(self.seen(shrink(pictures, 8), t))
+        change, state = torch.zeros_like(prior), out
+        for scale, stage in ((8, self.at_eighth), (4, self.at_quarter), (2, self.at_half)):
+            state = enlarge(state)
+            change = enlarge(change) if scale < 8 else functional.avg_pool2d(torch.zeros_like(prior), 2)
+            flow = change + (shrink(prior, scale // 4) if scale >= 4 else enlarge(prior))
+            level = pictures if scale == 2 else shrink(pictures, scale // 2)
+            warped = warp(level, both_sides(flow) / scale)
+            out = stage(torch.cat([self.seen(warped, t), state, flow / scale], 1))
+            change, state = change + scale * out[:, :4].float(), out[:, 4:]
+        return enlarge(prior) + change, state[:, :1], state[:, 1:], warped
 
-    def estimate(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return flows (N, 4, h, w), in pixels, at 1/16 and 1/4 of the size, and hidden features at 1/4.
+    def encode(self, frames: Tensor) -> Tensor:
+        """Features (2N, 4, H/2, W/2)."""
+        x = leaky(self.encode_one(leaky(self.encode_half(frames))))
+        return self.encode_out(leaky(self.encode_two(x)))
 
-        Args:
-            left, right: (N, 3, H, W) float32 RGB in 0..1; H and W are multiples of 32.
-            prior: (N, 4, H/4, W/4) float32 flows to left and to right in full-resolution pixels.
-            t: (N, 1, 1, 1) float32 in (0, 1).
-        """
-        n = left.shape[0]
-        images = functional.avg_pool2d(torch.cat([left, right]), 4)
-        fine = leaky(self.encode_fine(leaky(self.encode_first(images - 0.5))))
-        fine = leaky(self.encode_fine_more(fine))
-        coarse = leaky(self.encode_coarse_more(leaky(self.encode_coarse(fine))))
+    def seen(self, pictures: Tensor, t: Tensor) -> Tensor:
+        """Order (2N, 7, h, w) as the stages see it: both frames, features of both, timestep."""
+        left, right = pictures.chunk(2)
+        when = t.expand(-1, 1, *left.shape[2:])
+        return torch.cat([left[:, :3], right[:, :3], left[:, 3:], right[:, 3:], when], 1)
 
-        flow = functional.avg_pool2d(prior, 8)
-        warped = warp(coarse, both_sides(flow) / 32)
-        signature = self.signature(warped)
-        cost = matching_cost(signature[:n], signature[n:])
-        seen = torch.cat([warped[:n], warped[n:], cost, flow / FLOW_UNIT, t.expand(-1, -1, *flow.shape[2:])], dim=1)
-        x = leaky(self.match(seen))
-        deep = leaky(self.context_two(leaky(self.context_one(leaky(self.context_down(x))))))
-        x = x + leaky(self.context_up(enlarge(deep)[:, :, : x.shape[2], : x.shape[3]]))
-        x = leaky(self.coarse(x))
-        change = functional.pixel_shuffle(self.coarse_flow(x), 2).float() * 32
-        hidden = leaky(functional.pixel_shuffle(self.coarse_hidden(x), 2))
-
-        rough = flow = functional.avg_pool2d(prior, 4) + change
-        warped = warp(fine, both_sides(flow) / 16)
-        seen = torch.cat([warped[:n], warped[n:], hidden, flow / FLOW_UNIT, t.expand(-1, -1, *flow.shape[2:])], dim=1)
-        x = leaky(self.fine_in(seen))
-        x = x + leaky(self.fine_two(leaky(self.fine_one(x))))
-        change = enlarge(change) + functional.pixel_shuffle(self.fine_flow(x), 2).float() * 16
-        hidden = leaky(functional.pixel_shuffle(self.fine_hidden(x), 2))
-
-        return rough, prior + enlarge(change), enlarge(hidden)
-
-    def merge(self, images: Tensor, flow_quarter: Tensor, hidden: Tensor, t: Tensor) -> Tensor:
-        """Make frames (N, 3, H, W) from (2N, 3, H, W) left, then right frames."""
-        n = t.shape[0]
-        warped = warp(images, both_sides(enlarge(flow_quarter, 4)))
-        left, right = warped[:n], warped[n:]
-        seen = mean_and_difference(left, right)
-        patches = leaky(self.quarter_patch(torch.cat([seen, mean_and_difference(images[:n], images[n:])], dim=1)))
-        x = leaky(self.quarter_in(torch.cat([patches, hidden], dim=1)))
-        x = x + leaky(self.quarter_one(x))
-        deep = leaky(self.eighth_two(leaky(self.eighth_one(leaky(self.eighth_down(x))))))
-        x = x + functional.pixel_shuffle(self.eighth_up(deep), 2)
-        x = x + leaky(self.quarter_two(x))
-        hidden = enlarge(hidden) + functional.pixel_shuffle(self.quarter_hidden(x), 2)
-        seen = torch.cat([functional.pixel_unshuffle(seen, 2), hidden], dim=1)
-        x = leaky(self.half_one(leaky(self.half_in(seen))))
-        out = functional.pixel_shuffle(self.half_out(x), 2).float()
-        share = torch.sigmoid(out[:, :1] + torch.log((1 - t) / t))
-        made = share * left + (1 - share) * right + out[:, 1:]
-        apart = images[n:] - images[:n]
-        unlike = SHARPNESS * apart.abs().mean(1, keepdim=True)
-        seen = torch.cat([x, functional.avg_pool2d(torch.exp(-unlike), 2)], dim=1)
-        stay = torch.sigmoid(enlarge(self.half_stay(seen).float()) - unlike)
-        return made + stay * (images[:n] + t * apart - made)
+    def choose(self, left: Tensor, right: Tensor, mask: Tensor, hidden: Tensor, warped: Tensor, t: Tensor) -> Tensor:
+        """Return logits (N, 3, H/2, W/2): share of the left frame in the coarse band, in the fine one, what stays."""
+        apart = shrink(left - right, 2)
+        alike = torch.exp(-SHARPNESS * apart.abs().mean(1, keepdim=True))
+        one, two = warped[:, :3].chunk(2)
+        seen = [(one + two) / 2 - 0.5, DIFFERENCE_SCALE * (one - two), DIFFERENCE_SCALE * apart]
+        x = torch.cat([*seen, alike, mask, hidden, t.expand(-1, 1, *mask.shape[2:])], 1)
+        x = leaky(self.choose_two(leaky(self.choose_one(x))))
+        return self.choose_out(torch.cat([x, mask, alike], 1)).float()
 
 
-def mean_and_difference(left: Tensor, right: Tensor) -> Tensor:
-    """Map two pictures (N, 3, H, W) to the layers' input (N, 6, H, W); both parts are around zero, of similar size."""
-    return torch.cat([(left + right) / 2 - 0.5, DIFFERENCE_SCALE * (left - right)], dim=1)
+def merge(left: Tensor, right: Tensor, flow: Tensor, choice: Tensor, t: Tensor) -> Tensor:
+    """Make frames (N, 3, H, W) from both frames, flows and logits; see ``ifrplus_cli/models/merge.py``."""
+    flow = enlarge(flow.float())
+    flow = flow + (torch.round(flow * STEPS) / STEPS - flow).detach()
+    ends = warp(torch.cat([left, right]), both_sides(flow), "bicubic")
+    one, two = ends.chunk(2)
+    coarse, fine, stay = enlarge(torch.sigmoid(choice[:, :2])).split(1, 1) + (enlarge(choice[:, 2:]),)
+    apart = one - two
+    around = functional.avg_pool2d(functional.pad(apart, (BAND // 2,) * 4, "replicate"), BAND, 1)
+    made = two + fine * apart + (coarse - fine) * around
+    still = right - left
+    share = torch.sigmoid(stay - SHARPNESS * still.abs().mean(1, keepdim=True))
+    return made + share * (left + t * still - made)
 
 
 def both_sides(flow: Tensor) -> Tensor:
-    """Stack (N, 4, h, w) flows to left and right as (2N, 2, h, w): left ones first, like the images."""
+    """Stack (N, 4, h, w) flows to left and right as (2N, 2, h, w)."""
     return torch.cat([flow[:, :2], flow[:, 2:]])

@@ -6,7 +6,7 @@ import argparse
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 import torch
 from lite_data import ERROR_CELL, backward_warp, decode, to_float
-from lite_torch import Lite, both_sides, enlarge, warp
-from muon import Muon
+from lite_torch import Lite, both_sides, enlarge, merge, warp
 from overlays import with_overlay
 from safetensors import safe_open
 from torch import Tensor
@@ -26,10 +25,9 @@ from ifrplus_cli.frames.flow import GRID, Neighbour, intermediate_flow, pair_flo
 
 WARM_UP = 300  # steps
 LAST_RATE = 0.02  # share of the full learning rate that is reached when the time is over
-FAST = 30  # factor on the learning rate
 EMA_DECAY = 0.999
 LAPLACIAN_LEVELS = 5
-LEAST_ERROR = 1e-5  # squared error, 50 dB, below which a crop no longer counts
+ENERGY_BANDS, WINDOW, LEAST_ENERGY = 3, 9, 1e-3
 TEACHER_TRUST = 0.03  # image difference at which the teacher's flow has lost 63 % of its weight
 STILL_CROP = 0.2  # mean motion in pixels
 HOLD_OUT_FRAMES = 21
@@ -148,9 +146,27 @@ def laplacian_loss(made: Tensor, true: Tensor) -> Tensor:
     return loss + difference.abs().mean()
 
 
-def logarithmic_loss(made: Tensor, true: Tensor) -> Tensor:
-    """Mean logarithm of the squared error of each crop: PSNR except for its sign and unit."""
-    return torch.log((made - true).square().mean(dim=(1, 2, 3)) + LEAST_ERROR).mean()
+def energy_loss(made: Tensor, true: Tensor) -> Tensor:
+    """Mean absolute difference of the local energy of the finest bands, in each colour: what is blurred loses energy.
+
+    Energy is the root of the mean square over windows of WINDOW x WINDOW pixels, every second one.
+    """
+    return sum(
+        ((energy(one) - energy(other)).abs().mean() for one, other in zip(bands(made), bands(true), strict=True)),
+        made.new_zeros(()),
+    )
+
+
+def bands(picture: Tensor) -> Iterator[Tensor]:
+    """Yield the finest bands of a Laplacian pyramid of (N, 3, H, W)."""
+    for _ in range(ENERGY_BANDS):
+        smaller = functional.avg_pool2d(picture, 2)
+        yield picture - enlarge(smaller)
+        picture = smaller
+
+
+def energy(band: Tensor) -> Tensor:
+    return torch.sqrt(functional.avg_pool2d(band.square(), WINDOW, 2, WINDOW // 2) + LEAST_ENERGY**2)
 
 
 def flow_loss(flow: Tensor, batch: Batch) -> Tensor:
@@ -169,26 +185,24 @@ def lower_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=helps)
 
 
-def loss_of(network: Lite, batch: Batch, logarithm_weight: float, flow_weight: float) -> tuple[Tensor, Tensor]:
-    """Return image loss and flow loss, weighted."""
+def flow_losses(network: Lite, batch: Batch, flow_weight: float) -> tuple[Tensor, Tensor]:
+    """Return image and flow loss of the stages that seek motion: both frames warped, mixed by their mask."""
     with lower_precision(batch.left.device):
-        made, rough, flow = network.flows(batch.left, batch.right, batch.prior, batch.t)
-    distance = flow_loss(enlarge(rough, 4), batch) + flow_loss(flow, batch)
-    image = laplacian_loss(made, batch.middle) + logarithm_weight * logarithmic_loss(made, batch.middle)
-    return image, flow_weight * distance
+        flow, mask, _, _ = network.flows(batch.left, batch.right, batch.prior, batch.t)
+    left, right = warp(torch.cat([batch.left, batch.right]), both_sides(enlarge(flow.float()))).chunk(2)
+    share = torch.sigmoid(enlarge(mask.float()))
+    image = laplacian_loss(right + share * (left - right), batch.middle)
+    return image, flow_weight * flow_loss(functional.avg_pool2d(flow.float(), 2), batch)
 
 
-def flow_loss_of(network: Lite, batch: Batch, flow_weight: float) -> tuple[Tensor, Tensor]:
-    """Return image and flow loss of the flows alone; the image is the mean of both warped frames, at half size."""
+def choice_losses(network: Lite, batch: Batch, energy_weight: float) -> tuple[Tensor, Tensor]:
+    """Return image and energy loss of the layers that choose; the others are not trained."""
     with lower_precision(batch.left.device):
-        rough, flow, _ = network.estimate(batch.left, batch.right, batch.prior, batch.t)
-    ends, middle = (
-        functional.avg_pool2d(torch.cat([batch.left, batch.right]), 2),
-        functional.avg_pool2d(batch.middle, 2),
-    )
-    left, right = warp(ends, both_sides(enlarge(flow)) / 2).chunk(2)
-    distance = flow_loss(enlarge(rough, 4), batch) + flow_loss(flow, batch)
-    return laplacian_loss((left + right) / 2, middle), flow_weight * distance
+        with torch.no_grad():
+            flow, mask, hidden, warped = network.flows(batch.left, batch.right, batch.prior, batch.t)
+        choice = network.choose(batch.left, batch.right, mask, hidden, warped, batch.t)
+    made = merge(batch.left, batch.right, flow, choice, batch.t)
+    return laplacian_loss(made, batch.middle), energy_weight * energy_loss(made, batch.middle)
 
 
 class HoldOut:
@@ -254,18 +268,6 @@ def made_by(network: Lite, device: torch.device) -> Callable[..., np.ndarray]:
     return make
 
 
-def warped_by(network: Lite) -> Callable[..., np.ndarray]:
-    """Average both frames warped by the network's flows."""
-
-    def make(left: np.ndarray, right: np.ndarray, prior: np.ndarray) -> np.ndarray:
-        images = [torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255 for frame in (left, right)]
-        with torch.no_grad():
-            _, flow, _ = network.estimate(*images, torch.from_numpy(prior)[None].float(), torch.full((1, 1, 1, 1), 0.5))
-        return dis(left, right, flow[0].numpy())
-
-    return make
-
-
 def learning_rate(full: float, step: int, share: float) -> float:
     """Return the rate: linear warm-up in steps, then a cosine over the share of the time that has passed."""
     cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
@@ -281,6 +283,11 @@ def read_start(path: Path) -> tuple[dict[str, Tensor], int]:
     return state["average"], state["samples"]
 
 
+def part_of(name: str) -> str:
+    """Return which part of the network a parameter belongs to: ``flow`` or ``choice``; each is trained by itself."""
+    return "choice" if name.startswith("choose") else "flow"
+
+
 class Training:
     """Network, its moving average and the optimizer, with checkpoints that survive interruption."""
 
@@ -290,11 +297,8 @@ class Training:
         torch.manual_seed(options.seed)
         self.network = Lite().to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        named = list(self.network.named_parameters())
-        fast = [weight for name, weight in named if name.split(".")[0] in options.fast]
-        others = [weight for name, weight in named if name.split(".")[0] not in options.fast]
-        groups = [{"params": others, "factor": 1}, {"params": fast, "factor": FAST}]
-        self.optimizer = Muon(groups, lr=options.rate, weight_decay=1e-4)
+        trained = [weight for name, weight in self.network.named_parameters() if part_of(name) == options.part]
+        self.optimizer = torch.optim.AdamW(trained, lr=options.rate, weight_decay=1e-4)
         self.step, self.samples, self.elapsed = 0, 0, 0.0
         self.hold_out: dict[str, float] = {}
         self.best = 0.0
@@ -332,8 +336,7 @@ class Training:
 
     def check(self, hold_out: HoldOut) -> None:
         """Measure the averaged weights, and keep the best ones beside the checkpoint."""
-        make = warped_by(self.average) if self.options.flow_only else made_by(self.average, self.device)
-        self.hold_out = hold_out.mean(make)
+        self.hold_out = hold_out.mean(made_by(self.average, self.device))
         print(f"hold-out lite {self.hold_out['mean']:.3f} dB at {self.samples} samples, {self.elapsed / 60:.1f} min")
         print("  " + ", ".join(f"{name} {figure:.2f}" for name, figure in self.hold_out.items()), flush=True)
         if self.hold_out["mean"] > self.best:
@@ -341,16 +344,16 @@ class Training:
             self.save(self.options.checkpoint.with_suffix(".best.pt"))
 
     def one_step(self, batch: Batch) -> tuple[float, float]:
-        """Make one update; return image loss and flow loss."""
+        """Make one update; return image loss and the other loss."""
         share = self.elapsed / (60 * self.options.minutes)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["factor"] * learning_rate(self.options.rate, self.step, share)
-        if self.options.flow_only:
-            image, flow = flow_loss_of(self.network, batch, self.options.flow_weight)
+            group["lr"] = learning_rate(self.options.rate, self.step, share)
+        if self.options.part == "flow":
+            image, other = flow_losses(self.network, batch, self.options.flow_weight)
         else:
-            image, flow = loss_of(self.network, batch, self.options.logarithm_weight, self.options.flow_weight)
+            image, other = choice_losses(self.network, batch, self.options.energy_weight)
         self.optimizer.zero_grad(set_to_none=True)
-        (image + flow).backward()
+        (image + other).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
@@ -358,7 +361,7 @@ class Training:
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
         self.step += 1
         self.samples += self.options.batch
-        return float(image.detach()), float(flow.detach())
+        return float(image.detach()), float(other.detach())
 
 
 def run(options: argparse.Namespace) -> None:
@@ -384,11 +387,11 @@ def run(options: argparse.Namespace) -> None:
         now = time.monotonic()
         training.elapsed += now - begun
         if now - reported > options.report_seconds:
-            image, flow = np.mean(losses, axis=0)
+            image, other = np.mean(losses, axis=0)
             speed = len(losses) * options.batch / (now - reported)
             share = training.elapsed / (60 * options.minutes)
             print(
-                f"{share:6.1%} step {training.step} samples {training.samples} image {image:.4f} flow {flow:.4f}"
+                f"{share:6.1%} step {training.step} samples {training.samples} image {image:.4f} other {other:.4f}"
                 f" {speed:.1f} crops/s, {torch.get_num_threads()} threads",
                 flush=True,
             )
@@ -428,16 +431,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=224, help="side of a crop, a multiple of 32")
     parser.add_argument("--rate", type=float, default=3e-4, help="highest learning rate")
-    parser.add_argument("--fast", nargs="*", default=[], help=f"layers that learn {FAST} times faster, for new heads")
-    parser.add_argument(
-        "--logarithm-weight", type=float, default=0.02, help="weight of the logarithm of the squared error in the loss"
-    )
+    parser.add_argument("--energy-weight", type=float, default=1.0, help="weight of the local energy's error")
     parser.add_argument("--flow-weight", type=float, default=0.002, help="weight of a pixel of flow error in the loss")
-    parser.add_argument(
-        "--flow-only",
-        action="store_true",
-        help="train only the estimation of flows, on CPU; the last stage stays as is",
-    )
+    parser.add_argument("--part", choices=("flow", "choice"), default="choice", help="the part that is trained")
     parser.add_argument("--synthetic-share", type=float, default=0.2)
     parser.add_argument(
         "--overlay-share", type=float, default=0, help="share of crops under a text or panel that stands still"

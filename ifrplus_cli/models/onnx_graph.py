@@ -71,18 +71,26 @@ class Graph:
             tensor.external_data.add(key=key, value=str(value))
         return tensor
 
-    def model(self, name: str, doc: str, inputs: Mapping[str, Shape], card: Mapping[str, str]) -> onnx.ModelProto:
-        """Return the finished graph; its output is the value ``made``, a picture of the size of ``left``.
+    def model(
+        self,
+        name: str,
+        doc: str,
+        inputs: Mapping[str, Shape],
+        card: Mapping[str, str],
+        output: tuple[str, Shape] | None = None,
+    ) -> onnx.ModelProto:
+        """Return the finished graph.
 
         Args:
             inputs: names and shapes.
             card: metadata of the file.
+            output: name and shape; by default ``made``, a picture of the size of ``left``.
         """
         graph = helper.make_graph(
             self.nodes,
             name,
             [_value(name, shape) for name, shape in inputs.items()],
-            [_value("made", inputs["left"])],
+            [_value(*(output or ("made", inputs["left"])))],
             self.values,
             doc_string=doc,
         )
@@ -114,9 +122,9 @@ class Graph:
         """Add a node with one output."""
         return self.parts(kind, *inputs, count=1, **attributes)[0]
 
-    def finish(self, kind: str, *inputs: str) -> None:
+    def finish(self, kind: str, *inputs: str, name: str = "made", **attributes: object) -> None:
         """Add the last node, whose output is the graph's."""
-        self.nodes.append(helper.make_node(kind, inputs, ["made"], "made"))
+        self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
 
     def add(self, a: str, b: str) -> str:
         return self.node("Add", a, b)
@@ -167,11 +175,18 @@ class Graph:
             weight = self.node("Pad", weight, self.integers(0, 0, 0, 0, 0, extra, 0, 0))
         return self.convolve(x, weight, self.parameter(f"{name}.bias"), size=size, stride=stride)
 
+    def enlarging(self, name: str, x: str) -> str:
+        """Transposed 4x4 convolution, by its layer's name, that doubles the size."""
+        weight, bias = self.parameter(f"{name}.weight"), self.parameter(f"{name}.bias")
+        return self.node(
+            "ConvTranspose", x, weight, bias, kernel_shape=[4, 4], pads=[1, 1, 1, 1], strides=[2, 2]
+        )
+
     def leaky(self, x: str, slope: float = 0.1) -> str:
         return self.node("LeakyRelu", x, alpha=slope)
 
-    def layer(self, name: str, x: str, stride: int = 1) -> str:
-        return self.leaky(self.conv(name, x, stride))
+    def layer(self, name: str, x: str, stride: int = 1, slope: float = 0.1) -> str:
+        return self.leaky(self.conv(name, x, stride), slope)
 
     def resize(self, x: str, factor: float = 2) -> str:
         """Resize by ``factor``, bilinear, with half-pixel centres."""
@@ -217,10 +232,9 @@ class Graph:
         whole = self.cat(count, self.integers(-1), self.multiply(size, self.integers(2, 2)), axis=0)
         return self.node("Reshape", rows, whole)
 
-    def time(self, like: str, name: str) -> str:
-        """Planes of ``t`` at the size of ``like``: the last channel of layer ``name``, and its padding to fours."""
-        count = 1 + to_fours(self.shapes[f"{name}.weight"][1])
-        return self.node("Expand", "t", self.cat(self.integers(1, count), self.node("Shape", like, start=2), axis=0))
+    def planes(self, value: str, like: str, count: int = 1) -> str:
+        """Planes of a value, (N, 1, 1, 1) or a number, at the size of ``like``."""
+        return self.node("Expand", value, self.cat(self.integers(1, count), self.node("Shape", like, start=2), axis=0))
 
 
 def to_fours(channels: int) -> int:
@@ -256,6 +270,19 @@ def warp(
     if bands == 1:
         return sample(grid)
     return g.cat(*map(sample, g.parts("Split", grid, count=bands, axis=1)), axis=2)
+
+
+def warp_cubic(g: Graph, image: str, flow: str) -> str:
+    """Backward-warp (2N, C, h, w) by (N, 4, h, w) flows to left and right, bicubic, with repeated edges."""
+    height, width = g.size(image)
+    x, y = g.halves(g.channels(flow, 2))
+    rows = g.node("Unsqueeze", _centres(g, height), g.integers(1))
+    places = [
+        g.add(g.multiply(part, g.divide(g.constant(2), g.number(length))), grid)
+        for part, length, grid in ((x, width, _centres(g, width)), (y, height, rows))
+    ]
+    grid = g.node("Squeeze", g.cat(*(g.node("Unsqueeze", place, g.integers(4)) for place in places), axis=4), g.integers(1))
+    return g.node("GridSample", image, grid, mode="bicubic", padding_mode="border", align_corners=0)
 
 
 def _centres(g: Graph, length: str) -> str:

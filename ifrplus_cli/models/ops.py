@@ -99,6 +99,13 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     return sample(image, columns + right, rows + down)
 
 
+def warp_cubic(image: Tensor, flow: Tensor) -> Tensor:
+    """Backward warp: sample ``image`` at p + flow, bicubic, with repeated edges; see ``sample_cubic``."""
+    right, down = ops.unstack(flow, 1)
+    columns, rows = _grid(right)
+    return sample_cubic(image, columns + right, rows + down)
+
+
 def warp_both(images: Tensor, flows: Tensor) -> Tensor:
     """``warp`` for stacked flows: (M, C, H, W) by (N, M / N * 2, H, W)."""
     height, width = images.shape[2:]
@@ -203,6 +210,50 @@ def _gathered(pixels: Tensor, shape: tuple[int, int, int, int], x: Tensor, y: Te
     lower = _lerp(_pick(pixels, first + width), _pick(pixels, first + (width + 1)), to_right)
     sampled = _lerp(upper, lower, to_bottom)
     return ops.transpose(sampled.reshape(n, *x.shape[1:], channels), (0, 3, 1, 2))
+
+
+def sample_cubic(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Sample ``image`` by cubic convolution (Keys, 1981, with a = -0.75, as OpenCV does), with repeated edges.
+
+    Args:
+        image: (N, C, H, W) float32.
+        x, y: (N, h, w) float32 positions in pixels, however far outside.
+
+    Returns:
+        (N, C, h, w) float32.
+    """
+    n, channels, height, width = image.shape
+    pixels = ops.transpose(image, (0, 2, 3, 1)).reshape(-1, channels)
+    left, top = ops.floor(x), ops.floor(y)
+    across, along = _cubic_weights(x - left), _cubic_weights(y - top)
+    picture = counted(n).reshape(n, 1, 1) * (height * width)
+    rows = ()
+    for i in range(4):
+        row = picture + ops.minimum(ops.maximum(top + (i - 1), 0), height - 1) * width
+        taps = ()
+        for j in range(4):
+            column = ops.minimum(ops.maximum(left + (j - 1), 0), width - 1)
+            taps += (_pick(pixels, (row + column).reshape(-1)) * repeated(across[j].reshape(-1, 1), channels),)
+        rows += ((taps[0] + taps[1] + taps[2] + taps[3]) * repeated(along[i].reshape(-1, 1), channels),)
+    sampled = rows[0] + rows[1] + rows[2] + rows[3]
+    return ops.transpose(sampled.reshape(n, *x.shape[1:], channels), (0, 3, 1, 2))
+
+
+def _cubic_weights(share: Tensor) -> tuple[Tensor, ...]:
+    """Weights of the four neighbours of a position that is ``share`` of a pixel behind the second one."""
+    after = 1 - share
+    outer, inner = _cubic_outer(share), _cubic_inner(share)
+    return outer, inner, _cubic_inner(after), _cubic_outer(after)
+
+
+def _cubic_inner(distance: Tensor) -> Tensor:
+    return (1.25 * distance - 2.25) * distance * distance + 1
+
+
+def _cubic_outer(distance: Tensor) -> Tensor:
+    """Weight at 1 + ``distance``."""
+    far = distance + 1
+    return ((-0.75 * far + 3.75) * far - 6) * far + 3
 
 
 def _pick(pixels: Tensor, numbers: Tensor) -> Tensor:
@@ -349,6 +400,14 @@ def centres_along(length: int, cell: int) -> Tensor:
     """Return the positions, (2 length / cell,) float32, of the pixels that ``centres`` takes along an axis."""
     cells = np.arange(0, length, cell, dtype=np.float32)
     return Tensor((cells[:, None] + np.float32([cell // 2 - 1, cell // 2])).reshape(-1))
+
+
+def box_mean(x: Tensor, size: int) -> Tensor:
+    """Mean of (N, C, H, W) over windows of ``size`` x ``size`` pixels, ``size`` odd, with repeated edges."""
+    around = size // 2
+    x = ops.cat((*(x[:, :, :1],) * around, x, *(x[:, :, -1:],) * around), 2)  # ReplicationPad2d is for GPUs only
+    x = ops.cat((*(x[..., :1],) * around, x, *(x[..., -1:],) * around), 3)
+    return ops.AvgPool(size, 1)(x)
 
 
 def shuffle(x: Tensor) -> Tensor:

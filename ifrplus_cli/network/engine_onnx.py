@@ -93,6 +93,7 @@ class OnnxNetwork:
         weights: a file of the network's parameters; by default the one found in the weights folders.
         scales: scales of its graph; by default the preset for this shape.
         threads: threads per picture on a CPU; by default one for each core.
+        parts: leave out the network's last step; see ``ModelSpec.build_parts``.
 
     Raises:
         DeviceError: if ONNX Runtime is missing, or uses another provider than this one.
@@ -108,9 +109,10 @@ class OnnxNetwork:
         weights: Path | None = None,
         scales: Scales | None = None,
         threads: int | None = None,
+        parts: bool = False,
     ) -> None:
         weights = weights or find_weights(spec.weights)
-        graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights)
+        graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights, parts=parts)
         self._parameters = _parameters(spec, weights)  # kept alive: ONNX Runtime reads them in place
         options = _options(threads)
         if provider != CPU_PROVIDER:

@@ -17,6 +17,7 @@ from ifrplus_cli.errors import ModelError
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.frames.doubt import Doubt, doubt_about, fall_back
 from ifrplus_cli.frames.flow import GRID, Neighbour, PairFlow, Paths, find_paths, pair_flow
+from ifrplus_cli.frames.merge import merge, still_parts
 from ifrplus_cli.frames.motion_box import Box, moves, moving_box
 from ifrplus_cli.network.bisection import make_by_halving
 from ifrplus_cli.network.device import this_machine
@@ -35,7 +36,7 @@ class Network(Protocol):
     """A network on its device, as a function of numpy arrays."""
 
     def __call__(self, *arrays: Batch) -> Batch:
-        """Take the arrays that ``ModelSpec.inputs`` names, in that order, and return (N, 3, H, W)."""
+        """Take the arrays that ``ModelSpec.inputs`` names, in that order, and return (N, 3, H, W) or parts."""
         ...
 
 
@@ -77,11 +78,13 @@ def load_for_run(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
 def _run_by(plan: NetworkPlan, weights: Path, at_once: int) -> Network:
     """Load the network in the engine that was chosen for it."""
     if plan.engine == MINDSPORE:
-        name = f"{plan.spec.name} {plan.scales} {plan.precision}"
-        return MindSporeNetwork(plan.spec.build(plan.scales, plan.precision), weights, name)
+        build = plan.spec.build_parts if plan.leaves_merging and plan.spec.build_parts else plan.spec.build
+        name = f"{plan.spec.name} {plan.scales} {plan.precision} {build.__name__}"
+        return MindSporeNetwork(build(plan.scales, plan.precision), weights, name)
     shape = (plan.batch, *plan.tiles.tile_size)
     threads = this_machine().cores() // at_once
-    return OnnxNetwork(plan.spec, shape, plan.engine.provider, plan.device.number, weights, plan.scales, threads)
+    provider, number, parts = plan.engine.provider, plan.device.number, plan.leaves_merging
+    return OnnxNetwork(plan.spec, shape, provider, number, weights, plan.scales, threads, parts)
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,11 @@ class Interpolator:
             prior = motion.paths.at(float(t)) if motion.paths else None
             if prior is not None:
                 inputs["prior"] = tiles.split(_cut_prior(prior, box, tiles), channels_first=True, scale=GRID)
-            part = tiles.merge(_interleaved(self._fill(inputs)))
+            filled = _interleaved(self._fill(inputs))
+            if self.plan.leaves_merging:
+                part = merge(box.cut(left), box.cut(right), tiles.shrunk(2).merge(filled), float(t))
+            else:
+                part = tiles.merge(filled)
             whole = part if part.shape == left.shape else box.put(part, _mixed(left, right, t))
             doubt = doubt_about(left, right, whole, prior) if self.doubt and prior is not None else None
             made.append(MadeFrame(fall_back(left, right, whole, float(t), doubt) if doubt else whole, doubt))
@@ -260,9 +267,16 @@ class Interpolator:
         moving = [number for number in range(len(left)) if len(left) == 1 or moves(left[number], right[number])]
         if len(moving) == len(left):
             return self._run([inputs[name] for name in self.plan.spec.inputs])
-        filled = left.copy()
+        filled = self._unmoved(left)
         filled[moving] = self._run([inputs[name][moving] for name in self.plan.spec.inputs])
         return filled
+
+    def _unmoved(self, left: Batch) -> Batch:
+        """Return what the network would make of tiles in which nothing moves."""
+        if not self.plan.leaves_merging:
+            return left.copy()
+        height, width = left.shape[2:]
+        return np.tile(still_parts(height // 2, width // 2).transpose(2, 0, 1), (len(left), 1, 1, 1))
 
     def _run(self, arrays: Sequence[Batch]) -> Batch:
         """Run the network on some tiles, batch by batch."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REMEDY = "Install the program again, or add --engine mindspore."
 
 
-def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None) -> Path | bytes:
+def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None, *, parts: bool = False) -> Path | bytes:
     """Return the graph of a network for some scales, as a file or as the bytes of one.
 
     A graph that was built is kept beside the weights that were found for the network, as long as these and
@@ -28,15 +28,17 @@ def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None) -> Path | 
 
     Args:
         weights: the weights with which it will be run; a graph takes any that fit the network.
+        parts: return the graph without the network's last step; see ``ModelSpec.build_parts``.
 
     Raises:
         ModelError: if there is none.
     """
     assert spec.graph is not None
-    if spec.graph.file_name is not None:
-        bundled = find_file(spec.graph.file_name)
+    file_name = spec.graph.parts_file_name if parts else spec.graph.file_name
+    if file_name is not None:
+        bundled = find_file(file_name)
         if bundled is None:
-            raise ModelError(f"The ONNX graph {spec.graph.file_name} is missing.", REMEDY)
+            raise ModelError(f"The ONNX graph {file_name} is missing.", REMEDY)
         return bundled
     parameters = _stored(spec, weights) if weights and weights == find_weights(spec.weights) else None
     if weights is None or parameters is None:

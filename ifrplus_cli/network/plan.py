@@ -61,6 +61,11 @@ class NetworkPlan:
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def leaves_merging(self) -> bool:
+        """Whether the network returns parts, which are merged on the CPU, instead of frames."""
+        return self.spec.build_parts is not None and self.device.kind == "CPU"
+
     def tiles_of(self, size: tuple[int, int]) -> TilePlan:
         """Return the tiles for a part of the picture, (height, width); its own tiles if the engine takes any size."""
         part, whole = math.prod(size), self.tiles.height * self.tiles.width

@@ -6,7 +6,7 @@ Padding repeats the edge to the right and below, so that source pixels keep thei
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -26,6 +26,11 @@ class TileAxis:
     padded: int
     length: int
     origins: tuple[int, ...]
+
+    def shrunk(self, factor: int) -> TileAxis:
+        """Return the tiles at 1 / ``factor`` of the size."""
+        origins = tuple(origin // factor for origin in self.origins)
+        return TileAxis(self.padded // factor, self.length // factor, origins)
 
     @cached_property
     def weights(self) -> npt.NDArray[np.float32]:
@@ -78,6 +83,14 @@ class TilePlan:
     def count(self) -> int:
         """Number of tiles."""
         return len(self.rows.origins) * len(self.columns.origins)
+
+    def shrunk(self, factor: int) -> TilePlan:
+        """Return the tiles of the picture at 1 / ``factor`` of its size, which divides the network's multiple.
+
+        The picture's own sides are rounded up.
+        """
+        rows, columns = self.rows.shrunk(factor), self.columns.shrunk(factor)
+        return replace(self, height=-(-self.height // factor), width=-(-self.width // factor), rows=rows, columns=columns)
 
     def split(self, array: npt.NDArray, *, channels_first: bool = False, scale: int = 1) -> npt.NDArray:
         """Pad an array and cut it into tiles.

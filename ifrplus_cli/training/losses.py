@@ -17,6 +17,7 @@ from ifrplus_cli.models.ops import enlarge, equal_parts, resize, shrink, warp
 HARD_SHARE = 0.2  # share of the pixels, those with the largest errors, that the Charbonnier loss counts
 CHARBONNIER_FLOOR = 1e-3
 LAPLACIAN_LEVELS = 5
+ENERGY_BANDS, ENERGY_WINDOW, LEAST_ENERGY = 3, 9, 1e-3
 LEAST_ERROR = 1e-5  # squared error, 50 dB, below which a picture no longer counts
 LEVEL_FACTOR = 0.9  # weight of each level of flow, relative to the next finer one
 ERROR_TRUST = 0.3  # per pixel: rate at which a flow far from the teacher's loses its weight
@@ -66,6 +67,26 @@ def laplacian(made: Tensor, true: Tensor) -> Tensor:
         loss = loss + ops.abs(difference - enlarge(smaller)).mean()
         difference = smaller
     return loss + ops.abs(difference).mean()
+
+
+def energy(made: Tensor, true: Tensor) -> Tensor:
+    """Mean absolute difference of the local energy of (N, 3, H, W) pictures in their finest bands and each colour.
+
+    What is blurred loses energy, wherever exactly it lies; a loss of pixels alone would rather have it blurred.
+    """
+    loss = 0.0
+    for _ in range(ENERGY_BANDS):
+        small_made, small_true = shrink(made, 2), shrink(true, 2)
+        ours, theirs = _local_energy(made - enlarge(small_made)), _local_energy(true - enlarge(small_true))
+        loss = loss + ops.abs(ours - theirs).mean()
+        made, true = small_made, small_true
+    return loss
+
+
+def _local_energy(band: Tensor) -> Tensor:
+    """Root of the mean square over windows of ENERGY_WINDOW pixels a side, every second one."""
+    mean = ops.AvgPool(ENERGY_WINDOW, 2, "SAME")(ops.square(band))
+    return ops.sqrt(mean + LEAST_ENERGY**2)
 
 
 def logarithm(made: Tensor, true: Tensor) -> Tensor:

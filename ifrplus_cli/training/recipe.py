@@ -19,6 +19,7 @@ class LossWeights:
     perceptual: float = 0.0
     distillation: float = 0.0
     laplacian: float = 0.0
+    energy: float = 0.0
     logarithm: float = 0.0
     flow: float = 0.0
 
@@ -86,7 +87,7 @@ RECIPES = {
         last_rate=8e-6,
         warm_up=300,
         weight_decay=1e-4,
-        losses=LossWeights(laplacian=1.0, logarithm=0.1, flow=0.02),
+        losses=LossWeights(laplacian=1.0, energy=1.0, flow=0.02),
         minutes=30.0,
         validate_every=100,
         augmentation=Augmentation(enlarge=0.0, vertical=0.5, transpose=0.5, channels=0.5),
