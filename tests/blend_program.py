@@ -38,7 +38,13 @@ def slow_blend(*arrays: np.ndarray) -> np.ndarray:
 def load(plan: NetworkPlan, weights: Path | None = None, *, at_once: int = 1) -> LoadedModel:
     """Stands in for loading the weights."""
     network = slow_blend if "SLOW_MARK" in os.environ else blend
-    return LoadedModel(replace(plan, spec=replace(plan.spec, inputs=INPUTS)), network, Path("blend"), "0" * 64, at_once)
+    return LoadedModel(
+        replace(plan, spec=replace(plan.spec, inputs=INPUTS, build_parts=None)),
+        network,
+        Path("blend"),
+        "0" * 64,
+        at_once,
+    )
 
 
 def choose(*_: object) -> Choice:

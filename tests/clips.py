@@ -46,7 +46,7 @@ def blend_model(
     **options: Any,
 ) -> LoadedModel:
     """Return a loaded model without weights: ``network`` on pictures of (height, width), with network options."""
-    spec = replace(MODELS["lite"], inputs=inputs)
+    spec = replace(MODELS["lite"], inputs=inputs, build_parts=None)
     plan = plan_network(spec, engine, Device("CPU"), size, [Fraction(1, 2)], NetworkOptions(**options))
     return LoadedModel(plan, network, Path("blend"), "0" * 64)
 

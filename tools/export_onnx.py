@@ -77,9 +77,7 @@ def seen(g: Graph, pictures: str, padding: int = 0) -> str:
 
 def choose(g: Graph, apart: str, warped: str, state: str) -> str:
     alike = g.node("Exp", likeness(g, apart))
-    one, _, two, _ = g.parts(
-        "Split", g.channels(warped, 14), g.integers(3, FEATURES, 3, FEATURES), count=4, axis=1
-    )
+    one, _, two, _ = g.parts("Split", g.channels(warped, 14), g.integers(3, FEATURES, 3, FEATURES), count=4, axis=1)
     mean = g.subtract(g.scale(g.add(one, two), 1 / 2), g.constant(0.5))
     differences = [g.scale(each, DIFFERENCE_SCALE) for each in (g.subtract(one, two), apart)]
     x = g.cat(mean, *differences, alike, state, g.planes("t", apart))

@@ -32,7 +32,9 @@ def converted(rife: dict[str, Tensor]) -> dict[str, Tensor]:
     made["encode_out.bias"] = rife["encode.cnn3.bias"]
     for stage, number in STAGES.items():
         made |= {f"{stage}.{name}": value for name, value in converted_block(rife, f"block{number}").items()}
-    made["overview.up.weight"], made["overview.up.bias"] = without_flow(made["overview.up.weight"], made["overview.up.bias"])
+    made["overview.up.weight"], made["overview.up.bias"] = without_flow(
+        made["overview.up.weight"], made["overview.up.bias"]
+    )
     return made
 
 

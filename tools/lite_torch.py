@@ -129,7 +129,8 @@ def merge(left: Tensor, right: Tensor, flow: Tensor, choice: Tensor, t: Tensor) 
     flow = flow + (torch.round(flow * STEPS) / STEPS - flow).detach()
     ends = warp(torch.cat([left, right]), both_sides(flow), "bicubic")
     one, two = ends.chunk(2)
-    coarse, fine, stay = enlarge(torch.sigmoid(choice[:, :2])).split(1, 1) + (enlarge(choice[:, 2:]),)
+    coarse, fine = enlarge(torch.sigmoid(choice[:, :2])).chunk(2, 1)
+    stay = enlarge(choice[:, 2:])
     apart = one - two
     around = functional.avg_pool2d(functional.pad(apart, (BAND // 2,) * 4, "replicate"), BAND, 1)
     made = two + fine * apart + (coarse - fine) * around

@@ -78,7 +78,9 @@ def merge(left: Image, right: Image, parts: Plane, t: float) -> Image:
         begin, end = max(0, first - BAND // 2), min(height, last + BAND // 2)
         moved = _moved(left, right, estimate, begin, end, width)
         made[first:last] = moved[first - begin : last - begin]
-        _keep_still(made[first:last], left[first:last], right[first:last], _enlarged(estimate.stay, first, last, width), t)
+        _keep_still(
+            made[first:last], left[first:last], right[first:last], _enlarged(estimate.stay, first, last, width), t
+        )
     return made
 
 

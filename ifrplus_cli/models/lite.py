@@ -75,7 +75,12 @@ class Lite(nn.Cell):
         Returns:
             (N, 3, H, W) float32, not clipped.
         """
-        return merge(left, right, self.estimate(left, right, prior, t), t)
+        return self.with_flows(left, right, prior, t)[0]
+
+    def with_flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the frame and its (N, 4, H/2, W/2) flows in full-resolution pixels."""
+        parts = self.estimate(left, right, prior, t)
+        return merge(left, right, parts, t), (split(parts, (4, 3))[0],)
 
     def estimate(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
         """Estimate where both frames are sampled for the frame at ``t``, and which of them is right.

@@ -178,9 +178,7 @@ class Graph:
     def enlarging(self, name: str, x: str) -> str:
         """Transposed 4x4 convolution, by its layer's name, that doubles the size."""
         weight, bias = self.parameter(f"{name}.weight"), self.parameter(f"{name}.bias")
-        return self.node(
-            "ConvTranspose", x, weight, bias, kernel_shape=[4, 4], pads=[1, 1, 1, 1], strides=[2, 2]
-        )
+        return self.node("ConvTranspose", x, weight, bias, kernel_shape=[4, 4], pads=[1, 1, 1, 1], strides=[2, 2])
 
     def leaky(self, x: str, slope: float = 0.1) -> str:
         return self.node("LeakyRelu", x, alpha=slope)
@@ -281,7 +279,9 @@ def warp_cubic(g: Graph, image: str, flow: str) -> str:
         g.add(g.multiply(part, g.divide(g.constant(2), g.number(length))), grid)
         for part, length, grid in ((x, width, _centres(g, width)), (y, height, rows))
     ]
-    grid = g.node("Squeeze", g.cat(*(g.node("Unsqueeze", place, g.integers(4)) for place in places), axis=4), g.integers(1))
+    grid = g.node(
+        "Squeeze", g.cat(*(g.node("Unsqueeze", place, g.integers(4)) for place in places), axis=4), g.integers(1)
+    )
     return g.node("GridSample", image, grid, mode="bicubic", padding_mode="border", align_corners=0)
 
 

@@ -415,31 +415,3 @@ def shuffle(x: Tensor) -> Tensor:
     n, channels, height, width = x.shape
     x = ops.transpose(x.reshape(n, channels // 4, 2, 2, height, width), (0, 1, 4, 2, 5, 3))
     return x.reshape(n, channels // 4, 2 * height, 2 * width)
-
-
-def unshuffle(x: Tensor) -> Tensor:
-    """Invert ``shuffle``: (N, C, 2H, 2W) to (N, 4C, H, W)."""
-    n, channels, height, width = x.shape
-    x = ops.transpose(x.reshape(n, channels, height // 2, 2, width // 2, 2), (0, 1, 3, 5, 2, 4))
-    return x.reshape(n, 4 * channels, height // 2, width // 2)
-
-
-def matching_cost(left: Tensor, right: Tensor, radius: int) -> Tensor:
-    """Mean absolute difference of the features for every shift of ``right`` by up to ``radius`` cells.
-
-    Args:
-        left, right: (N, C, H, W); beyond its edges ``right`` is zero.
-
-    Returns:
-        (N, (2 radius + 1)**2, H, W), shifts row by row from upper left to lower right.
-    """
-    n, channels, height, width = left.shape
-    shifts = (2 * radius + 1) ** 2
-    # A convolution that picks one neighbour for each shift: on a CPU the gradient of ops.pad never returns.
-    pick = ops.eye(shifts, shifts, ms.float32).reshape(shifts, 1, 2 * radius + 1, 2 * radius + 1)
-    alone = right.reshape(n * channels, 1, height, width)
-    shifted = convolve(alone, pick, padding=radius).reshape(n, channels, shifts, -1)
-    difference = ops.abs(shifted - left.reshape(n, channels, 1, -1)).reshape(n, channels, -1)
-    # A matrix product, since reductions over channels are slow on a CPU.
-    mean = ops.ones((n, 1, channels), ms.float32) / channels
-    return ops.bmm(mean, difference).reshape(n, shifts, height, width)

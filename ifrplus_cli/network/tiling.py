@@ -90,7 +90,9 @@ class TilePlan:
         The picture's own sides are rounded up.
         """
         rows, columns = self.rows.shrunk(factor), self.columns.shrunk(factor)
-        return replace(self, height=-(-self.height // factor), width=-(-self.width // factor), rows=rows, columns=columns)
+        return replace(
+            self, height=-(-self.height // factor), width=-(-self.width // factor), rows=rows, columns=columns
+        )
 
     def split(self, array: npt.NDArray, *, channels_first: bool = False, scale: int = 1) -> npt.NDArray:
         """Pad an array and cut it into tiles.

@@ -8,8 +8,7 @@ import mindspore as ms
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
 from mindspore.experimental.optim import AdamW
 
-from ifrplus_cli.models.lite import merge
-from ifrplus_cli.models.ops import equal_parts, split
+from ifrplus_cli.models.ops import equal_parts
 from ifrplus_cli.training.losses import (
     Perceptual,
     charbonnier,
@@ -40,8 +39,7 @@ class WithFlows(nn.Cell):
     def construct(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return (N, 3, H, W), not clipped, and flows (N, 4, h, w) in full-resolution pixels, finest first."""
         if self.lite:
-            parts = self.network.estimate(left, right, prior, t)
-            return merge(left, right, parts, t), (split(parts, (4, 3))[0],)
+            return self.network.with_flows(left, right, prior, t)
         made, flows = self.network.generator(left, right)
         full = ()
         for flow in flows:

@@ -36,7 +36,7 @@ def test_the_warm_up_of_a_short_run_ends_after_a_tenth() -> None:
 def test_figures_and_losses_can_be_replaced() -> None:
     recipe = changed(RECIPES["small"], losses=["flow=0", "charbonnier=2"], steps=7, batch=3, rate=None, perceptual=True)
     assert (recipe.steps, recipe.minutes, recipe.batch, recipe.rate) == (7, None, 3, RECIPES["small"].rate)
-    assert recipe.losses.used == {"charbonnier": 2.0, "perceptual": 0.1, "laplacian": 1.0, "logarithm": 0.1}
+    assert recipe.losses.used == {"charbonnier": 2.0, "perceptual": 0.1, "laplacian": 1.0, "energy": 1.0}
     assert changed(RECIPES["published"], losses=[], minutes=5).steps is None
 
 
