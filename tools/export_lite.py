@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save_file
 
 RECIPE = (
-    "DIS prior; Laplacian pyramid L1 and trusted DIS flow of the middle frame; AdamW, at last Muon, cosine;"
-    " average of weights"
+    "DIS prior; stages begun at RIFE 4.25's; Laplacian pyramid L1 and local energy; AdamW, cosine; average of weights"
 )
+LICENCE = "Apache-2.0; the stages began at weights of RIFE 4.25, MIT, see LICENSE-RIFE.txt"
 
 
 def export(checkpoint: Path, weights: Path, dtype: torch.dtype) -> dict[str, str]:
@@ -22,7 +22,7 @@ def export(checkpoint: Path, weights: Path, dtype: torch.dtype) -> dict[str, str
         "recipe": RECIPE,
         "samples": str(state["samples"]),
         "hold_out_psnr": f"{state['hold_out']['mean']:.3f}",
-        "licence": "Apache-2.0",
+        "licence": LICENCE,
     }
     tensors = {name: value.to(dtype).contiguous() for name, value in state["average"].items()}
     partial_file = weights.with_suffix(".partial")

@@ -40,8 +40,7 @@ def estimate(g: Graph) -> list[str]:
     step, state, _ = refine(g, "at_quarter", 4, g.shrink(pictures, 2), g.add("prior", change), g.resize(state))
     flow = g.resize(g.add("prior", g.add(change, step)))
     step, state, warped = refine(g, "at_half", 2, pictures, flow, g.resize(state))
-    apart = g.shrink(g.subtract("left", "right"), 2)
-    return [g.add(flow, step), choose(g, apart, warped, state)]
+    return [g.add(flow, step), choose(g, g.subtract("left", "right"), warped, state)]
 
 
 def encode(g: Graph, frames: str) -> str:
@@ -76,7 +75,8 @@ def seen(g: Graph, pictures: str, padding: int = 0) -> str:
 
 
 def choose(g: Graph, apart: str, warped: str, state: str) -> str:
-    alike = g.node("Exp", likeness(g, apart))
+    alike = g.shrink(g.node("Exp", likeness(g, apart)), 2)
+    apart = g.shrink(apart, 2)
     one, _, two, _ = g.parts("Split", g.channels(warped, 14), g.integers(3, FEATURES, 3, FEATURES), count=4, axis=1)
     mean = g.subtract(g.scale(g.add(one, two), 1 / 2), g.constant(0.5))
     differences = [g.scale(each, DIFFERENCE_SCALE) for each in (g.subtract(one, two), apart)]

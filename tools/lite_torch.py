@@ -114,8 +114,9 @@ class Lite(nn.Module):
 
     def choose(self, left: Tensor, right: Tensor, mask: Tensor, hidden: Tensor, warped: Tensor, t: Tensor) -> Tensor:
         """Return logits (N, 3, H/2, W/2): share of the left frame in the coarse band, in the fine one, what stays."""
-        apart = shrink(left - right, 2)
-        alike = torch.exp(-SHARPNESS * apart.abs().mean(1, keepdim=True))
+        apart = left - right
+        alike = shrink(torch.exp(-SHARPNESS * apart.abs().mean(1, keepdim=True)), 2)
+        apart = shrink(apart, 2)
         one, two = warped[:, :3].chunk(2)
         seen = [(one + two) / 2 - 0.5, DIFFERENCE_SCALE * (one - two), DIFFERENCE_SCALE * apart]
         x = torch.cat([*seen, alike, mask, hidden, t.expand(-1, 1, *mask.shape[2:])], 1)

@@ -103,7 +103,7 @@ class Lite(nn.Cell):
         step, state, _ = refine(self.at_quarter, 4, shrink(pictures, 2), prior + change, enlarge(state), t)
         flow = enlarge(prior) + enlarge(change + step)
         step, state, warped = refine(self.at_half, 2, pictures, flow, enlarge(state), t)
-        return ops.cat((flow + step, self.choose(shrink(left - right, 2), warped, state, t)), 1)
+        return ops.cat((flow + step, self.choose(left - right, warped, state, t)), 1)
 
     def encode(self, frames: Tensor) -> Tensor:
         """Features (2N, 4, H/2, W/2) of the (2N, 3, H, W) left, then right frames."""
@@ -114,16 +114,17 @@ class Lite(nn.Cell):
         """Decide which side is right, and what stays.
 
         Args:
-            apart: (N, 3, H/2, W/2) difference of the frames as they are.
+            apart: (N, 3, H, W) difference of the frames as they are.
             warped: (2N, 7, H/2, W/2) left, then right pictures, warped.
             state: (N, 9, H/2, W/2) mask and hidden features of the last stage.
 
         Returns:
             (N, 3, H/2, W/2) logits; see ``estimate``.
         """
-        alike = ops.exp(-SHARPNESS * ops.abs(apart).mean(1, True))
+        # The mean of the exponentials: a stroke of text is alike though the ground beside it moves.
+        alike = shrink(ops.exp(-SHARPNESS * ops.abs(apart).mean(1, True)), 2)
         one, two = equal_parts(split(warped, (PICTURE, FEATURES))[0], 2, 0)
-        looks = ((one + two) / 2 - 0.5, DIFFERENCE_SCALE * (one - two), DIFFERENCE_SCALE * apart)
+        looks = ((one + two) / 2 - 0.5, DIFFERENCE_SCALE * (one - two), DIFFERENCE_SCALE * shrink(apart, 2))
         x = leaky(self.choose_one(ops.cat((*looks, alike, state, plane(t, state)), 1)), SLOPE)
         x = leaky(self.choose_two(x), SLOPE)
         return self.choose_out(ops.cat((x, split(state, (1, HIDDEN))[0], alike), 1))
