@@ -12,7 +12,8 @@ import mindspore as ms
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import HeUniform
 
-from ifrplus_cli.models.ops import box_mean, enlarge, equal_parts, leaky, shrink, shuffle, split, warp, warp_cubic
+from ifrplus_cli.models.cubic import warp_cubic
+from ifrplus_cli.models.ops import box_mean, enlarge, equal_parts, leaky, shrink, shuffle, split, warp
 
 PICTURE, FEATURES, HIDDEN, CHOICE = 3, 4, 8, 16  # channels of frames, of what is warped with them, and of the stages
 SEEN = 2 * (PICTURE + FEATURES) + 1  # what the first stage sees: both frames, and the timestep

@@ -95,15 +95,8 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
         (N, C, H, W), of the type of ``image``.
     """
     right, down = ops.unstack(flow, 1)
-    columns, rows = _grid(right)
+    columns, rows = pixel_places(right)
     return sample(image, columns + right, rows + down)
-
-
-def warp_cubic(image: Tensor, flow: Tensor) -> Tensor:
-    """Backward warp: sample ``image`` at p + flow, bicubic, with repeated edges; see ``sample_cubic``."""
-    right, down = ops.unstack(flow, 1)
-    columns, rows = _grid(right)
-    return sample_cubic(image, columns + right, rows + down)
 
 
 def warp_both(images: Tensor, flows: Tensor) -> Tensor:
@@ -206,57 +199,14 @@ def _gathered(pixels: Tensor, shape: tuple[int, int, int, int], x: Tensor, y: Te
     to_right = repeated(ops.cast(x - left, pixels.dtype).reshape(-1, 1), channels)
     to_bottom = repeated(ops.cast(y - top, pixels.dtype).reshape(-1, 1), channels)
 
-    upper = _lerp(_pick(pixels, first), _pick(pixels, first + 1), to_right)
-    lower = _lerp(_pick(pixels, first + width), _pick(pixels, first + (width + 1)), to_right)
+    upper = _lerp(pick(pixels, first), pick(pixels, first + 1), to_right)
+    lower = _lerp(pick(pixels, first + width), pick(pixels, first + (width + 1)), to_right)
     sampled = _lerp(upper, lower, to_bottom)
     return ops.transpose(sampled.reshape(n, *x.shape[1:], channels), (0, 3, 1, 2))
 
 
-def sample_cubic(image: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Sample ``image`` by cubic convolution (Keys, 1981, with a = -0.75, as OpenCV does), with repeated edges.
-
-    Args:
-        image: (N, C, H, W) float32.
-        x, y: (N, h, w) float32 positions in pixels, however far outside.
-
-    Returns:
-        (N, C, h, w) float32.
-    """
-    n, channels, height, width = image.shape
-    pixels = ops.transpose(image, (0, 2, 3, 1)).reshape(-1, channels)
-    left, top = ops.floor(x), ops.floor(y)
-    across, along = _cubic_weights(x - left), _cubic_weights(y - top)
-    picture = counted(n).reshape(n, 1, 1) * (height * width)
-    rows = ()
-    for i in range(4):
-        row = picture + ops.minimum(ops.maximum(top + (i - 1), 0), height - 1) * width
-        taps = ()
-        for j in range(4):
-            column = ops.minimum(ops.maximum(left + (j - 1), 0), width - 1)
-            taps += (_pick(pixels, (row + column).reshape(-1)) * repeated(across[j].reshape(-1, 1), channels),)
-        rows += ((taps[0] + taps[1] + taps[2] + taps[3]) * repeated(along[i].reshape(-1, 1), channels),)
-    sampled = rows[0] + rows[1] + rows[2] + rows[3]
-    return ops.transpose(sampled.reshape(n, *x.shape[1:], channels), (0, 3, 1, 2))
-
-
-def _cubic_weights(share: Tensor) -> tuple[Tensor, ...]:
-    """Weights of the four neighbours of a position that is ``share`` of a pixel behind the second one."""
-    after = 1 - share
-    outer, inner = _cubic_outer(share), _cubic_inner(share)
-    return outer, inner, _cubic_inner(after), _cubic_outer(after)
-
-
-def _cubic_inner(distance: Tensor) -> Tensor:
-    return (1.25 * distance - 2.25) * distance * distance + 1
-
-
-def _cubic_outer(distance: Tensor) -> Tensor:
-    """Weight at 1 + ``distance``."""
-    far = distance + 1
-    return ((-0.75 * far + 3.75) * far - 6) * far + 3
-
-
-def _pick(pixels: Tensor, numbers: Tensor) -> Tensor:
+def pick(pixels: Tensor, numbers: Tensor) -> Tensor:
+    """Return the pixels, of (P, C), with these numbers, float32 or int32."""
     return ops.gather(pixels, ops.cast(numbers, ms.int32), 0)
 
 
@@ -265,7 +215,7 @@ def _lerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
     return a + share * (b - a)
 
 
-def _grid(like: Tensor) -> tuple[Tensor, Tensor]:
+def pixel_places(like: Tensor) -> tuple[Tensor, Tensor]:
     """Column and row of each pixel of (..., h, w), of the same shape, float32."""
     *others, height, width = like.shape
     ones = (1,) * len(others)
@@ -304,7 +254,7 @@ def deformable_conv_by_gather(x: Tensor, right: Tensor, down: Tensor, mask: Tens
     # Repeating a border of zeros gives zeros outside. It shifts all positions by 1, so that the taps begin at 0.
     padded = ops.pad(x, (1, 1, 1, 1))
     taps = counted(9).reshape(1, 9, 1, 1)
-    columns, rows = _grid(right)
+    columns, rows = pixel_places(right)
     across = (right + columns + taps % 3).reshape(n, 9 * height, width)
     along = (down + rows + taps // 3).reshape(n, 9 * height, width)
     sampled = sample_by_gather(padded, across, along).reshape(n, channels, 9, height, width)

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from ifrplus_cli.frames.merge import merge as merge_on_cpu
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.models.lite import Lite, LiteParts, merge
-from ifrplus_cli.models.ops import sample_cubic, shuffle, warp
+from ifrplus_cli.models.ops import shuffle, warp
 from ifrplus_cli.weights.manifest import find_weights
 
 Array = npt.NDArray[np.float32]
@@ -212,19 +212,6 @@ def test_warp_samples_where_the_flow_points_and_repeats_edges() -> None:
     flow[:, 0] = 1.5
     moved = warp(ms.Tensor(image), ms.Tensor(flow)).asnumpy()
     np.testing.assert_allclose(moved[0, 0, 0], [1.5, 2.5, 3, 3], atol=1e-5)
-
-
-def test_cubic_sampling_hits_pixels_and_repeats_edges() -> None:
-    draw = np.random.default_rng(6)
-    image = draw.random((2, 3, 9, 11), np.float32)
-    x = np.float32([[[-50, 0, 4.5, 10, 70]]]).repeat(2, 0)
-    y = np.float32([[[3, -2, 4, 8, 90]]]).repeat(2, 0)
-    sampled = sample_cubic(*(ms.Tensor(array) for array in (image, x, y))).asnumpy()
-    for place, (column, row) in enumerate(((0, 3), (0, 0), (None, 4), (10, 8), (10, 8))):
-        if column is not None:
-            np.testing.assert_allclose(sampled[:, :, 0, place], image[:, :, row, column], atol=1e-6)
-    between = image[:, :, 4, 3:7] @ np.float32([-0.09375, 0.59375, 0.59375, -0.09375])
-    np.testing.assert_allclose(sampled[:, :, 0, 2], between, atol=1e-5)
 
 
 def test_shuffle_puts_channels_into_blocks() -> None:
