@@ -33,14 +33,12 @@ def estimate(g: Graph) -> list[str]:
     """Build what estimates flows and shares; see ``Lite.estimate``."""
     frames = g.channels(g.cat("left", "right"), 3)
     pictures = g.cat(g.shrink(frames, 2), encode(g, frames))
-    size = g.shrink(pictures, 8)
-    state = g.resize(stage(g, "overview", seen(g, size, padding=1)))
-    step, state, _ = refine(g, "at_eighth", 8, g.shrink(pictures, 4), g.shrink("prior", 2), state)
+    step, state = begin(g, g.shrink(pictures, 4), g.shrink("prior", 2))
     change = g.resize(step)
     step, state, _ = refine(g, "at_quarter", 4, g.shrink(pictures, 2), g.add("prior", change), g.resize(state))
     flow = g.resize(g.add("prior", g.add(change, step)))
     step, state, warped = refine(g, "at_half", 2, pictures, flow, g.resize(state))
-    return [g.add(flow, step), choose(g, g.subtract("left", "right"), warped, state)]
+    return [g.add(flow, step), *choose(g, g.subtract("left", "right"), warped, state)]
 
 
 def encode(g: Graph, frames: str) -> str:
@@ -55,6 +53,18 @@ def stage(g: Graph, name: str, x: str) -> str:
         y = g.leaky(g.add(g.conv(f"{name}.layers.{number}", y), y), SLOPE)
     y = g.shuffle(g.enlarging(f"{name}.up", y))
     return g.crop(y, x) if name == "overview" else y
+
+
+def begin(g: Graph, pictures: str, prior: str) -> tuple[str, str]:
+    """Run the first two stages; see ``Lite.begin``."""
+    found = g.resize(stage(g, "overview", seen(g, g.shrink(pictures, 2), padding=1)))
+    other, state = g.parts("Split", found, g.integers(4, 1 + HIDDEN), count=2, axis=1)
+    flow, other = g.scale(prior, 1 / 8), g.scale(other, 2)
+    ours, theirs = (seen(g, warp(g, pictures, each)) for each in (flow, other))
+    compared, when = g.parts("Split", theirs, g.integers(14, 1), count=2, axis=1)
+    seen_by_it = g.cat(ours, state, flow, g.subtract(other, flow), compared, when, when)  # two pad to fours
+    step, state = g.parts("Split", stage(g, "at_eighth", seen_by_it), g.integers(4, 1 + HIDDEN), count=2, axis=1)
+    return g.scale(step, 8), state
 
 
 def refine(g: Graph, name: str, scale: int, pictures: str, flow: str, state: str) -> tuple[str, str, str]:
@@ -74,7 +84,8 @@ def seen(g: Graph, pictures: str, padding: int = 0) -> str:
     return g.cat(left, right, left_features, right_features, when)
 
 
-def choose(g: Graph, apart: str, warped: str, state: str) -> str:
+def choose(g: Graph, apart: str, warped: str, state: str) -> tuple[str, str]:
+    """Return the logits of shares and of what stays; see ``Lite.choose``."""
     alike = g.shrink(g.node("Exp", likeness(g, apart)), 2)
     apart = g.shrink(apart, 2)
     one, _, two, _ = g.parts("Split", g.channels(warped, 14), g.integers(3, FEATURES, 3, FEATURES), count=4, axis=1)
@@ -83,7 +94,9 @@ def choose(g: Graph, apart: str, warped: str, state: str) -> str:
     x = g.cat(mean, *differences, alike, state, g.planes("t", apart))
     x = g.layer("choose_two", g.layer("choose_one", x, 1, SLOPE), 1, SLOPE)
     mask, _ = g.parts("Split", state, g.integers(1, HIDDEN), count=2, axis=1)
-    return g.conv("choose_out", g.cat(x, mask, alike, g.planes("t", apart, 2)))
+    out = g.conv("choose_out", g.cat(x, mask, alike, g.planes("t", apart, 2)))
+    shares, stay = g.parts("Split", out, g.integers(2, 1), count=2, axis=1)
+    return shares, g.node("MaxPool", stay, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[1, 1])
 
 
 def likeness(g: Graph, apart: str) -> str:
@@ -94,9 +107,8 @@ def likeness(g: Graph, apart: str) -> str:
     return g.node("Reshape", alike, g.cat(g.integers(-1, 1), height, width, axis=0))
 
 
-def merge(g: Graph, flow: str, choice: str) -> tuple[str, str]:
+def merge(g: Graph, flow: str, shares: str, stay: str) -> tuple[str, str]:
     """Sample both frames and mix them; see ``merge`` in ``lite.py``."""
-    shares, stay = g.parts("Split", choice, g.integers(2, 1), count=2, axis=1)
     flow = g.scale(g.node("Round", g.scale(g.resize(flow), STEPS)), 1 / STEPS)
     left, right = g.halves(g.channels(warp_cubic(g, g.channels(g.cat("left", "right"), 3), flow), 6))
     coarse, fine = g.halves(g.resize(g.node("Sigmoid", shares)))
@@ -115,8 +127,7 @@ def export(weights: Path, folder: Path) -> None:
     full, half, quarter = ("height", "width"), ("half_height", "half_width"), ("quarter_height", "quarter_width")
     inputs = {"left": (3, *full), "right": (3, *full), "prior": (4, *quarter), "t": (1, 1, 1)}
     g = Graph(stored_parameters(weights))
-    flow, choice = estimate(g)
-    g.finish("Concat", flow, choice, name="parts", axis=1)
+    g.finish("Concat", *estimate(g), name="parts", axis=1)
     _write(g, weights, folder / "lite.onnx", inputs, ("parts", (7, *half)))
     g = Graph(stored_parameters(weights))
     g.finish("Add", *merge(g, *estimate(g)))

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import torch
 from lite_data import ERROR_CELL, backward_warp, decode, to_float
-from lite_torch import Lite, both_sides, enlarge, merge, warp
+from lite_start import STEEP
+from lite_torch import Lite, enlarge, merge
 from overlays import with_overlay
 from safetensors import safe_open
 from torch import Tensor
@@ -28,7 +29,6 @@ LAST_RATE = 0.02  # share of the full learning rate that is reached when the tim
 EMA_DECAY = 0.999
 LAPLACIAN_LEVELS = 5
 ENERGY_BANDS, WINDOW, LEAST_ENERGY = 3, 9, 1e-3
-TEACHER_TRUST = 0.03  # image difference at which the teacher's flow has lost 63 % of its weight
 STILL_CROP = 0.2  # mean motion in pixels
 HOLD_OUT_FRAMES = 21
 TUNE_SECONDS, TUNE_STEPS = 60, 3  # how often the number of threads is tried again on a CPU
@@ -169,15 +169,6 @@ def energy(band: Tensor) -> Tensor:
     return torch.sqrt(functional.avg_pool2d(band.square(), WINDOW, 2, WINDOW // 2) + LEAST_ENERGY**2)
 
 
-def flow_loss(flow: Tensor, batch: Batch) -> Tensor:
-    """L1 distance to the flow that DIS finds from the true middle frame, where that flow explains the picture."""
-    left, middle, right = (functional.avg_pool2d(image, GRID) for image in (batch.left, batch.middle, batch.right))
-    explained = warp(torch.cat([left, right]), both_sides(batch.teacher) / GRID)
-    difference = (explained - torch.cat([middle, middle])).abs().mean(1, keepdim=True)
-    trust = torch.exp(-difference / TEACHER_TRUST)
-    return (trust * (both_sides(flow) - both_sides(batch.teacher)).abs()).mean()
-
-
 def lower_precision(device: torch.device) -> torch.autocast:
     """Use bfloat16 in convolutions, but not on a CPU that only emulates it, where they take up to ten times as long."""
     knows = torch.cpu.get_capabilities()
@@ -185,14 +176,22 @@ def lower_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=helps)
 
 
-def flow_losses(network: Lite, batch: Batch, flow_weight: float) -> tuple[Tensor, Tensor]:
-    """Return image and flow loss of the stages that seek motion: both frames warped, mixed by their mask."""
+def flow_losses(network: Lite, start: Lite, batch: Batch, options: argparse.Namespace) -> tuple[Tensor, Tensor]:
+    """Return image and flow loss of the stages that seek motion.
+
+    The image is both frames warped and mixed by their mask, fine detail by a steep one: a plain mixture of frames that
+    do not fit would be rewarded for being blurred. Flows that need not change stay near those of ``start``, which has
+    seen more kinds of motion than the pack shows.
+    """
     with lower_precision(batch.left.device):
         flow, mask, _, _ = network.flows(batch.left, batch.right, batch.prior, batch.t)
-    left, right = warp(torch.cat([batch.left, batch.right]), both_sides(enlarge(flow.float()))).chunk(2)
-    share = torch.sigmoid(enlarge(mask.float()))
-    image = laplacian_loss(right + share * (left - right), batch.middle)
-    return image, flow_weight * flow_loss(functional.avg_pool2d(flow.float(), 2), batch)
+        with torch.no_grad():
+            first = start.flows(batch.left, batch.right, batch.prior, batch.t)[0]
+    mask = mask.float()
+    choice = torch.cat([mask, STEEP * mask, torch.full_like(mask, -20)], 1)
+    made = merge(batch.left, batch.right, flow, choice, batch.t)
+    image = laplacian_loss(made, batch.middle) + options.energy_weight * energy_loss(made, batch.middle)
+    return image, options.anchor_weight * (flow - first).abs().mean()
 
 
 def choice_losses(network: Lite, batch: Batch, energy_weight: float) -> tuple[Tensor, Tensor]:
@@ -307,6 +306,7 @@ class Training:
             new = self.network.load_state_dict(weights, strict=False).missing_keys
             self.average.load_state_dict(self.network.state_dict())
             print(f"layers without weights to start from: {', '.join(new) or 'none'}")
+        self.start = copy.deepcopy(self.network).requires_grad_(False)
         if options.resume and options.checkpoint.exists():
             self._load(options.checkpoint)
 
@@ -349,7 +349,7 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.options.rate, self.step, share)
         if self.options.part == "flow":
-            image, other = flow_losses(self.network, batch, self.options.flow_weight)
+            image, other = flow_losses(self.network, self.start, batch, self.options)
         else:
             image, other = choice_losses(self.network, batch, self.options.energy_weight)
         self.optimizer.zero_grad(set_to_none=True)
@@ -432,7 +432,7 @@ def main() -> None:
     parser.add_argument("--crop", type=int, default=224, help="side of a crop, a multiple of 32")
     parser.add_argument("--rate", type=float, default=3e-4, help="highest learning rate")
     parser.add_argument("--energy-weight", type=float, default=1.0, help="weight of the local energy's error")
-    parser.add_argument("--flow-weight", type=float, default=0.002, help="weight of a pixel of flow error in the loss")
+    parser.add_argument("--anchor-weight", type=float, default=0.002, help="weight of a pixel of change of the flows")
     parser.add_argument("--part", choices=("flow", "choice"), default="choice", help="the part that is trained")
     parser.add_argument("--synthetic-share", type=float, default=0.2)
     parser.add_argument(
