@@ -28,6 +28,8 @@ WARM_UP = 300  # steps
 LAST_RATE = 0.02  # share of the full learning rate that is reached when the time is over
 EMA_DECAY = 0.999
 LAPLACIAN_LEVELS = 5
+WEIGHT_DECAY = 1e-4
+STAY, FAST = 2, 30  # the output that says what stays, and the factor on its changes
 ENERGY_BANDS, WINDOW, LEAST_ENERGY = 3, 9, 1e-3
 STILL_CROP = 0.2  # mean motion in pixels
 HOLD_OUT_FRAMES = 21
@@ -296,11 +298,17 @@ class Training:
         torch.manual_seed(options.seed)
         self.network = Lite().to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        trained = [weight for name, weight in self.network.named_parameters() if part_of(name) == options.part]
-        self.optimizer = torch.optim.AdamW(trained, lr=options.rate, weight_decay=1e-4)
+        chosen = tuple(f"{layer}." for layer in options.layers)
+        trained = [
+            weight
+            for name, weight in self.network.named_parameters()
+            if part_of(name) == options.part and (not chosen or name.startswith(chosen))
+        ]
+        # Logits begin at steep slopes, which must not decay.
+        decay = WEIGHT_DECAY if options.part == "flow" else 0
+        self.optimizer = torch.optim.AdamW(trained, lr=options.rate, weight_decay=decay)
         self.step, self.samples, self.elapsed = 0, 0, 0.0
         self.hold_out: dict[str, float] = {}
-        self.best = 0.0
         if options.start is not None:
             weights, self.samples = read_start(options.start)
             new = self.network.load_state_dict(weights, strict=False).missing_keys
@@ -316,7 +324,7 @@ class Training:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
-        self.hold_out, self.best = state["hold_out"], state["best"]
+        self.hold_out = state["hold_out"]
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; a reader finds the old one or the new one, never half of one."""
@@ -328,20 +336,25 @@ class Training:
             "samples": self.samples,
             "elapsed": self.elapsed,
             "hold_out": self.hold_out,
-            "best": self.best,
         }
         partial_file = path.with_suffix(".partial")
         torch.save(state, partial_file)
         partial_file.replace(path)
 
     def check(self, hold_out: HoldOut) -> None:
-        """Measure the averaged weights, and keep the best ones beside the checkpoint."""
+        """Measure the averaged weights."""
         self.hold_out = hold_out.mean(made_by(self.average, self.device))
         print(f"hold-out lite {self.hold_out['mean']:.3f} dB at {self.samples} samples, {self.elapsed / 60:.1f} min")
         print("  " + ", ".join(f"{name} {figure:.2f}" for name, figure in self.hold_out.items()), flush=True)
-        if self.hold_out["mean"] > self.best:
-            self.best = self.hold_out["mean"]
-            self.save(self.options.checkpoint.with_suffix(".best.pt"))
+
+    def _update(self) -> None:
+        """Move the weights; the logit of what stays, whose slopes are large, moves FAST times as far."""
+        out = self.network.choose_out
+        before = [weight[STAY].detach().clone() for weight in (out.weight, out.bias)]
+        self.optimizer.step()
+        with torch.no_grad():
+            for weight, old in zip((out.weight, out.bias), before, strict=True):
+                weight[STAY] = old + FAST * (weight[STAY] - old)
 
     def one_step(self, batch: Batch) -> tuple[float, float]:
         """Make one update; return image loss and the other loss."""
@@ -355,7 +368,7 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         (image + other).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
+        self._update()
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
@@ -428,6 +441,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=95, help="training time; the learning rate follows it")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--layers", nargs="*", default=[], help="train only these stages or layers of the part")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=224, help="side of a crop, a multiple of 32")
     parser.add_argument("--rate", type=float, default=3e-4, help="highest learning rate")
