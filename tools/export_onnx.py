@@ -33,7 +33,8 @@ def estimate(g: Graph) -> list[str]:
     """Build what estimates flows and shares; see ``Lite.estimate``."""
     frames = g.channels(g.cat("left", "right"), 3)
     pictures = g.cat(g.shrink(frames, 2), encode(g, frames))
-    step, state = begin(g, g.shrink(pictures, 4), g.shrink("prior", 2))
+    state = g.resize(stage(g, "overview", seen(g, g.shrink(pictures, 8), padding=1)))
+    step, state, _ = refine(g, "at_eighth", 8, g.shrink(pictures, 4), g.shrink("prior", 2), state)
     change = g.resize(step)
     step, state, _ = refine(g, "at_quarter", 4, g.shrink(pictures, 2), g.add("prior", change), g.resize(state))
     flow = g.resize(g.add("prior", g.add(change, step)))
@@ -53,18 +54,6 @@ def stage(g: Graph, name: str, x: str) -> str:
         y = g.leaky(g.add(g.conv(f"{name}.layers.{number}", y), y), SLOPE)
     y = g.shuffle(g.enlarging(f"{name}.up", y))
     return g.crop(y, x) if name == "overview" else y
-
-
-def begin(g: Graph, pictures: str, prior: str) -> tuple[str, str]:
-    """Run the first two stages; see ``Lite.begin``."""
-    found = g.resize(stage(g, "overview", seen(g, g.shrink(pictures, 2), padding=1)))
-    other, state = g.parts("Split", found, g.integers(4, 1 + HIDDEN), count=2, axis=1)
-    flow, other = g.scale(prior, 1 / 8), g.scale(other, 2)
-    ours, theirs = (seen(g, warp(g, pictures, each)) for each in (flow, other))
-    compared, when = g.parts("Split", theirs, g.integers(14, 1), count=2, axis=1)
-    seen_by_it = g.cat(ours, state, flow, g.subtract(other, flow), compared, when, when)  # two pad to fours
-    step, state = g.parts("Split", stage(g, "at_eighth", seen_by_it), g.integers(4, 1 + HIDDEN), count=2, axis=1)
-    return g.scale(step, 8), state
 
 
 def refine(g: Graph, name: str, scale: int, pictures: str, flow: str, state: str) -> tuple[str, str, str]:

@@ -3,8 +3,8 @@
     python tools/lite_start.py FLOWNET_PKL START.safetensors
 
 RIFE (Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022; MIT licence)
-starts without flow; here its second block starts from the classical flow, and what it sees of the first one's flow
-beside that has weights of zero at first. It warps at full size; here everything is done at the size that a block sees.
+starts without flow; here its blocks start from the classical flow, so that of the first one only mask and features are
+used. It warps at full size; here everything is done at the size that a block sees.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from lite_torch import COMPARED, Lite
+from lite_torch import Lite
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -32,8 +32,8 @@ def converted(rife: dict[str, Tensor]) -> dict[str, Tensor]:
     made["encode_out.bias"] = rife["encode.cnn3.bias"]
     for stage, number in STAGES.items():
         made |= {f"{stage}.{name}": value for name, value in converted_block(rife, f"block{number}").items()}
-    weight = made["at_eighth.down_one.weight"]
-    made["at_eighth.down_one.weight"] = torch.cat([weight, torch.zeros(len(weight), COMPARED, 3, 3)], 1)
+    up = made["overview.up.weight"], made["overview.up.bias"]
+    made["overview.up.weight"], made["overview.up.bias"] = without_flow(*up)
     return made
 
 
@@ -56,6 +56,11 @@ def halved(weight: Tensor) -> Tensor:
     rows = torch.stack([weight[..., 3, :], weight[..., 1, :] + weight[..., 2, :], weight[..., 0, :]], -2)
     taps = torch.stack([rows[..., 3], rows[..., 1] + rows[..., 2], rows[..., 0]], -1)
     return taps.transpose(0, 1).contiguous() / 4
+
+
+def without_flow(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Leave out the outputs of flow: the first four of 13 channels, each of four pixels."""
+    return weight[:, 16:].contiguous(), bias[16:].contiguous()
 
 
 def start(rife: dict[str, Tensor]) -> Lite:

@@ -9,7 +9,6 @@ from torch.nn import functional
 PICTURE, FEATURES, HIDDEN, CHOICE = 3, 4, 8, 16  # channels of frames, of what is warped with them, and of the stages
 SEEN = 2 * (PICTURE + FEATURES) + 1  # what the first stage sees: both frames, and the timestep
 REFINED = SEEN + 1 + HIDDEN + 4  # what the others see: also mask, hidden features and flow
-COMPARED = 4 + 2 * (PICTURE + FEATURES)  # what is seen of a second flow: its difference, and both frames warped by it
 DIFFERENCE_SCALE = 4
 SHARPNESS = 200
 STEPS = 32  # positions between two pixels, as OpenCV samples
@@ -69,8 +68,8 @@ class Lite(nn.Module):
         self.encode_one = conv(16, 16)
         self.encode_two = conv(16, 16)
         self.encode_out = conv(16, FEATURES)
-        self.overview = Stage(SEEN, 192, 4 + 1 + HIDDEN)
-        self.at_eighth = Stage(REFINED + COMPARED, 128, 4 + 1 + HIDDEN)
+        self.overview = Stage(SEEN, 192, 1 + HIDDEN)
+        self.at_eighth = Stage(REFINED, 128, 4 + 1 + HIDDEN)
         self.at_quarter = Stage(REFINED, 96, 4 + 1 + HIDDEN)
         self.at_half = Stage(REFINED, 64, 4 + 1 + HIDDEN)
         self.choose_one = conv(6 + 3 + 1 + 1 + HIDDEN + 1, CHOICE)
@@ -90,22 +89,18 @@ class Lite(nn.Module):
         """Return flow (N, 4, H/2, W/2), mask, hidden features, and both frames warped by the flow before the last."""
         frames = torch.cat([left, right])
         pictures = torch.cat([shrink(frames, 2), self.encode(frames)], 1)
-        out = enlarge(self.overview(self.seen(shrink(pictures, 8), t)))
-        other, state = 16 * out[:, :4].float(), out[:, 4:]
-        change = torch.zeros_like(other)
+        state = enlarge(self.overview(self.seen(shrink(pictures, 8), t)))
+        change: Tensor | None = None
         for scale, stage in ((8, self.at_eighth), (4, self.at_quarter), (2, self.at_half)):
-            flow = change + (shrink(prior, scale // 4) if scale >= 4 else enlarge(prior))
+            flow = shrink(prior, scale // 4) if scale >= 4 else enlarge(prior)
+            if change is not None:
+                flow, state = flow + enlarge(change), enlarge(state)
             level = pictures if scale == 2 else shrink(pictures, scale // 2)
             warped = warp(level, both_sides(flow) / scale)
-            seen = [self.seen(warped, t), state, flow / scale]
-            if scale == 8:
-                compared = self.seen(warp(level, both_sides(other) / scale), t)[:, :-1]
-                seen += [(other - flow) / scale, compared]
-            out = stage(torch.cat(seen, 1))
-            change, state = change + scale * out[:, :4].float(), out[:, 4:]
-            if scale > 2:
-                change, state = enlarge(change), enlarge(state)
-        return enlarge(prior) + change, state[:, :1], state[:, 1:], warped
+            out = stage(torch.cat([self.seen(warped, t), state, flow / scale], 1))
+            step, state = scale * out[:, :4].float(), out[:, 4:]
+            change = step if change is None else enlarge(change) + step
+        return flow + step, state[:, :1], state[:, 1:], warped
 
     def encode(self, frames: Tensor) -> Tensor:
         """Features (2N, 4, H/2, W/2)."""

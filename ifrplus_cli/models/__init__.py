@@ -181,9 +181,9 @@ MODELS: dict[str, ModelSpec] = {
         multiple=lambda _: 32,
         build=_build_lite,
         precisions=("fp32",),
-        bytes_per_pixel=1150,
-        multiplications=lambda _: 15_884.15625,
-        graph=OnnxGraph(bytes_per_pixel=350, file_name="lite-whole.onnx", parts_file_name="lite.onnx"),
+        bytes_per_pixel=700,
+        multiplications=lambda _: 15_831.65625,
+        graph=OnnxGraph(bytes_per_pixel=240, file_name="lite-whole.onnx", parts_file_name="lite.onnx"),
         build_parts=_build_lite_parts,
     ),
     "ifrplus": ModelSpec(

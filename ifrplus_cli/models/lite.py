@@ -18,7 +18,6 @@ from ifrplus_cli.models.ops import box_mean, enlarge, equal_parts, leaky, shrink
 PICTURE, FEATURES, HIDDEN, CHOICE = 3, 4, 8, 16  # channels of frames, of what is warped with them, and of the stages
 SEEN = 2 * (PICTURE + FEATURES) + 1  # what the first stage sees: both frames, and the timestep
 REFINED = SEEN + 1 + HIDDEN + 4  # what the others see: also mask, hidden features and flow
-COMPARED = 4 + 2 * (PICTURE + FEATURES)  # what is seen of a second flow: its difference, and both frames warped by it
 SLOPE = 0.2  # of the leaky ReLU
 LAYERS = 8  # residual layers of a stage
 DIFFERENCE_SCALE = 4  # factor on differences of frames, as the layers see them
@@ -63,8 +62,8 @@ class Lite(nn.Cell):
         self.encode_one = conv(16, 16)
         self.encode_two = conv(16, 16)
         self.encode_out = conv(16, FEATURES)
-        self.overview = Stage(SEEN, 192, 4 + 1 + HIDDEN)
-        self.at_eighth = Stage(REFINED + COMPARED, 128, 4 + 1 + HIDDEN)
+        self.overview = Stage(SEEN, 192, 1 + HIDDEN)
+        self.at_eighth = Stage(REFINED, 128, 4 + 1 + HIDDEN)
         self.at_quarter = Stage(REFINED, 96, 4 + 1 + HIDDEN)
         self.at_half = Stage(REFINED, 64, 4 + 1 + HIDDEN)
         self.choose_one = conv(2 * PICTURE + PICTURE + 1 + 1 + HIDDEN + 1, CHOICE)
@@ -98,7 +97,8 @@ class Lite(nn.Cell):
         """
         frames = ops.cat((left, right))
         pictures = ops.cat((shrink(frames, 2), self.encode(frames)), 1)
-        step, state = self.begin(shrink(pictures, 4), shrink(prior, 2), t)
+        state = enlarge(self.overview(seen(shrink(pictures, 8), t)))
+        step, state, _ = refine(self.at_eighth, 8, shrink(pictures, 4), shrink(prior, 2), state, t)
         change = enlarge(step)
         step, state, _ = refine(self.at_quarter, 4, shrink(pictures, 2), prior + change, enlarge(state), t)
         flow = enlarge(prior) + enlarge(change + step)
@@ -109,25 +109,6 @@ class Lite(nn.Cell):
         """Features (2N, 4, H/2, W/2) of the (2N, 3, H, W) left, then right frames."""
         x = leaky(self.encode_one(leaky(self.encode_half(frames), SLOPE)), SLOPE)
         return self.encode_out(leaky(self.encode_two(x), SLOPE))
-
-    def begin(self, pictures: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the first two stages: one looks for motion by itself, the other compares that with the prior.
-
-        Args:
-            pictures: (2N, 7, H/8, W/8) left, then right pictures with their features.
-            prior: (N, 4, H/8, W/8) in full-resolution pixels.
-
-        Returns:
-            The (N, 4, H/8, W/8) change of the prior, and the state (N, 9, H/8, W/8).
-        """
-        found = enlarge(self.overview(seen(shrink(pictures, 2), t)))
-        other, state = split(found, (4, 1 + HIDDEN))
-        flow, other = prior / 8, 2 * other  # of 16 pixels each, in pixels of these pictures
-        ours, theirs = seen(warp(pictures, both_sides(flow)), t), seen(warp(pictures, both_sides(other)), t)
-        compared = split(theirs, (SEEN - 1, 1))[0]
-        out = self.at_eighth(ops.cat((ours, state, flow, other - flow, compared), 1))
-        step, state = split(out, (4, 1 + HIDDEN))
-        return 8 * step, state
 
     def choose(self, apart: Tensor, warped: Tensor, state: Tensor, t: Tensor) -> Tensor:
         """Decide which side is right, and what stays.
