@@ -33,13 +33,12 @@ def estimate(g: Graph) -> list[str]:
     """Build what estimates flows and shares; see ``Lite.estimate``."""
     frames = g.channels(g.cat("left", "right"), 3)
     pictures = g.cat(g.shrink(frames, 2), encode(g, frames))
-    state = g.resize(stage(g, "overview", seen(g, g.shrink(pictures, 8), padding=1)))
-    step, state, _ = refine(g, "at_eighth", 8, g.shrink(pictures, 4), g.shrink("prior", 2), state)
-    change = g.resize(step)
-    step, state, _ = refine(g, "at_quarter", 4, g.shrink(pictures, 2), g.add("prior", change), g.resize(state))
-    flow = g.resize(g.add("prior", g.add(change, step)))
-    step, state, warped = refine(g, "at_half", 2, pictures, flow, g.resize(state))
-    return [g.add(flow, step), *choose(g, g.subtract("left", "right"), warped, state)]
+    state = stage(g, "overview", seen(g, g.shrink(pictures, 8), padding=1))
+    flow = g.resize(g.shrink("prior", 8), 4)
+    flow, state, _ = refine(g, "at_eighth", 8, g.shrink(pictures, 4), flow, g.resize(state))
+    flow, state, _ = refine(g, "at_quarter", 4, g.shrink(pictures, 2), g.resize(flow), g.resize(state))
+    flow, state, warped = refine(g, "at_half", 2, pictures, g.resize(flow), g.resize(state))
+    return [flow, *choose(g, g.subtract("left", "right"), warped, state)]
 
 
 def encode(g: Graph, frames: str) -> str:
@@ -61,7 +60,7 @@ def refine(g: Graph, name: str, scale: int, pictures: str, flow: str, state: str
     warped = warp(g, pictures, flow, cell=scale)
     out = stage(g, name, g.cat(seen(g, warped), state, g.scale(flow, 1 / scale)))
     step, state = g.parts("Split", out, g.integers(4, 1 + HIDDEN), count=2, axis=1)
-    return g.scale(step, scale), state, warped
+    return g.add(flow, g.scale(step, scale)), state, warped
 
 
 def seen(g: Graph, pictures: str, padding: int = 0) -> str:

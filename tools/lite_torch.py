@@ -90,17 +90,15 @@ class Lite(nn.Module):
         frames = torch.cat([left, right])
         pictures = torch.cat([shrink(frames, 2), self.encode(frames)], 1)
         state = enlarge(self.overview(self.seen(shrink(pictures, 8), t)))
-        change: Tensor | None = None
+        flow = enlarge(shrink(prior, 8), 4)
         for scale, stage in ((8, self.at_eighth), (4, self.at_quarter), (2, self.at_half)):
-            flow = shrink(prior, scale // 4) if scale >= 4 else enlarge(prior)
-            if change is not None:
-                flow, state = flow + enlarge(change), enlarge(state)
+            if scale < 8:
+                flow, state = enlarge(flow), enlarge(state)
             level = pictures if scale == 2 else shrink(pictures, scale // 2)
             warped = warp(level, both_sides(flow) / scale)
             out = stage(torch.cat([self.seen(warped, t), state, flow / scale], 1))
-            step, state = scale * out[:, :4].float(), out[:, 4:]
-            change = step if change is None else enlarge(change) + step
-        return flow + step, state[:, :1], state[:, 1:], warped
+            flow, state = flow + scale * out[:, :4].float(), out[:, 4:]
+        return flow, state[:, :1], state[:, 1:], warped
 
     def encode(self, frames: Tensor) -> Tensor:
         """Features (2N, 4, H/2, W/2)."""

@@ -97,13 +97,13 @@ class Lite(nn.Cell):
         """
         frames = ops.cat((left, right))
         pictures = ops.cat((shrink(frames, 2), self.encode(frames)), 1)
-        state = enlarge(self.overview(seen(shrink(pictures, 8), t)))
-        step, state, _ = refine(self.at_eighth, 8, shrink(pictures, 4), shrink(prior, 2), state, t)
-        change = enlarge(step)
-        step, state, _ = refine(self.at_quarter, 4, shrink(pictures, 2), prior + change, enlarge(state), t)
-        flow = enlarge(prior) + enlarge(change + step)
-        step, state, warped = refine(self.at_half, 2, pictures, flow, enlarge(state), t)
-        return ops.cat((flow + step, self.choose(left - right, warped, state, t)), 1)
+        state = self.overview(seen(shrink(pictures, 8), t))
+        # Of the prior, only what cells of 32 pixels tell: finer, its errors at edges would stay in the flow.
+        flow = enlarge(shrink(prior, 8), 4)
+        flow, state, _ = refine(self.at_eighth, 8, shrink(pictures, 4), flow, enlarge(state), t)
+        flow, state, _ = refine(self.at_quarter, 4, shrink(pictures, 2), enlarge(flow), enlarge(state), t)
+        flow, state, warped = refine(self.at_half, 2, pictures, enlarge(flow), enlarge(state), t)
+        return ops.cat((flow, self.choose(left - right, warped, state, t)), 1)
 
     def encode(self, frames: Tensor) -> Tensor:
         """Features (2N, 4, H/2, W/2) of the (2N, 3, H, W) left, then right frames."""
@@ -150,12 +150,12 @@ def refine(
         state: (N, 9, h, w) mask and hidden features.
 
     Returns:
-        The (N, 4, h, w) change of the flow, the new state, and the warped pictures.
+        The corrected flow, the new state, and the warped pictures.
     """
-    flow = flow / scale
-    warped = warp(pictures, both_sides(flow))
-    step, state = split(stage(ops.cat((seen(warped, t), state, flow), 1)), (4, 1 + HIDDEN))
-    return scale * step, state, warped
+    cells = flow / scale
+    warped = warp(pictures, both_sides(cells))
+    step, state = split(stage(ops.cat((seen(warped, t), state, cells), 1)), (4, 1 + HIDDEN))
+    return flow + scale * step, state, warped
 
 
 def merge(left: Tensor, right: Tensor, parts: Tensor, t: Tensor) -> Tensor:
