@@ -7,14 +7,14 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from lite_data import ERROR_CELL, backward_warp, decode, to_float
+from lite_data import ERROR_CELL, Bytes, backward_warp, decode, to_float
 from lite_start import STEEP
 from lite_torch import Lite, enlarge, merge
 from overlays import with_overlay
@@ -23,14 +23,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from ifrplus_cli.frames.flow import GRID, Neighbour, intermediate_flow, pair_flow
+from ifrplus_cli.training.augment import Example, augmented, part
+from ifrplus_cli.training.recipe import (
+    ENERGY_BANDS,
+    ENERGY_WINDOW,
+    LAPLACIAN_LEVELS,
+    LEAST_ENERGY,
+    RECIPES,
+    learning_rate,
+)
 
-WARM_UP = 300  # steps
-LAST_RATE = 0.02  # share of the full learning rate that is reached when the time is over
-EMA_DECAY = 0.999
-LAPLACIAN_LEVELS = 5
-WEIGHT_DECAY = 1e-4
+RECIPE = RECIPES["small"]
+AUGMENTATION = RECIPE.augmentation
 STAY, FAST = 2, 30  # the output that says what stays, and the factor on its changes
-ENERGY_BANDS, WINDOW, LEAST_ENERGY = 3, 9, 1e-3
 STILL_CROP = 0.2  # mean motion in pixels
 HOLD_OUT_FRAMES = 21
 TUNE_SECONDS, TUNE_STEPS = 60, 3  # how often the number of threads is tried again on a CPU
@@ -38,27 +43,26 @@ TUNE_SECONDS, TUNE_STEPS = 60, 3  # how often the number of threads is tried aga
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (N, 3, S, S) in 0..1; t (N, 1, 1, 1); prior and teacher (N, 4, S/4, S/4) in pixels."""
+    """Images (N, 3, S, S) in 0..1; t (N, 1, 1, 1); prior (N, 4, S/4, S/4) in pixels."""
 
     left: Tensor
     middle: Tensor
     right: Tensor
     t: Tensor
     prior: Tensor
-    teacher: Tensor
 
 
 class Pack:
-    """The samples of a pack, frames and flows on ``device``."""
+    """The samples of a pack, cut and augmented as ``ifrplus train`` does it, in batches on ``device``."""
 
     def __init__(
         self, folder: Path, device: torch.device, synthetic_share: float, overlay_share: float, seed: int
     ) -> None:
         with np.load(folder / "index.npz") as index:
             self._index = {name: index[name] for name in index.files}
-        frames = torch.from_numpy(np.memmap(folder / "frames.u8", np.uint8, "c"))
-        flows = torch.from_numpy(np.memmap(folder / "flows.f16", np.float16, "c"))
-        self._frames, self._flows = frames.to(device), flows.to(device)
+        self._frames = np.memmap(folder / "frames.u8", np.uint8, "r")
+        self._flows = np.memmap(folder / "flows.f16", np.float16, "r")
+        self._device = device
         self._draw = np.random.default_rng(seed)
         self._overlay_share = overlay_share
         synthetic = self._index["synthetic"]
@@ -74,42 +78,42 @@ class Pack:
 
     def batch(self, count: int, size: int) -> Batch:
         """Draw ``count`` random crops of ``size`` x ``size``, augmented."""
-        crops = [self._crop(size) for _ in range(count)]
-        left, middle, right, flows = (torch.stack([crop[k] for crop in crops]) for k in range(4))
-        t = torch.tensor([crop[4] for crop in crops], device=left.device).view(-1, 1, 1, 1)
-        channels = torch.from_numpy(self._draw.permutation(3)).to(left.device)
-        images = torch.cat([left, middle, right]).permute(0, 3, 1, 2)[:, channels].float() / 255
-        images, flows = self._turn(images, flows.float())
-        return Batch(*images.chunk(3), t, flows[:, :4], flows[:, 4:])
+        examples = [augmented(self._crop(size), size, AUGMENTATION, self._draw) for _ in range(count)]
+        left, middle, right = (
+            self._pictures([getattr(e, name) for e in examples]) for name in ("left", "true", "right")
+        )
+        t = torch.tensor([e.t for e in examples], device=self._device).view(-1, 1, 1, 1)
+        flows = torch.from_numpy(np.stack([e.flows[:4] for e in examples]).astype(np.float32)).to(self._device)
+        return Batch(left, middle, right, t, flows)
 
-    def _crop(self, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
+    def _pictures(self, pictures: list[Bytes]) -> Tensor:
+        return torch.from_numpy(np.stack(pictures)).to(self._device).permute(0, 3, 1, 2).float() / 255
+
+    def _crop(self, size: int) -> Example:
         while True:
             number = int(np.searchsorted(self._cumulative, self._draw.random()))
             number = min(number, len(self._cumulative) - 1)
             height, width = (int(side) for side in self._index["sizes"][number])
             places = [self._place(height, width, size) for _ in range(2)]
-            top, left = max(places, key=lambda place: self._hardness(number, place, size))
-            grid_height, grid_width = height // GRID, width // GRID
-            start = int(self._index["flow_starts"][number])
-            flows = self._flows[start : start + 8 * grid_height * grid_width].view(8, grid_height, grid_width)
-            y, x, side = top // GRID, left // GRID, size // GRID
-            flows = flows[:, y : y + side, x : x + side]
-            if float((flows[:2].float() - flows[2:4].float()).abs().mean()) >= STILL_CROP:
+            place = max(places, key=lambda place: self._hardness(number, place, size))
+            example = part(self._example(number, height, width), *place, size)
+            if np.abs(example.flows[:2] - example.flows[2:4]).mean() >= STILL_CROP:
                 break
-        frames = []
-        for start in self._index["starts"][number]:
-            frame = self._frames[start : start + height * width * 3].view(height, width, 3)
-            frames.append(frame[top : top + size, left : left + size])
-        t = float(self._index["t"][number])
-        if self._draw.random() < 0.5:
-            frames.reverse()
-            flows, t = flows[[2, 3, 0, 1, 6, 7, 4, 5]], 1 - t
         if self._draw.random() < self._overlay_share:
-            first, made, last = (frame.cpu().numpy() for frame in frames)
-            sample = with_overlay(self._draw, (first, made, last), t)
-            frames = [torch.from_numpy(frame).to(flows.device) for frame in sample.frames]
-            flows = torch.from_numpy(sample.flows).to(flows.device)
-        return frames[0], frames[1], frames[2], flows, t
+            sample = with_overlay(self._draw, (example.left, example.true, example.right), example.t)
+            example = Example(*sample.frames, example.t, sample.flows.astype(np.float32))
+        return example
+
+    def _example(self, number: int, height: int, width: int) -> Example:
+        """Return a whole sample; what is not cut out of it is never read."""
+        grid_height, grid_width = height // GRID, width // GRID
+        start = int(self._index["flow_starts"][number])
+        flows = self._flows[start : start + 8 * grid_height * grid_width].reshape(8, grid_height, grid_width)
+        left, true, right = (
+            self._frames[start : start + height * width * 3].reshape(height, width, 3)
+            for start in self._index["starts"][number]
+        )
+        return Example(left, true, right, float(self._index["t"][number]), flows)
 
     def _place(self, height: int, width: int, size: int) -> tuple[int, int]:
         rows, columns = (height - size) // GRID + 1, (width - size) // GRID + 1
@@ -121,20 +125,6 @@ class Pack:
         errors = self._index["errors"][start : start + height * width].reshape(height, width)
         y, x = (side // ERROR_CELL for side in place)
         return float(errors[y : y + size // ERROR_CELL, x : x + size // ERROR_CELL].mean())
-
-    def _turn(self, images: Tensor, flows: Tensor) -> tuple[Tensor, Tensor]:
-        """Mirror and transpose at random, in the same way for a whole batch."""
-        sign = torch.ones(8, device=flows.device)
-        if self._draw.random() < 0.5:
-            images, flows = images.flip(3), flows.flip(3)
-            sign[0::2] = -1
-        if self._draw.random() < 0.5:
-            images, flows = images.flip(2), flows.flip(2)
-            sign[1::2] = -1
-        flows = flows * sign.view(1, 8, 1, 1)
-        if self._draw.random() < 0.5:
-            images, flows = images.transpose(2, 3), flows.transpose(2, 3)[:, [1, 0, 3, 2, 5, 4, 7, 6]]
-        return images.contiguous(), flows.contiguous()
 
 
 def laplacian_loss(made: Tensor, true: Tensor) -> Tensor:
@@ -151,7 +141,7 @@ def laplacian_loss(made: Tensor, true: Tensor) -> Tensor:
 def energy_loss(made: Tensor, true: Tensor) -> Tensor:
     """Mean absolute difference of the local energy of the finest bands, in each colour: what is blurred loses energy.
 
-    Energy is the root of the mean square over windows of WINDOW x WINDOW pixels, every second one.
+    Energy is the root of the mean square over windows of ENERGY_WINDOW x ENERGY_WINDOW pixels, every second one.
     """
     return sum(
         ((energy(one) - energy(other)).abs().mean() for one, other in zip(bands(made), bands(true), strict=True)),
@@ -168,7 +158,7 @@ def bands(picture: Tensor) -> Iterator[Tensor]:
 
 
 def energy(band: Tensor) -> Tensor:
-    return torch.sqrt(functional.avg_pool2d(band.square(), WINDOW, 2, WINDOW // 2) + LEAST_ENERGY**2)
+    return torch.sqrt(functional.avg_pool2d(band.square(), ENERGY_WINDOW, 2, ENERGY_WINDOW // 2) + LEAST_ENERGY**2)
 
 
 def lower_precision(device: torch.device) -> torch.autocast:
@@ -269,12 +259,6 @@ def made_by(network: Lite, device: torch.device) -> Callable[..., np.ndarray]:
     return make
 
 
-def learning_rate(full: float, step: int, share: float) -> float:
-    """Return the rate: linear warm-up in steps, then a cosine over the share of the time that has passed."""
-    cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-    return full * min(1.0, (step + 1) / WARM_UP) * cosine
-
-
 def read_start(path: Path) -> tuple[dict[str, Tensor], int]:
     """Return the weights to start from, of a checkpoint or a file of ``export_lite.py``, and the samples seen."""
     if path.suffix == ".safetensors":
@@ -305,9 +289,10 @@ class Training:
             if part_of(name) == options.part and (not chosen or name.startswith(chosen))
         ]
         # Logits begin at steep slopes, which must not decay.
-        decay = WEIGHT_DECAY if options.part == "flow" else 0
+        decay = RECIPE.weight_decay if options.part == "flow" else 0
         self.optimizer = torch.optim.AdamW(trained, lr=options.rate, weight_decay=decay)
         self.step, self.samples, self.elapsed = 0, 0, 0.0
+        self.recipe = replace(RECIPE, rate=options.rate, last_rate=options.rate * RECIPE.last_rate / RECIPE.rate)
         self.hold_out: dict[str, float] = {}
         if options.start is not None:
             weights, self.samples = read_start(options.start)
@@ -360,7 +345,7 @@ class Training:
         """Make one update; return image loss and the other loss."""
         share = self.elapsed / (60 * self.options.minutes)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.options.rate, self.step, share)
+            group["lr"] = learning_rate(self.recipe, self.step, share)
         if self.options.part == "flow":
             image, other = flow_losses(self.network, self.start, batch, self.options)
         else:
@@ -369,7 +354,7 @@ class Training:
         (image + other).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._update()
-        decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+        decay = min(RECIPE.averaging, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
         self.step += 1

@@ -13,11 +13,10 @@ from mindspore import Tensor, nn, ops
 
 from ifrplus_cli.models.lite import both_sides
 from ifrplus_cli.models.ops import enlarge, equal_parts, resize, shrink, warp
+from ifrplus_cli.training.recipe import ENERGY_BANDS, ENERGY_WINDOW, LAPLACIAN_LEVELS, LEAST_ENERGY
 
 HARD_SHARE = 0.2  # share of the pixels, those with the largest errors, that the Charbonnier loss counts
 CHARBONNIER_FLOOR = 1e-3
-LAPLACIAN_LEVELS = 5
-ENERGY_BANDS, ENERGY_WINDOW, LEAST_ENERGY = 3, 9, 1e-3
 LEAST_ERROR = 1e-5  # squared error, 50 dB, below which a picture no longer counts
 LEVEL_FACTOR = 0.9  # weight of each level of flow, relative to the next finer one
 ERROR_TRUST = 0.3  # per pixel: rate at which a flow far from the teacher's loses its weight

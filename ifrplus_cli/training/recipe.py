@@ -9,6 +9,13 @@ from dataclasses import dataclass, field, fields, replace
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.training.augment import Augmentation
 
+LAPLACIAN_LEVELS = 5  # of the pyramid of the Laplacian loss
+ENERGY_BANDS, ENERGY_WINDOW, LEAST_ENERGY = (
+    3,
+    9,
+    1e-3,
+)  # of the loss of local energy: finest bands, pixels a side, floor
+
 
 @dataclass(frozen=True)
 class LossWeights:

@@ -61,7 +61,7 @@ def test_where_the_free_memory_is_unknown_the_published_size_is_the_limit(monkey
     assert plan((1080, 1920)).tiles.count == 2
 
 
-@pytest.mark.parametrize(("size", "scale"), [((720, 1280), 0.5), ((1920, 1080), 0.5), ((2160, 3840), 0.25)])
+@pytest.mark.parametrize(("size", "scale"), [((720, 1280), 0.25), ((1920, 1080), 0.25), ((2160, 3840), 0.125)])
 def test_motion_is_estimated_at_the_preset_or_the_requested_scale(size: tuple[int, int], scale: float) -> None:
     assert plan(size).scales.flow == scale
     assert plan(size, flow_scale=1.0).scales.flow == 1
