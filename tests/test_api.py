@@ -89,7 +89,6 @@ def test_options_of_the_command_are_options_of_the_function(clip: Path, tmp_path
         encoder_args={"tune": "grain"},
         cuts=False,
         cut_fill="blend",
-        doubt="off",
         cuts_out=str(tmp_path / "cuts.json"),
         report=str(tmp_path / "run.html"),
     )

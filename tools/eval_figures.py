@@ -39,7 +39,7 @@ def middle(triplet: Path, model: str, work: Path) -> npt.NDArray[np.uint8]:
     ends.mkdir()
     for number, name in enumerate(("im1.png", "im3.png")):
         shutil.copy(triplet / name, ends / f"{number}.png")
-    options = ("--input-fps", "25", "--factor", "2", "--model", model, "--doubt", "off", "--no-cuts", "-q")
+    options = ("--input-fps", "25", "--factor", "2", "--model", model, "--no-cuts", "-q")
     _run(*PROGRAM, "upsample", ends, f"{made}/", *options)
     return _read(sorted(made.glob("*.png"))[1])
 

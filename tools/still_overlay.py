@@ -80,7 +80,7 @@ def scores(path: Path, crf: int | None) -> Iterator[list[float]]:
     height, width = frames[0].shape[:2]
     places = [_covered(frames[0].shape, kind) for kind in KINDS]
     places.append(~np.logical_or.reduce(places))
-    make = Interpolator(load_model((height, width), "lite", device="CPU"), doubt=True)
+    make = Interpolator(load_model((height, width), "lite", device="CPU"))
     kept = [frame.astype(np.float32) / PEAK for frame in frames[::2]]
     for place, (left, right) in enumerate(pairwise(kept)):
         around = Surroundings(

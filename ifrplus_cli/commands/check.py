@@ -11,7 +11,6 @@ from ifrplus_cli.commands import console
 from ifrplus_cli.commands.options import (
     DeinterlaceOption,
     DeviceOption,
-    DoubtOption,
     EngineOption,
     InputFpsOption,
     JsonOption,
@@ -32,7 +31,6 @@ def check(
     full: Annotated[bool, typer.Option("--full", help="Compare the whole clip, not only 20 seconds of it.")] = False,
     input_fps: InputFpsOption = None,
     deinterlace: DeinterlaceOption = None,
-    doubt: DoubtOption = "auto",
     model: ModelOption = "auto",
     weights: WeightsOption = None,
     engine: EngineOption = "auto",
@@ -48,7 +46,6 @@ def check(
         full=full,
         input_fps=input_fps,
         deinterlace=deinterlace,
-        doubt=doubt,
         model=model,
         weights=weights,
         engine=engine,

@@ -13,7 +13,7 @@ import typer
 
 from ifrplus_cli.errors import UsageError
 from ifrplus_cli.network.request import EngineName, ModelName, Precision
-from ifrplus_cli.pipeline.request import RANGES, Deinterlace, DoubtMode
+from ifrplus_cli.pipeline.request import RANGES, Deinterlace
 
 if TYPE_CHECKING:
     from ifrplus_cli.video.trim import FrameNumber
@@ -181,8 +181,5 @@ DeinterlaceOption = Annotated[
         help="For interlaced video: one frame per field (bob) or per frame (bwdif), inverse telecine, or leave as is.",
         show_default=False,
     ),
-]
-DoubtOption = Annotated[
-    DoubtMode, typer.Option(help="Blend doubtful areas of made frames a little towards the source frames.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

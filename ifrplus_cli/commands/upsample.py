@@ -14,7 +14,6 @@ from ifrplus_cli.commands import console, pipes, signals
 from ifrplus_cli.commands.options import (
     DeinterlaceOption,
     DeviceOption,
-    DoubtOption,
     EngineOption,
     FactorOption,
     FpsOption,
@@ -125,7 +124,6 @@ def upsample(
         Path | None, typer.Option(metavar="FILE", help="Write a list of the cuts as JSON.", show_default=False)
     ] = None,
     cut_fill: Annotated[CutFill, typer.Option(help="Frames at a cut: hold the one before it, or blend both.")] = "hold",
-    doubt: DoubtOption = "auto",
     purpose: Annotated[
         Purpose | None,
         typer.Option("--for", help="Encoder preset by use: H.264, FFV1, ProRes, or a small H.264.", show_default=False),
@@ -204,7 +202,6 @@ def upsample(
             cuts_in=cuts_in,
             cuts_out=cuts_out,
             cut_fill=cut_fill,
-            doubt=doubt,
             purpose=purpose,
             codec=codec,
             crf=crf,

@@ -1,9 +1,9 @@
-"""Find where a made frame is doubtful, and pull it towards the source frames there.
+"""Estimate where a made frame is doubtful, for a report.
 
 Both frames of a pair, warped to the timestep along the classical flow, should show the same picture. A place is
 doubtful if they differ there, if warping has hardly reduced that difference, and if the made frame is not a mixture of
-them either: something was covered, blurred or lost. There the made frame is blended, by STRONGEST at most, with the
-source frames, the nearer one weighing more, which is less risky than a guess.
+them either: something was covered, blurred or lost. Frames are not changed by it: to blend them with source frames
+there costs detail.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import numpy as np
 from ifrplus_cli.frames.flow import GRID, Flow, channel_mean
 from ifrplus_cli.values import Image
 
-STRONGEST = 0.15  # weight of the source frames at full doubt
 FROM, FULL = 0.01, 0.03  # disagreement, 0 to 1, at which doubt begins and at which it is full
 VAIN_FROM, VAIN_FULL = 0.3, 0.8  # share of the unwarped frames' difference that remains after warping
 NEGLIGIBLE = 0.01  # differences up to this are noise
@@ -64,17 +63,6 @@ def doubt_about(left: Image, right: Image, made: Image, flow: Flow) -> Doubt:
     in_vain = left_over / (before + NEGLIGIBLE)
     strength = _ramp(disagreement, FROM, FULL) * _ramp(in_vain, VAIN_FROM, VAIN_FULL)
     return Doubt(strength.astype(np.float32))
-
-
-def fall_back(left: Image, right: Image, made: Image, t: float, doubt: Doubt) -> Image:
-    """Blend the made frame with the source frames where it is doubtful; without doubt it is returned as it is."""
-    if not doubt.strength.any():
-        return made
-    height, width = made.shape[:2]
-    size = (doubt.strength.shape[1] * GRID, doubt.strength.shape[0] * GRID)
-    weight = STRONGEST * cv2.resize(doubt.strength, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
-    source = cv2.addWeighted(left, 1 - t, right, t, 0)
-    return np.asarray(cv2.add(made, cv2.multiply(cv2.subtract(source, made), cv2.merge([weight] * 3))))
 
 
 def _ramp(values: Flow, first: float, full: float) -> Flow:

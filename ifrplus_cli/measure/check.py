@@ -54,7 +54,7 @@ class Moment:
         ssim: likewise (Wang et al. 2004, mean of R, G and B).
         blend_psnr: PSNR of the mean of both neighbours.
         motion: in pixels between the two neighbours: 95 % of the picture moves less.
-        doubt: doubtful share of the made frame, 0 to 1; None if doubt is not computed.
+        doubt: doubtful share of the made frame, 0 to 1; None if nothing moves.
         vmaf: 0 to 100, among the kept frames around it, as in a finished film; None if it can't be measured.
     """
 
@@ -70,7 +70,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class SeenMoment:
-    """Pictures of a moment, each H x W x 3 uint8 RGB; doubt only if it is computed."""
+    """Pictures of a moment, each H x W x 3 uint8 RGB; doubt only if something moves."""
 
     moment: Moment
     true: Picture = field(repr=False)
@@ -124,14 +124,12 @@ class CheckRequest(NetworkRequest):
         full: compare the whole clip, not only ``SAMPLE_SECONDS`` of it.
         input_fps: frame rate of an image sequence.
         deinterlace: deinterlacing of an interlaced clip: ``bob``, ``bwdif``, ``ivtc`` or ``off``.
-        doubt: ``auto`` or ``off``: blend doubtful made frames a little towards the source frames.
     """
 
     report: Path | None = None
     full: bool = False
     input_fps: Fraction | None = None
     deinterlace: str | None = None
-    doubt: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,7 @@ def check_file(
     width, height = clip.upright_size
     work = Work((height, width), (HALF,), dropped_frames(clip, full=request.full))
     model = load_model(choose_network(work, request, note), request.weights)
-    result = check_clip(clip, model, full=request.full, doubt=request.doubt == "auto", progress=progress)
+    result = check_clip(clip, model, full=request.full, progress=progress)
     return CheckedClip(result, model)
 
 
@@ -170,7 +168,6 @@ def check_clip(
     model: LoadedModel,
     *,
     full: bool = False,
-    doubt: bool = True,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> CheckResult:
     """Drop every second frame of a clip, make it again, and compare.
@@ -179,7 +176,6 @@ def check_clip(
         clip: the clip.
         model: network loaded for pictures of the clip's upright size.
         full: compare all of it; by default up to ``SAMPLE_SECONDS`` where it changes most, spread over the clip.
-        doubt: blend made frames with source frames where they are doubtful, as a run does.
         progress: called with the number of finished frames and their total.
 
     Raises:
@@ -190,7 +186,7 @@ def check_clip(
     wanted = sum(map(len, stretches))
     no_vmaf = why_no_vmaf()
     with nullcontext() if no_vmaf else VmafMeter(clip) as meter:
-        run = _HoldOut(clip, Interpolator(model, doubt=doubt), meter)
+        run = _HoldOut(clip, Interpolator(model, doubt=True), meter)
         for stretch in stretches_of(clip, stretches, upright=True):
             with suppress(InputError) if len(stretches) > 1 else nullcontext():  # one part may be undecodable
                 run.see(stretch, lambda: progress(run.frames, wanted))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.files import sha256_of
-from ifrplus_cli.frames.doubt import Doubt, doubt_about, fall_back
+from ifrplus_cli.frames.doubt import Doubt, doubt_about
 from ifrplus_cli.frames.flow import GRID, Neighbour, PairFlow, Paths, find_paths, pair_flow
 from ifrplus_cli.frames.merge import merge, still_parts
 from ifrplus_cli.frames.motion_box import Box, moves, moving_box
@@ -145,7 +145,7 @@ class MadeFrame:
 
     Attributes:
         image: float32 H x W x 3 RGB, not clipped.
-        doubt: doubt about it; None if doubt is not computed, or nothing moves.
+        doubt: doubt about it; None if it is not estimated, or nothing moves.
     """
 
     image: Image
@@ -164,7 +164,7 @@ class Interpolator:
         """
         Args:
             model: the loaded network.
-            doubt: blend frames with the source frames where they are doubtful.
+            doubt: estimate doubt about made frames, for a report; the frames stay the same.
         """
         self.plan, self.network = model.plan, model.network
         self.doubt = doubt
@@ -233,7 +233,7 @@ class Interpolator:
                 part = tiles.merge(filled)
             whole = part if part.shape == left.shape else box.put(part, _mixed(left, right, t))
             doubt = doubt_about(left, right, whole, prior) if self.doubt and prior is not None else None
-            made.append(MadeFrame(fall_back(left, right, whole, float(t), doubt) if doubt else whole, doubt))
+            made.append(MadeFrame(whole, doubt))
         return made
 
     def paths(self, left: Image, right: Image, around: Surroundings = ALONE) -> Paths:

@@ -44,17 +44,14 @@ class FilledSlot:
 class SlotFiller:
     """Finds the motion of one slot after the other, and fills several slots at the same time."""
 
-    def __init__(
-        self, model: LoadedModel, convert: Converter, *, doubt: bool, clock: StageClock, keeps_seen: bool = False
-    ) -> None:
+    def __init__(self, model: LoadedModel, convert: Converter, *, clock: StageClock, keeps_seen: bool = False) -> None:
         """
         Args:
-            doubt: whether made frames fall back towards the source frames where they are doubtful.
             clock: measures the time of each stage.
-            keeps_seen: whether to keep the network's images for a report.
+            keeps_seen: whether to keep the network's images, and to estimate doubt, for a report.
         """
         self._convert, self._clock, self._keeps_seen = convert, clock, keeps_seen
-        self._colours = Layer(Interpolator(model, doubt=doubt), convert.to_rgb, clock)
+        self._colours = Layer(Interpolator(model, doubt=keeps_seen), convert.to_rgb, clock)
         has_alpha = convert.pixel_format.alpha
         self._alpha = Layer(Interpolator(model), convert.alpha_as_rgb, clock) if has_alpha else None
 

@@ -222,7 +222,6 @@ def job_options(request: UpsampleRequest, clip: ClipInfo, *, overwrite: bool) ->
         cut_threshold=threshold if request.cuts else None,
         cuts=None if request.cuts_in is None else read_cuts(request.cuts_in, clip),
         cut_fill=request.cut_fill,
-        doubt=request.doubt == "auto",
         encode=EncodeOptions(
             codec=request.codec,
             crf=request.crf,

@@ -42,7 +42,6 @@ class UpsampleOptions:
         cut_threshold: score, 0 to 1, above which two frames count as a cut; None for no cut detection.
         cuts: numbers of the source frames that begin a scene, instead of detection.
         cut_fill: ``hold`` repeats the left frame across a cut, ``blend`` mixes both.
-        doubt: let made frames fall back towards the source frames where they are doubtful.
         overwrite: replace an existing output.
         resume: continue an interrupted run.
         keeps_frames: keep the frames of a long run beside the output until it is done, for ``resume``.
@@ -58,7 +57,6 @@ class UpsampleOptions:
     cut_threshold: float | None = DEFAULT_CUT_THRESHOLD
     cuts: frozenset[int] | None = None
     cut_fill: str = "hold"
-    doubt: bool = True
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     overwrite: bool = False
     resume: bool = False

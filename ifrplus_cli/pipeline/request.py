@@ -17,7 +17,6 @@ Audio = Literal["stretch", "drop", "keep"]
 Deinterlace = Literal["bob", "bwdif", "ivtc", "off"]
 Duplicates = Literal["keep", "smooth"]
 CutFill = Literal["hold", "blend"]
-DoubtMode = Literal["auto", "off"]
 Purpose = Literal["web", "archive", "edit", "social"]
 
 CHOICES: Choices = {
@@ -25,7 +24,6 @@ CHOICES: Choices = {
     "deinterlace": get_args(Deinterlace),
     "duplicates": get_args(Duplicates),
     "cut_fill": get_args(CutFill),
-    "doubt": get_args(DoubtMode),
     "purpose": get_args(Purpose),
 }
 RANGES: Ranges = {
@@ -59,7 +57,6 @@ class UpsampleRequest(NetworkRequest):
         cuts_in: JSON list of the cuts, instead of detection.
         cuts_out: JSON file to write the cuts to.
         cut_fill: what fills the gap at a cut: the frame before it, or a blend.
-        doubt: blend doubtful made frames a little towards the source frames.
         purpose: encoder settings by use, ``--for`` on the command line.
         codec: ffmpeg encoder.
         crf: encoder quality, 0 to 63; lower is better.
@@ -91,7 +88,6 @@ class UpsampleRequest(NetworkRequest):
     cuts_in: Path | None = None
     cuts_out: Path | None = None
     cut_fill: CutFill = "hold"
-    doubt: DoubtMode = "auto"
     purpose: Purpose | None = None
     codec: str | None = None
     crf: float | None = None

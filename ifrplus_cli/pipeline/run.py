@@ -167,7 +167,7 @@ def _encode(run: _Context, encoder: VideoEncoder | SegmentEncoder, kept: int = 0
     job, clip = run.job, run.job.clip
     convert = Converter(clip.pixel_format, clip.colour, job.encode.width, job.encode.height)
     seen = [] if run.record is None else [run.record.see_slot]
-    filler = SlotFiller(run.model, convert, doubt=job.options.doubt, clock=run.clock, keeps_seen=bool(seen))
+    filler = SlotFiller(run.model, convert, clock=run.clock, keeps_seen=bool(seen))
     stages = partial(output_of, job=job, filler=filler, at_once=run.model.at_once, kept=kept)
     mix = mixer(convert) if job.options.cut_fill == "blend" else None
     opaque = OverWhite(clip.pixel_format, job.encode.raw_format, full_range=clip.colour.range == "pc")

@@ -39,7 +39,7 @@ class SeenFrame:
     Attributes:
         seconds: its time, from the first frame that is used.
         change: the change of its pair.
-        share: doubtful share of the picture; None if doubt is not estimated.
+        share: doubtful share of the picture; None if nothing moves.
         doubt: picture of the doubtful areas; None likewise.
     """
 
@@ -57,7 +57,7 @@ class RunRecord:
 
     Attributes:
         pairs: all pairs, in order of time.
-        doubts: time in seconds and doubtful share of the picture, for each made frame.
+        doubts: time in seconds and doubtful share of the picture, for each made frame with motion.
     """
 
     def __init__(self, start: Fraction, pixel_format: PixelFormat) -> None:
@@ -69,7 +69,7 @@ class RunRecord:
         self.start, self.pixel_format = start, pixel_format
         self.pairs: list[SeenPair] = []
         self.doubts: list[tuple[float, float]] = []
-        self._kept: list[tuple[float, float, SeenFrame]] = []  # a heap: the lowest rank first
+        self._kept: list[tuple[float, float, float, SeenFrame]] = []  # a heap: the lowest rank first
 
     def see_pair(self, pair: Pair) -> None:
         """Record a pair; pairs must come in order, each once."""
@@ -89,8 +89,8 @@ class RunRecord:
         seconds, change = float(pair.left.pts + t * pair.length - self.start), self.pairs[-1].change
         if doubt is not None:
             self.doubts.append((seconds, doubt.share))
-        rank = (change if doubt is None else doubt.share, -seconds)
-        if len(self._kept) == SHOWN and rank <= self._kept[0][:2]:
+        rank = (0.0 if doubt is None else doubt.share, change, -seconds)
+        if len(self._kept) == SHOWN and rank <= self._kept[0][:3]:
             return
         left, made, right = (fitted(as_codes(image)) for image in images)
         shown = None if doubt is None else doubt_colours(doubt.strength, made)
@@ -110,5 +110,5 @@ class RunRecord:
 
     @property
     def shown(self) -> list[SeenFrame]:
-        """The frames with the most doubt, or with the most change if doubt is not estimated; most first."""
-        return [seen for *_, seen in sorted(self._kept, key=lambda entry: entry[:2], reverse=True)]
+        """The frames with the most doubt, and among equal ones those with the most change; most first."""
+        return [seen for *_, seen in sorted(self._kept, key=lambda entry: entry[:3], reverse=True)]

@@ -87,7 +87,6 @@ def describe_settings(job: Job) -> dict[str, object]:
         "cut_threshold": options.cut_threshold,
         "cut_fill": options.cut_fill,
         "repeated_frames": "smooth" if options.smooth_duplicates else "keep",
-        "doubt": "auto" if options.doubt else "off",
     }
 
 

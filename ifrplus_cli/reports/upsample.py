@@ -46,7 +46,6 @@ def describe_run(film: FinishedFilm) -> dict[str, object]:
         "factor": str(job.options.factor if job.options.fps is None else job.encode.timing.rate / job.clip.rate),
         "rate": rate_text(job.encode.timing.rate),
         "loop": job.options.loop,
-        "doubt": "auto" if job.options.doubt else "off",
         "frames_in": summary.frames_in,
         "frames_out": summary.frames_out,
         "frames_made": summary.frames_made,

@@ -24,7 +24,7 @@ def checked(path: Path, network: object = blend, **options: object) -> CheckResu
 
 
 def test_every_second_frame_is_made_again(tmp_path: Path) -> None:
-    result = checked(make_clip(tmp_path / "clip.mkv", frames=8), doubt=False)
+    result = checked(make_clip(tmp_path / "clip.mkv", frames=8))
     assert [moment.index for moment in result.moments] == [1, 3, 5]
     assert [moment.seconds for moment in result.moments] == [0.04, 0.12, 0.2]
     assert result.frames == 8

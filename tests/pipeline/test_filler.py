@@ -31,7 +31,7 @@ def filler_of(asked: list[float], pix_fmt: str = "gray", *, keeps_seen: bool = F
 
     clip = clip_of(2, pix_fmt)
     convert = Converter(clip.pixel_format, clip.colour, WIDTH, HEIGHT)
-    return SlotFiller(blend_model(network), convert, doubt=False, clock=StageClock(), keeps_seen=keeps_seen)
+    return SlotFiller(blend_model(network), convert, clock=StageClock(), keeps_seen=keeps_seen)
 
 
 def test_frames_are_made_between_both_source_frames() -> None:

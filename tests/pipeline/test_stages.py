@@ -29,7 +29,7 @@ def job_of(clip: ClipInfo) -> Job:
 
 def filler_of(clip: ClipInfo) -> SlotFiller:
     convert = Converter(clip.pixel_format, clip.colour, WIDTH, HEIGHT)
-    return SlotFiller(blend_model(), convert, doubt=False, clock=StageClock())
+    return SlotFiller(blend_model(), convert, clock=StageClock())
 
 
 def outputs(frames: Iterator[Frame], **options: object) -> list[Frame]:

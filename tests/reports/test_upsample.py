@@ -16,9 +16,9 @@ from ifrplus_cli.values import PairKind
 from ifrplus_cli.video.probe import probe
 
 
-def recorded(folder: Path, *, doubt: bool = True, frames: int = 12) -> tuple[Job, Summary, RunRecord]:
+def recorded(folder: Path, *, frames: int = 12) -> tuple[Job, Summary, RunRecord]:
     clip = probe(make_clip(folder / "clip.mkv", frames=frames))
-    job = plan_job(clip, folder / "film.mkv", UpsampleOptions(doubt=doubt))
+    job = plan_job(clip, folder / "film.mkv", UpsampleOptions())
 
     def off(left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
         return np.clip((1 - t) * left + t * right + 0.2, 0, 1)
@@ -54,16 +54,6 @@ def test_the_report_contains_the_findings(tmp_path: Path) -> None:
     assert list(report.facts)[-1] == "Versions"
 
 
-def test_without_doubt_the_pairs_that_change_most_are_shown(tmp_path: Path) -> None:
-    job, summary, record = recorded(tmp_path, doubt=False)
-    assert record.doubts == []
-    changes = [seen.change for seen in record.shown]
-    assert changes == sorted((pair.change for pair in record.pairs), reverse=True)[:SHOWN]
-    report = build_report(job, summary, record, {})
-    assert [chart.name for chart in report.charts] == ["Change"]
-    assert set(report.rows[0].pictures) == {"frame before", "made", "frame after"}
-
-
 def test_the_command_writes_a_report(tmp_path: Path) -> None:
     make_clip(tmp_path / "clip <b>.mkv")
     task = ("upsample", "clip <b>.mkv", "film.mp4", "--report", "report.html", "--factor", "3")
@@ -71,7 +61,7 @@ def test_the_command_writes_a_report(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "report.html").read_text("utf-8")
     assert "clip &lt;b&gt;.mkv" in text
-    for words in ("18, as promised", "libx264", "<td>doubt</td><td>auto</td>", "weights sha256", "ffmpeg"):
+    for words in ("18, as promised", "libx264", "weights sha256", "ffmpeg"):
         assert words in text
 
 
