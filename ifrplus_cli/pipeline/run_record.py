@@ -1,14 +1,16 @@
-"""Record data for the report on a run: the change over time, and pictures of the moments where it is largest."""
+"""Record data for the report on a run: detail, doubt and change over time, and pictures of the moments to look at."""
 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import cv2
 import numpy as np
 
+from ifrplus_cli.frames.detail import Detail, detail_of
 from ifrplus_cli.frames.doubt import Doubt
 from ifrplus_cli.frames.pictures import Picture, as_codes, doubt_colours, fitted
 from ifrplus_cli.pipeline.filler import FilledSlot
@@ -39,12 +41,14 @@ class SeenFrame:
     Attributes:
         seconds: its time, from the first frame that is used.
         change: the change of its pair.
+        detail: its detail as a share of the mean of both source frames'.
         share: doubtful share of the picture; None if nothing moves.
         doubt: picture of the doubtful areas; None likewise.
     """
 
     seconds: float
     change: float
+    detail: float
     share: float | None
     left: Picture = field(repr=False)
     made: Picture = field(repr=False)
@@ -57,6 +61,7 @@ class RunRecord:
 
     Attributes:
         pairs: all pairs, in order of time.
+        details: time in seconds, and detail as a share of the mean of both source frames', for each made frame.
         doubts: time in seconds and doubtful share of the picture, for each made frame with motion.
     """
 
@@ -68,7 +73,9 @@ class RunRecord:
         """
         self.start, self.pixel_format = start, pixel_format
         self.pairs: list[SeenPair] = []
+        self.details: list[tuple[float, float]] = []
         self.doubts: list[tuple[float, float]] = []
+        self._of_sources: deque[tuple[Image, Detail]] = deque(maxlen=2)
         self._kept: list[tuple[float, float, float, SeenFrame]] = []  # a heap: the lowest rank first
 
     def see_pair(self, pair: Pair) -> None:
@@ -87,17 +94,29 @@ class RunRecord:
             images: the left frame, the made one, and the right one.
         """
         seconds, change = float(pair.left.pts + t * pair.length - self.start), self.pairs[-1].change
+        left, made, right = images
+        codes = as_codes(made)
+        detail = detail_of(codes).share_of(self._of_source(left), self._of_source(right)).luma
+        self.details.append((seconds, detail))
         if doubt is not None:
             self.doubts.append((seconds, doubt.share))
         rank = (0.0 if doubt is None else doubt.share, change, -seconds)
         if len(self._kept) == SHOWN and rank <= self._kept[0][:3]:
             return
-        left, made, right = (fitted(as_codes(image)) for image in images)
-        shown = None if doubt is None else doubt_colours(doubt.strength, made)
-        seen = SeenFrame(seconds, change, None if doubt is None else doubt.share, left, made, right, shown)
+        before, shown, after = fitted(as_codes(left)), fitted(codes), fitted(as_codes(right))
+        red = None if doubt is None else doubt_colours(doubt.strength, shown)
+        seen = SeenFrame(seconds, change, detail, None if doubt is None else doubt.share, before, shown, after, red)
         heapq.heappush(self._kept, (*rank, seen))
         if len(self._kept) > SHOWN:
             heapq.heappop(self._kept)
+
+    def _of_source(self, image: Image) -> Detail:
+        """Return the detail of a source frame, which is measured once for all frames made from it."""
+        for known, detail in self._of_sources:
+            if known is image:
+                return detail
+        self._of_sources.append((image, detail_of(as_codes(image))))
+        return self._of_sources[-1][1]
 
     def see_slot(self, filled: FilledSlot) -> None:
         """Record a slot with its pair and its made frames; slots must come in order, each once."""

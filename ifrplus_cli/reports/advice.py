@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from ifrplus_cli.measure.check import CheckResult, Moment
 from ifrplus_cli.network.choose import SMALLEST
 from ifrplus_cli.reports.format import clock, moments_text
+from ifrplus_cli.reports.softness import softness
 
 # Wording for a mean PSNR of at least so many dB.
 QUALITIES = (
     (38.0, "hard to tell from true ones"),
     (32.0, "close to the true ones"),
-    (27.0, "softer than the true ones where things move"),
+    (27.0, "unlike the true ones where things move"),
     (0.0, "visibly wrong in places"),
 )
 LITTLE_GAIN = 0.3  # dB
@@ -24,7 +25,8 @@ FLICKER = 0.7  # 8-bit codes
 
 def verdict(result: CheckResult) -> tuple[str, ...]:
     """Return sentences that explain the figures of a check."""
-    return (_quality(result), _gain(result), _factor(result), *_model(result), *_troubles(result))
+    beside = softness([(moment.seconds, moment.neighbour_detail) for moment in result.moments])
+    return (_quality(result), _gain(result), *beside, _factor(result), *_model(result), *_troubles(result))
 
 
 def _quality(result: CheckResult) -> str:

@@ -14,6 +14,7 @@ from ifrplus_cli.reports.format import clock, readable
 from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report, write_report
 
 SSIM_KIND = "Wang et al. 2004, mean of R, G and B"
+HAARPSI_KIND = "Reisenhofer et al. 2018, colour"
 
 
 def check_and_report(
@@ -65,6 +66,8 @@ def headline(result: CheckResult) -> dict[str, str]:
         "PSNR of made frames": f"{result.mean('psnr'):.2f} dB",
         "PSNR of a blend": f"{result.mean('blend_psnr'):.2f} dB",
         "SSIM of made frames": f"{result.mean('ssim'):.4f}",
+        "HaarPSI of made frames": f"{result.mean('haarpsi'):.4f}",
+        "detail, made / true": f"{result.mean('detail'):.2f}",
         **vmaf,
         "frames compared": str(len(result.moments)),
     }
@@ -73,7 +76,13 @@ def headline(result: CheckResult) -> dict[str, str]:
 def measures(result: CheckResult) -> dict[str, str]:
     """Return definitions of the figures."""
     vmaf = f"not measured: {result.no_vmaf}" if result.no_vmaf else f"{VMAF_MODEL}, among the kept frames"
-    return {"PSNR": "R, G and B together, of made frames in 8 bits, at most 100 dB", "SSIM": SSIM_KIND, "VMAF": vmaf}
+    return {
+        "PSNR": "R, G and B together, of made frames in 8 bits, at most 100 dB",
+        "SSIM": SSIM_KIND,
+        "HaarPSI": HAARPSI_KIND,
+        "detail": "variance of the Laplacian of luma, made / true, and made / mean of both neighbours: 1 is as sharp",
+        "VMAF": vmaf,
+    }
 
 
 def describe_check(checked: CheckedClip) -> dict[str, object]:
@@ -85,6 +94,10 @@ def describe_check(checked: CheckedClip) -> dict[str, object]:
         "network": describe_model(checked.model),
         "psnr": round(result.mean("psnr"), 4),
         "ssim": round(result.mean("ssim"), 6),
+        "haarpsi": round(result.mean("haarpsi"), 6),
+        "detail": round(result.mean("detail"), 4),
+        "chroma_detail": round(result.mean("chroma_detail"), 4),
+        "neighbour_detail": round(result.mean("neighbour_detail"), 4),
         "vmaf": None if result.no_vmaf else round(result.mean("vmaf"), 4),
         "measures": measures(result),
         "blend_psnr": round(result.mean("blend_psnr"), 4),
@@ -101,6 +114,10 @@ def describe_check(checked: CheckedClip) -> dict[str, object]:
                 "seconds": round(moment.seconds, 6),
                 "psnr": round(moment.psnr, 4),
                 "ssim": round(moment.ssim, 6),
+                "haarpsi": round(moment.haarpsi, 6),
+                "detail": round(moment.detail, 4),
+                "chroma_detail": round(moment.chroma_detail, 4),
+                "neighbour_detail": round(moment.neighbour_detail, 4),
                 "vmaf": None if moment.vmaf is None else round(moment.vmaf, 4),
                 "blend_psnr": round(moment.blend_psnr, 4),
                 "motion": round(moment.motion, 2),
@@ -122,11 +139,15 @@ def _charts(result: CheckResult) -> list[Chart]:
     seconds = [round(moment.seconds, 4) for moment in moments]
     psnr = Line("made", [round(moment.psnr, 3) for moment in moments])
     blend = Line("blend", [round(moment.blend_psnr, 3) for moment in moments])
+    beside = Line("made, beside both neighbours", [round(moment.neighbour_detail, 4) for moment in moments])
+    against_true = Line("made, beside the true frame", [round(moment.detail, 4) for moment in moments])
     vmaf = [moment.vmaf for moment in moments if moment.vmaf is not None]
     doubts = [(moment.seconds, moment.doubt) for moment in moments if moment.doubt is not None]
     return [
         Chart("PSNR", "dB", seconds, [psnr, blend]),
         Chart("SSIM", "", seconds, [Line("made", [round(moment.ssim, 5) for moment in moments])]),
+        Chart("HaarPSI", "", seconds, [Line("made", [round(moment.haarpsi, 5) for moment in moments])]),
+        Chart("Detail", "of theirs", seconds, [beside, against_true]),
         *([] if result.no_vmaf else [Chart("VMAF", "", seconds, [Line("made", [round(score, 2) for score in vmaf])])]),
         Chart("Motion", "pixels", seconds, [Line("between kept frames", [round(m.motion, 2) for m in moments])]),
         *([_doubt_chart(doubts)] if doubts else []),
@@ -144,7 +165,7 @@ def _row(sight: SeenMoment) -> PictureRow:
     vmaf = "" if moment.vmaf is None else f"VMAF {moment.vmaf:.0f}, "
     title = (
         f"{clock(moment.seconds)} (frame {moment.index}): {moment.psnr:.2f} dB, blend {moment.blend_psnr:.2f} dB, "
-        f"{vmaf}motion up to {moment.motion:.0f} pixels"
+        f"{vmaf}detail {moment.detail:.2f}, motion up to {moment.motion:.0f} pixels"
     )
     pictures = {"true": sight.true, "made": sight.made, "difference, four times": sight.difference}
     doubt = {} if sight.doubt is None else {"doubt, in red": sight.doubt}

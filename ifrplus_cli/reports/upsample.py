@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import fmean
 
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.pipeline.films import FinishedFilm
@@ -13,6 +14,7 @@ from ifrplus_cli.pipeline.run_record import RunRecord, SeenFrame
 from ifrplus_cli.reports.facts import describe_clip, describe_job, describe_model, describe_settings, versions
 from ifrplus_cli.reports.format import clock, clock_time, moments_text, readable
 from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report, write_report
+from ifrplus_cli.reports.softness import softness
 from ifrplus_cli.values import PairKind
 
 MUCH_DOUBT = 0.1  # doubtful share of the picture from which a frame is worth a look
@@ -49,6 +51,7 @@ def describe_run(film: FinishedFilm) -> dict[str, object]:
         "frames_in": summary.frames_in,
         "frames_out": summary.frames_out,
         "frames_made": summary.frames_made,
+        **_detail(film.record),
         "cuts": summary.pairs["cut"],
         "duplicates": summary.pairs["duplicate"],
         "seconds": round(summary.seconds, 3),
@@ -56,6 +59,15 @@ def describe_run(film: FinishedFilm) -> dict[str, object]:
         "peak_memory_mb": round(summary.peak_memory_mb, 1),
         "notes": list(summary.notes),
     }
+
+
+def _detail(record: RunRecord | None) -> dict[str, object]:
+    """Return how sharp made frames are beside their source frames; empty if no frame was seen for a report."""
+    if record is None or not record.details:
+        return {}
+    seconds, lowest = min(record.details, key=lambda moment: moment[1])
+    mean = fmean(share for _, share in record.details)
+    return {"neighbour_detail": round(mean, 4), "softest": {"seconds": round(seconds, 6), "detail": round(lowest, 4)}}
 
 
 def run_line(film: FinishedFilm, output: str) -> str:
@@ -107,6 +119,7 @@ def _sentences(job: Job, summary: Summary, record: RunRecord) -> Iterator[str]:
         yield f"Cuts, where the frame before is held: {times}." if job.options.cut_fill == "hold" else f"Cuts: {times}."
     if repeats := summary.pairs["duplicate"]:
         yield f"{repeats} source frames repeat the one before; the frames between them repeat it too."
+    yield from softness(record.details)
     doubtful = [seconds for seconds, share in record.doubts if share > MUCH_DOUBT]
     if doubtful:
         yield f"More than {MUCH_DOUBT:.0%} of the picture is doubtful at {moments_text(doubtful)}: look there first."
@@ -117,6 +130,10 @@ def _sentences(job: Job, summary: Summary, record: RunRecord) -> Iterator[str]:
 
 def _charts(record: RunRecord) -> list[Chart]:
     charts = []
+    if record.details:
+        seconds, shares = zip(*record.details, strict=True)
+        beside = Line("made frames, beside both source frames", [round(share, 4) for share in shares])
+        charts.append(Chart("Detail", "of theirs", [round(s, 4) for s in seconds], [beside]))
     if record.doubts:
         seconds, shares = zip(*record.doubts, strict=True)
         values = [round(100 * share, 3) for share in shares]
@@ -129,7 +146,7 @@ def _charts(record: RunRecord) -> list[Chart]:
 
 
 def _row(seen: SeenFrame) -> PictureRow:
-    title = f"{clock(seen.seconds)}: change {seen.change:.1f} 8-bit codes"
+    title = f"{clock(seen.seconds)}: change {seen.change:.1f} 8-bit codes, detail {seen.detail:.2f}"
     pictures = {"frame before": seen.left, "made": seen.made, "frame after": seen.right}
     if seen.share is None or seen.doubt is None:
         return PictureRow(title, pictures)

@@ -32,6 +32,23 @@ def test_every_second_frame_is_made_again(tmp_path: Path) -> None:
         assert moment.psnr == pytest.approx(moment.blend_psnr, abs=0.3)
         assert 5 < moment.psnr < 50
         assert -1 <= moment.ssim <= 1
+        assert 0 < moment.haarpsi < 1
+
+
+def test_detail_is_compared_with_the_true_frame_and_with_both_neighbours(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mkv", frames=8)
+
+    def blurred(left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
+        return (left + np.roll(left, 1, 2) + np.roll(left, 1, 3) + np.roll(left, (1, 1), (2, 3))) / 4
+
+    soft, sharp = checked(path, blurred), checked(path, lambda left, right, t: left)
+    for moment in sharp.moments:  # it shows the same test picture, moved
+        assert moment.detail == pytest.approx(1, abs=0.25)
+        assert moment.neighbour_detail == pytest.approx(1, abs=0.25)
+    for moment, same in zip(soft.moments, sharp.moments, strict=True):
+        assert moment.detail < 0.6 * same.detail
+        assert moment.neighbour_detail < 0.6 * same.neighbour_detail
+        assert moment.chroma_detail < same.chroma_detail
 
 
 def test_a_network_that_knows_the_truth_is_perfect(tmp_path: Path) -> None:
@@ -130,6 +147,10 @@ def test_the_command_prints_figures_and_writes_a_report(bikes: Path, tmp_path: P
     told = json.loads(done.stdout)
     assert told["compared_frames"] == 3
     assert told["psnr"] > told["blend_psnr"] + 3
+    assert 0.3 < told["detail"] < 1.3 and 0.3 < told["neighbour_detail"] < 1.3
+    assert 0.5 < told["haarpsi"] < 1
+    assert {"detail", "chroma_detail", "neighbour_detail", "haarpsi"} <= set(told["moments"][0])
+    assert any("their neighbours" in sentence for sentence in told["verdict"])
     assert [moment["frame"] for moment in told["moments"]] == [1, 3, 5]
     text = report.read_text("utf-8")
     assert "short &amp; &lt;i&gt;.mp4" in text

@@ -17,7 +17,7 @@ from ifrplus_cli.video.probe import probe
 def result(tmp_path_factory: pytest.TempPathFactory) -> CheckResult:
     """A check of twenty moments without trouble, 64 pixels wide."""
     clip = probe(make_clip(tmp_path_factory.mktemp("verdict") / "clip.mkv"))
-    moments = tuple(Moment(2 * k + 1, k / 10, 35.0, 0.98, 30.0, 1.0) for k in range(20))
+    moments = tuple(Moment(2 * k + 1, k / 10, 35.0, 0.98, 0.9, 1.0, 1.0, 0.95, 30.0, 1.0) for k in range(20))
     return CheckResult(clip, "lite", 41, 4.0, moments, (), (), (), (), None)
 
 

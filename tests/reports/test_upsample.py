@@ -1,4 +1,4 @@
-"""The report on a run: what was promised and found, where most changes, and where made frames are doubtful."""
+"""The report on a run: what was promised and found, where most changes, and where made frames are soft or doubtful."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def test_every_pair_and_made_frame_is_seen(tmp_path: Path) -> None:
     assert {pair.kind for pair in record.pairs} == {PairKind.MOTION}
     assert all(pair.change > 1 for pair in record.pairs)
     assert [seconds for seconds, _ in record.doubts] == pytest.approx([number / 25 + 0.02 for number in range(11)])
-    assert len(record.doubts) == summary.frames_made == 11
+    assert len(record.doubts) == len(record.details) == summary.frames_made == 11
+    assert all(0 < share < 1.5 for _, share in record.details)
     shares = [seen.share for seen in record.shown]
     assert shares == sorted((share for _, share in record.doubts), reverse=True)[:SHOWN]
     assert shares[0] > 0
@@ -45,7 +46,8 @@ def test_the_report_contains_the_findings(tmp_path: Path) -> None:
     report = build_report(job, summary, record, {"Versions": {"ifrplus": "1"}})
     assert report.title == "film.mkv, made from clip.mkv"
     assert report.headline["frames made"] == "11"
-    assert [chart.name for chart in report.charts] == ["Doubt", "Change"]
+    assert [chart.name for chart in report.charts] == ["Detail", "Doubt", "Change"]
+    assert any("their neighbours" in sentence for sentence in report.sentences)
     assert len(report.rows) == SHOWN
     assert set(report.rows[0].pictures) == {"frame before", "made", "frame after", "doubt, in red"}
     finished = report.facts["The finished file, probed and compared"]
