@@ -35,7 +35,7 @@ def test_loss_and_validation_are_charts_over_the_steps() -> None:
         "validation PSNR at best": "31.50 dB",
         "before the first step": "30.00 dB",
     }
-    assert report.facts["Recipe"]["losses"] == "laplacian 1, logarithm 0.1, flow 0.02"
+    assert report.facts["Recipe"]["losses"] == "laplacian 1, energy 1, flow 0.02"
     assert "minutes" not in report.facts["Recipe"]
 
 
