@@ -123,16 +123,16 @@ def minterpolate(clip: HoldOut) -> list[Picture]:
     search = f"minterpolate=fps={clip.rate}:mi_mode=mci:mc_mode=aobmc:me_mode=bidir:vsbmc=1"
     result = clip.film.with_name("minterpolate.mkv")
     filters = f"tpad=stop=2:stop_mode=clone,{search}"
-    _run("ffmpeg", "-y", "-i", clip.film, "-vf", filters, "-fps_mode", "passthrough", "-c:v", "ffv1", result)
-    return _frames_at(result, [index / clip.rate for index in clip.dropped], clip.read)
+    run_program("ffmpeg", "-y", "-i", clip.film, "-vf", filters, "-fps_mode", "passthrough", "-c:v", "ffv1", result)
+    return frames_at(result, [index / clip.rate for index in clip.dropped], clip.read)
 
 
 def ours(clip: HoldOut) -> list[Picture]:
     """Run the program itself, as its users do."""
     result = clip.film.with_name("ours.mkv")
     task = ("upsample", clip.film, result, "--factor", clip.factor, "--codec", "ffv1", "-y", "-q")
-    _run(sys.executable, "-m", "ifrplus_cli", *task, *clip.options)
-    return _frames_at(result, [index / clip.rate for index in clip.dropped], clip.read)
+    run_program(sys.executable, "-m", "ifrplus_cli", *task, *clip.options)
+    return frames_at(result, [index / clip.rate for index in clip.dropped], clip.read)
 
 
 Method = Callable[[HoldOut], list[Picture]]
@@ -161,7 +161,9 @@ def hold_out(path: Path, folder: Path, factor: int, options: list[str], read: Re
     kept = truth[::factor]
     thin_out = f"select=not(mod(n\\,{factor})),setpts=N*{factor}/({rate})/TB"
     clock = ("-vf", thin_out, "-r", rate / factor, "-frames:v", len(kept))
-    _run("ffmpeg", "-y", "-i", path, "-map", "0:v:0", *clock, "-c:v", "libx264", "-preset", "veryfast", "-qp", 0, film)
+    run_program(
+        "ffmpeg", "-y", "-i", path, "-map", "0:v:0", *clock, "-c:v", "libx264", "-preset", "veryfast", "-qp", 0, film
+    )
     if not np.array_equal(read(film, None), kept):
         sys.exit(f"The kept frames of {path} did not survive encoding unchanged.")
     return HoldOut(truth, film, rate, factor, options, read)
@@ -172,7 +174,7 @@ def read_by_ffmpeg(path: Path, count: int | None) -> list[Picture]:
     width, height = (int(size) for size in _probe(path, "stream=width,height"))
     limit = () if count is None else ("-frames:v", count)
     raw = ("-fps_mode", "passthrough", *limit, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
-    samples = np.frombuffer(_run("ffmpeg", "-i", path, "-map", "0:v:0", *raw), np.uint8)
+    samples = np.frombuffer(run_program("ffmpeg", "-i", path, "-map", "0:v:0", *raw), np.uint8)
     return list(samples.reshape(-1, height, width, 3))
 
 
@@ -187,7 +189,7 @@ def read_by_program(path: Path, count: int | None) -> list[Picture]:
 READERS = {"ffmpeg": read_by_ffmpeg, "ifrplus": read_by_program}
 
 
-def _frames_at(path: Path, moments: list[Fraction], read: Reader) -> list[Picture]:
+def frames_at(path: Path, moments: list[Fraction], read: Reader) -> list[Picture]:
     """Return the pictures of a film that are nearest to the moments, in seconds."""
     times = [Fraction(text) for text in _probe(path, "frame=best_effort_timestamp_time")]
     pictures = read(path, None)
@@ -226,10 +228,10 @@ def _warp(picture: Picture, flow: npt.NDArray[np.float32]) -> Picture:
 
 def _probe(path: Path, entries: str) -> list[str]:
     flags = ("-v", "error", "-select_streams", "v:0", "-show_entries", entries, "-of", "csv=p=0")
-    return _run("ffprobe", *flags, path).decode().replace(",", " ").split()
+    return run_program("ffprobe", *flags, path).decode().replace(",", " ").split()
 
 
-def _run(program: str, *arguments: object) -> bytes:
+def run_program(program: str, *arguments: object) -> bytes:
     """Return the standard output of a program; if it fails, exit with its error output."""
     done = subprocess.run([program, *map(str, arguments)], capture_output=True, check=False)
     if done.returncode:
