@@ -12,6 +12,7 @@ from clips import blend_model
 from made_up import HEIGHT, STEP, WIDTH, clip_of, frame_of, pair_of
 
 from ifrplus_cli.frames.colour import Converter
+from ifrplus_cli.network import interpolator
 from ifrplus_cli.pipeline.filler import SlotFiller
 from ifrplus_cli.pipeline.slots import Slot
 from ifrplus_cli.pipeline.stage_clock import StageClock
@@ -69,6 +70,13 @@ def test_a_report_sees_the_frames_on_either_side() -> None:
     assert len(filled.seen) == 3
     for left, made, right in filled.seen:
         assert left.mean() < made.image.mean() < right.mean()
+        assert made.doubt is not None
+
+
+def test_doubt_is_not_estimated_without_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpolator, "doubt_about", lambda *_: pytest.fail("it takes time"))
+    filler = filler_of([])
+    assert len(filler.fill(filler.look(slot_of(pair_of(0, codes=(20, 100))))).made) == 3
 
 
 def test_alpha_is_made_beside_colours() -> None:
