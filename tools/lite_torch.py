@@ -125,7 +125,7 @@ class Lite(nn.Module):
 
 
 def merge(left: Tensor, right: Tensor, flow: Tensor, choice: Tensor, t: Tensor) -> Tensor:
-    """Make frames (N, 3, H, W) from both frames, flows and logits; see ``ifrplus_cli/models/merge.py``."""
+    """Make frames (N, 3, H, W) from both frames, flows and logits; see ``merge`` in ``lite.py``."""
     flow = enlarge(flow.float())
     flow = flow + (torch.round(flow * STEPS) / STEPS - flow).detach()
     ends = warp(torch.cat([left, right]), both_sides(flow), "bicubic")

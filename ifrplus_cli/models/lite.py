@@ -24,7 +24,6 @@ DIFFERENCE_SCALE = 4  # factor on differences of frames, as the layers see them
 SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
 STEPS = 32  # positions between two pixels at which frames are sampled, as OpenCV does
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
-PARTS = 7  # channels of ``estimate``: four of flow, three of choice
 
 
 def conv(inside: int, outside: int, stride: int = 1) -> nn.Conv2d:
