@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BY_RECIPE = "from the recipe"  # default of options that the recipe decides
 Trainable = Literal["lite", "ifrplus"]
-RecipeName = Literal["small", "published"]
+RecipeName = Literal["small", "fine-tune", "published"]
 
 
 def train(
@@ -44,8 +44,12 @@ def train(
         typer.Option(metavar="NAME|FILE", help="Initial weights: a name such as lite, or a file.", show_default=False),
     ] = None,
     recipe: Annotated[
-        RecipeName, typer.Option(help="Training settings: small for a CPU, or those published for IFR+.")
-    ] = "small",
+        RecipeName | None,
+        typer.Option(
+            help="Training settings: small for a CPU, fine-tune for good weights, or those published for IFR+.",
+            show_default="fine-tune with --init, otherwise small",
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Stop after this many steps.", show_default=False)] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Stop after this many minutes.", show_default=False)
@@ -92,7 +96,7 @@ def train(
     options = TrainOptions(
         model=model,
         recipe=changed(
-            RECIPES[recipe],
+            RECIPES[recipe or ("fine-tune" if init else "small")],
             losses=loss or [],
             perceptual=perceptual is not None,
             steps=steps,

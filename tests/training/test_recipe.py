@@ -33,6 +33,12 @@ def test_the_warm_up_of_a_short_run_ends_after_a_tenth() -> None:
     assert rates.index(max(rates)) == 5
 
 
+def test_good_weights_are_trained_at_a_lower_rate() -> None:
+    small, fine = RECIPES["small"], RECIPES["fine-tune"]
+    assert fine.rate < small.rate / 10
+    assert fine.losses == small.losses
+
+
 def test_figures_and_losses_can_be_replaced() -> None:
     recipe = changed(RECIPES["small"], losses=["flow=0", "charbonnier=2"], steps=7, batch=3, rate=None, perceptual=True)
     assert (recipe.steps, recipe.minutes, recipe.batch, recipe.rate) == (7, None, 3, RECIPES["small"].rate)
