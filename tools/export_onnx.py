@@ -84,7 +84,7 @@ def choose(g: Graph, apart: str, warped: str, state: str) -> tuple[str, str]:
     mask, _ = g.parts("Split", state, g.integers(1, HIDDEN), count=2, axis=1)
     out = g.conv("choose_out", g.cat(x, mask, alike, g.planes("t", apart, 2)))
     shares, stay = g.parts("Split", out, g.integers(2, 1), count=2, axis=1)
-    return shares, g.node("MaxPool", stay, kernel_shape=[5, 5], pads=[2, 2, 2, 2], strides=[1, 1])
+    return shares, g.node("MaxPool", stay, kernel_shape=[7, 7], pads=[3, 3, 3, 3], strides=[1, 1])
 
 
 def likeness(g: Graph, apart: str) -> str:

@@ -121,7 +121,7 @@ class Lite(nn.Module):
         x = torch.cat([*seen, alike, mask, hidden, t.expand(-1, 1, *mask.shape[2:])], 1)
         x = leaky(self.choose_two(leaky(self.choose_one(x))))
         shares, stay = self.choose_out(torch.cat([x, mask, alike], 1)).float().split((2, 1), 1)
-        return torch.cat([shares, functional.max_pool2d(stay, 5, 1, 2)], 1)
+        return torch.cat([shares, functional.max_pool2d(stay, 7, 1, 3)], 1)
 
 
 def merge(left: Tensor, right: Tensor, flow: Tensor, choice: Tensor, t: Tensor) -> Tensor:

@@ -127,7 +127,7 @@ class Lite(nn.Cell):
         x = leaky(self.choose_one(ops.cat((*looks, alike, state, plane(t, state)), 1)), SLOPE)
         x = leaky(self.choose_two(x), SLOPE)
         shares, stay = split(self.choose_out(ops.cat((x, split(state, (1, HIDDEN))[0], alike), 1)), (2, 1))
-        return ops.cat((shares, ops.MaxPool(5, 1, "same")(stay)), 1)  # a letter stays as a whole
+        return ops.cat((shares, ops.MaxPool(7, 1, "same")(stay)), 1)  # a letter stays as a whole
 
 
 class LiteParts(Lite):
