@@ -34,7 +34,7 @@ def estimate(g: Graph) -> list[str]:
     frames = g.channels(g.cat("left", "right"), 3)
     pictures = g.cat(g.shrink(frames, 2), encode(g, frames))
     state = stage(g, "overview", seen(g, g.shrink(pictures, 8), padding=1))
-    flow = g.resize(g.shrink("prior", 8), 4)
+    flow = g.resize(g.shrink("prior", 4))
     flow, state, _ = refine(g, "at_eighth", 8, g.shrink(pictures, 4), flow, g.resize(state))
     flow, state, _ = refine(g, "at_quarter", 4, g.shrink(pictures, 2), g.resize(flow), g.resize(state))
     flow, state, warped = refine(g, "at_half", 2, pictures, g.resize(flow), g.resize(state))

@@ -90,7 +90,7 @@ class Lite(nn.Module):
         frames = torch.cat([left, right])
         pictures = torch.cat([shrink(frames, 2), self.encode(frames)], 1)
         state = enlarge(self.overview(self.seen(shrink(pictures, 8), t)))
-        flow = enlarge(shrink(prior, 8), 4)
+        flow = enlarge(shrink(prior, 4))
         for scale, stage in ((8, self.at_eighth), (4, self.at_quarter), (2, self.at_half)):
             if scale < 8:
                 flow, state = enlarge(flow), enlarge(state)

@@ -97,8 +97,8 @@ class Lite(nn.Cell):
         frames = ops.cat((left, right))
         pictures = ops.cat((shrink(frames, 2), self.encode(frames)), 1)
         state = self.overview(seen(shrink(pictures, 8), t))
-        # Of the prior, only what cells of 32 pixels tell: finer, its errors at edges would stay in the flow.
-        flow = enlarge(shrink(prior, 8), 4)
+        # Of the prior, only what cells of 16 pixels tell: finer, its errors at edges would stay in the flow.
+        flow = enlarge(shrink(prior, 4))
         flow, state, _ = refine(self.at_eighth, 8, shrink(pictures, 4), flow, enlarge(state), t)
         flow, state, _ = refine(self.at_quarter, 4, shrink(pictures, 2), enlarge(flow), enlarge(state), t)
         flow, state, warped = refine(self.at_half, 2, pictures, enlarge(flow), enlarge(state), t)
