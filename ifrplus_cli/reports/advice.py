@@ -67,7 +67,7 @@ def _model(result: CheckResult) -> Iterator[str]:
         yield f"Network: {SMALLEST} is enough for this clip."
     else:
         yield (
-            f"Network: {SMALLEST} leaves room for improvement. Try a larger one: ifrplus download-weights rife, "
+            f"Network: {SMALLEST} leaves room for improvement. Try another one: ifrplus download-weights rife, "
             "then repeat this check with --model rife; or ifrplus on an Ascend or a GPU."
         )
 

@@ -45,11 +45,10 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Here:
     return Here(monkeypatch)
 
 
-def test_rife_is_taken_at_any_timestep_where_it_is_fast_enough(here: Here) -> None:
-    assert here.choose("rife", "ifrnet-l", timesteps=THIRD)[0] == "rife"
-    name, why = here.choose("rife", frames=10_000, timesteps=THIRD)
-    assert name == "lite"
-    assert "rife would take an estimated" in why
+def test_rife_is_taken_only_when_it_is_requested(here: Here) -> None:
+    assert here.choose("rife")[0] == "lite"
+    assert here.choose("rife", "ifrnet-l")[0] == "ifrnet-l"
+    assert choose_model("rife", ONNX, CPU, Work((256, 448), HALF, 100))[0].name == "rife"
 
 
 def test_if_only_lite_is_installed_nothing_is_measured(here: Here) -> None:
