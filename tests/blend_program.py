@@ -1,5 +1,7 @@
 """The real command line with a blend for its network: it starts at once, and needs neither MindSpore nor weights.
 
+``clips.run_blend_here`` does the same without a process of its own.
+
 With ``SLOW_MARK`` in the environment the network makes that file when it is first called, and is slow: it takes
 ``SECONDS_A_FRAME``. With ``SEGMENT_FRAMES`` that many frames are in a segment.
 """
@@ -57,9 +59,15 @@ def version(engine: Engine) -> dict[str, str]:
     return {engine.name: "none"}
 
 
+STAND_INS = (
+    (network_choice, "choose_engine", choose),
+    (resume, "engine_version", version),
+    (facts, "engine_version", version),
+    (interpolator, "load_model", load),
+)
+
 if __name__ == "__main__":
     segments.FRAMES = int(os.environ.get("SEGMENT_FRAMES", segments.FRAMES))
-    network_choice.choose_engine = choose
-    resume.engine_version = facts.engine_version = version
-    interpolator.load_model = load
+    for module, name, stand_in in STAND_INS:
+        setattr(module, name, stand_in)
     main.main()

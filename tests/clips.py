@@ -294,6 +294,12 @@ def run_program(
     )
 
 
+class Heard(StringIO):
+    """A stream of text in memory that says how a file of it would be encoded."""
+
+    encoding = "utf-8"
+
+
 def run_here(
     *arguments: object, folder: Path, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -301,7 +307,7 @@ def run_here(
     from ifrplus_cli.commands import console, main
 
     words = [os.fsdecode(a if isinstance(a, bytes) else str(a)) for a in arguments]
-    told, complained, code = StringIO(), StringIO(), 0
+    told, complained, code = Heard(), Heard(), 0
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(told), redirect_stderr(complained):
         patch.chdir(folder)
@@ -318,3 +324,20 @@ def run_here(
             for number, handler in handlers.items():
                 signal.signal(number, handler)
     return subprocess.CompletedProcess(words, code, told.getvalue(), complained.getvalue())
+
+
+def run_blend_here(
+    *arguments: object, folder: Path, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """``run_program`` with ``BLEND_PROGRAM``, in this process."""
+    import blend_program
+
+    from ifrplus_cli.measure import check, evaluate
+    from ifrplus_cli.pipeline import segments
+
+    took_the_name = ((module, "load_model", blend_program.load) for module in (check, evaluate))
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, stand_in in (*blend_program.STAND_INS, *took_the_name):
+            patch.setattr(module, name, stand_in)
+        patch.setattr(segments, "FRAMES", int((environment or {}).get("SEGMENT_FRAMES", segments.FRAMES)))
+        return run_here(*arguments, folder=folder, environment=environment)

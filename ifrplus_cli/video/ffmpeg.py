@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -48,8 +49,15 @@ def tool_version(name: str) -> str:
     """Return version and path of ffmpeg or ffprobe, or a message that it is missing."""
     try:
         path = find_tool(name)
+        state = Path(path).stat()
     except MediaToolError as error:
         return f"{error.message} {error.hint}"
+    return _version_of(path, state.st_mtime_ns, state.st_size)
+
+
+@cache
+def _version_of(path: str, *state: int) -> str:
+    """Return what a program says of itself; it is run once for several films, unless its file changes."""
     text = subprocess.run(
         [path, "-version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace", check=False
     ).stdout

@@ -49,9 +49,10 @@ def complete_mov(path: Path, plan: EncodePlan) -> None:
     """
     clip = plan.clip
     source = SourceBoxes((read_moov(clip.path) or b"") if "mov" in clip.container else b"")
-    written = ask_ffprobe(path)["format"].get("tags", {})
-    tags = dict(clip.description.tags)
-    keys = [*text_keys(lost_tags(tags, written)), *shown_keys(read_keys(source.moov), tags, written)]
+    tags, own_keys = dict(clip.description.tags), read_keys(source.moov)
+    may_lack = bool(lost_tags(tags, {}) or own_keys)  # most films have none, and to ask takes a process
+    written = ask_ffprobe(path)["format"].get("tags", {}) if may_lack else {}
+    keys = [*text_keys(lost_tags(tags, written)), *shown_keys(own_keys, tags, written)]
     with suppress(ValueError):
         change_moov(path, lambda moov: _completed(moov, plan, source, keys))
 

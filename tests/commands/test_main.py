@@ -19,6 +19,7 @@ from clips import (
     frame_times,
     make_clip,
     picture,
+    run_blend_here,
     run_here,
     run_program,
     streams,
@@ -81,24 +82,24 @@ def test_a_run_talks_on_stderr_only(folder: Path) -> None:
 
 def test_quiet_says_only_what_a_person_should_know(folder: Path) -> None:
     make_clip(folder / "odd.mkv", size="33x21", frames=2)
-    done = run_program("upsample", "odd.mkv", "film.mp4", "-q", folder=folder, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", "odd.mkv", "film.mp4", "-q", folder=folder)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (0, "", 1)
     assert done.stderr.startswith("note: The picture is stored as 34x22")
 
 
 def test_an_output_that_is_there_is_replaced_only_on_request(folder: Path) -> None:
     (folder / "film.mp4").write_text("old")
-    refused = run_program("upsample", "clip.mkv", "film.mp4", folder=folder, program=BLEND_PROGRAM)
+    refused = run_blend_here("upsample", "clip.mkv", "film.mp4", folder=folder)
     assert (refused.returncode, (folder / "film.mp4").read_text()) == (1, "old")
     assert "-y" in refused.stderr
-    assert run_program("upsample", "clip.mkv", "film.mp4", "-y", folder=folder, program=BLEND_PROGRAM).returncode == 0
+    assert run_blend_here("upsample", "clip.mkv", "film.mp4", "-y", folder=folder).returncode == 0
     assert len(frame_times(folder / "film.mp4")) == 12
 
 
 def test_options_reach_the_run(folder: Path) -> None:
     options = ("--factor", "2.5", "--codec", "libx264", "--crf", "0", "--preset", "ultrafast", "--pix-fmt", "yuv444p")
     more = ("--encoder-arg", "tune=grain", "--tile", "off", "--no-cuts", "--cut-fill", "blend")
-    done = run_program("upsample", "clip.mkv", "film.mkv", *options, *more, folder=folder, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", "clip.mkv", "film.mkv", *options, *more, folder=folder)
     assert done.returncode == 0
     assert len(frame_times(folder / "film.mkv")) == 15
     assert picture(folder / "film.mkv")["pix_fmt"] == "yuv444p"
@@ -106,7 +107,7 @@ def test_options_reach_the_run(folder: Path) -> None:
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(folder: Path) -> None:
     options = ("--factor", "5/2", "--dry-run", "--json")
-    done = run_program("upsample", "clip.mkv", "film.mp4", *options, folder=folder)
+    done = run_here("upsample", "clip.mkv", "film.mp4", *options, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
     plan = json_of(done.stdout)
     assert all(plan["cost"][name] > 0 for name in ("seconds_per_frame", "seconds", "picture_mb", "memory_mb"))
@@ -120,21 +121,21 @@ def test_facts_are_told_where_the_cost_cant_be_tried(tmp_path: Path) -> None:
     """Six hundred frames a second in milliseconds: several have the same time."""
     make_clip(tmp_path / "in.mkv", frames=30, rate="600", inputs=BEEP, output=("-c:a", "ac3", "-t", "0.05"))
     for arguments in (("info", "in.mkv"), ("upsample", "in.mkv", "out.mp4", "--dry-run")):
-        told = run_program(*arguments, folder=tmp_path, program=BLEND_PROGRAM)
+        told = run_blend_here(*arguments, folder=tmp_path)
         assert told.returncode == 0, told.stderr
         assert "ac3" in told.stdout + told.stderr
         assert "The cost of the run can't be measured" in " ".join(told.stderr.split())
-    found = json_of(run_program("info", "in.mkv", "--json", folder=tmp_path, program=BLEND_PROGRAM).stdout)
+    found = json_of(run_blend_here("info", "in.mkv", "--json", folder=tmp_path).stdout)
     assert found["cost"] is None
     assert "can't be measured" in found["cost_unknown"]
 
 
 def test_a_constant_rate_is_planned_and_reported(folder: Path) -> None:
     options = ("--fps", "59.94", "--json")
-    planned = run_program("upsample", "clip.mkv", "film.mp4", *options, "--dry-run", folder=folder)
+    planned = run_here("upsample", "clip.mkv", "film.mp4", *options, "--dry-run", folder=folder)
     assert json_of(planned.stdout)["plan"]["rate"] == "59.940 (60000/1001)"
     assert json_of(planned.stdout)["plan"]["frames"] == 15
-    done = run_program("upsample", "clip.mkv", "film.mp4", *options, folder=folder, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", "clip.mkv", "film.mp4", *options, folder=folder)
     report = json_of(done.stdout)
     assert (report["rate"], report["frames_out"]) == ("59.940 (60000/1001)", 15)
     assert frame_times(folder / "film.mp4") == [n * Fraction(1001, 60000) for n in range(15)]
@@ -142,11 +143,11 @@ def test_a_constant_rate_is_planned_and_reported(folder: Path) -> None:
 
 def test_a_section_in_slow_motion_is_planned_and_reported(folder: Path) -> None:
     options = ("--start", "1f", "--end", "0:00.2", "--slow-motion", "--factor", "3", "--json")
-    done = run_program("upsample", "clip.mkv", "film.mp4", *options, folder=folder, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", "clip.mkv", "film.mp4", *options, folder=folder)
     report = json_of(done.stdout)
     assert (report["factor"], report["rate"], report["frames_in"], report["frames_out"]) == ("3", "25", 4, 12)
     assert frame_times(folder / "film.mp4") == [n * Fraction(1, 25) for n in range(12)]
-    refused = run_program("upsample", "clip.mkv", "film.mp4", "--slow-motion", "--fps", "60", folder=folder)
+    refused = run_here("upsample", "clip.mkv", "film.mp4", "--slow-motion", "--fps", "60", folder=folder)
     assert refused.returncode == 2
     assert "use --factor, not --fps" in " ".join(refused.stderr.replace("│", " ").split())
 
@@ -178,7 +179,7 @@ def test_the_real_program_makes_motion_and_reports_it(bikes: Path, tmp_path: Pat
 
 
 def test_info_tells_source_plan_and_cost(folder: Path) -> None:
-    done = run_program("info", "clip.mkv", "--json", folder=folder)
+    done = run_here("info", "clip.mkv", "--json", folder=folder)
     assert done.returncode == 0, done.stderr
     found = json_of(done.stdout)
     assert (found["source"]["frames"], found["source"]["rate"], found["source"]["codec"]) == (6, "25", "ffv1")
@@ -197,7 +198,7 @@ def test_devices_tells_what_is_there(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_an_object_too(tmp_path: Path) -> None:
-    done = run_program("upsample", "nowhere.mp4", "film.mp4", "--json", folder=tmp_path)
+    done = run_here("upsample", "nowhere.mp4", "film.mp4", "--json", folder=tmp_path)
     told = {"kind": "input", "message": "nowhere.mp4 does not exist.", "hint": "Check the spelling of the path."}
     assert (json.loads(done.stdout), done.returncode) == ({**told, "exit_code": 1}, 1)
 

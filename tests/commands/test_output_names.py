@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from clips import BLEND_PROGRAM, frame_times, make_clip, run_program
+from clips import frame_times, make_clip, run_blend_here, run_here
 
 from ifrplus_cli.commands.output_names import name_outputs
 from ifrplus_cli.errors import OutputError
@@ -39,7 +39,7 @@ def test_one_failure_does_not_stop_the_rest(tmp_path: Path) -> None:
     (tmp_path / "b.mkv").write_text("no film")
     make_clip(tmp_path / "c.mkv", frames=4)
     command = ("upsample", "a.mkv", "b.mkv", "c.mkv", "out", "--name", "{stem}-x.mp4", "--json")
-    done = run_program(*command, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here(*command, folder=tmp_path)
     assert done.returncode == 1
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["input"] for line in lines] == ["a.mkv", "b.mkv", "c.mkv"]
@@ -52,13 +52,13 @@ def test_one_failure_does_not_stop_the_rest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--cuts-in", "--cuts-out"])
 def test_a_list_of_cuts_is_for_one_film(option: str, tmp_path: Path) -> None:
-    done = run_program("upsample", "a.mkv", "b.mkv", "out", option, "cuts.json", folder=tmp_path)
+    done = run_here("upsample", "a.mkv", "b.mkv", "out", option, "cuts.json", folder=tmp_path)
     assert done.returncode == 2
     assert "a list of cuts is for one film" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
 def test_one_film_may_go_into_a_folder_too(clip: Path, tmp_path: Path) -> None:
-    done = run_program("upsample", clip, tmp_path, "--codec", "ffv1", "-q", folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", clip, tmp_path, "--codec", "ffv1", "-q", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(frame_times(tmp_path / "clip.mkv")) == 12

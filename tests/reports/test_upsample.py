@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import BLEND_PROGRAM, blend_model, make_clip, run_program
+from clips import blend_model, make_clip, run_blend_here
 
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import Summary, run_job
@@ -59,7 +59,7 @@ def test_the_report_contains_the_findings(tmp_path: Path) -> None:
 def test_the_command_writes_a_report(tmp_path: Path) -> None:
     make_clip(tmp_path / "clip <b>.mkv")
     task = ("upsample", "clip <b>.mkv", "film.mp4", "--report", "report.html", "--factor", "3")
-    done = run_program(*task, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here(*task, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "report.html").read_text("utf-8")
     assert "clip &lt;b&gt;.mkv" in text
@@ -70,7 +70,7 @@ def test_the_command_writes_a_report(tmp_path: Path) -> None:
 def test_a_report_that_can_not_be_written_is_an_error_before_the_run(tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mkv")
     task = ("upsample", "clip.mkv", "film.mp4", "--report", "no/report.html")
-    done = run_program(*task, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here(*task, folder=tmp_path)
     assert done.returncode == 1
     assert "--report" in done.stderr
     assert not (tmp_path / "film.mp4").exists()

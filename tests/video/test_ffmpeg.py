@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ifrplus_cli.errors import MediaToolError
-from ifrplus_cli.video.ffmpeg import find_tool, last_line, source_url
+from ifrplus_cli.video.ffmpeg import find_tool, last_line, source_url, tool_version
 
 
 @pytest.mark.parametrize("name", ["ffmpeg", "ffprobe"])
@@ -27,6 +27,19 @@ def test_programs_come_from_the_environment_before_the_path(tmp_path: Path, monk
     assert find_tool("ffprobe") == str(mine)
     monkeypatch.delenv("IFRPLUS_FFPROBE")
     assert Path(find_tool("ffprobe")).name == "ffprobe"
+
+
+def test_a_program_is_asked_for_its_version_once_unless_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, asked = tmp_path / "ffmpeg", tmp_path / "asked"
+    monkeypatch.setenv("IFRPLUS_FFMPEG", str(mine))
+    for number in ("8.1", "8.1.2"):
+        mine.write_text(f"#!/bin/sh\necho x >>{asked}\necho ffmpeg version {number} Copyright\n")
+        mine.chmod(0o755)
+        for _ in range(3):
+            assert tool_version("ffmpeg") == f"{number} ({mine})"
+    assert asked.read_text() == 2 * "x\n"
 
 
 def test_the_last_message_is_reported_without_address_and_path(tmp_path: Path) -> None:
