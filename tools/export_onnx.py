@@ -25,6 +25,8 @@ FEATURES, HIDDEN, LAYERS = 4, 8, 8  # channels of features and of hidden feature
 SLOPE = 0.2  # of the leaky ReLU
 DIFFERENCE_SCALE = 4  # factor on differences of frames, as the layers see them
 SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
+SPREAD = 7  # points over which what stays is spread
+AGAINST, FLATNESS, CROSSING, LONELINESS = 60, 50, 20, 20  # weights of objections to what stays
 STEPS = 32  # positions between two pixels at which frames are sampled
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
 
@@ -38,7 +40,7 @@ def estimate(g: Graph) -> list[str]:
     flow, state, _ = refine(g, "at_eighth", 8, g.shrink(pictures, 4), flow, g.resize(state))
     flow, state, _ = refine(g, "at_quarter", 4, g.shrink(pictures, 2), g.resize(flow), g.resize(state))
     flow, state, warped = refine(g, "at_half", 2, pictures, g.resize(flow), g.resize(state))
-    return [flow, *choose(g, g.subtract("left", "right"), warped, state)]
+    return [flow, *choose(g, warped, state)]
 
 
 def encode(g: Graph, frames: str) -> str:
@@ -72,8 +74,9 @@ def seen(g: Graph, pictures: str, padding: int = 0) -> str:
     return g.cat(left, right, left_features, right_features, when)
 
 
-def choose(g: Graph, apart: str, warped: str, state: str) -> tuple[str, str]:
+def choose(g: Graph, warped: str, state: str) -> tuple[str, str]:
     """Return the logits of shares and of what stays; see ``Lite.choose``."""
+    apart = g.subtract("left", "right")
     alike = g.shrink(g.node("Exp", likeness(g, apart)), 2)
     apart = g.shrink(apart, 2)
     one, _, two, _ = g.parts("Split", g.channels(warped, 14), g.integers(3, FEATURES, 3, FEATURES), count=4, axis=1)
@@ -84,7 +87,27 @@ def choose(g: Graph, apart: str, warped: str, state: str) -> tuple[str, str]:
     mask, _ = g.parts("Split", state, g.integers(1, HIDDEN), count=2, axis=1)
     out = g.conv("choose_out", g.cat(x, mask, alike, g.planes("t", apart, 2)))
     shares, stay = g.parts("Split", out, g.integers(2, 1), count=2, axis=1)
-    return shares, g.node("MaxPool", stay, kernel_shape=[7, 7], pads=[3, 3, 3, 3], strides=[1, 1])
+    return shares, g.subtract(g.largest(stay, SPREAD), g.scale(objections(g, one, two, alike), AGAINST))
+
+
+def objections(g: Graph, one: str, two: str, alike: str) -> str:
+    """Find reasons against what stays; see ``objections`` in ``lite.py``."""
+    still = g.shrink(g.scale(g.add("left", "right"), 1 / 2), 2)
+    edges = distance(g, still, mean_around(g, still))
+    flat = g.node("Exp", g.scale(g.largest(edges, 3), -FLATNESS))
+    nearer = g.node("Min", distance(g, one, still), distance(g, two, still))
+    passing = g.subtract(g.constant(1), g.node("Exp", g.scale(nearer, -CROSSING)))
+    lonely = g.node("Exp", g.scale(mean_around(g, alike), -LONELINESS))
+    return g.add(g.largest(g.multiply(g.multiply(flat, alike), passing), SPREAD), lonely)
+
+
+def distance(g: Graph, one: str, two: str) -> str:
+    """Mean absolute difference of (N, 3, h, w) over the channels: (N, 1, h, w)."""
+    return g.node("ReduceMean", g.node("Abs", g.subtract(one, two)), axes=[1], keepdims=1)
+
+
+def mean_around(g: Graph, x: str) -> str:
+    return g.node("AveragePool", x, kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[1, 1])
 
 
 def likeness(g: Graph, apart: str) -> str:

@@ -11,6 +11,8 @@ SEEN = 2 * (PICTURE + FEATURES) + 1  # what the first stage sees: both frames, a
 REFINED = SEEN + 1 + HIDDEN + 4  # what the others see: also mask, hidden features and flow
 DIFFERENCE_SCALE = 4
 SHARPNESS = 200
+SPREAD = 7  # points over which what stays is spread
+AGAINST, FLATNESS, CROSSING, LONELINESS = 60, 50, 20, 20  # of objections to what stays
 STEPS = 32  # positions between two pixels, as OpenCV samples
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
 
@@ -121,7 +123,19 @@ class Lite(nn.Module):
         x = torch.cat([*seen, alike, mask, hidden, t.expand(-1, 1, *mask.shape[2:])], 1)
         x = leaky(self.choose_two(leaky(self.choose_one(x))))
         shares, stay = self.choose_out(torch.cat([x, mask, alike], 1)).float().split((2, 1), 1)
-        return torch.cat([shares, functional.max_pool2d(stay, 7, 1, 3)], 1)
+        stay = functional.max_pool2d(stay, SPREAD, 1, SPREAD // 2)
+        return torch.cat([shares, stay - AGAINST * objections((left + right) / 2, one, two, alike)], 1)
+
+
+def objections(still: Tensor, one: Tensor, two: Tensor, alike: Tensor) -> Tensor:
+    """Return (N, 1, H/2, W/2) reasons against what stays; see ``objections`` in ``ifrplus_cli/models/lite.py``."""
+    still = shrink(still, 2)
+    edges = (still - functional.avg_pool2d(still, 3, 1, 1, count_include_pad=False)).abs().mean(1, keepdim=True)
+    flat = torch.exp(-FLATNESS * functional.max_pool2d(edges, 3, 1, 1))
+    nearer = torch.minimum(*((side - still).abs().mean(1, keepdim=True) for side in (one, two)))
+    lonely = torch.exp(-LONELINESS * functional.avg_pool2d(alike, 3, 1, 1, count_include_pad=False))
+    crossed = functional.max_pool2d(flat * alike * (1 - torch.exp(-CROSSING * nearer)), SPREAD, 1, SPREAD // 2)
+    return crossed + lonely
 
 
 def merge(left: Tensor, right: Tensor, flow: Tensor, choice: Tensor, t: Tensor) -> Tensor:

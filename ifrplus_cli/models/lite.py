@@ -22,6 +22,8 @@ SLOPE = 0.2  # of the leaky ReLU
 LAYERS = 8  # residual layers of a stage
 DIFFERENCE_SCALE = 4  # factor on differences of frames, as the layers see them
 SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
+SPREAD = 7  # points over which what stays is spread
+AGAINST, FLATNESS, CROSSING, LONELINESS = 60, 50, 20, 20  # weights of objections to what stays
 STEPS = 32  # positions between two pixels at which frames are sampled, as OpenCV does
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
 
@@ -102,24 +104,25 @@ class Lite(nn.Cell):
         flow, state, _ = refine(self.at_eighth, 8, shrink(pictures, 4), flow, enlarge(state), t)
         flow, state, _ = refine(self.at_quarter, 4, shrink(pictures, 2), enlarge(flow), enlarge(state), t)
         flow, state, warped = refine(self.at_half, 2, pictures, enlarge(flow), enlarge(state), t)
-        return ops.cat((flow, self.choose(left - right, warped, state, t)), 1)
+        return ops.cat((flow, self.choose(left, right, warped, state, t)), 1)
 
     def encode(self, frames: Tensor) -> Tensor:
         """Features (2N, 4, H/2, W/2) of the (2N, 3, H, W) left, then right frames."""
         x = leaky(self.encode_one(leaky(self.encode_half(frames), SLOPE)), SLOPE)
         return self.encode_out(leaky(self.encode_two(x), SLOPE))
 
-    def choose(self, apart: Tensor, warped: Tensor, state: Tensor, t: Tensor) -> Tensor:
+    def choose(self, left: Tensor, right: Tensor, warped: Tensor, state: Tensor, t: Tensor) -> Tensor:
         """Decide which side is right, and what stays.
 
         Args:
-            apart: (N, 3, H, W) difference of the frames as they are.
+            left, right: (N, 3, H, W) the frames as they are.
             warped: (2N, 7, H/2, W/2) left, then right pictures, warped.
             state: (N, 9, H/2, W/2) mask and hidden features of the last stage.
 
         Returns:
             (N, 3, H/2, W/2) logits; see ``estimate``.
         """
+        apart = left - right
         # The mean of the exponentials: a stroke of text is alike though the ground beside it moves.
         alike = shrink(ops.exp(-SHARPNESS * ops.abs(apart).mean(1, True)), 2)
         one, two = equal_parts(split(warped, (PICTURE, FEATURES))[0], 2, 0)
@@ -127,7 +130,8 @@ class Lite(nn.Cell):
         x = leaky(self.choose_one(ops.cat((*looks, alike, state, plane(t, state)), 1)), SLOPE)
         x = leaky(self.choose_two(x), SLOPE)
         shares, stay = split(self.choose_out(ops.cat((x, split(state, (1, HIDDEN))[0], alike), 1)), (2, 1))
-        return ops.cat((shares, ops.MaxPool(7, 1, "same")(stay)), 1)  # a letter stays as a whole
+        stay = ops.MaxPool(SPREAD, 1, "same")(stay)  # a letter stays as a whole
+        return ops.cat((shares, stay - AGAINST * objections((left + right) / 2, one, two, alike)), 1)
 
 
 class LiteParts(Lite):
@@ -155,6 +159,33 @@ def refine(
     warped = warp(pictures, both_sides(cells))
     step, state = split(stage(ops.cat((seen(warped, t), state, cells), 1)), (4, 1 + HIDDEN))
     return flow + scale * step, state, warped
+
+
+def objections(still: Tensor, one: Tensor, two: Tensor, alike: Tensor) -> Tensor:
+    """Find reasons against what stays: what moves crosses an even ground, or single pixels are alike by chance.
+
+    Where the ground is even and both warped pictures show something else, that passes between the two frames: the
+    ground is alike in both, but does not stay to be seen. Text and the borders of panels are not even.
+
+    Args:
+        still: (N, 3, H, W) mean of the frames as they are.
+        one, two: (N, 3, H/2, W/2) warped pictures.
+        alike: (N, 1, H/2, W/2) share of pixels that are alike in the frames as they are.
+
+    Returns:
+        (N, 1, H/2, W/2), from 0 (none).
+    """
+    still = shrink(still, 2)
+    edges = ops.abs(still - mean_around(still)).mean(1, True)
+    flat = ops.exp(-FLATNESS * ops.MaxPool(3, 1, "same")(edges))
+    nearer = ops.minimum(ops.abs(one - still).mean(1, True), ops.abs(two - still).mean(1, True))
+    crossed = ops.MaxPool(SPREAD, 1, "same")(flat * alike * (1 - ops.exp(-CROSSING * nearer)))
+    return crossed + ops.exp(-LONELINESS * mean_around(alike))
+
+
+def mean_around(x: Tensor) -> Tensor:
+    """Mean of (N, C, h, w) over 3 x 3 points, without those outside."""
+    return ops.AvgPool(3, 1, "same")(x)
 
 
 def merge(left: Tensor, right: Tensor, parts: Tensor, t: Tensor) -> Tensor:

@@ -215,6 +215,10 @@ class Graph:
         """Shrink by an even factor or 1, bilinear with half-pixel centres: the mean of each cell's middle."""
         return x if cell == 1 else self.shrink(self.centres(x, cell), 2)
 
+    def largest(self, x: str, size: int) -> str:
+        """Take the maximum over windows of ``size`` x ``size``, odd."""
+        return self.node("MaxPool", x, kernel_shape=[size, size], pads=[size // 2] * 4, strides=[1, 1])
+
     def crop(self, x: str, like: str) -> str:
         """Crop ``x``, from its upper left corner, to the rows and columns of ``like``."""
         begin, axes = self.integers(0, 0), self.integers(2, 3)
