@@ -28,6 +28,7 @@ SHARPNESS = 200  # how fast a difference between the unwarped frames rules out t
 SPREAD = 7  # points over which what stays is spread
 AGAINST, FLATNESS, CROSSING, LONELINESS = 60, 50, 20, 20  # weights of objections to what stays
 STEPS = 32  # positions between two pixels at which frames are sampled
+STEEPER = 4  # how much steeper the fine share is half-way between both frames
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
 
 
@@ -86,8 +87,15 @@ def choose(g: Graph, warped: str, state: str) -> tuple[str, str]:
     x = g.layer("choose_two", g.layer("choose_one", x, 1, SLOPE), 1, SLOPE)
     mask, _ = g.parts("Split", state, g.integers(1, HIDDEN), count=2, axis=1)
     out = g.conv("choose_out", g.cat(x, mask, alike, g.planes("t", apart, 2)))
-    shares, stay = g.parts("Split", out, g.integers(2, 1), count=2, axis=1)
+    coarse, fine, stay = g.parts("Split", out, g.integers(1, 1, 1), count=3, axis=1)
+    shares = g.cat(coarse, g.multiply(steepness(g), fine))
     return shares, g.subtract(g.largest(stay, SPREAD), g.scale(objections(g, one, two, alike), AGAINST))
+
+
+def steepness(g: Graph) -> str:
+    """Factor on the logits of the fine share, (N, 1, 1, 1); see ``steepness`` in ``lite.py``."""
+    away = g.scale(g.node("Abs", g.subtract("t", g.constant(0.5))), 4)
+    return g.add(g.constant(1), g.scale(g.node("Relu", g.subtract(g.constant(1), away)), STEEPER))
 
 
 def objections(g: Graph, one: str, two: str, alike: str) -> str:

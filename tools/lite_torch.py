@@ -15,6 +15,7 @@ SPREAD = 7  # points over which what stays is spread
 AGAINST, FLATNESS, CROSSING, LONELINESS = 60, 50, 20, 20  # of objections to what stays
 STEPS = 32  # positions between two pixels, as OpenCV samples
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
+STEEPER = 4  # how much steeper the fine share is half-way between both frames
 
 
 def conv(inside: int, outside: int, stride: int = 1) -> nn.Conv2d:
@@ -122,9 +123,15 @@ class Lite(nn.Module):
         seen = [(one + two) / 2 - 0.5, DIFFERENCE_SCALE * (one - two), DIFFERENCE_SCALE * apart]
         x = torch.cat([*seen, alike, mask, hidden, t.expand(-1, 1, *mask.shape[2:])], 1)
         x = leaky(self.choose_two(leaky(self.choose_one(x))))
-        shares, stay = self.choose_out(torch.cat([x, mask, alike], 1)).float().split((2, 1), 1)
+        coarse, fine, stay = self.choose_out(torch.cat([x, mask, alike], 1)).float().split(1, 1)
         stay = functional.max_pool2d(stay, SPREAD, 1, SPREAD // 2)
-        return torch.cat([shares, stay - AGAINST * objections((left + right) / 2, one, two, alike)], 1)
+        stay = stay - AGAINST * objections((left + right) / 2, one, two, alike)
+        return torch.cat([coarse, steepness(t) * fine, stay], 1)
+
+
+def steepness(t: Tensor) -> Tensor:
+    """Return the factor on the logits of the fine share; see ``steepness`` in ``ifrplus_cli/models/lite.py``."""
+    return 1 + STEEPER * functional.relu(1 - 4 * (t - 0.5).abs())
 
 
 def objections(still: Tensor, one: Tensor, two: Tensor, alike: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ SPREAD = 7  # points over which what stays is spread
 AGAINST, FLATNESS, CROSSING, LONELINESS = 60, 50, 20, 20  # weights of objections to what stays
 STEPS = 32  # positions between two pixels at which frames are sampled, as OpenCV does
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
+STEEPER = 4  # how much steeper the fine share is half-way between both frames
 
 
 def conv(inside: int, outside: int, stride: int = 1) -> nn.Conv2d:
@@ -129,9 +130,11 @@ class Lite(nn.Cell):
         looks = ((one + two) / 2 - 0.5, DIFFERENCE_SCALE * (one - two), DIFFERENCE_SCALE * shrink(apart, 2))
         x = leaky(self.choose_one(ops.cat((*looks, alike, state, plane(t, state)), 1)), SLOPE)
         x = leaky(self.choose_two(x), SLOPE)
-        shares, stay = split(self.choose_out(ops.cat((x, split(state, (1, HIDDEN))[0], alike), 1)), (2, 1))
+        choice = self.choose_out(ops.cat((x, split(state, (1, HIDDEN))[0], alike), 1))
+        coarse, fine, stay = split(choice, (1, 1, 1))
         stay = ops.MaxPool(SPREAD, 1, "same")(stay)  # a letter stays as a whole
-        return ops.cat((shares, stay - AGAINST * objections((left + right) / 2, one, two, alike)), 1)
+        stay = stay - AGAINST * objections((left + right) / 2, one, two, alike)
+        return ops.cat((coarse, steepness(t) * fine, stay), 1)
 
 
 class LiteParts(Lite):
@@ -159,6 +162,15 @@ def refine(
     warped = warp(pictures, both_sides(cells))
     step, state = split(stage(ops.cat((seen(warped, t), state, cells), 1)), (4, 1 + HIDDEN))
     return flow + scale * step, state, warped
+
+
+def steepness(t: Tensor) -> Tensor:
+    """Return the factor on the logits of the fine share: 1 up to a quarter of the gap, more towards its middle.
+
+    Near a frame that frame's detail wins by itself. Half-way neither is nearer, and undecided shares would average the
+    detail of both away: made frames would be softer there than at other timesteps.
+    """
+    return 1 + STEEPER * ops.relu(1 - 4 * ops.abs(t - 0.5))
 
 
 def objections(still: Tensor, one: Tensor, two: Tensor, alike: Tensor) -> Tensor:

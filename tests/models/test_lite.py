@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from ifrplus_cli.frames.merge import merge as merge_on_cpu
 from ifrplus_cli.models import MODELS
-from ifrplus_cli.models.lite import Lite, LiteParts, merge
+from ifrplus_cli.models.lite import STEEPER, Lite, LiteParts, merge, steepness
 from ifrplus_cli.models.ops import shuffle, warp
 from ifrplus_cli.weights.manifest import find_weights
 
@@ -106,6 +106,13 @@ def test_pixels_equal_in_both_frames_stay_where_the_network_says_so() -> None:
     still = np.abs(merged(left, right, parts_of([7, 5, -7, -5], 0.0, 0.0, 20, 64, 96), when) - left)[0]
     assert still[:, 20:40, 30:60].max() < 1e-5
     assert np.median(still[:, 45:]) > 0.05
+
+
+def test_fine_detail_is_decided_most_where_neither_frame_is_nearer() -> None:
+    when = np.float32([0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9]).reshape(-1, 1, 1, 1)
+    factors = steepness(ms.Tensor(when)).asnumpy().ravel()
+    np.testing.assert_allclose(factors, factors[::-1], atol=1e-5)
+    np.testing.assert_allclose(factors[:4], [1, 1, 1 + 0.6 * STEEPER, 1 + STEEPER], atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(64, 96), (70, 110), (61, 97)])
