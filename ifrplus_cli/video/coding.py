@@ -69,7 +69,7 @@ def code_film(clip: ClipInfo, container: Container, options: EncodeOptions) -> P
     if not filters and colour.matrix != clip.colour.matrix:
         filters = ["zscale=matrix=170m"]
     chosen = encoder_options(codec, facts, options, clip, container)
-    notes += tuple(format_notes(clip, codec, pix_fmt, asked=options.pix_fmt is not None))
+    notes += tuple(format_notes(clip, codec, pix_fmt, options.purpose, asked=options.pix_fmt is not None))
     return PictureCoding(codec, chosen, pix_fmt, colour, tuple(filters), notes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ifrplus_cli.values import PIXEL_FORMATS, Chroma, ClipInfo
+from ifrplus_cli.values import PIXEL_FORMATS, Chroma, ClipInfo, PixelFormat
 from ifrplus_cli.video.image_formats import is_rgb
 from ifrplus_cli.video.streams import REPACKED, little_endian
 
@@ -16,23 +16,27 @@ ODD_RGB = re.compile(r"(rgb|bgr)(4|8|4_byte|444|555|565)(le|be)?")
 PALETTES = {"pal8"}
 
 
-def format_notes(clip: ClipInfo, codec: str, pix_fmt: str, *, asked: bool) -> Iterator[str]:
+def format_notes(clip: ClipInfo, codec: str, pix_fmt: str, purpose: str | None, *, asked: bool) -> Iterator[str]:
     """Sentences on a stored format that is not the source's, or that few players show.
 
     Args:
         clip: the source.
         codec: the encoder.
         pix_fmt: the stored format.
+        purpose: the use of the film that was given, which chooses a format by itself.
         asked: whether a person asked for it.
     """
     if clip.source.is_video and clip.pixel_format.chroma is Chroma.RGB and not is_rgb(pix_fmt):
+        own = "grey with alpha, read as RGB," if clip.source_format.startswith("ya") else "RGB"
         yield (
-            f"The picture is converted from RGB to YUV by the matrix of BT.709, and stored as {pix_fmt}; "
+            f"The picture is converted from {own} to YUV by the matrix of BT.709, and stored as {pix_fmt}; "
             ".mkv with --codec ffv1 keeps RGB."
         )
     elif clip.source.is_video and not is_kept(clip.source_format):
         own = clip.pixel_format.name
         yield f"The {clip.source_format} of the source is converted to {own}, and stored as {pix_fmt}."
+    if purpose and _is_poorer(PIXEL_FORMATS[pix_fmt], clip.pixel_format):
+        yield f"--for {purpose} stores {_kind(pix_fmt)} of the source's {_kind(clip.pixel_format.name)}."
     if codec.startswith("libx264") and pix_fmt.startswith("gray"):
         read = pix_fmt.replace("gray", "yuvj420p" if pix_fmt == "gray" and clip.colour.range == "pc" else "yuv420p")
         yield f"H.264 stores {pix_fmt} without chroma, and it is read as {read}."
@@ -47,6 +51,14 @@ def is_kept(source_format: str) -> bool:
     if little in PIXEL_FORMATS or little in REPACKED or little in PALETTES:
         return True
     return is_rgb(source_format) and not ODD_RGB.fullmatch(source_format)
+
+
+def _is_poorer(stored: PixelFormat, own: PixelFormat) -> bool:
+    """Whether samples are rounded or chroma planes are shrunk; what becomes of RGB is said elsewhere."""
+    if own.chroma is Chroma.RGB:
+        return False
+    finer = {Chroma.C444: (Chroma.C422, Chroma.C420), Chroma.C422: (Chroma.C420,)}
+    return stored.depth < own.depth or stored.chroma in finer.get(own.chroma, ())
 
 
 def _kind(pix_fmt: str) -> str:

@@ -40,6 +40,12 @@ def test_rgb_is_converted_where_players_expect_yuv(
     assert np.abs(before - after).mean() < 8  # colours are what they were
 
 
+def test_grey_with_alpha_is_not_called_rgb(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", codec="png", output=("-pix_fmt", "ya8"))
+    notes = upsample(source, tmp_path / "film.mp4", encode=EncodeOptions(preset="ultrafast")).notes
+    assert "converted from grey with alpha, read as RGB, to YUV" in notes[0]
+
+
 def first_frame(path: Path) -> np.ndarray:
     command = [FFMPEG, "-v", "error", "-i", str(path), "-frames:v", "1", "-f", "rawvideo"]
     told = subprocess.run([*command, "-pix_fmt", "rgb24", "-"], capture_output=True, check=True).stdout
@@ -62,6 +68,16 @@ def test_h264_that_few_players_show_is_named(pix_fmt: str, said: str, tmp_path: 
     assert any(f"H.264 of {said}" in note and "--pix-fmt yuv420p" in note for note in notes)
     asked = EncodeOptions(preset="ultrafast", pix_fmt=pix_fmt)
     assert upsample(source, tmp_path / "again.mp4", encode=asked).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "said"), [("yuv422p10le", "4:2:2 and 10 bits"), ("yuv444p", "4:4:4 and 8 bits"), ("yuv420p", None)]
+)
+def test_what_a_purpose_loses_is_named(pix_fmt: str, said: str | None, tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", pix_fmt=pix_fmt)
+    notes = upsample(source, tmp_path / "film.mp4", encode=EncodeOptions(preset="ultrafast", purpose="web")).notes
+    expected = (f"--for web stores 4:2:0 and 8 bits of the source's {said}.",) if said else ()
+    assert notes == expected
 
 
 @pytest.mark.parametrize(
