@@ -10,7 +10,7 @@ from pathlib import Path
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline.losses import loss_notes
 from ifrplus_cli.pipeline.sound_check import sound_faults, used_span
-from ifrplus_cli.values import Chroma, ClipInfo, ColourTags
+from ifrplus_cli.values import Chroma, ClipInfo, ColourTags, LightInfo
 from ifrplus_cli.video.containers import MILLISECOND
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.hdr import light_faults
@@ -47,8 +47,9 @@ def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
     Raises:
         OutputError: naming all differences.
     """
+    plan = promise.plan
     try:
-        result = promise.plan.target.read_back(path, promise.plan.timing.rate)
+        result = plan.target.read_back(path, plan.timing.rate, read_frames=_says_in_frames(plan.clip))
     except InputError as error:
         raise OutputError(f"The finished file can't be read back: {error.message}", FAULT_HINT) from error
     carried, notes = _filled_streams(result, promise)
@@ -62,7 +63,13 @@ def verify(path: Path, promise: Promise) -> tuple[ClipInfo, tuple[str, ...]]:
             f"The finished file is not what was promised: {'; '.join(faults)}.",
             FAULT_HINT,
         )
-    return result, (*notes, *_aspect_notes(result, promise.plan), *loss_notes(result, promise.plan))
+    return result, (*notes, *_aspect_notes(result, plan), *loss_notes(result, plan))
+
+
+def _says_in_frames(clip: ClipInfo) -> bool:
+    """Return whether a clip says something that codecs may keep in their frames alone."""
+    said = clip.description
+    return said.captions or said.stereo is not None or said.projection is not None or clip.light != LightInfo()
 
 
 def _aspect_notes(result: ClipInfo, plan: EncodePlan) -> Iterator[str]:

@@ -64,11 +64,12 @@ DECODE_TIMES_ONLY = {"avi"}
 TELLING_FRAMES = {"h264", "hevc", "vvc", "av1", "mpeg1video", "mpeg2video"}
 
 
-def probe(path: Path, input_rate: Fraction | None = None) -> ClipInfo:
+def probe(path: Path, input_rate: Fraction | None = None, *, read_frames: bool = True) -> ClipInfo:
     """Read the properties of a film: of a file, a folder of images, or a pattern of their names.
 
     Args:
         input_rate: frame rate of an image sequence, which images don't state.
+        read_frames: whether to read what only the first frames of a file may say: captions, light, two eyes' pictures.
 
     Raises:
         InputError: if the film is missing, unreadable or has no picture; if images lack a rate, or a file is given one.
@@ -96,7 +97,8 @@ def probe(path: Path, input_rate: Fraction | None = None) -> ClipInfo:
         header = ask_ffprobe(path, pieces=found.pieces)
         video = main_video(path, header["streams"])
     packets = read_times(read_packets(path, video["index"], "pts,dts,duration,flags", pieces=found.pieces))
-    clip = _clip_info(path, container, video, header, packets)
+    frames = _first_frames(path, video) if read_frames else []
+    clip = _clip_info(path, container, video, header, packets, frames)
     clip = replace(clip, pieces=found.pieces, breaks=found.breaks)
     return replace(clip, notes=(*found.notes, *cut_short_notes(clip, header)))
 
@@ -220,7 +222,12 @@ def _check_file(path: Path) -> None:
 
 
 def _clip_info(
-    path: Path, container: str, video: dict[str, Any], header: dict[str, Any], packets: PacketTimes
+    path: Path,
+    container: str,
+    video: dict[str, Any],
+    header: dict[str, Any],
+    packets: PacketTimes,
+    frames: list[dict[str, Any]],
 ) -> ClipInfo:
     time_base = Fraction(video["time_base"])
     if not packets.count:
@@ -232,7 +239,6 @@ def _clip_info(
     decoder = alpha_decoder(video)
     source_format = "yuva420p" if decoder else video["pix_fmt"]
     pixel_format = pixel_format_of(source_format, video["codec_name"])
-    frames = _first_frames(path, video)
     return ClipInfo(
         path=path,
         source=FileSource(path, count_plays(path, container)),

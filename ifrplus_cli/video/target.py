@@ -102,8 +102,11 @@ class Target(Protocol):
     def recipe(self, plan: EncodePlan, part: Path, folders: ExitStack) -> Recipe:
         """Return how it is made at ``part``; temporary folders are entered into ``folders``."""
 
-    def read_back(self, part: Path, rate: Fraction) -> ClipInfo:
+    def read_back(self, part: Path, rate: Fraction, *, read_frames: bool) -> ClipInfo:
         """Probe it at ``part``; ``rate`` is its frame rate, which images don't state.
+
+        Args:
+            read_frames: whether to read what only its first frames may say.
 
         Raises:
             InputError: if it can't be read.

@@ -48,8 +48,8 @@ class _FileTarget:
         if self.path.exists() and not overwrite:
             raise OutputError(f"{self.path} already exists.", "Add -y to overwrite it.")
 
-    def read_back(self, part: Path, rate: Fraction) -> ClipInfo:
-        return probe(part)
+    def read_back(self, part: Path, rate: Fraction, *, read_frames: bool) -> ClipInfo:
+        return probe(part, read_frames=read_frames)
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class ImagesTarget:
     def recipe(self, plan: EncodePlan, part: Path, folders: ExitStack) -> Recipe:
         return image_files(plan, part, self.names)
 
-    def read_back(self, part: Path, rate: Fraction) -> ClipInfo:
+    def read_back(self, part: Path, rate: Fraction, *, read_frames: bool) -> ClipInfo:
         return probe(part, rate)
 
 
