@@ -6,6 +6,9 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CLIPS = $(shell $(BIN)/python tools/sample_clips.py)
 
+# Tests start the program hundreds of times: where this is set, each start would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint system apt clean
 
 demo: system $(VENV)/.demo
