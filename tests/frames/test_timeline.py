@@ -14,7 +14,15 @@ from ifrplus_cli.frames.timeline import FINEST, ConstantTimeline, FactorTimeline
 from ifrplus_cli.values import Tick
 
 factors = st.fractions(Fraction(1), Fraction(64), max_denominator=50).filter(lambda factor: factor > 1)
-gaps = st.lists(st.fractions(Fraction(1, 90_000), Fraction(10), max_denominator=90_000), min_size=1, max_size=12)
+
+
+def gaps_of_up_to(seconds: int, most: int) -> st.SearchStrategy[list[Fraction]]:
+    gap = st.fractions(Fraction(1, 90_000), Fraction(seconds), max_denominator=90_000)
+    return st.lists(gap, min_size=1, max_size=most)
+
+
+# A gap of ten seconds has ten thousand ticks at the highest rate: few of them tell as much as many.
+gaps = st.one_of(gaps_of_up_to(1, 12), gaps_of_up_to(10, 2))
 
 
 def all_ticks(timeline: Timeline, times: list[Fraction], first: int = 0) -> list[Tick]:
