@@ -148,6 +148,8 @@ def test_help_is_shown_within_half_a_second() -> None:
         assert child.returncode == 0
         return used.ru_utime + used.ru_stime
 
-    both = [(seconds("-m", "ifrplus_cli"), seconds("-c", EMPTY_PROGRAM)) for _ in range(5)]
-    helped, alone = map(min, zip(*both, strict=True))
-    assert helped < max(0.5, 2 * alone)
+    helped = [seconds("-m", "ifrplus_cli")]
+    while min(helped) >= 0.5 and len(helped) < 5:
+        helped.append(seconds("-m", "ifrplus_cli"))
+    if min(helped) >= 0.5:
+        assert min(helped) < 2 * min(seconds("-c", EMPTY_PROGRAM) for _ in range(5))
