@@ -14,10 +14,12 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, wraps
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -30,6 +32,7 @@ from ifrplus_cli.network.device import Device
 from ifrplus_cli.network.engine import MINDSPORE, Engine
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
+from ifrplus_cli.video.probe import probe
 
 FFMPEG = shutil.which("ffmpeg") or "ffmpeg"
 FFPROBE = shutil.which("ffprobe") or "ffprobe"
@@ -98,22 +101,30 @@ def make_clip(
     described = ["-filter:v:0", filters] if filters else []
     maps = [argument for number in range(list(inputs).count("-i") + 1) for argument in ("-map", number)]
     lossless = ["-qp", "0", "-preset", "ultrafast"] if codec == "libx264" else []
-    ffmpeg(
-        "-f",
-        "lavfi",
-        "-i",
-        ",".join(chain),
-        *inputs,
-        *maps,
-        "-c:v",
-        codec,
-        *lossless,
-        *described,
-        *options,
-        *output,
-        path,
+    arguments = (
+        *("-f", "lavfi", "-i", ",".join(chain), *inputs, *maps, "-c:v", codec),
+        *(*lossless, *described, *options, *output),
     )
+    if _reads_no_file(arguments):
+        path.write_bytes(_made_once(path.suffix, *arguments))
+    else:
+        ffmpeg(*arguments, path)
     return path
+
+
+def _reads_no_file(arguments: Sequence[object]) -> bool:
+    """Whether ffmpeg draws all of its inputs, so that it always makes the same of these arguments."""
+    drawn = list(pairwise(arguments)).count(("lavfi", "-i"))
+    return drawn == arguments.count("-i") and not any(str(word).startswith("/") for word in arguments)
+
+
+@cache
+def _made_once(suffix: str, *arguments: object) -> bytes:
+    """The file that ffmpeg makes, which is kept: a clip that many tests ask for is made once in a process."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"clip{suffix}"
+        ffmpeg(*arguments, path)
+        return path.read_bytes()
 
 
 def make_images(
@@ -156,14 +167,30 @@ def animation_of(path: Path) -> tuple[list[int], list[np.ndarray], int | None]:
         return durations, pictures, image.info.get("loop")
 
 
+Found = TypeVar("Found")
+
+
+def once(read: Callable[..., Found]) -> Callable[..., Found]:
+    """Let a function of a file answer from memory while the file stays the same: each look starts a process."""
+
+    @cache
+    def kept(path: Path, state: tuple[int, ...], *arguments: Any, **options: Any) -> Found:
+        return read(path, *arguments, **options)
+
+    @wraps(read)
+    def look(path: Path, *arguments: Any, **options: Any) -> Found:
+        state = path.stat()
+        return kept(path, (state.st_ino, state.st_mtime_ns, state.st_size), *arguments, **options)
+
+    return look
+
+
+probe_once = once(probe)
+
+
+@once
 def look_at(path: Path) -> dict[str, Any]:
     """All that ffprobe says of a file: its format, streams, chapters and packets."""
-    state = path.stat()
-    return _look_at(path, state.st_mtime_ns, state.st_size)
-
-
-@cache
-def _look_at(path: Path, *state: int) -> dict[str, Any]:
     shown = ("-show_format", "-show_streams", "-show_chapters", "-show_packets")
     command = [FFPROBE, "-v", "error", "-of", "json", *shown, f"file:{path}"]
     told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
@@ -199,6 +226,7 @@ def end_time(path: Path) -> Fraction:
     return max(packet["pts"] + int(packet.get("duration", 0)) for packet in packets) * time_base
 
 
+@once
 def frame_hashes(path: Path, pix_fmt: str, *, turned: bool = False) -> list[tuple[int, str]]:
     """(bytes, MD5) of the decoded frames of the first video stream, as stored or turned as the file says."""
     rotate = [] if turned else ["-noautorotate"]

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-from clips import FFMPEG, ffmpeg, make_clip
+from clips import FFMPEG, ffmpeg, make_clip, once
 
 RATE = 48_000
 # A tone of 30 ms at the beginning of each second.
@@ -44,6 +44,7 @@ def make_talking(folder: Path) -> Path:
     return folder / "talking.mp4"
 
 
+@once
 def sound(path: Path) -> np.ndarray:
     """The first sound as one channel of ``RATE``, silence from zero on to its start."""
     command = [FFMPEG, "-v", "error", "-nostdin", "-i", str(path), "-map", "0:a:0", "-ac", "1"]

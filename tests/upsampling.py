@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from blends import blend
-from clips import blend_model
+from clips import blend_model, probe_once
 
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
@@ -35,5 +35,6 @@ def upsample(
     **options: object,
 ) -> Summary:
     wanted = UpsampleOptions(factor=Fraction(factor), encode=encode, **options)  # type: ignore[arg-type]
-    job = plan_job(probe(source), output, wanted)
+    clip = probe_once(source) if source.is_file() else probe(source)
+    job = plan_job(clip, output, wanted)
     return run_job(job, blend_model(network, (job.encode.height, job.encode.width)), progress)

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
+
+from clips import probe_once
 
 from ifrplus_cli.values import Frame, Timing
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.targets import target_of
 
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
 MILLISECOND = Fraction(1, 1000)
-probe_once = cache(probe)
 
 
 def plan(source: Path, output: Path, options: EncodeOptions = LOSSLESS, rate: Fraction | None = None) -> EncodePlan:

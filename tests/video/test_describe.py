@@ -36,12 +36,13 @@ def raw_film(projection: Projection) -> bytes:
     return header + b"".join(stored)
 
 
-@pytest.fixture
-def sphere(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def sphere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An mkv of a picture that is wrapped around the viewer."""
-    (tmp_path / "raw.mkv").write_bytes(raw_film(SPHERE))
-    ffmpeg("-i", tmp_path / "raw.mkv", "-c:v", "libx264", "-pix_fmt", "yuv420p", tmp_path / "in.mkv")
-    return tmp_path / "in.mkv"
+    folder = tmp_path_factory.mktemp("sphere")
+    (folder / "raw.mkv").write_bytes(raw_film(SPHERE))
+    ffmpeg("-i", folder / "raw.mkv", "-c:v", "libx264", "-pix_fmt", "yuv420p", folder / "in.mkv")
+    return folder / "in.mkv"
 
 
 @pytest.mark.parametrize("name", ["film.mkv", "film.mp4", "film.mov", "film.webm"])
@@ -49,7 +50,7 @@ def sphere(tmp_path: Path) -> Path:
 def test_a_projection_is_kept(
     name: str, long: bool, sphere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "FRAMES", 2 if long else 250)
+    monkeypatch.setattr(segments, "FRAMES", 3 if long else 250)
     options = EncodeOptions() if name.endswith("webm") else EncodeOptions("libx264", preset="ultrafast")
     summary = upsample(sphere, tmp_path / name, encode=options)
     assert probe(tmp_path / name).description.projection == SPHERE
