@@ -20,6 +20,7 @@ from clips import (
     frame_times,
     left_running_in,
     make_clip,
+    run_blend_here,
     run_here,
     run_program,
 )
@@ -134,7 +135,7 @@ def test_impossible_requests(arguments: tuple[str, ...], told: str, folder: Path
 @pytest.mark.parametrize("variable", ["IFRPLUS_FFMPEG", "IFRPLUS_FFPROBE"])
 def test_a_missing_program(variable: str, folder: Path) -> None:
     missing = {variable: "/nonexistent/program"}
-    done = run_program("upsample", "clip.mkv", OUTPUT, folder=folder, environment=missing)
+    done = run_here("upsample", "clip.mkv", OUTPUT, folder=folder, environment=missing)
     check_failure(done, "/nonexistent/program was not found", folder, {"clip.mkv"})
     assert "apt-get install -y ffmpeg" in done.stderr
 
@@ -190,9 +191,7 @@ TO_FULL_DISK = 'for a do shift; case "$a" in *.part.*) a=/dev/full;; esac; set -
 )
 def test_a_fault_midway(name: str, script: str, told: str, folder: Path) -> None:
     environment = wrapper(folder, name, script)
-    done = run_program(
-        "upsample", "clip.mkv", OUTPUT, "-q", folder=folder, program=BLEND_PROGRAM, environment=environment
-    )
+    done = run_blend_here("upsample", "clip.mkv", OUTPUT, "-q", folder=folder, environment=environment)
     check_failure(done, told, folder, {"clip.mkv"})
 
 
@@ -205,7 +204,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
 
 def test_an_encoder_that_refuses(folder: Path) -> None:
     refused = ("--encoder-arg", "nope=1", "-q")
-    done = run_program("upsample", "clip.mkv", "film.mp4", *refused, folder=folder, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", "clip.mkv", "film.mp4", *refused, folder=folder)
     check_failure(done, "ffmpeg could not encode with libx264: Unrecognized option 'nope", folder, {"clip.mkv"})
 
 
@@ -214,7 +213,7 @@ def test_an_encoder_that_refuses(folder: Path) -> None:
     [("ffv1", "film.mp4"), ("libx264", "film.webm"), ("libvpx", "film.mov"), ("libvpx-vp9", "film.mov")],
 )
 def test_a_codec_that_the_container_does_not_hold(codec: str, output: str, folder: Path) -> None:
-    done = run_program("upsample", "clip.mkv", output, "--codec", codec, "-q", folder=folder, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", "clip.mkv", output, "--codec", codec, "-q", folder=folder)
     check_failure(done, f"ffmpeg could not encode with {codec}: ", folder, {"clip.mkv"})
     hint = f"Use .mkv for the output, or another --codec: this kind of file can't hold {codec} video."
     assert hint in done.stderr
@@ -249,7 +248,7 @@ NAMES = ["-y.mkv", 'it\'s "so": 100%d [red]\ntwo lines, Übergröße 影片?.mkv
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_works(name: str, folder: Path) -> None:
     (folder / "clip.mkv").rename(folder / name)
-    done = run_program("upsample", "-q", "--", name, f"-x2 {name}", folder=folder, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", "-q", "--", name, f"-x2 {name}", folder=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(frame_times(folder / f"-x2 {name}")) == 12
     assert names_in(folder) == {name, f"-x2 {name}"}
@@ -351,7 +350,7 @@ while part := sys.stdin.buffer.read1(2000):
 def test_a_slow_disk_only_takes_longer(name: str, script: str, folder: Path) -> None:
     command = ("upsample", "clip.mkv", OUTPUT, "-q", "--codec", "ffv1")
     environment = wrapper(folder, name, script)
-    done = run_program(*command, folder=folder, program=BLEND_PROGRAM, environment=environment)
+    done = run_blend_here(*command, folder=folder, environment=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(frame_times(folder / OUTPUT)) == 12
     assert frame_hashes(folder / OUTPUT, "yuv420p")[::2] == frame_hashes(folder / "clip.mkv", "yuv420p")
@@ -360,7 +359,7 @@ def test_a_slow_disk_only_takes_longer(name: str, script: str, folder: Path) -> 
 
 def test_a_film_of_one_frame_is_no_failure(tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mkv", frames=1)
-    done = run_program("upsample", "clip.mkv", "film.mp4", "-q", folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", "clip.mkv", "film.mp4", "-q", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(frame_times(tmp_path / "film.mp4")) == 2
 

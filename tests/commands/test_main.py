@@ -53,7 +53,7 @@ def test_help_names_every_command_and_option(tmp_path: Path) -> None:
     assert whole.returncode == 0
     commands = ("upsample", "bench", "info", "check", "eval", "train", "devices", "download-weights")
     assert all(command in whole.stdout for command in commands)
-    told = run_program("upsample", "--help", folder=tmp_path, environment={"COLUMNS": "200"}).stdout
+    told = run_here("upsample", "--help", folder=tmp_path, environment={"COLUMNS": "200"}).stdout
     assert "upsample [OPTIONS] IN... OUT" in told
     shown = set(re.findall(r"--[a-z-]+", told))
     wanted = {"--factor", "--fps", "--model", "--weights", "--device", "--tile", "--no-cuts", "--codec"}
@@ -69,7 +69,7 @@ def test_options_and_their_values_are_completed(tmp_path: Path) -> None:
 
 
 def test_the_version_is_data(tmp_path: Path) -> None:
-    done = run_program("--version", folder=tmp_path)
+    done = run_here("--version", folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"ifrplus {__version__}\n", "")
 
 
@@ -189,7 +189,7 @@ def test_info_tells_source_plan_and_cost(folder: Path) -> None:
 
 
 def test_devices_tells_what_is_there(tmp_path: Path) -> None:
-    done = run_program("devices", "--json", folder=tmp_path)
+    done = run_here("devices", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json_of(done.stdout)
     assert found["devices"]["CPU"] == "ready"

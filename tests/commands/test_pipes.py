@@ -19,6 +19,7 @@ from clips import (
     frame_times,
     look_at,
     make_clip,
+    run_blend_here,
     run_here,
     streams,
 )
@@ -65,7 +66,7 @@ def test_a_film_goes_through_two_pipes(container: str, name: str, folder: Path) 
     assert len(streams(folder / "film", "audio")) == 1
     times = frame_times(folder / "film")
     assert len(times) == 12 and times[-1] - times[0] == pytest.approx(0.22, abs=0.002)
-    named = piped(folder, "upsample", "clip.mkv", "film.mkv")
+    named = run_blend_here("upsample", "clip.mkv", "film.mkv", folder=folder)
     assert named.returncode == 0
     assert frame_hashes(folder / "film", "yuv420p") == frame_hashes(folder / "film.mkv", "yuv420p")
 

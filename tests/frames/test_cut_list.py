@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clips import BLEND_PROGRAM, ffmpeg, make_clip, run_program
+from clips import ffmpeg, make_clip, run_blend_here
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.frames.cut_list import Cut, read_cuts, write_cuts
@@ -28,7 +28,7 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *options: object) -> dict[str, Any]:
     command = ("upsample", *options, "-y", "--codec", "ffv1", "--json")
-    done = run_program(*command, folder=folder, program=BLEND_PROGRAM)
+    done = run_blend_here(*command, folder=folder)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

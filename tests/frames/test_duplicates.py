@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import BEEP, BLEND_PROGRAM, ffmpeg, frame_hashes, frame_times, make_clip, run_program, streams
+from clips import BEEP, ffmpeg, frame_hashes, frame_times, make_clip, run_blend_here, streams
 from upsampling import upsample
 
 from ifrplus_cli.frames.duplicates import without_repeats
@@ -116,7 +116,7 @@ def test_repeats_are_kept_by_default(tmp_path: Path) -> None:
     make_clip(tmp_path / "twos.mkv", frames=8, size="160x96", filters="fps=25,setpts=floor(N/2)*2/25/TB,fps=25")
     for name, *options in (("kept.mkv",), ("smooth.mkv", "--duplicates", "smooth")):
         command = ("upsample", "twos.mkv", name, "--codec", "ffv1", *options)
-        done = run_program(*command, folder=tmp_path, program=BLEND_PROGRAM)
+        done = run_blend_here(*command, folder=tmp_path)
         assert done.returncode == 0, done.stderr
     kept, smooth = (frame_hashes(tmp_path / name, "yuv420p") for name in ("kept.mkv", "smooth.mkv"))
     assert len(kept) == len(smooth) == 16

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clips import PROGRAM, blend, blend_model, frame_times, picture, run_program
+from clips import PROGRAM, blend, blend_model, frame_times, picture, run_here, run_program
 from typer.testing import CliRunner
 
 from ifrplus_cli.commands import main
@@ -200,7 +200,7 @@ def test_mindspore_is_measured_likewise(tmp_path: Path) -> None:
 def test_a_missing_device_is_one_sentence_and_a_hint(device: str, told: str, tmp_path: Path) -> None:
     if Machine(tmp_path).has(device.partition(":")[0]):
         pytest.skip("this machine may have one")
-    done = run_program("bench", "--device", device, folder=tmp_path)
+    done = run_here("bench", "--device", device, folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     error, hint = done.stderr.splitlines()
     assert error.startswith(f"error: The device {device.partition(':')[0]}:")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import BLEND_PROGRAM, blend, blend_model, ffmpeg, make_clip, run_program
+from clips import blend, blend_model, ffmpeg, make_clip, run_blend_here, run_here, run_program
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.measure import check
@@ -128,10 +128,10 @@ def test_interlaced_film_is_refused_until_a_choice_is_made(tmp_path: Path) -> No
     path = tmp_path / "woven.mkv"
     woven = "testsrc2=s=128x96:r=50,scroll=horizontal=0.02:vertical=0.01,tinterlace=interleave_top,setfield=tff"
     ffmpeg("-f", "lavfi", "-i", woven, "-frames:v", 40, "-c:v", "ffv1", "-field_order", "tt", path)
-    refused = run_program("check", path, folder=tmp_path, program=BLEND_PROGRAM)
+    refused = run_blend_here("check", path, folder=tmp_path)
     assert refused.returncode == 1
     assert "is interlaced" in refused.stderr and "--deinterlace bwdif" in refused.stderr
-    done = run_program("check", path, "--deinterlace", "bwdif", "--json", folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("check", path, "--deinterlace", "bwdif", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert any("after deinterlacing" in sentence for sentence in json.loads(done.stdout)["verdict"])
 
@@ -161,6 +161,6 @@ def test_the_command_prints_figures_and_writes_a_report(bikes: Path, tmp_path: P
 
 def test_a_report_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.mkv")
-    done = run_program("check", path, "--report", tmp_path / "no" / "r.html", "--device", "cpu", folder=tmp_path)
+    done = run_here("check", path, "--report", tmp_path / "no" / "r.html", "--device", "cpu", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-2].startswith("error: ")

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import BLEND_PROGRAM, blend, blend_model, run_program
+from clips import blend, blend_model, run_blend_here
 
 from ifrplus_cli.datasets.layouts import find_dataset
 from ifrplus_cli.frames.metrics import psnr, ssim, ssim_volume
@@ -102,7 +102,7 @@ def test_published_figures_are_those_of_the_benchmark() -> None:
 def test_the_command_prints_everything_and_writes_files(tmp_path: Path) -> None:
     write_vimeo(tmp_path / "set", 12)
     wanted = ("--csv", "figures.csv", "--report", "report.html", "--json")
-    done = run_program("eval", "set", *wanted, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("eval", "set", *wanted, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["dataset"] == {"path": "set", "layout": "vimeo-triplet", "triplets": 12}
@@ -125,7 +125,7 @@ def test_pictures_of_several_sizes_are_reported_in_a_table(tmp_path: Path) -> No
     for name, size in (("a", SIZE), ("b", (32, 40)), ("c", SIZE)):
         for number in range(3):
             write(tmp_path / name / f"{number}.png", picture(number, size))
-    done = run_program("eval", tmp_path, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("eval", tmp_path, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "3 triplets" in done.stdout
     assert "IFR+, Vimeo-90K triplets" in done.stdout
@@ -140,7 +140,7 @@ def test_every_failure_is_one_sentence(tmp_path: Path) -> None:
         (("set",), "im2.png is damaged, or in an unknown format."),
         (("set", "--csv", "no/figures.csv"), "no/figures.csv can't be written"),
     ):
-        done = run_program("eval", *arguments, folder=tmp_path, program=BLEND_PROGRAM)
+        done = run_blend_here("eval", *arguments, folder=tmp_path)
         assert (done.returncode, done.stdout) == (1, "")
         *_, error, hint = done.stderr.splitlines()
         assert len(done.stderr.splitlines()) <= 3  # the layout is told first

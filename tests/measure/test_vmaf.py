@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import BLEND_PROGRAM, blend_model, make_clip, run_program
+from clips import blend_model, make_clip, run_blend_here
 
 from ifrplus_cli.measure.check import check_clip
 from ifrplus_cli.measure.vmaf import VmafMeter, why_no_vmaf
@@ -68,11 +68,11 @@ def test_the_command_reports_an_ffmpeg_without_libvmaf(tmp_path: Path, monkeypat
     script.chmod(0o755)
     path, report = make_clip(tmp_path / "clip.mkv"), tmp_path / "report.html"
     monkeypatch.setenv("IFRPLUS_FFMPEG", str(script))
-    done = run_program("check", path, "--report", report, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("check", path, "--report", report, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "VMAF was not measured: the installed ffmpeg has no filter libvmaf." in done.stderr
     assert "not measured: the installed ffmpeg has no filter libvmaf" in report.read_text("utf-8")
-    told = run_program("check", path, "--json", folder=tmp_path, program=BLEND_PROGRAM)
+    told = run_blend_here("check", path, "--json", folder=tmp_path)
     assert json.loads(told.stdout)["vmaf"] is None
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from clips import (
     BEEP,
-    BLEND_PROGRAM,
     blend_model,
     ffmpeg,
     frame_times,
     make_animation,
     make_clip,
     picture,
-    run_program,
+    run_blend_here,
+    run_here,
     streams,
 )
 
@@ -101,14 +101,12 @@ def test_labels_are_readable_in_any_format(name: str) -> None:
 
 def test_the_command_writes_one_and_says_where_it_is_from(tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mkv", frames=20)
-    done = run_program("upsample", "clip.mkv", "p.mp4", "--preview", "0.5", folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", "clip.mkv", "p.mp4", "--preview", "0.5", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "the source on the left, the result on the right" in done.stderr
-    told = run_program(
-        "upsample", "clip.mkv", "p.mp4", "--preview", "0.5", "-y", "--json", folder=tmp_path, program=BLEND_PROGRAM
-    )
+    told = run_blend_here("upsample", "clip.mkv", "p.mp4", "--preview", "0.5", "-y", "--json", folder=tmp_path)
     assert json.loads(told.stdout)["frames"] == len(frame_times(tmp_path / "p.mp4"))
-    refused = run_program("upsample", "clip.mkv", "q.mp4", "--preview", "1", "--resume", folder=tmp_path)
+    refused = run_here("upsample", "clip.mkv", "q.mp4", "--preview", "1", "--resume", folder=tmp_path)
     assert refused.returncode == 2
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import BLEND_PROGRAM, ffmpeg, frame_hashes, make_clip, picture, run_program
+from clips import ffmpeg, frame_hashes, make_clip, picture, run_blend_here
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import ContentLight, LightInfo, MasteringDisplay, Timing
@@ -92,7 +92,7 @@ def test_a_film_of_standard_range_has_no_metadata(clip: Path) -> None:
 )
 def test_the_metadata_is_in_the_finished_film(name: str, codec: str | None, graded: Path, tmp_path: Path) -> None:
     chosen = ("--codec", codec) if codec else ()
-    done = run_program("upsample", graded, name, *chosen, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", graded, name, *chosen, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = probe(tmp_path / name)
     assert light_faults(found.light, LIGHT) == []
@@ -102,7 +102,7 @@ def test_the_metadata_is_in_the_finished_film(name: str, codec: str | None, grad
 @pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
 def test_the_metadata_is_in_the_bare_stream_too(codec: str, graded: Path, tmp_path: Path) -> None:
     arguments = ("upsample", graded, "film.mp4", "--codec", codec)
-    assert run_program(*arguments, folder=tmp_path, program=BLEND_PROGRAM).returncode == 0
+    assert run_blend_here(*arguments, folder=tmp_path).returncode == 0
     bare = tmp_path / ("bare.hevc" if codec == "libx265" else "bare.obu")
     ffmpeg("-i", tmp_path / "film.mp4", "-c", "copy", bare)
     assert light_faults(probe(bare).light, LIGHT) == []
@@ -125,7 +125,7 @@ def test_hdr_and_12_bit_are_stored_in_h265(filters: str, pix_fmt: str, name: str
 
 
 def test_h265_in_mp4_has_the_name_that_players_ask_for(graded: Path, tmp_path: Path) -> None:
-    assert run_program("upsample", graded, "film.mp4", folder=tmp_path, program=BLEND_PROGRAM).returncode == 0
+    assert run_blend_here("upsample", graded, "film.mp4", folder=tmp_path).returncode == 0
     assert picture(tmp_path / "film.mp4")["codec_tag_string"] == "hvc1"
 
 
@@ -133,7 +133,7 @@ def test_h265_in_mp4_has_the_name_that_players_ask_for(graded: Path, tmp_path: P
 def test_frames_are_mixed_in_their_own_curve(filters: str, tmp_path: Path) -> None:
     source = make_clip(tmp_path / "film.mkv", pix_fmt="yuv444p10le", frames=3, filters=filters)
     arguments = ("upsample", source, "out.mkv", "--codec", "ffv1", "--no-cuts")
-    assert run_program(*arguments, folder=tmp_path, program=BLEND_PROGRAM).returncode == 0
+    assert run_blend_here(*arguments, folder=tmp_path).returncode == 0
     assert frame_hashes(tmp_path / "out.mkv", "yuv444p10le")[::2] == frame_hashes(source, "yuv444p10le")
     with decode(probe(tmp_path / "out.mkv")) as decoder:
         left, made, right, *_ = (np.stack(frame.planes).astype(float) for frame in decoder)
@@ -150,7 +150,7 @@ def test_a_persons_own_parameters_are_added(graded: Path, tmp_path: Path) -> Non
 def test_the_loss_of_dolby_vision_is_reported(tmp_path: Path) -> None:
     film = make_hdr(tmp_path / "film.mp4", filters=HLG, params="")
     add_dolby_vision(film, compatibility=4)
-    done = run_program("upsample", film, "out.mp4", folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", film, "out.mp4", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "The Dolby Vision metadata is lost" in " ".join(done.stderr.split())
 

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 from clips import (
-    BLEND_PROGRAM,
     animation_of,
     blend_model,
     ffmpeg,
@@ -20,7 +19,7 @@ from clips import (
     make_clip,
     make_images,
     picture,
-    run_program,
+    run_blend_here,
     streams,
 )
 
@@ -281,7 +280,7 @@ def test_a_long_film_of_images_is_joined_from_segments(tmp_path: Path) -> None:
     make_images(tmp_path / "in", frames=9)
     small = {"SEGMENT_FRAMES": "5"}
     options = ("--input-fps", "25", "--codec", "ffv1", "-q", "--no-cuts")
-    done = run_program("upsample", "in", "a.mkv", *options, folder=tmp_path, program=BLEND_PROGRAM, environment=small)
+    done = run_blend_here("upsample", "in", "a.mkv", *options, folder=tmp_path, environment=small)
     assert (done.returncode, len(frame_times(tmp_path / "a.mkv"))) == (0, 18), done.stderr
     upsample(tmp_path / "in", tmp_path / "b.mkv", encode=EncodeOptions("ffv1"))
     assert frame_hashes(tmp_path / "a.mkv", "gbrp") == frame_hashes(tmp_path / "b.mkv", "gbrp")
@@ -338,16 +337,12 @@ def test_a_run_that_fails_leaves_nothing(name: str, tmp_path: Path, clip: Path) 
 
 def test_the_command_line_takes_and_makes_images(tmp_path: Path) -> None:
     make_images(tmp_path / "in", frames=3)
-    done = run_program("upsample", "in", "out", "--input-fps", "24", "--json", folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", "in", "out", "--input-fps", "24", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["frames_out"] == len(list((tmp_path / "out").iterdir())) == 6
-    refused = run_program("upsample", "in", "film.mp4", folder=tmp_path, program=BLEND_PROGRAM)
+    refused = run_blend_here("upsample", "in", "film.mp4", folder=tmp_path)
     assert (refused.returncode, "--input-fps" in refused.stderr) == (1, True)
-    dry = run_program(
-        "upsample", "in/%d.png", "o/%d.png", "--input-fps", "24", "--dry-run", folder=tmp_path, program=BLEND_PROGRAM
-    )
+    dry = run_blend_here("upsample", "in/%d.png", "o/%d.png", "--input-fps", "24", "--dry-run", folder=tmp_path)
     assert (dry.returncode, (tmp_path / "o").exists()) == (0, False)
-    many = run_program(
-        "upsample", "in", "out", "many", "--input-fps", "24", "-q", folder=tmp_path, program=BLEND_PROGRAM
-    )
+    many = run_blend_here("upsample", "in", "out", "many", "--input-fps", "24", "-q", folder=tmp_path)
     assert (many.returncode, {path.name for path in (tmp_path / "many").iterdir()}) == (0, {"in.mp4", "out.mp4"})

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from clips import BLEND_PROGRAM, ffmpeg, frame_times, make_clip, run_program
+from clips import ffmpeg, frame_times, make_clip, run_blend_here
 from upsampling import upsample
 
 from ifrplus_cli.errors import InputError
@@ -76,7 +76,7 @@ def test_without_a_choice_nothing_is_written(
     name: str, advice: str, entangled: dict[str, ClipInfo], tmp_path: Path
 ) -> None:
     source = entangled[name].path
-    done = run_program("upsample", source, "film.mp4", folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", source, "film.mp4", folder=tmp_path)
     assert (done.returncode, list(tmp_path.iterdir())) == (1, [])
     assert f"is {name}" in done.stderr
     assert f"--deinterlace {advice}, or off" in done.stderr
@@ -84,10 +84,10 @@ def test_without_a_choice_nothing_is_written(
 
 
 def test_a_check_of_interlaced_film_wants_a_choice_too(entangled: dict[str, ClipInfo], tmp_path: Path) -> None:
-    done = run_program("check", entangled["interlaced"].path, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("check", entangled["interlaced"].path, folder=tmp_path)
     assert (done.returncode, "is interlaced" in done.stderr) == (1, True)
     chosen = ("--deinterlace", "bwdif", "--json")
-    done = run_program("check", entangled["interlaced"].path, *chosen, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("check", entangled["interlaced"].path, *chosen, folder=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
@@ -98,7 +98,7 @@ def test_deinterlaced_frames_keep_their_times_and_are_not_combed(
     with decode(clip) as decoder:
         assert [frame.pts for frame in decoder] == list(clip.times)
     options = ("--deinterlace", "bwdif", "--preset", "ultrafast")
-    done = run_program("upsample", clip.path, "film.mp4", *options, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", clip.path, "film.mp4", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert frame_times(tmp_path / "film.mp4") == [n * Fraction(1, 50) for n in range(2 * len(clip.packet_pts))]
     assert detect_fields(probe(tmp_path / "film.mp4")).kind == "progressive"
@@ -237,7 +237,7 @@ def test_bob_makes_a_frame_of_each_field_at_its_time(bottom: bool, times: str, t
 def test_bob_doubles_the_rate_before_the_factor_and_keeps_sound_in_sync(tmp_path: Path) -> None:
     source = woven(tmp_path / "film.mkv", frames=75)
     options = ("--deinterlace", "bob", "--start", "0.5", "--end", "1.5", "--preset", "ultrafast")
-    done = run_program("upsample", source.path, "film.mp4", *options, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", source.path, "film.mp4", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Each field became a frame: 50 frames per second" in " ".join(done.stderr.split())
     times = frame_times(tmp_path / "film.mp4")
@@ -251,7 +251,7 @@ def test_bob_doubles_the_rate_before_the_factor_and_keeps_sound_in_sync(tmp_path
 
 def test_info_and_the_refusal_name_bob(tmp_path: Path) -> None:
     source = woven(tmp_path / "film.mkv", frames=40)
-    done = run_program("upsample", source.path, "film.mp4", folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", source.path, "film.mp4", folder=tmp_path)
     assert done.returncode == 1
     told = " ".join(done.stderr.split())
     assert "--deinterlace bob (50 frames per second" in told and "--deinterlace bwdif, or off" in told

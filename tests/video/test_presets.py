@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from clips import BEEP, BLEND_PROGRAM, frame_hashes, make_clip, picture, run_program, streams
+from clips import BEEP, frame_hashes, make_clip, picture, run_blend_here, streams
 from upsampling import upsample
 
 from ifrplus_cli.errors import OutputError
@@ -59,7 +59,7 @@ def test_each_purpose_has_its_codec(
 
 def test_what_a_person_says_goes_before_the_purpose(sources: dict[str, Path], tmp_path: Path) -> None:
     options = ("--for", "web", "--pix-fmt", "yuv444p", "--crf", "30", "--dry-run", "--json")
-    done = run_program("upsample", sources["yuv420p"], "film.mp4", *options, folder=tmp_path, program=BLEND_PROGRAM)
+    done = run_blend_here("upsample", sources["yuv420p"], "film.mp4", *options, folder=tmp_path)
     assert '"crf": "30"' in done.stdout
     assert '"pixel_format": "yuv444p"' in done.stdout
 

@@ -94,7 +94,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_a_download_is_put_in_place_with_a_record(site: Site, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "weights"
     environment = {"IFRPLUS_WEIGHTS": str(folder)}
-    first = run_program("download-weights", "--url", site.url, folder=tmp_path, environment=environment)
+    first = run_here("download-weights", "--url", site.url, folder=tmp_path, environment=environment)
     assert (first.returncode, first.stdout) == (0, ""), first.stderr
     assert first.stderr.count("done: ") == 1
     assert f"sha256 {SHA256} (not compared: none is published; recorded in {RECORD})" in first.stderr
@@ -104,13 +104,13 @@ def test_a_download_is_put_in_place_with_a_record(site: Site, tmp_path: Path) ->
     assert (record["url"], record["size"], record["sha256"]) == (site.url, len(CONTENT), SHA256)
     assert record["date"].startswith("20")
 
-    again = run_program("download-weights", "--json", folder=tmp_path, environment=environment)
+    again = run_here("download-weights", "--json", folder=tmp_path, environment=environment)
     assert (again.returncode, again.stderr) == (0, "")
     told = json.loads(again.stdout)
     assert (told["fresh"], told["enforced"], told["url"], told["sha256"]) == (False, True, site.url, SHA256)
     assert len(site.asked) == 1
     listed = json.loads(
-        run_program("download-weights", "--list", "--json", folder=tmp_path, environment=environment).stdout
+        run_here("download-weights", "--list", "--json", folder=tmp_path, environment=environment).stdout
     )
     assert listed["ifrplus"]["path"] == str(folder / NAME)
 
@@ -129,7 +129,7 @@ def test_an_interrupted_download_resumes_where_it_stopped(site: Site, tmp_path: 
     arrived = (tmp_path / PART).stat().st_size
     assert 0 < arrived <= CUT
 
-    done = run_program("download-weights", "--url", site.url, "--dir", tmp_path, folder=tmp_path)
+    done = run_here("download-weights", "--url", site.url, "--dir", tmp_path, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert site.ranges == [None, f"bytes={arrived}-"]
     assert (tmp_path / NAME).read_bytes() == CONTENT
@@ -162,7 +162,7 @@ def test_a_full_disk_keeps_what_has_arrived(site: Site, tmp_path: Path) -> None:
     assert hint.startswith("hint: Free some space")
     arrived = (tmp_path / PART).stat().st_size
     assert 0 < arrived < len(CONTENT)
-    assert run_program(*arguments, folder=tmp_path).returncode == 0
+    assert run_here(*arguments, folder=tmp_path).returncode == 0
     assert site.ranges == [None, f"bytes={arrived}-"]
     assert (tmp_path / NAME).read_bytes() == CONTENT
 

@@ -10,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
-from clips import run_here, run_program
+from clips import run_here
 from ncnn_files import FOLDER, archive, golden, ncnn_files
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -50,14 +50,14 @@ def test_an_archive_is_downloaded_and_its_folder_taken_out(half: bool, tmp_path:
     arguments = ("download-weights", "ifrnet-s", "--dir", tmp_path / "weights", "--json")
     with serving(Site(content)) as site:
         site.answers = [Answer(cut=len(content) // 3)]
-        done = run_program(*arguments, "--url", site.url, "--sha256", digest, folder=tmp_path, environment=HERE)
+        done = run_here(*arguments, "--url", site.url, "--sha256", digest, folder=tmp_path, environment=HERE)
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         assert (told["url"], told["enforced"], told["fresh"]) == (site.url, True, True)
         assert site.ranges[1] is not None, "continued where it broke off"
-        again = run_program(*arguments, "--sha256", digest, folder=tmp_path, environment=HERE)
+        again = run_here(*arguments, "--sha256", digest, folder=tmp_path, environment=HERE)
         assert json.loads(again.stdout)["fresh"] is False, again.stderr
-        other = run_program(*arguments, "--sha256", "0" * 64, folder=tmp_path, environment=HERE)
+        other = run_here(*arguments, "--sha256", "0" * 64, folder=tmp_path, environment=HERE)
         assert other.returncode == 1
         assert "was made from a file whose SHA-256 is" in other.stderr
     path = tmp_path / "weights" / NAME
