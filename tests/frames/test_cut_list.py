@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clips import ffmpeg, make_clip, run_blend_here
+from clips import ffmpeg, make_clip, probe_once, run_blend_here
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.frames.cut_list import Cut, read_cuts, write_cuts
-from ifrplus_cli.video.probe import probe
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +69,9 @@ def test_a_section_counts_frames_as_its_film_does(shots: Path, tmp_path: Path) -
 def test_an_invalid_list_is_refused(text: str, told: str, shots: Path, tmp_path: Path) -> None:
     (tmp_path / "cuts.json").write_text(text)
     with pytest.raises(InputError, match=told):
-        read_cuts(tmp_path / "cuts.json", probe(shots))
+        read_cuts(tmp_path / "cuts.json", probe_once(shots))
     with pytest.raises(InputError, match="can't be read"):
-        read_cuts(tmp_path / "missing.json", probe(shots))
+        read_cuts(tmp_path / "missing.json", probe_once(shots))
 
 
 def test_a_list_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

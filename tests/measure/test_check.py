@@ -8,19 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import blend, blend_model, ffmpeg, make_clip, run_blend_here, run_here, run_program
+from clips import blend, blend_model, ffmpeg, make_clip, probe_once, run_blend_here, run_here, run_program
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.measure import check
 from ifrplus_cli.measure.check import CheckResult, check_clip
-from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.sampling import sample
 
 SIZE = (48, 64)
 
 
 def checked(path: Path, network: object = blend, **options: object) -> CheckResult:
-    return check_clip(probe(path), blend_model(network, SIZE), **options)  # type: ignore[arg-type]
+    return check_clip(probe_once(path), blend_model(network, SIZE), **options)  # type: ignore[arg-type]
 
 
 def test_every_second_frame_is_made_again(tmp_path: Path) -> None:
@@ -106,7 +105,7 @@ def test_one_or_two_frames_can_not_be_checked(tmp_path: Path) -> None:
 def test_a_long_clip_is_compared_where_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "SAMPLE_SECONDS", 1.0)
     path = make_clip(tmp_path / "long.mkv", frames=60)
-    clip = probe(path)
+    clip = probe_once(path)
     stretches = sample(clip, 1.0)
     told: list[tuple[int, int]] = []
     result = checked(path, progress=lambda *numbers: told.append(numbers))

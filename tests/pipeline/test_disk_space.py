@@ -7,20 +7,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from clips import make_clip
+from clips import make_clip, probe_once
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.files import LEAST_FREE
 from ifrplus_cli.pipeline.disk_space import check_room, picture_bytes, watch_room
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
 
 
 def planned_bytes(clip: Path, **options: object) -> int:
     """The estimate for 100 frames."""
     encode = EncodeOptions(**options)  # type: ignore[arg-type]
-    job = plan_job(probe(clip), clip.with_name("film.mkv"), UpsampleOptions(encode=encode))
+    job = plan_job(probe_once(clip), clip.with_name("film.mkv"), UpsampleOptions(encode=encode))
     return picture_bytes(job.encode, 100)
 
 
@@ -33,7 +32,7 @@ def test_six_steps_of_crf_halve_the_estimate_and_raw_frames_bound_it(tmp_path: P
     coarse, fine = planned_bytes(clip, crf=22.0), planned_bytes(clip, crf=16.0)
     assert fine == planned_bytes(clip)
     assert fine == pytest.approx(2 * coarse, abs=1)
-    width, height = probe(clip).width, probe(clip).height
+    width, height = probe_once(clip).width, probe_once(clip).height
     assert fine < planned_bytes(clip, codec="ffv1") < 100 * width * height * 3 // 2
 
 

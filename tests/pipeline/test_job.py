@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from clips import make_clip
+from clips import make_clip, probe_once
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
@@ -25,34 +25,34 @@ from ifrplus_cli.video.probe import probe
 def test_frames_and_rate_follow_from_the_options(
     options: UpsampleOptions, frames: int, rate: Fraction, clip: Path, tmp_path: Path
 ) -> None:
-    job = plan_job(probe(clip), tmp_path / "film.mkv", options)
+    job = plan_job(probe_once(clip), tmp_path / "film.mkv", options)
     assert job.expected_frames == frames
     assert job.encode.timing.rate == rate
 
 
 @pytest.mark.parametrize("options", [UpsampleOptions(), UpsampleOptions(factor=Fraction(2), slow_motion=True)])
 def test_the_last_frame_is_held_to_the_end(options: UpsampleOptions, clip: Path, tmp_path: Path) -> None:
-    job = plan_job(probe(clip), tmp_path / "film.mkv", options)
+    job = plan_job(probe_once(clip), tmp_path / "film.mkv", options)
     stretch = 2 if options.slow_motion else 1
     assert job.expected_frames / job.encode.timing.rate == stretch * Fraction(6, 25)
     assert job.encode.timing.last_duration == 1 / job.encode.timing.rate
 
 
 def test_nothing_is_written(clip: Path, tmp_path: Path) -> None:
-    plan_job(probe(clip), tmp_path / "film.mkv", UpsampleOptions())
+    plan_job(probe_once(clip), tmp_path / "film.mkv", UpsampleOptions())
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("fps", "told"), [(24, "would drop some"), (25, "already has 25 frames per second")])
 def test_a_rate_that_gains_nothing_is_refused(fps: int, told: str, clip: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=told) as refused:
-        plan_job(probe(clip), tmp_path / "film.mkv", UpsampleOptions(fps=Fraction(fps)))
+        plan_job(probe_once(clip), tmp_path / "film.mkv", UpsampleOptions(fps=Fraction(fps)))
     assert "higher --fps" in refused.value.hint
 
 
 def test_a_varying_rate_may_become_its_own_mean_evenly(tmp_path: Path) -> None:
     varying = make_clip(tmp_path / "vfr.mp4", codec="libx264", ticks=[0, 40, 90, 120, 160])
-    clip = probe(varying)
+    clip = probe_once(varying)
     assert clip.variable_rate
     assert plan_job(clip, tmp_path / "film.mp4", UpsampleOptions(fps=Fraction(25))).encode.timing.rate == 25
     with pytest.raises(InputError, match="would drop some"):
@@ -63,13 +63,13 @@ def test_an_output_that_is_there_is_refused_and_with_overwrite_left_alone(clip: 
     output = tmp_path / "film.mkv"
     output.write_text("mine")
     with pytest.raises(OutputError):
-        plan_job(probe(clip), output, UpsampleOptions())
-    plan_job(probe(clip), output, UpsampleOptions(overwrite=True))
+        plan_job(probe_once(clip), output, UpsampleOptions())
+    plan_job(probe_once(clip), output, UpsampleOptions(overwrite=True))
     assert output.read_text() == "mine"
 
 
 def test_images_keep_their_kind(clip: Path, tmp_path: Path) -> None:
-    assert probe(clip).source.image_suffix is None
+    assert probe_once(clip).source.image_suffix is None
     (tmp_path / "render").mkdir()
     for number in range(3):
         make_clip(tmp_path / "render" / f"{number}.png", frames=1, codec="png", pix_fmt="rgb24")

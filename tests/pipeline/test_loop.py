@@ -20,6 +20,7 @@ from clips import (
     make_animation,
     make_clip,
     make_images,
+    probe_once,
     run_here,
 )
 from made_up import STEP, clip_of, frame_of
@@ -128,7 +129,7 @@ def test_a_list_of_cuts_says_nothing_about_the_seam() -> None:
 
 
 def test_the_tail_is_what_the_film_ends_with(clip: Path, tmp_path: Path) -> None:
-    job = plan_job(probe(clip), tmp_path / "film.mkv", SMOOTH)
+    job = plan_job(probe_once(clip), tmp_path / "film.mkv", SMOOTH)
     with decode(job.clip) as reader:
         frames = list(reader)
     tail = read_tail(job)
@@ -146,7 +147,7 @@ def test_a_film_that_ends_in_damage_has_no_tail(tmp_path: Path) -> None:
 
 
 def test_the_network_is_chosen_for_the_timesteps_of_the_seam_too(tmp_path: Path) -> None:
-    varying = probe(make_clip(tmp_path / "source.mp4", frames=2, codec="libx264"))
+    varying = probe_once(make_clip(tmp_path / "source.mp4", frames=2, codec="libx264"))
     steps = {
         loop: work_of(plan_job(varying, tmp_path / "film.mkv", UpsampleOptions(Fraction(5, 2), loop=loop))).timesteps
         for loop in (False, True)
@@ -229,7 +230,7 @@ def test_sound_of_another_length_is_said_before_the_run(seconds: str, told: str 
     source = make_clip(tmp_path / "source.mov", codec="libx264", inputs=BEEP, output=("-c:a", "pcm_s16le"))
     sound = ("-map", "0:v", "-map", "1:a", "-c:v", "copy", "-filter:a", f"atrim=end={seconds}")
     ffmpeg("-i", source, *BEEP, *sound, tmp_path / "film.mov")
-    clip = probe(tmp_path / "film.mov")
+    clip = probe_once(tmp_path / "film.mov")
 
     def notes(options: UpsampleOptions) -> list[str]:
         return [note for note in plan_job(clip, tmp_path / "out.mov", options).encode.notes if "sound ends" in note]
@@ -247,9 +248,9 @@ def test_sound_of_another_length_is_said_before_the_run(seconds: str, told: str 
 @pytest.mark.parametrize(("plays", "told"), [(1, "is played once"), (2, "is played 2 times")])
 def test_an_animation_that_stops_is_said_to(plays: int, told: str, tmp_path: Path) -> None:
     source = make_animation(tmp_path / "source.apng", plays=plays)
-    (note,) = plan_job(probe(source), tmp_path / "loop.apng", LOOP).encode.notes
+    (note,) = plan_job(probe_once(source), tmp_path / "loop.apng", LOOP).encode.notes
     assert told in note
-    assert not plan_job(probe(source), tmp_path / "loop.apng", UpsampleOptions()).encode.notes
+    assert not plan_job(probe_once(source), tmp_path / "loop.apng", UpsampleOptions()).encode.notes
 
 
 def test_a_resumed_loop_is_as_one_that_was_made_at_once(

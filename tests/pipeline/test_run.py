@@ -29,6 +29,7 @@ from clips import (
     look_at,
     make_clip,
     picture,
+    probe_once,
     streams,
     wrap_ffmpeg,
 )
@@ -41,7 +42,6 @@ from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.video.containers import write_display_matrix
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
 
 FFV1 = EncodeOptions("ffv1")
 LOSSLESS_H264 = ("-c:v", "libx264", "-qp", 0, "-preset", "ultrafast")
@@ -108,7 +108,7 @@ def test_every_output_frame_has_its_exact_time(kind: str, name: str, source_of: 
     source = source_of(kind)
     times, last = frame_times(source), end_time(source) - frame_times(source)[-1]
     summary = upsample(source, tmp_path / name, encode=USUAL if kind in {"ntsc", "vfr"} else LOSSLESS)
-    expected = expected_times(times, last or 1 / probe(source).rate, Fraction(2))
+    expected = expected_times(times, last or 1 / probe_once(source).rate, Fraction(2))
     written = frame_times(tmp_path / name)
     assert (summary.frames_in, summary.frames_out) == (len(times), 2 * len(times))
     if name.endswith("mp4"):
@@ -236,7 +236,7 @@ def test_picture_and_sound_of_other_containers_stay_together(
     summary = upsample(source, tmp_path / "film.mp4")
     assert summary.frames_out == 2 * summary.frames_in == 20
     assert {after - before for before, after in pairwise(frame_times(tmp_path / "film.mp4"))} == {Fraction(1, 50)}
-    found = probe(source)
+    found = probe_once(source)
     sound = streams(tmp_path / "film.mp4", "audio")[0]
     distance = Fraction(sound["start_time"]) - frame_times(tmp_path / "film.mp4")[0]
     assert found.streams[0].start is not None
@@ -272,7 +272,7 @@ TAG_NAMES = ("color_primaries", "color_transfer", "color_space", "color_range", 
 
 
 def luma_of(path: Path) -> list[bytes]:
-    with decode(probe(path)) as decoder:
+    with decode(probe_once(path)) as decoder:
         return [frame.planes[0].tobytes() for frame in decoder]
 
 
@@ -342,7 +342,7 @@ def test_a_made_frame_is_as_bright_as_its_neighbours(
     source = nearly_equal(tmp_path, pix_fmt, f"setparams=range={colour_range}:{TAGS[standard]}")
     summary = upsample(source, tmp_path / "film.mkv", encode=FFV1)
     assert summary.frames_made == 1
-    with decode(probe(tmp_path / "film.mkv")) as decoder:
+    with decode(probe_once(tmp_path / "film.mkv")) as decoder:
         left, made, right, _ = [[float(plane.mean()) for plane in frame.planes] for frame in decoder]
     assert left[0] != right[0]
     assert all(abs(m - (a + b) / 2) < 0.05 for m, a, b in zip(made, left, right, strict=True))
@@ -361,7 +361,7 @@ def test_a_turned_film_is_turned_exactly_once(matrix: tuple[int, ...], tmp_path:
     write_display_matrix(source, matrix)
     upsample(source, tmp_path / "film.mov")
     upright = upsample(source, tmp_path / "film.mkv", encode=FFV1)
-    assert probe(tmp_path / "film.mov").display_matrix == matrix
+    assert probe_once(tmp_path / "film.mov").display_matrix == matrix
     assert "side_data_list" not in picture(tmp_path / "film.mkv")
     assert any("turned upright" in note for note in upright.notes)
     shown = frame_hashes(source, "yuv420p", turned=True)
@@ -389,7 +389,7 @@ def test_odd_sizes_keep_every_pixel_in_its_place(name: str, tmp_path: Path) -> N
 
 
 def planes_of(path: Path) -> list[tuple[np.ndarray, ...]]:
-    with decode(probe(path)) as decoder:
+    with decode(probe_once(path)) as decoder:
         return [frame.planes for frame in decoder]
 
 
@@ -491,7 +491,7 @@ def test_pairs_that_are_made_at_once_come_out_in_order(clip: Path, tmp_path: Pat
         time.sleep(0.05 * (next(turns) % 2 == 0))  # so that each second one overtakes the one before it
         return blend(left, right, t)
 
-    job = plan_job(probe(clip), tmp_path / "film.mkv", UpsampleOptions(factor=Fraction(3), encode=FFV1))
+    job = plan_job(probe_once(clip), tmp_path / "film.mkv", UpsampleOptions(factor=Fraction(3), encode=FFV1))
     model = blend_model(slow_first, (job.encode.height, job.encode.width))
     for at_once, name in ((1, "one"), (2, "two")):
         run_job(elsewhere(job, tmp_path / f"{name}.mkv"), replace(model, at_once=at_once))

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from clips import children, frame_hashes, frame_times, wrap_ffmpeg
+from clips import children, frame_hashes, frame_times, probe_once, wrap_ffmpeg
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline import segments
@@ -19,7 +19,7 @@ from ifrplus_cli.values import Frame
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe, read_segment
+from ifrplus_cli.video.probe import read_segment
 
 FRAME = Fraction(1, 25)
 
@@ -34,7 +34,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def plan(clip: Path, tmp_path: Path) -> EncodePlan:
     """For six frames, stored without loss."""
     options = UpsampleOptions(encode=EncodeOptions("ffv1"))
-    return plan_job(probe(clip), tmp_path / "film.mkv", options).encode
+    return plan_job(probe_once(clip), tmp_path / "film.mkv", options).encode
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def frames_of(clip: Path) -> list[Frame]:
-    with decode(probe(clip)) as decoder:
+    with decode(probe_once(clip)) as decoder:
         return list(decoder)
 
 

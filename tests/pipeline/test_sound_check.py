@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from clips import BEEP, ffmpeg, make_clip
+from clips import BEEP, ffmpeg, make_clip, probe_once
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.pipeline.sound_check import heard_seconds
@@ -15,7 +15,6 @@ from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.values import Timing
 from ifrplus_cli.video.encode_plan import plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.targets import target_of
 
 BLOCK = Fraction(1, 50)
@@ -41,7 +40,7 @@ def test_what_is_heard(starts: list[Fraction], heard: float, again: float) -> No
 
 def test_squeezed_sound_does_not_pass(tmp_path: Path) -> None:
     film = make_clip(tmp_path / "film.mkv", frames=50, codec="libx264", inputs=BEEP, output=("-c:a", "mp2", "-t", 2))
-    clip = probe(film)
+    clip = probe_once(film)
     plan = plan_encode(
         clip, target_of(film), EncodeOptions("libx264"), Timing(clip.time_base, clip.rate, clip.last_duration)
     )

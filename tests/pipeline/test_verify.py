@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from clips import BEEP, ffmpeg, make_clip
+from clips import BEEP, ffmpeg, make_clip, probe_once
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.pipeline.verify import Promise, verify
@@ -16,7 +16,6 @@ from ifrplus_cli.values import ClipInfo, ColourTags, Timing
 from ifrplus_cli.video.containers import write_display_matrix
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.targets import target_of
 
 CHAPTERS = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=400\ntitle=One\n"
@@ -37,7 +36,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def promise(film: Path) -> Promise:
     """What holds for the film as it is."""
-    clip = probe(film)
+    clip = probe_once(film)
     plan = plan_encode(
         clip, target_of(film), EncodeOptions("libx264"), Timing(clip.time_base, clip.rate, clip.last_duration)
     )
@@ -135,7 +134,7 @@ def plan_of(clip: ClipInfo, output: Path, codec: str) -> EncodePlan:
 
 @pytest.mark.parametrize("aspect", ["12/11", "4/3", "8/9", "1/1"])
 def test_a_pixel_aspect_that_matroska_rounds_passes(aspect: str, tmp_path: Path) -> None:
-    source = probe(make_clip(tmp_path / "source.mkv", frames=2, filters=f"setsar={aspect}"))
+    source = probe_once(make_clip(tmp_path / "source.mkv", frames=2, filters=f"setsar={aspect}"))
     ffmpeg("-i", source.path, "-c:v", "libvpx-vp9", "-lossless", 1, "-cpu-used", 8, tmp_path / "film.webm")
     kept = Promise(
         plan_of(source, tmp_path / "film.webm", "libvpx-vp9"), 2, Fraction(0), Fraction(1, 25), Fraction(2, 25)
@@ -146,7 +145,7 @@ def test_a_pixel_aspect_that_matroska_rounds_passes(aspect: str, tmp_path: Path)
 
 @pytest.mark.parametrize("told", [None, "pc"])
 def test_rgb_is_full_range_whether_it_says_so_or_not(told: str | None, tmp_path: Path) -> None:
-    source = probe(make_clip(tmp_path / "source.nut", frames=2, pix_fmt="rgb24", codec="rawvideo"))
+    source = probe_once(make_clip(tmp_path / "source.nut", frames=2, pix_fmt="rgb24", codec="rawvideo"))
     source = replace(source, colour=replace(source.colour, range=told))
     ffmpeg("-i", source.path, "-c:v", "ffv1", tmp_path / "film.mkv")
     plan = plan_of(source, tmp_path / "film.mkv", "ffv1")
@@ -158,7 +157,7 @@ def test_a_stream_without_content_is_not_missed_but_noted(clip: Path, tmp_path: 
     silence = ("-f", "s16le", "-i", "/dev/null")
     ffmpeg("-i", clip, *silence, "-map", 0, "-map", 1, "-c", "copy", tmp_path / "source.mkv")
     ffmpeg("-i", clip, "-c", "copy", tmp_path / "film.mkv")
-    plan = plan_of(probe(tmp_path / "source.mkv"), tmp_path / "film.mkv", "ffv1")
+    plan = plan_of(probe_once(tmp_path / "source.mkv"), tmp_path / "film.mkv", "ffv1")
     assert len(plan.carried) == 1
     _, notes = verify(tmp_path / "film.mkv", Promise(plan, 6, Fraction(0), Fraction(5, 25), Fraction(6, 25)))
     assert notes == ("The audio stream 1 is empty and left out.",)

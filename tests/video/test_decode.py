@@ -8,20 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import children, ffmpeg, frame_hash, frame_hashes, frame_times, make_clip, wrap_ffmpeg
+from clips import children, ffmpeg, frame_hash, frame_hashes, frame_times, make_clip, probe_once, wrap_ffmpeg
 
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.source import FrameReader
 from ifrplus_cli.values import Frame
 from ifrplus_cli.video.containers import write_display_matrix
 from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.probe import probe
 
 B_FRAMES = ("-preset", "medium", "-bf", "3", "-g", "20")
 
 
 def decoded(path: Path, *, upright: bool = False) -> tuple[list[Frame], FrameReader]:
-    with decode(probe(path), upright=upright) as decoder:
+    with decode(probe_once(path), upright=upright) as decoder:
         return list(decoder), decoder
 
 
@@ -126,7 +125,7 @@ def test_a_film_of_which_nothing_can_be_decoded_is_refused(tmp_path: Path) -> No
 
 def test_leaving_midway_stops_ffmpeg(tmp_path: Path) -> None:
     long = make_clip(tmp_path / "long.mkv", frames=200)
-    with decode(probe(long)) as decoder:
+    with decode(probe_once(long)) as decoder:
         assert len(list(islice(decoder, 3))) == 3
         assert children()
     assert not children()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import ffmpeg, frame_hashes, make_clip, picture, run_blend_here
+from clips import ffmpeg, frame_hashes, make_clip, picture, probe_once, run_blend_here
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import ContentLight, LightInfo, MasteringDisplay, Timing
@@ -16,7 +16,6 @@ from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.hdr import light_faults, light_notes, light_options, read_light
-from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.targets import target_of
 
 PQ = "setparams=range=tv:color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
@@ -47,7 +46,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def plan(source: Path, output: Path, options: EncodeOptions | None = None) -> EncodePlan:
-    clip = probe(source)
+    clip = probe_once(source)
     timing = Timing(clip.time_base, clip.rate, 1 / clip.rate)
     return plan_encode(clip, target_of(output), options or EncodeOptions(), timing)
 
@@ -70,11 +69,11 @@ def add_dolby_vision(film: Path, compatibility: int) -> None:
 
 
 def test_metadata_of_the_first_frame_is_read(graded: Path) -> None:
-    assert probe(graded).light == LIGHT
+    assert probe_once(graded).light == LIGHT
 
 
 def test_a_film_of_standard_range_has_no_metadata(clip: Path) -> None:
-    assert probe(clip).light == LightInfo()
+    assert probe_once(clip).light == LightInfo()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +93,7 @@ def test_the_metadata_is_in_the_finished_film(name: str, codec: str | None, grad
     chosen = ("--codec", codec) if codec else ()
     done = run_blend_here("upsample", graded, name, *chosen, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    found = probe(tmp_path / name)
+    found = probe_once(tmp_path / name)
     assert light_faults(found.light, LIGHT) == []
     assert found.colour.transfer == "smpte2084"
 
@@ -105,7 +104,7 @@ def test_the_metadata_is_in_the_bare_stream_too(codec: str, graded: Path, tmp_pa
     assert run_blend_here(*arguments, folder=tmp_path).returncode == 0
     bare = tmp_path / ("bare.hevc" if codec == "libx265" else "bare.obu")
     ffmpeg("-i", tmp_path / "film.mp4", "-c", "copy", bare)
-    assert light_faults(probe(bare).light, LIGHT) == []
+    assert light_faults(probe_once(bare).light, LIGHT) == []
 
 
 @pytest.mark.parametrize(
@@ -135,7 +134,7 @@ def test_frames_are_mixed_in_their_own_curve(filters: str, tmp_path: Path) -> No
     arguments = ("upsample", source, "out.mkv", "--codec", "ffv1", "--no-cuts")
     assert run_blend_here(*arguments, folder=tmp_path).returncode == 0
     assert frame_hashes(tmp_path / "out.mkv", "yuv444p10le")[::2] == frame_hashes(source, "yuv444p10le")
-    with decode(probe(tmp_path / "out.mkv")) as decoder:
+    with decode(probe_once(tmp_path / "out.mkv")) as decoder:
         left, made, right, *_ = (np.stack(frame.planes).astype(float) for frame in decoder)
     assert np.abs(made - (left + right) / 2).max() <= 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import ffmpeg, frame_hashes, frame_times, look_at, make_clip, streams
+from clips import ffmpeg, frame_hashes, frame_times, look_at, make_clip, probe_once, streams
 from hypothesis import given
 from hypothesis import strategies as st
 from sounds import RATE, clicks, sound
@@ -17,7 +17,6 @@ from upsampling import LOSSLESS, upsample
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.probe import probe
 from ifrplus_cli.video.trim import FrameNumber, Moment, cut_section, last_frames
 
 MILLISECOND = Fraction(1, 1000)
@@ -34,7 +33,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def clip_info(long: Path) -> ClipInfo:
     """The properties of the long clip."""
-    return probe(long)
+    return probe_once(long)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,7 @@ def clip_info(long: Path) -> ClipInfo:
 def test_a_section_has_the_frames_from_its_start_to_before_its_end(
     start: Moment | None, end: Moment | None, first: int, behind: int, long: Path
 ) -> None:
-    clip = probe(long)
+    clip = probe_once(long)
     cut = cut_section(clip, start, end)
     assert cut.times == clip.times[first:behind]
     assert cut.end == (*clip.times, clip.end)[behind]
@@ -88,7 +87,7 @@ def test_a_section_near_the_start_of_a_film_that_finds_no_place_before_it(name: 
 
 def test_a_frame_that_is_held_for_long_is_cut_at_the_requested_time(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "held.mp4", codec="libx264", ticks=[0, 40, 80, 4000, 4040, 4080])
-    cut = cut_section(probe(source), Fraction("1.5"), Fraction(3))
+    cut = cut_section(probe_once(source), Fraction("1.5"), Fraction(3))
     assert (cut.times, cut.end) == ((Fraction("1.5"),), Fraction(3))
     upsample(source, tmp_path / "film.mp4", start=Fraction("3.5"), end=Fraction("4.08"))
     assert frame_times(tmp_path / "film.mp4") == [n * MILLISECOND for n in (0, 250, 500, 520, 540, 560)]
@@ -106,7 +105,7 @@ def test_a_frame_that_is_held_for_long_is_cut_at_the_requested_time(tmp_path: Pa
 )
 def test_a_section_without_a_frame_is_refused(start: Moment, end: Moment | None, told: str, long: Path) -> None:
     with pytest.raises(InputError, match=told):
-        cut_section(probe(long), start, end)
+        cut_section(probe_once(long), start, end)
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
