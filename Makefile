@@ -9,7 +9,7 @@ CLIPS = $(shell $(BIN)/python tools/sample_clips.py)
 # Tests start the program hundreds of times: where this is set, each start would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint system apt clean
+.PHONY: demo test lint docs system apt clean
 
 demo: system $(VENV)/.demo
 	mkdir -p demo
@@ -23,6 +23,10 @@ lint: system $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What the help says, as a document; a test compares both.
+docs: system $(VENV)/.test
+	$(BIN)/python tools/options_page.py > docs/options.md
 
 # ffmpeg's packages also bring the graphics libraries that OpenCV's wheel links to.
 system:

@@ -108,6 +108,14 @@ def print_line(text: str = "") -> None:
     sys.stdout.flush()
 
 
+def print_help_line(text: str = "", style: str = "") -> None:
+    """Print a line of a help page on stdout: ``bold`` as a heading, ``names`` with its options in colour."""
+    line = Text(text, "bold" if style == "bold" else "")
+    if style == "names":
+        line.highlight_regex(r"(?<!\S)--?[a-z][a-z-]*(?=.*)", "cyan")
+    _console(sys.stdout, stderr=False).print(line, soft_wrap=True)
+
+
 def print_section(title: str, facts: Mapping[str, str]) -> None:
     """Print a title on stdout, and names and values below it."""
     print_line(title)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from errno import ENOSPC, EPIPE
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from ifrplus_cli import __version__
 from ifrplus_cli.commands import console, signals
@@ -18,6 +18,7 @@ from ifrplus_cli.commands.check import check
 from ifrplus_cli.commands.devices import devices
 from ifrplus_cli.commands.download_weights import download_weights
 from ifrplus_cli.commands.eval import evaluate
+from ifrplus_cli.commands.help_pages import Page, Program
 from ifrplus_cli.commands.info import info
 from ifrplus_cli.commands.train import train
 from ifrplus_cli.commands.upsample import upsample
@@ -29,32 +30,26 @@ FAILED, INTERRUPTED = 1, 130
 UNHEARD = (EPIPE, ENOSPC)  # the reader of stdout has closed it, or its disk is full
 
 
-class PlainUsage(TyperCommand):
-    """A command whose usage line has its arguments as a person gives them, without brackets.
-
-    The program itself says which one is missing, so that they are optional for the parser.
-    """
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        names = (param.metavar for param in self.params if param.param_type_name == "argument")
-        return [self.options_metavar or "", *(name for name in names if name)]
-
-
 app = typer.Typer(
+    cls=Program,
     help="Raise the frame rate of real video files with the IFR+ neural network.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(cls=PlainUsage)(upsample)
-app.command()(info)
-app.command()(check)
-app.command("eval")(evaluate)
-app.command()(train)
-app.command()(devices)
-app.command()(bench)
-app.command("download-weights")(download_weights)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "upsample": upsample,
+    "info": info,
+    "check": check,
+    "eval": evaluate,
+    "train": train,
+    "devices": devices,
+    "bench": bench,
+    "download-weights": download_weights,
+}
+for name, command in COMMANDS.items():
+    app.command(name, cls=Page)(command)
 
 
 def _show_version(wanted: bool) -> None:
@@ -79,7 +74,7 @@ def main() -> None:
     _open_closed_streams()
     try:
         with memory_errors():
-            app()
+            app(prog_name="ifrplus")
         sys.stdout.flush()
     except (Interrupted, StoppedError) as interruption:
         console.print_interruption(str(interruption) or "nothing was written.")

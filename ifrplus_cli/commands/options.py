@@ -106,7 +106,7 @@ def repeatable_choice(values: Sequence[str], text: str) -> Any:
 
     def parse(written: str) -> str:
         if written not in values:
-            raise typer.BadParameter(f"{written!r} is not one of {', '.join(map(repr, values))}.")
+            raise typer.BadParameter(f"{written} is not one of {', '.join(values)}.")
         return written
 
     return typer.Option(
@@ -150,7 +150,7 @@ DeviceOption = Annotated[
     str, typer.Option("--device", metavar="auto|CPU|GPU|Ascend[:N]", help="Device that runs the network.")
 ]
 ModelOption = Annotated[
-    ModelName, typer.Option(help="Network: lite is bundled; the others are better, and their weights are downloaded.")
+    ModelName, typer.Option(help="Network: lite is bundled; the weights of the others are downloaded.")
 ]
 WeightsOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="File with other weights for the network.", show_default=False)

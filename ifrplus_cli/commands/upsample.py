@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ifrplus_cli.commands import console, pipes, signals
+from ifrplus_cli.commands.help_pages import refuse_missing
 from ifrplus_cli.commands.options import (
     DeinterlaceOption,
     DeviceOption,
@@ -171,8 +172,8 @@ def upsample(
 ) -> None:
     """Raise the frame rate of a video: same length, same sound, source frames untouched."""
     if not sources or output is None:
-        missing = "IN and OUT" if output is None else "OUT"  # a single path is taken for OUT
-        raise typer.BadParameter(f"{missing} missing: ifrplus upsample IN OUT, as in ifrplus upsample in.mp4 out.mp4")
+        missing = "IN and OUT are" if output is None else "OUT is"  # a single path is taken for OUT
+        refuse_missing(missing, "upsample")
     _check_pipes(sources, output, container, writes_json=as_json and not dry_run, resume=resume)
     several = len(sources) > 1 or (is_folder(output) and not is_sequence(sources[0]))
     refuse(several and (cuts_in or cuts_out), "--cuts-in, --cuts-out", "a list of cuts is for one film only.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ifrplus_cli.errors import MediaToolError, OutputError
+from ifrplus_cli.suggestions import did_you_mean
 from ifrplus_cli.values import PIXEL_FORMATS, RICHNESS, Chroma, ClipInfo, PixelFormat, named
 from ifrplus_cli.video.containers import Container
 from ifrplus_cli.video.ffmpeg import INSTALL_HINT, find_tool
@@ -89,9 +90,20 @@ def encoder_facts(codec: str) -> str:
     text = _encoder_help(find_tool("ffmpeg"), codec)
     known = any(f"Encoder {name} [" in text for name in (codec, f"lib{codec}")) or "pixel formats" in text
     if not known or "Supported sample" in text:
-        hint = f"Did you mean {MEANT[codec]}?" if codec in MEANT else "See ffmpeg -encoders for the names."
+        meant = f"Did you mean {MEANT[codec]}?" if codec in MEANT else did_you_mean(codec, video_encoders())
+        hint = meant or "See ffmpeg -encoders for the names."
         raise OutputError(f"The installed ffmpeg has no video encoder named {codec}.", hint)
     return text
+
+
+def video_encoders() -> tuple[str, ...]:
+    """Return the names of all video encoders of the installed ffmpeg; none if it is missing or does not work."""
+    try:
+        command = [find_tool("ffmpeg"), "-hide_banner", "-encoders"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except (MediaToolError, OSError):
+        return ()
+    return tuple(re.findall(r"^ V\S* (\w+) ", done.stdout.decode("utf-8", "replace"), re.MULTILINE))
 
 
 @cache

@@ -203,7 +203,7 @@ def test_a_failure_is_an_object_too(tmp_path: Path) -> None:
     assert (json.loads(done.stdout), done.returncode) == ({**told, "exit_code": 1}, 1)
 
 
-@pytest.mark.parametrize(("words", "missing"), [(("in.mp4",), "OUT missing"), ((), "IN and OUT missing")])
+@pytest.mark.parametrize(("words", "missing"), [(("in.mp4",), "OUT is missing"), ((), "IN and OUT are missing")])
 def test_a_path_that_is_missing_is_named(words: tuple[str, ...], missing: str, tmp_path: Path) -> None:
     done = run_here("upsample", *words, folder=tmp_path)
     assert (done.returncode, missing in done.stderr) == (2, True)
