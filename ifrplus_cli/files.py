@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from ifrplus_cli import system
 from ifrplus_cli.errors import OutputError
 
 CHUNK = 2**20  # bytes
@@ -99,6 +99,7 @@ class PartFile:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        system.close_before_renaming(self._file)
         self.path.unlink(missing_ok=True)
         self._file.close()
 
@@ -109,10 +110,11 @@ class PartFile:
             OutputError: if the system refuses.
         """
         try:
-            self.path.chmod(0o666 & ~_umask())
-            sync(self.path)
+            self.path.chmod(0o666 & ~system.umask())
+            system.flush(self.path)
+            system.close_before_renaming(self._file)
             self.path.replace(self.output)
-            sync(self.output.absolute().parent)
+            system.flush(self.output.absolute().parent)
         except OSError as error:
             raise unwritable(self.output, error) from error
 
@@ -120,6 +122,7 @@ class PartFile:
         """Create the file; one left by a killed run is deleted first, for that run's ffmpeg may still write to it."""
         while True:
             if (stale := self._lock(0)) is not None:
+                system.close_before_renaming(stale)
                 self.path.unlink()
                 stale.close()
             if (file := self._lock(os.O_CREAT | os.O_EXCL)) is not None:
@@ -128,7 +131,7 @@ class PartFile:
     def _lock(self, flags: int) -> IO[bytes] | None:
         """Open and lock the file; None if it is missing (or, to be created, exists), or was replaced meanwhile."""
         try:
-            file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600), "r+b")
+            file = os.fdopen(os.open(self.path, os.O_RDWR | system.SAFE_OPEN | flags, 0o600), "r+b")
         except FileExistsError:
             return None
         except FileNotFoundError:
@@ -136,7 +139,7 @@ class PartFile:
                 raise
             return None
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(file)
             if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
                 return file
         except FileNotFoundError:
@@ -185,31 +188,15 @@ class PartFolder:
         """
         before = self.path.with_name(f"{self.path.name}.old")
         try:
-            self.path.chmod(0o777 & ~_umask())
-            os.sync()
+            self.path.chmod(0o777 & ~system.umask())
+            system.flush_all()
             if self.output.exists():
                 self.output.rename(before)
             self.path.rename(self.output)
-            sync(self.output.absolute().parent)
+            system.flush(self.output.absolute().parent)
             shutil.rmtree(before, ignore_errors=True)
         except OSError as error:
             raise unwritable(self.output, error) from error
-
-
-def _umask() -> int:
-    """Return the permissions that are removed from every new file."""
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return umask
-
-
-def sync(path: Path) -> None:
-    """Flush a file, or the names in a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:

@@ -12,7 +12,7 @@ import pytest
 from clips import make_clip
 from sounds import make_talking
 
-from ifrplus_cli.pipeline.malloc import keep_freed_memory
+from ifrplus_cli.system import keep_freed_memory
 
 keep_freed_memory()  # as the program does
 

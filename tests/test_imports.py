@@ -28,7 +28,7 @@ ROWS = (
     {"models"},
     {"files"},
     {"stopping"},
-    {"values", "source", "errors", "suggestions", "__init__"},
+    {"values", "source", "errors", "suggestions", "system", "__init__"},
     {"description"},
 )
 # Which packages, or files of them, may import or start what.

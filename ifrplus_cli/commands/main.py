@@ -23,8 +23,8 @@ from ifrplus_cli.commands.info import info
 from ifrplus_cli.commands.train import train
 from ifrplus_cli.commands.upsample import upsample
 from ifrplus_cli.errors import IfrplusError, OutputError, memory_errors
-from ifrplus_cli.pipeline.malloc import keep_freed_memory
 from ifrplus_cli.stopping import Interrupted, StoppedError
+from ifrplus_cli.system import keep_freed_memory
 
 FAILED, INTERRUPTED = 1, 130
 UNHEARD = (EPIPE, ENOSPC)  # the reader of stdout has closed it, or its disk is full

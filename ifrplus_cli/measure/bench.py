@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import re
-import signal
 import statistics
 import tempfile
 import time
@@ -14,7 +12,6 @@ from fractions import Fraction
 from functools import partial
 from itertools import product
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import cv2
@@ -35,9 +32,9 @@ from ifrplus_cli.network.engine import (
 from ifrplus_cli.network.interpolator import Batch, Interpolator, LoadedModel, Network, load_for_run, load_model
 from ifrplus_cli.network.plan import pairs_at_once, plan_network
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
-from ifrplus_cli.pipeline.malloc import keep_freed_memory
 from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.pipeline.stage_clock import StageClock
+from ifrplus_cli.system import keep_freed_memory, peak_memory_mb, without_interrupts
 from ifrplus_cli.values import Image
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe
@@ -283,7 +280,8 @@ def _in_own_process(size: Size, model: str, engine: str, options: BenchOptions, 
     with tempfile.TemporaryDirectory(prefix="ifrplus-", ignore_cleanup_errors=True) as folder:
         process = spawn.Process(target=_tell, args=(there, size, model, engine, options, Path(folder)))
         try:
-            _start_without_interrupts(process)
+            with without_interrupts():  # this process receives Ctrl-C, and ends the other one
+                process.start()
             there.close()
             return _listen(here, size, say, note)
         except EOFError:
@@ -295,15 +293,6 @@ def _in_own_process(size: Size, model: str, engine: str, options: BenchOptions, 
         finally:
             process.kill()
             process.join()
-
-
-def _start_without_interrupts(process: BaseProcess) -> None:
-    """Start a process that does not receive Ctrl-C: this process receives it and ends the other one."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the new process inherits it
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _listen(here: Connection, size: Size, say: Say, note: Say) -> Measured:
@@ -349,7 +338,7 @@ def _measure_size(
     model = load_model(plan)
     left, right = moving_scene(width, height, 2)
     times = measure_frame(model, (left, right), options.runs, say=say)
-    memory = _peak_memory_mb()
+    memory = peak_memory_mb() or 0.0
     rate = measure_convolution(engine, chosen)
     tile_height, tile_width = plan.tiles.tile_size
     result = SizeResult(
@@ -387,13 +376,6 @@ def _measure_run(model: LoadedModel, size: Size, pair: tuple[Image, Image], fold
         return measure_frame(model, pair, FRAMES_ALONE, say=lambda _: None).whole.median
 
     return measure_pipeline(in_run, size, measure_alone, folder, say)
-
-
-def _peak_memory_mb() -> float:
-    """Return the peak memory of this process; unlike ``getrusage`` it leaves out the parent's memory at the fork."""
-    found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) / 1024
 
 
 def _text(size: Size) -> str:

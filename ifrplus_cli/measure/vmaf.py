@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ffmpeg
 
+from ifrplus_cli.system import APART
 from ifrplus_cli.values import ClipInfo, Plane
 from ifrplus_cli.video.ffmpeg import StderrDrain, find_tool
 
@@ -47,7 +48,7 @@ class VmafMeter:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=self._folder.name,
-            start_new_session=True,
+            **APART,
         )
         assert self._process.stdin and self._process.stderr
         self._stdin = self._process.stdin

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ifrplus_cli.system import processors
+
 DEVICE_FILES = {"Ascend": ("davinci[0-9]*",), "GPU": ("nvidia[0-9]*", "dxg")}
 CANN_VARIABLES = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
 CANN_FOLDERS = ("/usr/local/Ascend/cann", "/usr/local/Ascend/ascend-toolkit/latest")
@@ -72,7 +74,7 @@ class Machine:
         """Return processor, cores, memory, and the installed drivers, CANN and CUDA."""
         known = {
             "processor": self._first(r"^model name\s*:\s*(.+)", "/proc/cpuinfo") or platform.machine(),
-            "cores": str(len(os.sched_getaffinity(0))),
+            "cores": str(len(processors())),
             "memory": self._memory(),
             "cann": self.cann_version(),
             "nvidia_driver": self._first(r"Kernel Module.*?\s(\d+\.[\d.]+)", "/proc/driver/nvidia/version"),
@@ -82,7 +84,7 @@ class Machine:
 
     def cores(self) -> int:
         """Return how many cores this process may keep busy: hyper-threads count once, a container's quota applies."""
-        usable = os.sched_getaffinity(0)
+        usable = processors()
         siblings = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
         cores = len({self._first(r"^(\S+)", siblings.format(cpu)) or str(cpu) for cpu in usable})
         quota, period = (self._first(pattern, "/sys/fs/cgroup/cpu.max") for pattern in (r"^(\d+) ", r" (\d+)$"))

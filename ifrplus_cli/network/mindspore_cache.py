@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ifrplus_cli.files import sha256_of
+from ifrplus_cli.system import cache_folder
 
 KEPT_GRAPHS = 16  # graphs, of a few megabytes each
 SUMS = "sha256"
@@ -23,8 +24,7 @@ SUMS = "sha256"
 
 def graphs_folder() -> Path:
     """Return ``ifrplus/graphs`` in the user's cache folder."""
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - never fails
-    return Path(caches) / "ifrplus" / "graphs"
+    return cache_folder() / "ifrplus" / "graphs"
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ifrplus_cli.errors import InputError, OutputError
-from ifrplus_cli.files import sha256_of, sync, unwritable
+from ifrplus_cli.files import sha256_of, unwritable
 from ifrplus_cli.frames.cut_list import Cut
+from ifrplus_cli.system import flush
 from ifrplus_cli.values import HALF
 
 FORMAT = 2  # of the record
@@ -211,9 +212,9 @@ class Journal:
     def _storing(self, action: Any, *arguments: Any, synced: Path | None = None) -> None:
         try:
             if synced is not None:
-                sync(synced)
+                flush(synced)
             action(*arguments)
-            sync(self.folder)
+            flush(self.folder)
         except OSError as error:
             raise OutputError(
                 f"{self.folder} can't be written: {error.strerror}.", f"Free some space for {self.folder.parent}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import shutil
 import stat
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.files import CHUNK, LEAST_FREE, size_text, unwritable
+from ifrplus_cli.system import has_reader
 
 PIPE = Path("-")  # the name of standard input and of standard output
 STDIN, STDOUT = 0, 1  # file descriptors
@@ -105,9 +105,7 @@ def check_reader(descriptor: int) -> None:
     Raises:
         OutputError: if the reader is gone.
     """
-    poll = select.poll()
-    poll.register(descriptor, 0)
-    if any(state & (select.POLLERR | select.POLLHUP | select.POLLNVAL) for _, state in poll.poll(0)):
+    if not has_reader(descriptor):
         raise _nobody_reads()
 
 

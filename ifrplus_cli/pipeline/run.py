@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from ifrplus_cli.pipeline.tally import Tally
 from ifrplus_cli.pipeline.trial_mux import try_muxing
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.stopping import StoppedError, StopRequest
+from ifrplus_cli.system import peak_memory_mb
 from ifrplus_cli.values import ClipInfo, Frame
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encode import VideoEncoder
@@ -65,7 +65,7 @@ class Summary:
     Attributes:
         pairs: number of pairs of each kind.
         stage_seconds: seconds for which each stage worked; stages overlap.
-        peak_memory_mb: peak memory of this process in megabytes, without ffmpeg's.
+        peak_memory_mb: peak memory of this process in megabytes, without ffmpeg's; 0 if it is unknown.
         result: the finished file, probed.
         notes: sentences that a person should read: those of the plan first, then those of the run.
         cuts: the cuts that were detected or given.
@@ -240,7 +240,6 @@ def _promise(job: Job, totals: Totals) -> Promise:
 
 def _summary(totals: Totals, result: ClipInfo, notes: tuple[str, ...], seconds: float, clock: StageClock) -> Summary:
     """Return the summary of a run that ends now."""
-    kilobyte = 1024
     return Summary(
         frames_in=totals.frames_in,
         frames_out=totals.frames_out,
@@ -248,7 +247,7 @@ def _summary(totals: Totals, result: ClipInfo, notes: tuple[str, ...], seconds: 
         pairs=totals.pairs,
         seconds=seconds,
         stage_seconds=dict(clock.seconds),
-        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobyte,
+        peak_memory_mb=peak_memory_mb() or 0.0,
         result=result,
         notes=notes,
         cuts=totals.cuts,

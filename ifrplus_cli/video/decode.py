@@ -17,6 +17,7 @@ import numpy as np
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.frames.fitting import Size, fit
 from ifrplus_cli.source import FrameReader
+from ifrplus_cli.system import APART
 from ifrplus_cli.values import ClipInfo, Frame
 from ifrplus_cli.video.ffmpeg import StderrDrain, find_tool
 from ifrplus_cli.video.pieces import open_source
@@ -127,7 +128,7 @@ class FfmpegDecoder(ABC):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            start_new_session=True,
+            **APART,
         )
         assert self._process.stdout and self._process.stderr
         self._stdout = self._process.stdout

@@ -11,6 +11,7 @@ from typing import NoReturn
 import numpy as np
 
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.system import APART
 from ifrplus_cli.values import Frame, Plane
 from ifrplus_cli.video.containers import check_pace
 from ifrplus_cli.video.encode_command import Picture, encoded_picture, joined_picture
@@ -139,7 +140,7 @@ class VideoEncoder:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            start_new_session=True,
+            **APART,
         )
         assert self._process.stderr
         self._drain = StderrDrain(self._process.stderr)

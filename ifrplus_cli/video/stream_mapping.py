@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def _muxer_takes(clip: ClipInfo, container: Container, carried: Sequence[Carried
     source = open_source(clip)
     stream = ffmpeg.output(
         *(source[str(c.stream.index)] for c in mapped),
-        "/dev/null",
+        os.devnull,
         format=container.muxer,
         t=1,
         **{f"c:{n}": c.codec for n, c in enumerate(mapped)},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ifrplus_cli.errors import DownloadError, ModelError, OutputError
 from ifrplus_cli.files import sha256_of
+from ifrplus_cli.system import lock
 from ifrplus_cli.weights.install import install, record_of
 from ifrplus_cli.weights.manifest import WeightsEntry
 from ifrplus_cli.weights.reading import read_weights
@@ -192,10 +192,10 @@ def _locked(target: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Allow one process at a time; the lock file stays, or a third process could lock a new file of the same name."""
     with target.with_name(f"{target.name}.lock").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file)
         except BlockingIOError:
             say(f"Another process is downloading {target.name}; waiting for it.")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file, wait=True)
         yield
 
 

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ifrplus_cli.system import data_folder
+
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -137,8 +139,7 @@ def _checkout() -> tuple[Path, ...]:
 
 
 def _user_folder() -> Path:
-    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")  # noqa: PTH111 - never fails
-    return Path(data) / "ifrplus"
+    return data_folder() / "ifrplus"
 
 
 def find_weights(name: str) -> Path | None:
