@@ -140,6 +140,11 @@ def without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
+def home_folder() -> Path:
+    """Return the user's home; ``~`` itself if it is unknown."""
+    return Path(os.path.expanduser("~"))  # noqa: PTH111 - never fails
+
+
 def data_folder() -> Path:
     """Return the folder for a user's data."""
     places = {"win32": "AppData/Local", "darwin": "Library/Application Support"}
@@ -152,5 +157,4 @@ def cache_folder() -> Path:
 
 
 def _user_folder(variable: str, places: dict[str, str], otherwise: str) -> Path:
-    home = os.path.expanduser("~")  # noqa: PTH111 - never fails
-    return Path(os.environ.get(variable) or Path(home) / places.get(sys.platform, otherwise))
+    return Path(os.environ.get(variable) or home_folder() / places.get(sys.platform, otherwise))

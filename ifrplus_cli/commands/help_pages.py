@@ -50,7 +50,7 @@ EXAMPLES = {
     "check": (("ifrplus check in.mp4 --report check.html", "a report with pictures"),),
     "eval": (("ifrplus eval vimeo_triplet/ --report worst.html", "with the worst pictures"),),
     "train": (("ifrplus train --init lite --videos my/ --minutes 30", "fine-tune on your films"),),
-    "devices": (("ifrplus devices --json", "as one JSON object"),),
+    "doctor": (("ifrplus doctor > doctor.txt", "a file for a report"),),
     "bench": (("ifrplus bench --size 448x256 --size 1280x720", "two frame sizes"),),
     "download-weights": (
         ("ifrplus download-weights --list", "what there is"),

@@ -15,7 +15,7 @@ from ifrplus_cli import __version__
 from ifrplus_cli.commands import console, signals
 from ifrplus_cli.commands.bench import bench
 from ifrplus_cli.commands.check import check
-from ifrplus_cli.commands.devices import devices
+from ifrplus_cli.commands.doctor import doctor
 from ifrplus_cli.commands.download_weights import download_weights
 from ifrplus_cli.commands.eval import evaluate
 from ifrplus_cli.commands.help_pages import Page, Program
@@ -44,7 +44,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check": check,
     "eval": evaluate,
     "train": train,
-    "devices": devices,
+    "doctor": doctor,
     "bench": bench,
     "download-weights": download_weights,
 }

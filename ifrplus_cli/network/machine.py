@@ -19,6 +19,10 @@ CANN_FOLDERS = ("/usr/local/Ascend/cann", "/usr/local/Ascend/ascend-toolkit/late
 CANN_VERSION_FILES = ("*-linux/ascend_toolkit_install.info", "compiler/version.info", "version.info")
 ASCEND_DRIVER = "/usr/local/Ascend/driver"
 CUDA_FOLDER = "/usr/local/cuda"
+PROCESSOR_FLAGS = {
+    *("avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16"),
+    *("asimd", "asimddp", "i8mm", "bf16", "sve"),
+}
 CUDA_LIBRARIES = ("libcudart.so.11.0", "libcublas.so.11", "libcudnn.so.8")
 CUDA_OF_WHEELS = ("11.1", "11.6")  # versions of the plugins in MindSpore's x86 wheels
 
@@ -81,6 +85,11 @@ class Machine:
             "cuda": self.cuda_version(),
         }
         return {name: value for name, value in known.items() if value}
+
+    def processor_flags(self) -> tuple[str, ...]:
+        """Return the instructions for vectors and matrices that this processor has, of those that change the speed."""
+        known = self._first(r"^(?:flags|Features)\s*:\s*(.+)", "/proc/cpuinfo") or ""
+        return tuple(flag for flag in known.split() if flag in PROCESSOR_FLAGS)
 
     def cores(self) -> int:
         """Return how many cores this process may keep busy: hyper-threads count once, a container's quota applies."""

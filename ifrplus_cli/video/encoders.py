@@ -103,7 +103,7 @@ def video_encoders() -> tuple[str, ...]:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except (MediaToolError, OSError):
         return ()
-    return tuple(re.findall(r"^ V\S* (\w+) ", done.stdout.decode("utf-8", "replace"), re.MULTILINE))
+    return tuple(re.findall(r"^ V\S+ (\S+) ", done.stdout.decode("utf-8", "replace"), re.MULTILINE))
 
 
 @cache

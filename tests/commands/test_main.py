@@ -51,7 +51,7 @@ def json_of(stdout: str) -> dict[str, Any]:
 def test_help_names_every_command_and_option(tmp_path: Path) -> None:
     whole = run_program("--help", folder=tmp_path)
     assert whole.returncode == 0
-    commands = ("upsample", "bench", "info", "check", "eval", "train", "devices", "download-weights")
+    commands = ("upsample", "bench", "info", "check", "eval", "train", "doctor", "download-weights")
     assert all(command in whole.stdout for command in commands)
     told = run_here("upsample", "--help", folder=tmp_path, environment={"COLUMNS": "200"}).stdout
     assert "upsample [OPTIONS] IN... OUT" in told
@@ -188,13 +188,17 @@ def test_info_tells_source_plan_and_cost(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["clip.mkv"]
 
 
-def test_devices_tells_what_is_there(tmp_path: Path) -> None:
-    done = run_here("devices", "--json", folder=tmp_path)
+def test_the_doctor_proves_that_this_machine_works(tmp_path: Path) -> None:
+    done = run_here("doctor", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json_of(done.stdout)
+    weights = find_weights("lite")
+    assert weights is not None
     assert found["devices"]["CPU"] == "ready"
-    assert found["weights"]["lite"].endswith(".safetensors")
-    assert found["programs"]["ffmpeg"]
+    assert found["weights"]["lite"].endswith(f"lite.safetensors, sha256 {sha256_of(weights)}")
+    assert "libx264" in found["ffmpeg"]["encoders"]
+    assert (found["a made frame"]["result"], found["faults"]) == ("works", [])
+    assert found["a made frame"]["made by"].startswith("lite, ")
 
 
 def test_a_failure_is_an_object_too(tmp_path: Path) -> None:

@@ -148,3 +148,11 @@ def test_free_memory_is_the_system_s_or_the_container_s(limit: str | None, expec
 
 def test_free_memory_is_unknown_if_the_system_does_not_report_it(make: Make) -> None:
     assert make().free_memory() is None
+
+
+def test_only_flags_that_change_the_speed_are_named(make: Make) -> None:
+    intel = make(told={"proc/cpuinfo": "model name\t: X\nflags\t\t: fpu sse2 avx2 avx512_vnni amx_int8 ssbd\n"})
+    assert intel.processor_flags() == ("avx2", "avx512_vnni", "amx_int8")
+    arm = make(told={"proc/cpuinfo": "Features\t: fp asimd asimddp i8mm\n"})
+    assert arm.processor_flags() == ("asimd", "asimddp", "i8mm")
+    assert make(told={"proc/cpuinfo": ""}).processor_flags() == ()
