@@ -97,6 +97,11 @@ def print_done(text: str) -> None:
     talk.print(f"[green]done:[/] {escape(text)}")
 
 
+def print_next(text: str) -> None:
+    """Print what a person may try next."""
+    talk.print(f"[cyan]next:[/] {escape(text)}")
+
+
 def print_plain(text: str) -> None:
     """Print a sentence without markup or colour."""
     talk.print(text, markup=False)

@@ -324,6 +324,7 @@ def _make(
 
 
 def _print_film(film: FinishedFilm, source: Path, output: Path, display: _Display) -> None:
+    from ifrplus_cli.reports.next_steps import done_to, next_steps
     from ifrplus_cli.reports.upsample import describe_run, run_line
 
     for note in film.summary.notes[len(film.job.encode.notes) :]:  # those of the plan were printed before the run
@@ -332,6 +333,9 @@ def _print_film(film: FinishedFilm, source: Path, output: Path, display: _Displa
         console.print_json({**describe_run(film), "input": str(source)})
     elif not display.quiet:
         console.print_done(run_line(film, pipes.name_of(output)))
+        console.print_plain(f"      {done_to(film)}")
+        for sentence in next_steps(film):
+            console.print_next(sentence)
 
 
 def _print_trial(trial: Trial, source: Path, output: Path, display: _Display) -> None:

@@ -44,5 +44,11 @@ def detail_of(picture: Picture) -> Detail:
     return Detail(luma, sum(chroma))
 
 
+def luma_detail(picture: Picture) -> float:
+    """Return the detail of the luma alone, of an RGB picture of 8 bits, H x W x 3."""
+    luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1].item() ** 2
+
+
 def _share(value: float, whole: float) -> float:
     return value / whole if whole > FLAT else 1.0

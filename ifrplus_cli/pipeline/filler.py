@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.network.interpolator import Interpolator, LoadedModel, MadeFrame, Motion
 from ifrplus_cli.pipeline.layer import Layer
+from ifrplus_cli.pipeline.sharpness import Sharpness
 from ifrplus_cli.pipeline.slots import Slot
 from ifrplus_cli.pipeline.stage_clock import StageClock
 from ifrplus_cli.values import Image, Plane
@@ -44,13 +45,22 @@ class FilledSlot:
 class SlotFiller:
     """Finds the motion of one slot after the other, and fills several slots at the same time."""
 
-    def __init__(self, model: LoadedModel, convert: Converter, *, clock: StageClock, keeps_seen: bool = False) -> None:
+    def __init__(
+        self,
+        model: LoadedModel,
+        convert: Converter,
+        *,
+        clock: StageClock,
+        keeps_seen: bool = False,
+        sharpness: Sharpness | None = None,
+    ) -> None:
         """
         Args:
             clock: measures the time of each stage.
             keeps_seen: whether to keep the network's images, and to estimate doubt, for a report.
+            sharpness: sees the first made frame of each slot.
         """
-        self._convert, self._clock, self._keeps_seen = convert, clock, keeps_seen
+        self._convert, self._clock, self._keeps_seen, self._sharpness = convert, clock, keeps_seen, sharpness
         self._colours = Layer(Interpolator(model, doubt=keeps_seen), convert.to_rgb, clock)
         has_alpha = convert.pixel_format.alpha
         self._alpha = Layer(Interpolator(model), convert.alpha_as_rgb, clock) if has_alpha else None
@@ -72,6 +82,8 @@ class SlotFiller:
         alphas: Sequence[MadeFrame | None] = [None] * len(made)
         if self._alpha and found.alpha:
             alphas = self._alpha.make(found.alpha, steps)
+        if self._sharpness and made:
+            self._sharpness.see(motion.left, made[0].image, motion.right)
         with self._clock("colour"):
             planes = [
                 self._convert.to_planes(frame.image, alpha.image if alpha else None)

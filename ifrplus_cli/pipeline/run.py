@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 
@@ -25,6 +25,7 @@ from ifrplus_cli.pipeline.over_white import OverWhite
 from ifrplus_cli.pipeline.resume import complete, open_journal, resumable
 from ifrplus_cli.pipeline.run_record import RunRecord
 from ifrplus_cli.pipeline.segments import SegmentEncoder, join_segments
+from ifrplus_cli.pipeline.sharpness import Sharpness
 from ifrplus_cli.pipeline.stage_clock import StageClock
 from ifrplus_cli.pipeline.stages import output_of
 from ifrplus_cli.pipeline.tally import Tally
@@ -69,6 +70,7 @@ class Summary:
         result: the finished file, probed.
         notes: sentences that a person should read: those of the plan first, then those of the run.
         cuts: the cuts that were detected or given.
+        sharpness: detail of made frames as a share of their source frames', on a sample of them; None if it is unknown.
     """
 
     frames_in: int
@@ -81,6 +83,7 @@ class Summary:
     result: ClipInfo = field(repr=False)
     notes: tuple[str, ...] = ()
     cuts: tuple[Cut, ...] = ()
+    sharpness: float | None = None
 
     @property
     def seconds_per_frame(self) -> float | None:
@@ -106,6 +109,7 @@ class _Context:
     stop: StopRequest
     record: RunRecord | None
     clock: StageClock = field(default_factory=StageClock)
+    sharpness: Sharpness = field(default_factory=Sharpness)
 
 
 def run_job(
@@ -151,7 +155,8 @@ def run_job(
     if journal is not None:
         journal.discard()
     notes = (*job.encode.notes, *totals.notes, *empty_streams)
-    return _summary(totals, result.moved(job.output), notes, time.perf_counter() - started, run.clock)
+    summary = _summary(totals, result.moved(job.output), notes, time.perf_counter() - started, run.clock)
+    return replace(summary, sharpness=run.sharpness.mean)
 
 
 def _needed_bytes(job: Job, journal: Journal | None) -> int:
@@ -167,7 +172,7 @@ def _encode(run: _Context, encoder: VideoEncoder | SegmentEncoder, kept: int = 0
     job, clip = run.job, run.job.clip
     convert = Converter(clip.pixel_format, clip.colour, job.encode.width, job.encode.height)
     seen = [] if run.record is None else [run.record.see_slot]
-    filler = SlotFiller(run.model, convert, clock=run.clock, keeps_seen=bool(seen))
+    filler = SlotFiller(run.model, convert, clock=run.clock, keeps_seen=bool(seen), sharpness=run.sharpness)
     stages = partial(output_of, job=job, filler=filler, at_once=run.model.at_once, kept=kept)
     mix = mixer(convert) if job.options.cut_fill == "blend" else None
     opaque = OverWhite(clip.pixel_format, job.encode.raw_format, full_range=clip.colour.range == "pc")

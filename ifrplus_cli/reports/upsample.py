@@ -14,6 +14,7 @@ from ifrplus_cli.pipeline.run_record import RunRecord, SeenFrame
 from ifrplus_cli.reports.facts import describe_clip, describe_job, describe_model, describe_settings, versions
 from ifrplus_cli.reports.format import clock, clock_time, moments_text, readable
 from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report, write_report
+from ifrplus_cli.reports.next_steps import next_steps
 from ifrplus_cli.reports.softness import softness
 from ifrplus_cli.values import PairKind
 
@@ -57,7 +58,9 @@ def describe_run(film: FinishedFilm) -> dict[str, object]:
         "seconds": round(summary.seconds, 3),
         "stage_seconds": {stage: round(spent, 3) for stage, spent in summary.stage_seconds.items()},
         "peak_memory_mb": round(summary.peak_memory_mb, 1),
+        "sharpness": summary.sharpness and round(summary.sharpness, 4),
         "notes": list(summary.notes),
+        "next_steps": list(next_steps(film)),
     }
 
 
@@ -74,9 +77,8 @@ def run_line(film: FinishedFilm, output: str) -> str:
     """Return what a run did, in one sentence that begins with the name of the output."""
     summary, rate = film.summary, rate_text(film.job.encode.timing.rate)
     return (
-        f"{output}: {summary.frames_in} frames became {summary.frames_out} "
-        f"({summary.frames_made} made, {summary.pairs['cut']} cuts and {summary.pairs['duplicate']} repeats held) "
-        f"at {rate} fps in {clock_time(summary.seconds)}; verified."
+        f"{output}: {summary.frames_in} frames became {summary.frames_out} at {rate} fps "
+        f"in {clock_time(summary.seconds)}; verified."
     )
 
 
