@@ -129,14 +129,14 @@ def test_failures_are_those_of_the_command_line(clip: Path, tmp_path: Path) -> N
         load_model((48, 64), "nope")
 
 
-def test_the_example_in_the_readme_runs(tmp_path: Path) -> None:
-    found = re.search(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_example_of_a_page_runs(page: str, tmp_path: Path) -> None:
+    found = re.search(r"```python\n(.*?)```", (README.parent / page).read_text("utf-8"), re.DOTALL)
     assert found
     make_clip(tmp_path / "in.mp4", codec="libx264", frames=4, size="96x64")
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE_FOLDER)}
     command = [sys.executable, "-c", found[1]]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("4 frames at 25.00 a second\n")
     assert "4 frames became 8 in" in done.stdout
     assert len(frame_times(tmp_path / "out.mp4")) == 8

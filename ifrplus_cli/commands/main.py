@@ -50,6 +50,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for name, command in COMMANDS.items():
     app.command(name, cls=Page)(command)
+app.command("devices", cls=Page, hidden=True, help="The former name of doctor.")(doctor)
 
 
 def _show_version(wanted: bool) -> None:

@@ -188,8 +188,9 @@ def test_info_tells_source_plan_and_cost(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["clip.mkv"]
 
 
-def test_the_doctor_proves_that_this_machine_works(tmp_path: Path) -> None:
-    done = run_here("doctor", "--json", folder=tmp_path)
+@pytest.mark.parametrize("name", ["doctor", "devices"])
+def test_the_doctor_proves_that_this_machine_works(name: str, tmp_path: Path) -> None:
+    done = run_here(name, "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json_of(done.stdout)
     weights = find_weights("lite")
