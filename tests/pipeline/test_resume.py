@@ -38,37 +38,51 @@ from ifrplus_cli.pipeline.run import run_job
 from ifrplus_cli.video.probe import probe
 
 SEGMENT_FRAMES = 20
-SEGMENTS = {"SEGMENT_FRAMES": str(SEGMENT_FRAMES)}
 IRREGULAR = [number * 40 + number % 7 * 3 for number in range(26)]
 LAST = ("-bsf:v", "setts=pts=PTS:dts=DTS:duration=40")
+# Name, options, and frames in each of three segments: each segment is a few processes.
 CASES = {
-    "four times": ("film.mp4", ("--factor", "4")),
-    "FFV1": ('-it\'s "so": 100%d [red]\ntwo lines, Übergröße 影片?.mkv', ("--codec", "ffv1", "--factor", "5/2")),
-    "VP9": ("film.webm", ("--encoder-arg", "cpu-used=8")),
-    "H.265": ("film.mov", ("--codec", "libx265", "--preset", "ultrafast")),
+    "four times": ("film.mp4", ("--factor", "4"), 50),
+    "FFV1": ('-it\'s "so": 100%d [red]\ntwo lines, Übergröße 影片?.mkv', ("--codec", "ffv1", "--factor", "5/2"), 30),
+    "VP9": ("film.webm", ("--encoder-arg", "cpu-used=8"), 20),
+    "H.265": ("film.mov", ("--codec", "libx265", "--preset", "ultrafast"), 20),
 }
+
+
+def make_film(path: Path, size: str = "64x48") -> Path:
+    sound = ("-c:a", "aac", "-t", "1.04", *LAST)
+    return make_clip(path, ticks=IRREGULAR, size=size, codec="libx264", inputs=BEEP, output=sound)
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty-six frames at a variable rate, with sound."""
-    path = tmp_path_factory.mktemp("film") / "clip.mp4"
-    return make_clip(path, ticks=IRREGULAR, codec="libx264", inputs=BEEP, output=("-c:a", "aac", "-t", "1.04", *LAST))
+    return make_film(tmp_path_factory.mktemp("film") / "clip.mp4")
 
 
-def upsample(source: Path, output: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def upsample(
+    source: Path, output: Path, *arguments: object, frames: int = SEGMENT_FRAMES
+) -> subprocess.CompletedProcess[str]:
+    """A run with so many frames in each segment."""
     command = ("upsample", source, output, "-q", *arguments)
-    return run_blend_here(*command, folder=output.parent, environment=SEGMENTS)
+    return run_blend_here(*command, folder=output.parent, environment={"SEGMENT_FRAMES": str(frames)})
 
 
-def start(source: Path, output: Path, *arguments: object, places: Sequence[Path] = ()) -> subprocess.Popen[str]:
+def start(
+    source: Path,
+    output: Path,
+    *arguments: object,
+    frames: int = SEGMENT_FRAMES,
+    places: Sequence[Path] = (),
+) -> subprocess.Popen[str]:
     """A slow run that has finished a segment, and is writing the next one.
 
     Args:
+        frames: how many are in each segment.
         places: what is given in place of source and output, where these are the first of several films.
     """
     slow = {"SLOW_MARK": str(output.parent.with_suffix(".mark")), "SECONDS_A_FRAME": "0.05"}
-    environment = {**os.environ, **SEGMENTS, **slow, "PYTHONPATH": str(PACKAGE_FOLDER)}
+    environment = {**os.environ, **slow, "SEGMENT_FRAMES": str(frames), "PYTHONPATH": str(PACKAGE_FOLDER)}
     command = [*BLEND_PROGRAM, "upsample", *map(str, places or (source, output)), "-q", *map(str, arguments)]
     process = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=output.parent
@@ -87,17 +101,17 @@ def parts_of(output: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-@pytest.mark.parametrize(("name", "arguments"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("name", "arguments", "frames"), CASES.values(), ids=CASES)
 def test_what_was_killed_ends_as_if_nothing_had_been(
-    name: str, arguments: tuple[str, ...], film: Path, tmp_path: Path
+    name: str, arguments: tuple[str, ...], frames: int, film: Path, tmp_path: Path
 ) -> None:
     whole, resumed = tmp_path / f"whole-{name}", tmp_path / name
-    assert upsample(film, whole, *arguments).returncode == 0
-    process = start(film, resumed, *arguments)
+    assert upsample(film, whole, *arguments, frames=frames).returncode == 0
+    process = start(film, resumed, *arguments, frames=frames)
     process.kill()
     process.communicate()
     assert not resumed.exists()
-    done = upsample(film, resumed, "--resume", *arguments)
+    done = upsample(film, resumed, "--resume", *arguments, frames=frames)
     assert done.returncode == 0, done.stderr
     assert "frames already exist" in done.stderr
     assert frame_times(resumed) == frame_times(whole)
@@ -209,28 +223,38 @@ def test_a_source_that_is_another_one_while_it_is_read_is_refused(
 
 
 @pytest.fixture(scope="module")
-def eightfold(film: Path) -> Path:
-    """The film at eight times its rate, from a run that nothing interrupted."""
-    output = film.with_name("eightfold.mkv")
-    assert upsample(film, output, "--factor", "8").returncode == 0
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same film in a size of which a pipe holds three frames, so that its decoder waits far from its end."""
+    return make_film(tmp_path_factory.mktemp("large") / "clip.mp4", size="128x96")
+
+
+SIXFOLD = ("--factor", "6")
+SIXFOLD_SEGMENT = 40
+
+
+@pytest.fixture(scope="module")
+def sixfold(large: Path) -> Path:
+    """The large film at six times its rate, from a run that nothing interrupted."""
+    output = large.with_name("sixfold.mkv")
+    assert upsample(large, output, *SIXFOLD, frames=SIXFOLD_SEGMENT).returncode == 0
     return output
 
 
 @pytest.mark.parametrize("dying", [("rawvideo", "pipe:1"), ("pipe:0",)], ids=["decoder", "encoder"])
 def test_a_run_whose_ffmpeg_is_killed_is_gone_on_with(
-    dying: tuple[str, ...], film: Path, eightfold: Path, tmp_path: Path
+    dying: tuple[str, ...], large: Path, sixfold: Path, tmp_path: Path
 ) -> None:
-    output, factor = tmp_path / "film.mkv", ("--factor", "8")  # so that the decoder is far from its end
-    process = start(film, output, *factor)
+    output = tmp_path / "film.mkv"
+    process = start(large, output, *SIXFOLD, frames=SIXFOLD_SEGMENT)
     os.kill(child_of(process.pid, dying), signal.SIGKILL)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "SIGKILL" in told.splitlines()[0]
     assert "frames are kept: the same command with --resume continues from there." in told.splitlines()[1]
     assert not left_running_in(tmp_path)
-    assert upsample(film, output, "--resume", *factor).returncode == 0
-    assert frame_times(output) == frame_times(eightfold)
-    assert frame_hashes(output, "yuv420p") == frame_hashes(eightfold, "yuv420p")
+    assert upsample(large, output, "--resume", *SIXFOLD, frames=SIXFOLD_SEGMENT).returncode == 0
+    assert frame_times(output) == frame_times(sixfold)
+    assert frame_hashes(output, "yuv420p") == frame_hashes(sixfold, "yuv420p")
 
 
 def child_of(parent: int, words: tuple[str, ...]) -> int:

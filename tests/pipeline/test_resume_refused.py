@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,21 +16,30 @@ from ifrplus_cli.video.encoders import EncodeOptions
 CODEC = EncodeOptions("libx264", preset="ultrafast")
 
 
-@pytest.fixture
-def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A source; the run to ``out.mkv`` has made all its frames, and was refused."""
-    monkeypatch.setattr(segments, "FRAMES", 20)
-    film = make_clip(tmp_path / "in.mp4", frames=30, codec="libx264", inputs=BEEP, output=("-c:a", "aac", "-t", 1.2))
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a source; the run to ``out.mkv`` has made all its frames, and was refused."""
+    folder = tmp_path_factory.mktemp("refused")
+    film = make_clip(folder / "in.mp4", frames=30, codec="libx264", inputs=BEEP, output=("-c:a", "aac", "-t", 1.2))
 
     def refuse(*_: object) -> None:
         raise OutputError("The finished file is not what was promised: its sound is gone.", "Try another container.")
 
-    with monkeypatch.context() as patch, pytest.raises(OutputError) as error:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OutputError) as error:
+        patch.setattr(segments, "FRAMES", 20)
         patch.setattr(run, "verify", refuse)
-        upsample(film, tmp_path / "out.mkv", encode=CODEC)
+        upsample(film, folder / "out.mkv", encode=CODEC)
     assert "All 60 frames are kept: --resume makes the film from them" in error.value.hint
+    return folder
+
+
+@pytest.fixture
+def refused(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The source, in a copy of that folder."""
+    monkeypatch.setattr(segments, "FRAMES", 20)
+    shutil.copytree(kept, tmp_path, dirs_exist_ok=True)  # with the dates of the files
     assert (tmp_path / "out.mkv.ifrplus").is_dir()
-    return film
+    return tmp_path / "in.mp4"
 
 
 def never(*_: object) -> object:

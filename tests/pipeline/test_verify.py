@@ -13,6 +13,7 @@ from clips import BEEP, ffmpeg, make_clip, probe_once
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.values import ClipInfo, ColourTags, Timing
+from ifrplus_cli.video import targets
 from ifrplus_cli.video.containers import write_display_matrix
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions
@@ -31,6 +32,12 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inputs = ("-i", picture, *BEEP, "-i", folder / "chapters.txt", "-map_metadata", 2)
     ffmpeg(*inputs, "-c:v", "copy", "-c:a", "aac", "-t", "0.4", folder / "film.mp4")
     return folder / "film.mp4"
+
+
+@pytest.fixture(autouse=True)
+def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A film that stays the same from test to test is probed once."""
+    monkeypatch.setattr(targets, "probe", probe_once)
 
 
 @pytest.fixture(scope="module")
