@@ -46,7 +46,7 @@ def estimate(g: Graph) -> list[str]:
 
 def encode(g: Graph, frames: str) -> str:
     x = g.layer("encode_half", frames, 2, SLOPE)
-    return g.conv("encode_out", g.layer("encode_two", g.layer("encode_one", x, 1, SLOPE), 1, SLOPE))
+    return g.narrow("encode_out", g.layer("encode_two", g.layer("encode_one", x, 1, SLOPE), 1, SLOPE))
 
 
 def stage(g: Graph, name: str, x: str) -> str:
@@ -54,7 +54,7 @@ def stage(g: Graph, name: str, x: str) -> str:
     y = g.layer(f"{name}.down_two", g.layer(f"{name}.down_one", x, 2, SLOPE), 2, SLOPE)
     for number in range(LAYERS):
         y = g.leaky(g.add(g.conv(f"{name}.layers.{number}", y), y), SLOPE)
-    y = g.shuffle(g.enlarging(f"{name}.up", y))
+    y = g.enlarging(f"{name}.up", y, (0 if name == "overview" else 4) + 1 + HIDDEN)
     return g.crop(y, x) if name == "overview" else y
 
 
@@ -86,7 +86,7 @@ def choose(g: Graph, warped: str, state: str) -> tuple[str, str]:
     x = g.cat(mean, *differences, alike, state, g.planes("t", apart))
     x = g.layer("choose_two", g.layer("choose_one", x, 1, SLOPE), 1, SLOPE)
     mask, _ = g.parts("Split", state, g.integers(1, HIDDEN), count=2, axis=1)
-    out = g.conv("choose_out", g.cat(x, mask, alike, g.planes("t", apart, 2)))
+    out = g.narrow("choose_out", g.cat(x, mask, alike, g.planes("t", apart, 2)))
     coarse, fine, stay = g.parts("Split", out, g.integers(1, 1, 1), count=3, axis=1)
     shares = g.cat(coarse, g.multiply(steepness(g), fine))
     return shares, g.subtract(g.largest(stay, SPREAD), g.scale(objections(g, one, two, alike), AGAINST))

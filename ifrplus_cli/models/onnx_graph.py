@@ -169,16 +169,63 @@ class Graph:
 
     def conv(self, name: str, x: str, stride: int = 1) -> str:
         """Convolution by its layer's name; channels that pad ``x`` to a multiple of four get zero weights."""
-        _, inside, size, _ = self.shapes[f"{name}.weight"]
-        weight = self.parameter(f"{name}.weight")
-        if extra := to_fours(inside):
-            weight = self.node("Pad", weight, self.integers(0, 0, 0, 0, 0, extra, 0, 0))
+        size = self.shapes[f"{name}.weight"][2]
+        weight = self._padded_parameter(f"{name}.weight")
         return self.convolve(x, weight, self.parameter(f"{name}.bias"), size=size, stride=stride)
 
-    def enlarging(self, name: str, x: str) -> str:
-        """Transposed 4x4 convolution, by its layer's name, that doubles the size."""
-        weight, bias = self.parameter(f"{name}.weight"), self.parameter(f"{name}.bias")
-        return self.node("ConvTranspose", x, weight, bias, kernel_shape=[4, 4], pads=[1, 1, 1, 1], strides=[2, 2])
+    def _padded_parameter(self, name: str) -> str:
+        weight, extra = self.parameter(name), to_fours(self.shapes[name][1])
+        return self.node("Pad", weight, self.integers(0, 0, 0, 0, 0, extra, 0, 0)) if extra else weight
+
+    def narrow(self, name: str, x: str) -> str:
+        """3x3 convolution by its layer's name, for few channels out.
+
+        Kernels of 4x4 make four neighbouring points at once, as channels: blocks of sixteen channels are computed
+        whether they are needed or not.
+        """
+        outside, _, _, _ = self.shapes[f"{name}.weight"]
+        weight = self._padded_parameter(f"{name}.weight")
+        places = [(row, column) for row in (0, 1) for column in (0, 1)]
+        shifted = [
+            self.node("Pad", weight, self.integers(0, 0, row, column, 0, 0, 1 - row, 1 - column)) for row, column in places
+        ]
+        each = [self.node("Unsqueeze", kernel, self.integers(1)) for kernel in shifted]
+        kernel = self.node("Reshape", self.cat(*each, axis=1), self.integers(4 * outside, -1, 4, 4))
+        bias = self._repeated(self.parameter(f"{name}.bias"), 4)
+        around = [1, 1, 1, 1]
+        return self.shuffle(self.node("Conv", x, kernel, bias, kernel_shape=[4, 4], pads=around, strides=[2, 2]))
+
+    def enlarging(self, name: str, x: str, outside: int) -> str:
+        """Transposed 4x4 convolution by its layer's name, then pixel shuffle: (N, C, h, w) to (N, outside, 4h, 4w).
+
+        Around each corner where four points meet lie sixteen of the result, which see these four points and no
+        others: this is a plain convolution with kernels of 2x2. ONNX Runtime's own takes twice as long.
+        """
+        kernel = self.node("Transpose", self.corner_kernel(name, outside), perm=[1, 5, 2, 7, 3, 0, 4, 6])
+        kernel = self.node("Reshape", kernel, self.integers(16 * outside, -1, 2, 2))
+        bias = self.node("Reshape", self.corner_bias(name, outside), self.integers(-1))
+        x = self.shuffle(self.node("Conv", x, kernel, bias, kernel_shape=[2, 2], pads=[1, 1, 1, 1]), 4)
+        return self.node("Slice", x, self.integers(2, 2), self.integers(-2, -2), self.integers(2, 3))
+
+    def corner_kernel(self, name: str, outside: int) -> str:
+        """Return the kernel of a transposed 4x4 convolution as (C, outside, 2, 2, 2, 2, 2, 2).
+
+        The axes: channel in and out, row and column of the pixel shuffle; row of the point that is seen, row of what is
+        made around the corner, the same for columns.
+        """
+        weight = self.parameter(f"{name}.weight")
+        axes = self.node("Reshape", weight, self.integers(-1, outside, 2, 2, 2, 2, 2, 2))
+        back, axis = self.integers(-1, -1), self.integers(4, 6)  # the point above sees the lower rows of the kernel
+        return self.node("Slice", axes, self.integers(1, 1), self.integers(-3, -3), axis, back)
+
+    def corner_bias(self, name: str, outside: int) -> str:
+        """Return the bias of a transposed 4x4 convolution for what is made around a corner: (outside, 2, 2, 2, 2)."""
+        bias = self.node("Reshape", self.parameter(f"{name}.bias"), self.integers(outside, 1, 2, 1, 2))
+        return self.node("Expand", bias, self.integers(outside, 2, 2, 2, 2))
+
+    def _repeated(self, bias: str, count: int) -> str:
+        each = self.node("Expand", self.node("Unsqueeze", bias, self.integers(1)), self.integers(1, count))
+        return self.node("Reshape", each, self.integers(-1))
 
     def leaky(self, x: str, slope: float = 0.1) -> str:
         return self.node("LeakyRelu", x, alpha=slope)
@@ -224,14 +271,14 @@ class Graph:
         begin, axes = self.integers(0, 0), self.integers(2, 3)
         return self.node("Slice", x, begin, self.node("Shape", like, start=2), axes)
 
-    def shuffle(self, x: str) -> str:
-        """Pixel shuffle by 2, columns before rows: ONNX Runtime's DepthToSpace takes twice as long."""
+    def shuffle(self, x: str, factor: int = 2) -> str:
+        """Pixel shuffle, columns before rows: ONNX Runtime's DepthToSpace takes twice as long."""
         size = self.node("Shape", x, start=2)
-        columns = self.node("Transpose", self.channels(x, 2), perm=[0, 2, 3, 1])
-        pairs = self.cat(self.integers(-1, 2), self.multiply(size, self.integers(1, 2)), axis=0)
+        columns = self.node("Transpose", self.channels(x, factor), perm=[0, 2, 3, 1])
+        pairs = self.cat(self.integers(-1, factor), self.multiply(size, self.integers(1, factor)), axis=0)
         rows = self.node("Transpose", self.node("Reshape", columns, pairs), perm=[0, 2, 1, 3])
         count = self.node("Shape", x, end=1)
-        whole = self.cat(count, self.integers(-1), self.multiply(size, self.integers(2, 2)), axis=0)
+        whole = self.cat(count, self.integers(-1), self.multiply(size, self.integers(factor, factor)), axis=0)
         return self.node("Reshape", rows, whole)
 
     def planes(self, value: str, like: str, count: int = 1) -> str:
