@@ -10,6 +10,8 @@ from ifrplus_cli.commands import console
 from ifrplus_cli.commands.options import DeviceOption, JsonOption, parse_size, repeatable_choice
 from ifrplus_cli.network.request import EngineName, ModelName
 
+OTHERS = ("minterpolate", "rife")  # what bench compares with
+
 if TYPE_CHECKING:
     from ifrplus_cli.measure.bench import BenchResult
 
@@ -30,6 +32,14 @@ def bench(
     pipeline: Annotated[
         bool, typer.Option("--pipeline", help="Also upsample a generated clip of each size, and time each stage.")
     ] = False,
+    beside: Annotated[
+        list[Any] | None,
+        repeatable_choice(
+            OTHERS,
+            "Other program to compare with, in turn: minterpolate makes a film, rife a frame; repeatable.",
+            default="none",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the seconds per made frame and the memory, compared with the published figures."""
@@ -43,6 +53,7 @@ def bench(
         sizes=tuple(size or DEFAULT_SIZES),
         runs=runs,
         pipeline=pipeline,
+        beside=tuple(beside or ()),
     )
     result = run_bench(options, say=console.print_step, note=console.print_note)
     if as_json:
@@ -52,7 +63,15 @@ def bench(
 
 
 def _print_result(result: BenchResult) -> None:
-    from ifrplus_cli.reports.bench import FRAME_TITLE, STAGE_TITLE, column_notes, frame_rows, stage_rows
+    from ifrplus_cli.reports.bench import (
+        BESIDE_TITLE,
+        FRAME_TITLE,
+        STAGE_TITLE,
+        beside_rows,
+        column_notes,
+        frame_rows,
+        stage_rows,
+    )
     from ifrplus_cli.reports.format import readable
 
     console.print_facts(readable(result.setting), to_stdout=True)
@@ -60,3 +79,5 @@ def _print_result(result: BenchResult) -> None:
     console.print_points(column_notes(result))
     if rows := stage_rows(result):
         console.print_table(STAGE_TITLE, rows)
+    if rows := beside_rows(result):
+        console.print_table(BESIDE_TITLE, rows)

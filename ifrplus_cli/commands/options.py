@@ -101,7 +101,7 @@ def parse_encoder_arg(text: str) -> tuple[str, str]:
     return key.lstrip("-"), value
 
 
-def repeatable_choice(values: Sequence[str], text: str) -> Any:
+def repeatable_choice(values: Sequence[str], text: str, default: str = "auto") -> Any:
     """Return a repeatable option with the given values; typer does not support a list of ``Literal``."""
 
     def parse(written: str) -> str:
@@ -110,7 +110,7 @@ def repeatable_choice(values: Sequence[str], text: str) -> Any:
         return written
 
     return typer.Option(
-        parser=parse, metavar="|".join(values), autocompletion=lambda: values, help=text, show_default="auto"
+        parser=parse, metavar="|".join(values), autocompletion=lambda: values, help=text, show_default=default
     )
 
 

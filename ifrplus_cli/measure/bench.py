@@ -6,7 +6,7 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -18,7 +18,9 @@ import cv2
 
 from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.frames.synthetic_scene import moving_scene
+from ifrplus_cli.measure.beside import PRESET, Comparison, measure_beside
 from ifrplus_cli.measure.generated_clip import write_clip
+from ifrplus_cli.measure.timing import Clock, Spread, seconds_of
 from ifrplus_cli.network.choose import Work, choose_model, operations
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.engine import (
@@ -41,7 +43,6 @@ from ifrplus_cli.video.probe import probe
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]
-Clock = Callable[[], float]
 
 DEFAULT_SIZES: tuple[Size, ...] = ((448, 256), (1920, 1024))
 # Seconds per frame of the full network IFR+ on one Ascend 910A at batch size 1, as published by its authors.
@@ -49,7 +50,6 @@ PUBLISHED_SECONDS: dict[Size, float] = {(448, 256): 0.15, (1920, 1024): 2.00}
 PUBLISHED_SETTING = "the full network IFR+ on one Ascend 910A, batch 1"
 MIDDLE = Fraction(1, 2)
 FEWEST_FRAMES, MOST_FRAMES, RUN_SECONDS = 13, 241, 30.0  # of a generated clip; its length aims at this many seconds
-PRESET = "veryfast"  # of the encoder in a whole run
 FRAMES_ALONE = 5  # frames that are timed before a whole run, and after it
 FRAMES_A_WORD = 6  # output frames of a whole run between two progress messages
 
@@ -63,6 +63,7 @@ class BenchOptions:
         engines: engines to measure, as in ``choose_engine``.
         runs: made frames that are timed for each size, after the first one, which compiles.
         pipeline: whether to upsample a generated clip of each size as well.
+        beside: other programs with which each size is compared; see ``measure_beside``.
     """
 
     device: str = "auto"
@@ -71,20 +72,7 @@ class BenchOptions:
     sizes: tuple[Size, ...] = DEFAULT_SIZES
     runs: int = 5
     pipeline: bool = False
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Median and extremes of the seconds of several runs."""
-
-    median: float
-    least: float
-    most: float
-
-    @staticmethod
-    def of(seconds: Sequence[float]) -> Spread:
-        """Compute median and extremes of at least one number."""
-        return Spread(statistics.median(seconds), min(seconds), max(seconds))
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +138,7 @@ class SizeResult:
     device_memory_mb: float
     published_seconds: float | None
     pipeline: PipelineTimes | None
+    beside: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -208,10 +197,10 @@ def measure_frame(
     first = timed.take()
     network, whole, prior = [], [], []
     for run in range(1, runs + 1):
-        whole.append(_seconds(lambda: fresh()(*pair, [MIDDLE]), clock))
+        whole.append(seconds_of(lambda: fresh()(*pair, [MIDDLE]), clock))
         network.append(timed.take())
         if model.plan.spec.uses_prior:
-            prior.append(_seconds(lambda: fresh().paths(*pair).at(float(MIDDLE)), clock))
+            prior.append(seconds_of(lambda: fresh().paths(*pair).at(float(MIDDLE)), clock))
         say(f"frame {run} of {runs}: {whole[-1]:.3g} s")
     return FrameTimes(first, Spread.of(network), Spread.of(prior) if prior else None, Spread.of(whole))
 
@@ -265,12 +254,6 @@ class _TimedNetwork:
     def take(self) -> float:
         """Return the seconds since the last call, and reset them."""
         return self._stages.seconds.pop("network", 0.0)
-
-
-def _seconds(work: Callable[[], object], clock: Clock) -> float:
-    started = clock()
-    work()
-    return clock() - started
 
 
 def _in_own_process(size: Size, model: str, engine: str, options: BenchOptions, say: Say, note: Say) -> Measured:
@@ -355,6 +338,9 @@ def _measure_size(
         device_memory_mb=peak_device_memory_mb(engine),
         published_seconds=PUBLISHED_SECONDS.get(size),
         pipeline=_measure_run(model, size, (left, right), folder, say) if options.pipeline else None,
+        beside=tuple(
+            measure_beside(other, model, size, options.runs, folder, say, time.perf_counter) for other in options.beside
+        ),
     )
     setting = {
         "precision": plan.precision,

@@ -186,14 +186,13 @@ class Graph:
         outside, _, _, _ = self.shapes[f"{name}.weight"]
         weight = self._padded_parameter(f"{name}.weight")
         places = [(row, column) for row in (0, 1) for column in (0, 1)]
-        shifted = [
-            self.node("Pad", weight, self.integers(0, 0, row, column, 0, 0, 1 - row, 1 - column)) for row, column in places
-        ]
+        around = [(0, 0, row, column, 0, 0, 1 - row, 1 - column) for row, column in places]
+        shifted = [self.node("Pad", weight, self.integers(*each)) for each in around]
         each = [self.node("Unsqueeze", kernel, self.integers(1)) for kernel in shifted]
         kernel = self.node("Reshape", self.cat(*each, axis=1), self.integers(4 * outside, -1, 4, 4))
         bias = self._repeated(self.parameter(f"{name}.bias"), 4)
-        around = [1, 1, 1, 1]
-        return self.shuffle(self.node("Conv", x, kernel, bias, kernel_shape=[4, 4], pads=around, strides=[2, 2]))
+        made = self.node("Conv", x, kernel, bias, kernel_shape=[4, 4], pads=[1, 1, 1, 1], strides=[2, 2])
+        return self.shuffle(made)
 
     def enlarging(self, name: str, x: str, outside: int) -> str:
         """Transposed 4x4 convolution by its layer's name, then pixel shuffle: (N, C, h, w) to (N, outside, 4h, 4w).

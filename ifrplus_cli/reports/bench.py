@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ifrplus_cli.measure.bench import PUBLISHED_SETTING, BenchResult, PipelineTimes, SizeResult, Spread
+from ifrplus_cli.measure.bench import PUBLISHED_SETTING, BenchResult, PipelineTimes, SizeResult
+from ifrplus_cli.measure.timing import Spread
 
 FRAME_TITLE = "Seconds per made frame, batch size 1: median (minimum-maximum)"
 STAGE_TITLE = "Seconds of a whole run by stage (share); the stages run at the same time"
+BESIDE_TITLE = "Seconds beside other programs, in turn: median (minimum-maximum)"
 
 
 def frame_rows(result: BenchResult) -> list[dict[str, str]]:
@@ -31,6 +33,22 @@ def frame_rows(result: BenchResult) -> list[dict[str, str]]:
 def stage_rows(result: BenchResult) -> list[dict[str, str]]:
     """Return a row for each whole run; none without ``--pipeline``."""
     return [{**_heading(size), **_stages(size.pipeline)} for size in result.sizes if size.pipeline]
+
+
+def beside_rows(result: BenchResult) -> list[dict[str, str]]:
+    """Return a row for each comparison with another program; none without ``--beside``."""
+    return [
+        {
+            **_heading(size),
+            "what": each.what,
+            "ours": _spread(each.turns.ours),
+            "other": each.other,
+            "its time": _spread(each.turns.theirs),
+            "ours is faster": _times(each.turns.times_as_fast),
+        }
+        for size in result.sizes
+        for each in size.beside
+    ]
 
 
 def column_notes(result: BenchResult) -> list[str]:
@@ -77,6 +95,10 @@ def _spread(spread: Spread) -> str:
     return f"{_seconds(spread.median)} ({_seconds(spread.least)}-{_seconds(spread.most)})"
 
 
+def _times(spread: Spread) -> str:
+    return f"{spread.median:.2f}x ({spread.least:.2f}-{spread.most:.2f})"
+
+
 def _seconds(seconds: float) -> str:
     return f"{seconds:.3f}" if seconds < 10 else f"{seconds:.1f}"
 
@@ -90,4 +112,6 @@ def _rounded(data: Any) -> Any:
     """Return plain data with every float rounded to four digits: a tenth of a millisecond, or of a kilobyte."""
     if isinstance(data, dict):
         return {name: _rounded(value) for name, value in data.items()}
+    if isinstance(data, tuple | list):
+        return [_rounded(value) for value in data]
     return round(data, 4) if isinstance(data, float) else data

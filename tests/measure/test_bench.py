@@ -26,11 +26,12 @@ from ifrplus_cli.measure.bench import (
     FrameTimes,
     PipelineTimes,
     SizeResult,
-    Spread,
     measure_frame,
     measure_pipeline,
 )
+from ifrplus_cli.measure.beside import Comparison
 from ifrplus_cli.measure.generated_clip import write_clip
+from ifrplus_cli.measure.timing import Spread, Turns
 from ifrplus_cli.network import plan
 from ifrplus_cli.network.machine import Machine
 from ifrplus_cli.reports.bench import describe_bench
@@ -99,11 +100,14 @@ def result(network: str, pipeline: PipelineTimes | None) -> BenchResult:
         SizeResult(
             448, 256, network, "00", "mindspore", "1 of 448x256", times, 100.0, 0.25, 812.25, 0.0, 0.15, pipeline
         ),
-        SizeResult(64, 32, network, "00", "mindspore", "1 of 64x32", times, 90.0, 0.5, 700.0, 99.0, None, None),
+        SizeResult(
+            64, 32, network, "00", "mindspore", "1 of 64x32", times, 90.0, 0.5, 700.0, 99.0, None, None, (BESIDE,)
+        ),
     )
     return BenchResult({"device": "CPU", "nvidia_driver": "535"}, sizes)
 
 
+BESIDE = Comparison("rife", "made frame", Turns(Spread(0.5, 0.4, 0.6), Spread(2, 1.9, 2.1), Spread(4, 3.5, 4.5)))
 RUN = PipelineTimes(13, 12, 3.0, 1.25, {"decode": 0.5, "colour": 0.5, "network": 2.0, "encode": 1.0})
 
 
@@ -118,7 +122,7 @@ def test_the_table_is_for_people(shown: list[str]) -> None:
     (row,) = (line for line in shown if line.startswith("  448x256") and "812 MB" in line)
     for cell in ("0.250 (0.200-12.5)", "0.050 (0.050-0.050)", "0.300 (0.300-0.400)", "4.500", "0.150"):
         assert cell in row
-    (other,) = (line for line in shown if line.startswith("  64x32"))
+    (other,) = (line for line in shown if line.startswith("  64x32") and "700 MB" in line)
     for cell in ("mindspore", "700 MB, device 99 MB", "50% of 90 GFLOP/s"):
         assert cell in other
     assert any(line.startswith("nvidia driver") for line in shown)
@@ -135,6 +139,12 @@ def test_shares_are_of_the_work(shown: list[str]) -> None:
     assert told == "0.500 (12%) 0.500 (12%) 2.000 (50%) 1.000 (25%) 3.000 1.25x"
 
 
+def test_other_programs_are_shown_with_how_many_times_as_fast_ours_is(shown: list[str]) -> None:
+    (row,) = [line for line in shown if "made frame " in line and "rife" in line]
+    assert row.split()[0] == "64x32"
+    assert "4.00x (3.50-4.50)" in row
+
+
 def test_plain_data_holds_everything() -> None:
     told = describe_bench(result("lite", RUN))
     assert json.loads(json.dumps(told)) == told
@@ -142,18 +152,22 @@ def test_plain_data_holds_everything() -> None:
     assert first["times"]["network"] == {"median": 0.25, "least": 0.2, "most": 12.5}
     assert (first["published_seconds"], second["published_seconds"]) == (0.15, None)
     assert first["pipeline"]["stages"]["encode"] == 1.0
+    (beside,) = second["beside"]
+    assert (beside["other"], beside["turns"]["times_as_fast"]["median"]) == ("rife", 4)
 
 
 def test_options_reach_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[BenchOptions] = []
     monkeypatch.setattr(bench, "run_bench", lambda options, say, note: given.append(options) or result("lite", None))
     sizes, engines = ("--size", "64x32", "--size", "32x64"), ("--engine", "onnx", "--engine", "mindspore")
-    models = ("--model", "ifrnet-s", "--model", "lite")
-    for arguments in ((), (*sizes, *engines, "--runs", "2", "--device", "gpu", "--pipeline", *models)):
+    models, others = ("--model", "ifrnet-s", "--model", "lite"), ("--beside", "rife", "--beside", "minterpolate")
+    for arguments in ((), (*sizes, *engines, *others, "--runs", "2", "--device", "gpu", "--pipeline", *models)):
         assert CliRunner().invoke(main.app, ["bench", *arguments]).exit_code == 0
     assert given == [
         BenchOptions("auto", ("auto",), ("auto",), ((448, 256), (1920, 1024)), 5, False),
-        BenchOptions("gpu", ("ifrnet-s", "lite"), ("onnx", "mindspore"), ((64, 32), (32, 64)), 2, True),
+        BenchOptions(
+            "gpu", ("ifrnet-s", "lite"), ("onnx", "mindspore"), ((64, 32), (32, 64)), 2, True, ("rife", "minterpolate")
+        ),
     ]
 
 
