@@ -77,7 +77,8 @@ def _beside_rife(model: LoadedModel, size: Size, turns: int, folder: Path, clock
     left, right = moving_scene(*size, 2)
 
     def make(with_model: LoadedModel) -> None:
-        Interpolator(with_model)(left, right, [HALF])  # a new one each time: it would know the flow of a pair it has seen
+        # a new one each time: it would know the flow of a pair that it has seen
+        Interpolator(with_model)(left, right, [HALF])
 
     make(rife)  # the first frame takes longer
     make(model)
