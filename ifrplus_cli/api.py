@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from ifrplus_cli.cluster.run import ClusterRun
 from ifrplus_cli.network import interpolator
 from ifrplus_cli.network.choose import Work, choose_network
 from ifrplus_cli.network.interpolator import LoadedModel
@@ -17,6 +18,7 @@ from ifrplus_cli.pipeline.preview import Preview
 from ifrplus_cli.pipeline.request import UpsampleRequest
 from ifrplus_cli.pipeline.run import RunProgress, Summary
 from ifrplus_cli.reports.upsample import write_run_report
+from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import HALF, ClipInfo
 from ifrplus_cli.video.probe import probe as probe_clip
 
@@ -115,9 +117,22 @@ def upsample(
     if given is None:
         options["model"] = model
     request = UpsampleRequest(**_converted(options))
-    films = Films(request, Listener(note=note, progress=display), model=given)
+    films = films_for(request, Listener(note=note, progress=display), model=given)
     made = make_film(films, Path(source), Path(output))
     return made.summary if isinstance(made, FinishedFilm) else made
+
+
+def films_for(
+    request: UpsampleRequest,
+    listener: Listener,
+    stop: StopRequest | None = None,
+    model: LoadedModel | None = None,
+    *,
+    keeps_frames: bool = True,
+) -> Films:
+    """Return what makes films where the request says: in this process, or on a cluster; as ``Films`` otherwise."""
+    place = ClusterRun(request.cluster) if request.cluster else None
+    return Films(request, listener, stop, model, keeps_frames=keeps_frames, place=place)
 
 
 def make_film(films: Films, source: Path, output: Path) -> FinishedFilm | Preview | Trial:

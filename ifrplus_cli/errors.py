@@ -87,6 +87,14 @@ def _lacks_memory(error: Exception) -> bool:
     return refused or any(text in str(error) for text in NO_MEMORY)
 
 
+class StrayError(InputError):
+    """A source has other frames than its packets state, so that a section of it can't be found by them."""
+
+
+class ClusterError(IfrplusError):
+    """The workers of a cluster can't be reached or used, or have failed."""
+
+
 class DownloadError(IfrplusError):
     """Weights cannot be downloaded, or are not the requested ones."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from ifrplus_cli.values import ClipInfo, Frame
 
 
-class FrameReader(Protocol):
-    """Iterates over a clip's frames in presentation order; a context manager that leaves no process behind.
+class Readings(Protocol):
+    """What a reader has noticed in a source.
 
     Attributes:
         frames: number of frames read so far.
@@ -21,12 +21,19 @@ class FrameReader(Protocol):
         complaints: number of errors that the decoder reported.
     """
 
-    frames: int
-    repaired_times: int
-    size_changes: list[tuple[Fraction, tuple[int, int]]]
-
+    @property
+    def frames(self) -> int: ...
+    @property
+    def repaired_times(self) -> int: ...
+    @property
+    def size_changes(self) -> Sequence[tuple[Fraction, tuple[int, int]]]: ...
     @property
     def complaints(self) -> int: ...
+
+
+class FrameReader(Readings, Protocol):
+    """Iterates over a clip's frames in presentation order; a context manager that leaves no process behind."""
+
     def __enter__(self) -> FrameReader: ...
     def __exit__(self, *exc: object) -> None: ...
     def __iter__(self) -> Iterator[Frame]: ...

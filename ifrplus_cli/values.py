@@ -283,6 +283,7 @@ class Section:
         first: time of the first frame that is used, as the film stores it.
         begin: time from which that frame is used: its own, or later if the part begins while it is shown.
         end: time at which the last frame ends.
+        counted: whether the film is decoded from its start, and the first frame must have its number there, too.
     """
 
     film_start: Fraction
@@ -290,6 +291,7 @@ class Section:
     first: Fraction
     begin: Fraction
     end: Fraction
+    counted: bool = False
 
     @property
     def cuts_start(self) -> bool:

@@ -270,11 +270,19 @@ def _appearing(bar: Progress) -> Iterator[Callable[[int, int | None], None]]:
 def _pace(run: RunProgress) -> str:
     if run.seconds < 1:
         return ""
+    if run.workers:
+        return _pace_of_workers(run)
     left = (run.expected - run.done) * run.seconds / (run.done - run.kept)
     if not _is_roomy():
         return f"{clock_time(left)} left"
     speed = run.film_seconds / run.seconds
     return f"{run.made / run.seconds:.1f} made/s, {speed:.2f}x real time, {clock_time(left)} left"
+
+
+def _pace_of_workers(run: RunProgress) -> str:
+    (done, sections), workers = run.sections, "1 worker" if run.workers == 1 else f"{run.workers} workers"
+    left = clock_time((run.expected - run.done) * run.seconds / (run.done - run.kept))
+    return f"section {done}/{sections}, {workers}, {left} left" if _is_roomy() else f"{workers}, {left} left"
 
 
 def _progress_of_training(run: TrainingProgress) -> str:

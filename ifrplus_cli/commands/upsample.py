@@ -166,6 +166,14 @@ def upsample(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its estimated cost, and exit.")] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local[:N]|ADDRESS",
+            help="Make the film on N workers of this machine, or on those of the Dask scheduler at tcp://host:8786.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only notes and errors.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print what is chosen, and why.")] = False,
@@ -214,13 +222,14 @@ def upsample(
             report=report,
             preview=preview,
             dry_run=dry_run,
+            cluster=cluster,
         )
-    from ifrplus_cli.pipeline.films import Films
+    from ifrplus_cli.api import films_for
 
     piped = is_pipe(output)
     display = _Display(as_json, quiet, verbose, needs_reader=piped and not dry_run)
     # What is kept for a file in a pipe would be lost with it: the run ends at once, and keeps nothing.
-    films = Films(request, display.listener(), None if piped else signals.stop, keeps_frames=not piped)
+    films = films_for(request, display.listener(), None if piped else signals.stop, keeps_frames=not piped)
     if several:
         _make_all(films, name_outputs(sources, output, name), display)
     else:

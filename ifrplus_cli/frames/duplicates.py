@@ -7,6 +7,7 @@ fade, a small moving part, a slow pan) is not taken for one.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -55,6 +56,24 @@ def without_repeats(frames: Iterable[Frame], pixel_format: PixelFormat) -> Itera
             yield from run[:-1]
             run, means, resting = run[-1:], means[-1:], True
     yield from run
+
+
+def settled_frame(frames: Iterable[Frame], pixel_format: PixelFormat) -> int | None:
+    """Return the position of the last frame that ends every run before it, however the film began; None without one.
+
+    From such a frame on ``without_repeats`` finds the same repeats as in the whole film: no run is longer than
+    ``LONGEST_RUN``, and this frame differs from all that could belong to one.
+
+    Args:
+        frames: consecutive frames.
+    """
+    last, before = None, deque[_Means](maxlen=LONGEST_RUN)
+    for position, frame in enumerate(frames):
+        new = _means(frame, pixel_format)
+        if len(before) == LONGEST_RUN and all(_difference(old, new) >= REPEAT_CHANGE for old in before):
+            last = position
+        before.append(new)
+    return last
 
 
 def _repeats(means: list[_Means], change: float) -> bool:

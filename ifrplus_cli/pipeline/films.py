@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.files import check_place
@@ -59,6 +60,42 @@ class Listener:
     may_replace: Callable[[Path, Path], bool] = lambda *_: False
 
 
+class Place(Protocol):
+    """Where films are made: in this process, or on other machines."""
+
+    def load(self, plan: NetworkPlan, weights: Path | None) -> LoadedModel:
+        """Return the network, ready for ``run``."""
+
+    def run(
+        self,
+        job: Job,
+        model: LoadedModel,
+        progress: Advance,
+        say: Callable[[str], None],
+        stop: StopRequest | None,
+        record: RunRecord | None,
+    ) -> Summary:
+        """Do a job, as ``run_job`` does."""
+
+
+class Here:
+    """This process."""
+
+    def load(self, plan: NetworkPlan, weights: Path | None) -> LoadedModel:
+        return load_for_run(plan, weights)
+
+    def run(
+        self,
+        job: Job,
+        model: LoadedModel,
+        progress: Advance,
+        say: Callable[[str], None],
+        stop: StopRequest | None,
+        record: RunRecord | None,
+    ) -> Summary:
+        return run_job(job, model, progress, say, stop, record)
+
+
 @dataclass(frozen=True)
 class FinishedFilm:
     """A film that was made and verified.
@@ -101,17 +138,20 @@ class Films:
         model: LoadedModel | None = None,
         *,
         keeps_frames: bool = True,
+        place: Place | None = None,
     ) -> None:
         """
         Args:
             stop: can request an end, which comes after the segment in progress.
             model: the network to use for all films; by default one is chosen for each.
+            place: where films are made; by default in this process. Previews and trials always are.
             keeps_frames: whether an interrupted long run keeps its frames beside the output, for ``resume``.
         """
         self.request = request
         self._listener = listener or Listener()
         self._stop = stop
         self._keeps_frames = keeps_frames
+        self._place = Here() if place is None or request.preview is not None or request.dry_run else place
         self._given = model
         self._loaded: tuple[NetworkPlan, LoadedModel] | None = None
 
@@ -148,7 +188,7 @@ class Films:
         record = None if request.report is None else RunRecord(job.clip.start, job.clip.pixel_format)
         try:
             with listener.progress() as advance:
-                summary = run_job(job, model, advance, listener.note, self._stop, record)
+                summary = self._place.run(job, model, advance, listener.note, self._stop, record)
         except Interrupted:
             raise Interrupted(kept_for(job.output)) from None
         except ModelError:
@@ -178,7 +218,7 @@ class Films:
             return self._given
         if self._loaded is None or not _are_alike(self._loaded[0], network):
             self._loaded = None  # frees its memory first
-            self._loaded = network, load_for_run(network, self.request.weights)
+            self._loaded = network, self._place.load(network, self.request.weights)
         model = self._loaded[1]
         return replace(model, plan=replace(model.plan, reasons=network.reasons, notes=network.notes))
 

@@ -155,6 +155,16 @@ class Journal:
             raise unwritable(self.folder, error) from error
         return part
 
+    def write_part(self, content: bytes) -> Path:
+        """Write a segment that was made elsewhere to the path of ``next_part``, and return that.
+
+        Raises:
+            OutputError: if it can't be written.
+        """
+        part = self.next_part()
+        self._storing(part.write_bytes, content)
+        return part
+
     def add(self, part: Path, frames: int, start: Fraction, last: Fraction, header: str) -> None:
         """Add a written and checked segment; from then on it survives a power cut.
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.pipeline.sound_check import used_span
-from ifrplus_cli.source import FrameReader
+from ifrplus_cli.source import Readings
 from ifrplus_cli.values import ClipInfo, PairKind
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.interlace import makes_field_frames
@@ -15,7 +15,7 @@ from ifrplus_cli.video.interlace import makes_field_frames
 PAUSE = Fraction(1, 20)  # seconds by which sound and picture of a loop may differ: packets and their padding
 
 
-def notes_on(clip: ClipInfo, reader: FrameReader, *, smoothed: int, covered: int, codec: str) -> Iterator[str]:
+def notes_on(clip: ClipInfo, reader: Readings, *, smoothed: int, covered: int, codec: str) -> Iterator[str]:
     """Yield a sentence for each thing a person should know about the source.
 
     Args:
@@ -85,7 +85,7 @@ def seam_notes(clip: ClipInfo, seam: PairKind | None) -> Iterator[str]:
         yield (f"The last frame equals the first one, so it is held. --end {number}f leaves it out, for an even loop.")
 
 
-def _size_note(clip: ClipInfo, reader: FrameReader) -> str:
+def _size_note(clip: ClipInfo, reader: Readings) -> str:
     first, (width, height) = reader.size_changes[0]
     start = clip.start if clip.section is None else clip.section.film_start
     changes = len(reader.size_changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -34,6 +35,8 @@ RANGES: Ranges = {
     "crf": (0, 63),
     "preview": (0.5, 60),
 }
+LOCAL_CLUSTER = re.compile(r"local(?::([1-9]\d{0,3}))?")
+SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://[^/\s]+:\d+")
 NOT_WITH_PREVIEW = ("report", "resume", "cuts_out", "dry_run")
 
 
@@ -68,6 +71,7 @@ class UpsampleRequest(NetworkRequest):
         report: HTML file for a report on the run.
         preview: write a preview of this many seconds instead of the film.
         dry_run: only plan the run, and estimate its cost.
+        cluster: workers that make the film: ``local``, ``local:N`` or the address of a Dask scheduler.
 
     Raises:
         UsageError: if values contradict each other, or one is not among those possible.
@@ -99,11 +103,14 @@ class UpsampleRequest(NetworkRequest):
     report: Path | None = None
     preview: float | None = None
     dry_run: bool = False
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_values(self, CHOICES, RANGES)
         beyond_preview = any(getattr(self, name) for name in NOT_WITH_PREVIEW)
+        if self.cluster and not LOCAL_CLUSTER.fullmatch(self.cluster) and not SCHEDULER.fullmatch(self.cluster):
+            raise UsageError("--cluster", f"{self.cluster} is not local, local:N or an address, tcp://host:8786.")
         others = ", ".join(map(option_of, NOT_WITH_PREVIEW))
         contradictions = (
             (self.factor == 1, "factor", "the factor must be above 1."),

@@ -35,9 +35,7 @@ def open_journal(job: Job, model: LoadedModel, source: Fingerprint, say: Callabl
         OutputError: if a journal exists that can't be read, or that should be neither continued nor replaced.
     """
     folder, options = folder_of(job.output), job.options
-    keeps = options.keeps_frames and is_long(job.expected_frames) and job.target.joins_segments
-    terms = _terms(job, model, source)
-    keeps = keeps and not is_beside(job.encode.codec, job.encode.pix_fmt)  # no segment holds that
+    keeps, terms = keeps_segments(job), terms_of(job, model, source)
     if not _is_there(folder / RECORD):  # a run that was killed in its first segment leaves none
         if options.resume:
             if (finished := find_finished(job.output, terms)) is not None:
@@ -54,6 +52,12 @@ def open_journal(job: Job, model: LoadedModel, source: Fingerprint, say: Callabl
     journal = Journal.of(job.output, terms)
     journal.discard()
     return journal if keeps else None
+
+
+def keeps_segments(job: Job) -> bool:
+    """Return whether a film is written in segments: it must be long, and of a kind that can be joined from them."""
+    keeps = job.options.keeps_frames and is_long(job.expected_frames) and job.target.joins_segments
+    return keeps and not is_beside(job.encode.codec, job.encode.pix_fmt)  # no segment holds that
 
 
 def _is_there(path: Path) -> bool:
@@ -136,7 +140,7 @@ def _continued(journal: Journal, job: Job, terms: Mapping[str, str], say: Callab
     return journal
 
 
-def _terms(job: Job, model: LoadedModel, source: Fingerprint) -> dict[str, str]:
+def terms_of(job: Job, model: LoadedModel, source: Fingerprint) -> dict[str, str]:
     """Return everything that affects the frames, under names that a person understands."""
     plan, encode, options = model.plan, job.encode, job.options
     chosen = {field.name: getattr(options, field.name) for field in fields(options) if field.name not in NOT_TERMS}

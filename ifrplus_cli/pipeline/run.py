@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 
 from ifrplus_cli.errors import memory_errors
-from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.network.interpolator import LoadedModel
-from ifrplus_cli.pipeline.disk_space import check_room, picture_bytes, watch_room
-from ifrplus_cli.pipeline.filler import SlotFiller
+from ifrplus_cli.pipeline.disk_space import check_room, picture_bytes
+from ifrplus_cli.pipeline.encoding import Part, encode_frames
 from ifrplus_cli.pipeline.fingerprint import Fingerprint
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.pipeline.journal import Journal, Totals
-from ifrplus_cli.pipeline.loop import read_tail
 from ifrplus_cli.pipeline.notes import notes_on, seam_notes
 from ifrplus_cli.pipeline.output import check_output
-from ifrplus_cli.pipeline.output_frames import mixer
-from ifrplus_cli.pipeline.over_white import OverWhite
 from ifrplus_cli.pipeline.resume import complete, open_journal, resumable
 from ifrplus_cli.pipeline.run_record import RunRecord
 from ifrplus_cli.pipeline.segments import SegmentEncoder, join_segments
 from ifrplus_cli.pipeline.sharpness import Sharpness
+from ifrplus_cli.pipeline.slots import Wanted
 from ifrplus_cli.pipeline.stage_clock import StageClock
-from ifrplus_cli.pipeline.stages import output_of
 from ifrplus_cli.pipeline.tally import Tally
 from ifrplus_cli.pipeline.trial_mux import try_muxing
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.system import peak_memory_mb
 from ifrplus_cli.values import ClipInfo, Frame
-from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encode import VideoEncoder
 
 
@@ -49,6 +44,8 @@ class RunProgress:
         film_seconds: seconds of the film that this run has written.
         seconds: seconds since the first frame was requested.
         kept: number of output frames of an earlier run that this one continues.
+        workers: number of workers; 0 for a run in this process alone.
+        sections: number of sections that workers have made, and of all that they are to make.
     """
 
     done: int
@@ -57,6 +54,8 @@ class RunProgress:
     film_seconds: float
     seconds: float
     kept: int = 0
+    workers: int = 0
+    sections: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,7 @@ def run_job(
     say: Callable[[str], None] = lambda _: None,
     stop: StopRequest | None = None,
     record: RunRecord | None = None,
+    fill: Callable[[Journal], Totals] | None = None,
 ) -> Summary:
     """Do the job; the output appears under its name only when it is finished and verified.
 
@@ -128,6 +128,7 @@ def run_job(
         say: receives sentences that a person should read at once.
         stop: can request an end, which comes where nothing is lost.
         record: collects the data of a report on the run.
+        fill: adds the missing segments to the journal of a long run, elsewhere than in this process.
 
     Raises:
         IfrplusError: if anything fails; no partial output is left, except the job folder of a long run.
@@ -145,8 +146,7 @@ def run_job(
             if journal is None:
                 totals = _encode(run, VideoEncoder(job.encode, part.path))
             else:
-                segments, kept = SegmentEncoder(job.encode, journal, run.stop), journal.frames
-                totals = complete(journal, lambda: _encode(run, segments, kept))
+                totals = complete(journal, partial(fill, journal) if fill else partial(_encode_rest, run, journal))
                 source.check_unchanged()
                 join_segments(job.encode, journal, part.path)
             source.check_unchanged()
@@ -167,31 +167,36 @@ def _needed_bytes(job: Job, journal: Journal | None) -> int:
     return whole + picture_bytes(job.encode, max(0, job.expected_frames - journal.frames))
 
 
+def _encode_rest(run: _Context, journal: Journal) -> Totals:
+    """Add the missing segments to a journal."""
+    return _encode(run, SegmentEncoder(run.job.encode, journal, run.stop), journal.frames)
+
+
 def _encode(run: _Context, encoder: VideoEncoder | SegmentEncoder, kept: int = 0) -> Totals:
-    """Decode, interpolate and encode at the same time; the first ``kept`` output frames are already written."""
-    job, clip = run.job, run.job.clip
-    convert = Converter(clip.pixel_format, clip.colour, job.encode.width, job.encode.height)
+    """Encode all output frames; the first ``kept`` of them are already written."""
+    job, clip, tally, written = run.job, run.job.clip, Tally(run.job.clip), _Written(run, kept)
     seen = [] if run.record is None else [run.record.see_slot]
-    filler = SlotFiller(run.model, convert, clock=run.clock, keeps_seen=bool(seen), sharpness=run.sharpness)
-    stages = partial(output_of, job=job, filler=filler, at_once=run.model.at_once, kept=kept)
-    mix = mixer(convert) if job.options.cut_fill == "blend" else None
-    opaque = OverWhite(clip.pixel_format, job.encode.raw_format, full_range=clip.colour.range == "pc")
-    tally, tail = Tally(clip), read_tail(job)
-    with encoder, decode(clip, upright=job.encode.upright) as decoder:
-        frames = run.clock.over("decode", iter(decoder))
-        # The inner ``decoder`` closes it before the stages that wait for it.
-        with stages(frames, mix=mix, watchers=(tally.add, *seen), tail=tail) as output, decoder:
-            written = _write(run, output, opaque, encoder, tally, kept)
-        with run.clock("encode"):
-            encoder.finish()
+    encoded = encode_frames(
+        job,
+        run.model,
+        encoder,
+        part=Part(Wanted(kept)),
+        clock=run.clock,
+        watchers=[tally.add, *seen],
+        written=lambda frame: written.add(frame, tally.made),
+        room=job.output.absolute().parent,
+        keeps_seen=bool(seen),
+        sharpness=run.sharpness,
+    )
+    reader, codec = encoded.reader, job.encode.codec
     notes = [
-        *notes_on(clip, decoder, smoothed=tally.smoothed, covered=opaque.covered, codec=job.encode.codec),
+        *notes_on(clip, reader, smoothed=tally.smoothed, covered=encoded.covered, codec=codec),
         *seam_notes(clip, tally.seam),
     ]
     return Totals(
-        frames_in=decoder.frames,
+        frames_in=reader.frames,
         frames_out=written.frames,
-        made=tally.made_before + tally.made,
+        made=tally.made_elsewhere + tally.made,
         pairs=tally.pairs,
         start=written.start,
         last=written.last,
@@ -200,36 +205,28 @@ def _encode(run: _Context, encoder: VideoEncoder | SegmentEncoder, kept: int = 0
     )
 
 
-@dataclass(frozen=True)
 class _Written:
-    """The number of output frames written so far, and the times in seconds of the first and last one of this run."""
+    """Counts written frames, reports progress after each, and ends the run once a request to stop is granted.
 
-    frames: int
-    start: Fraction = Fraction(0)
-    last: Fraction = Fraction(0)
+    Attributes:
+        frames: number of output frames written so far, with those of an earlier run.
+        start, last: times in seconds of the first and last one of this run.
+    """
 
+    def __init__(self, run: _Context, kept: int) -> None:
+        self.frames, self.start, self.last = kept, Fraction(0), Fraction(0)
+        self._run, self._kept, self._began = run, kept, time.perf_counter()
 
-def _write(
-    run: _Context,
-    frames: Iterator[Frame],
-    opaque: OverWhite,
-    encoder: VideoEncoder | SegmentEncoder,
-    tally: Tally,
-    kept: int,
-) -> _Written:
-    """Encode frames, and report progress after each; raise ``StoppedError`` once a request to stop is granted."""
-    started, folder, written = time.perf_counter(), run.job.output.absolute().parent, _Written(kept)
-    for frame in frames:
-        with run.clock("encode"):
-            watch_room(folder)
-            encoder.write(opaque(frame))
-        start = frame.pts if written.frames == kept else written.start
-        written = _Written(written.frames + 1, start, frame.pts)
-        seconds, film = time.perf_counter() - started, float(frame.pts - start)
-        run.progress(RunProgress(written.frames, run.job.expected_frames, tally.made, film, seconds, kept))
-        if run.stop.granted:
+    def add(self, frame: Frame, made: int) -> None:
+        """Count a frame; ``made`` is the number of frames that the network has made so far."""
+        if self.frames == self._kept:
+            self.start = frame.pts
+        self.frames, self.last = self.frames + 1, frame.pts
+        seconds, film = time.perf_counter() - self._began, float(self.last - self.start)
+        expected = self._run.job.expected_frames
+        self._run.progress(RunProgress(self.frames, expected, made, film, seconds, self._kept))
+        if self._run.stop.granted:
             raise StoppedError("The run was asked to stop.")
-    return written
 
 
 def _promise(job: Job, totals: Totals) -> Promise:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -35,13 +36,51 @@ def join_segments(plan: EncodePlan, journal: Journal, path: Path) -> None:
         encoder.join(journal.list_segments(), segments[0].start, segments[-1].last)
 
 
+def check_segment(part: Path, plan: EncodePlan, journal: Journal, wanted: Sequence[Fraction]) -> str:
+    """Read a written segment back before it is added to a journal, and return the checksum of its codec header.
+
+    Args:
+        wanted: the time of each of its frames in seconds, from the film's first frame.
+
+    Raises:
+        OutputError: if it is not what it must be, or can't be joined to those before it.
+    """
+    number, codec = len(journal.state.segments) + 1, plan.codec
+    try:
+        times, header = read_segment(part)
+    except InputError as error:
+        raise OutputError(f"Segment {number} can't be read back: {error.message}", HINT) from error
+    unit = Fraction(1, plan.timing.time_base.denominator)
+    if len(times) != len(wanted):
+        raise OutputError(f"Segment {number} has {len(times)} frames instead of {len(wanted)}.", HINT)
+    if any(abs(found - time) > unit / 2 for found, time in zip(times, wanted, strict=True)):
+        raise OutputError(f"The frames of segment {number} have wrong times.", HINT)
+    if any(segment.header != header for segment in journal.state.segments[:1]):
+        raise OutputError(f"Segment {number}, encoded with {codec}, can't be joined to the ones before it.", HINT)
+    return header
+
+
 class SegmentEncoder:
     """Writes frames to segments of a journal; a context manager that leaves no process behind.
 
     While a segment is open, a request to stop is deferred: the segment would be lost.
     """
 
-    def __init__(self, plan: EncodePlan, journal: Journal, stop: StopRequest) -> None:
+    def __init__(
+        self,
+        plan: EncodePlan,
+        journal: Journal,
+        stop: StopRequest,
+        zero: Fraction | None = None,
+        length: int | None = None,
+    ) -> None:
+        """
+        Args:
+            stop: told when a segment is open.
+            zero: time of the first frame of the film in seconds; None if the journal has it, or begins with it.
+            length: number of frames in each segment except the last one; None for ``FRAMES``.
+        """
+        self._zero, self._length = zero, length or FRAMES
         self._plan, self._journal, self._stop = plan, journal, stop
         self._times: list[Fraction] = []
         self._open = ExitStack()
@@ -63,7 +102,7 @@ class SegmentEncoder:
             self._begin(frame.pts)
         self._encoder.write(frame)
         self._times.append(frame.pts)
-        if len(self._times) == FRAMES:
+        if len(self._times) == self._length:
             self._end()
 
     def finish(self) -> None:
@@ -77,7 +116,8 @@ class SegmentEncoder:
 
     def _begin(self, pts: Fraction) -> None:
         segments = self._journal.state.segments
-        self._zero = segments[0].start if segments else pts
+        if self._zero is None:
+            self._zero = segments[0].start if segments else pts
         self._part = self._journal.next_part()
         self._open.callback(self._part.unlink, missing_ok=True)
         self._encoder = self._open.enter_context(VideoEncoder(self._plan, self._part, segment_of=self._zero))
@@ -86,25 +126,10 @@ class SegmentEncoder:
     def _end(self) -> None:
         self._encoder.finish()
         describe_segment(self._part, self._plan)
-        header = self._checked()
+        assert self._zero is not None
+        wanted = [time - self._zero for time in self._times]
+        header = check_segment(self._part, self._plan, self._journal, wanted)
         self._journal.add(self._part, len(self._times), self._times[0], self._times[-1], header)
         self._times.clear()
         self._open.close()
         self._stop.deferred = False
-
-    def _checked(self) -> str:
-        """Check the written segment, and return the checksum of its codec header."""
-        number, codec = len(self._journal.state.segments) + 1, self._plan.codec
-        try:
-            times, header = read_segment(self._part)
-        except InputError as error:
-            raise OutputError(f"Segment {number} can't be read back: {error.message}", HINT) from error
-        unit = Fraction(1, self._plan.timing.time_base.denominator)
-        wanted = [time - self._zero for time in self._times]
-        if len(times) != len(wanted):
-            raise OutputError(f"Segment {number} has {len(times)} frames instead of {len(wanted)}.", HINT)
-        if any(abs(found - time) > unit / 2 for found, time in zip(times, wanted, strict=True)):
-            raise OutputError(f"The frames of segment {number} have wrong times.", HINT)
-        if any(segment.header != header for segment in self._journal.state.segments[:1]):
-            raise OutputError(f"Segment {number}, encoded with {codec}, can't be joined to the ones before it.", HINT)
-        return header

@@ -18,7 +18,7 @@ class Slot:
     Attributes:
         frame: the source frame.
         ticks: all output frames of the slot.
-        wanted: the output frames that no earlier run has written.
+        wanted: the output frames that this run writes.
         pair: the frame and the next one; None for the last frame, which is held.
         before, after: the pairs before and after this one, if they are in motion.
     """
@@ -36,17 +36,35 @@ class Slot:
         return self._between(self.wanted)
 
     @property
-    def made_before(self) -> tuple[Tick, ...]:
-        """The frames that the network made in an earlier run."""
-        return self._between(self.ticks[: len(self.ticks) - len(self.wanted)])
+    def made_elsewhere(self) -> tuple[Tick, ...]:
+        """The frames of the slot that the network makes in another run, or in another section of the film."""
+        wanted = {tick.pts for tick in self.wanted}
+        return self._between(tuple(tick for tick in self.ticks if tick.pts not in wanted))
+
+    def made_within(self, begin: int, end: int | None) -> tuple[Tick, ...]:
+        """Return the frames that a network makes among the output frames from ``begin`` to before ``end``."""
+        return self._between(self.ticks[max(0, begin) : None if end is None else max(0, end)])
 
     def _between(self, ticks: tuple[Tick, ...]) -> tuple[Tick, ...]:
         in_motion = self.pair is not None and self.pair.kind is PairKind.MOTION
         return tuple(tick for tick in ticks if tick.t > 0) if in_motion else ()
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """The output frames that a run writes, counted from the first frame that it reads; ``end`` None for the last."""
+
+    begin: int = 0
+    end: int | None = None
+
+
 def slots_of(
-    first: Frame, pairs: Iterable[Pair], timeline: Timeline, last_duration: Fraction, lead_in: Pair | None = None
+    first: Frame,
+    pairs: Iterable[Pair],
+    timeline: Timeline,
+    last_duration: Fraction,
+    lead_in: Pair | None = None,
+    number: int = 0,
 ) -> Iterator[Slot]:
     """Yield the slot of each pair, then that of the last frame, unless it is that of a seam.
 
@@ -54,20 +72,25 @@ def slots_of(
         first: the film's first frame, which may be its only one.
         last_duration: how long the last frame is shown, in seconds.
         lead_in: the pair before the first one, in a loop.
+        number: number of source frames before the first one, in a section of the film.
     """
     last, index = first, 0
     for before, pair, after in with_neighbours(pairs, lead_in):
-        ticks = tuple(span_ticks(timeline, pair.index, (pair.left.pts, *pair.left.repeats, pair.right.pts)))
+        ticks = tuple(span_ticks(timeline, number + pair.index, (pair.left.pts, *pair.left.repeats, pair.right.pts)))
         yield Slot(pair.left, ticks, ticks, pair, before, after)
         if pair.seam:
             return
         last, index = pair.right, pair.right_index
-    held = timeline.ticks(index, last.pts, last.pts + last_duration)
+    held = timeline.ticks(number + index, last.pts, last.pts + last_duration)
     yield Slot(last, held, held)
 
 
-def skip_kept(slots: Iterable[Slot], kept: int) -> Iterator[Slot]:
-    """Yield the slots; the first ``kept`` output frames are not wanted, because an earlier run wrote them."""
+def choose_wanted(slots: Iterable[Slot], wanted: Wanted) -> Iterator[Slot]:
+    """Yield the slots up to the last one with wanted output frames, with those marked."""
+    place = 0
     for slot in slots:
-        yield replace(slot, wanted=slot.ticks[kept:])
-        kept = max(0, kept - len(slot.ticks))
+        if wanted.end is not None and place >= wanted.end:
+            return
+        end = None if wanted.end is None else wanted.end - place
+        yield replace(slot, wanted=slot.ticks[max(0, wanted.begin - place) : end])
+        place += len(slot.ticks)

@@ -12,11 +12,12 @@ from ifrplus_cli.pipeline.loop import lead_in
 from ifrplus_cli.pipeline.output_frames import Mix, frames_of
 from ifrplus_cli.pipeline.pairs import pairs_of
 from ifrplus_cli.pipeline.prefetch import Prefetch, side_by_side
-from ifrplus_cli.pipeline.slots import skip_kept, slots_of
+from ifrplus_cli.pipeline.slots import Wanted, choose_wanted, slots_of
 from ifrplus_cli.values import Frame
 
 PAIRS_AHEAD = 2  # decoded pairs that wait for motion estimation
 FRAMES_AHEAD = 4  # output frames that wait for the encoder
+EVERY_FRAME = Wanted()
 
 
 @contextmanager
@@ -26,7 +27,8 @@ def output_of(
     filler: SlotFiller,
     *,
     at_once: int,
-    kept: int = 0,
+    wanted: Wanted = EVERY_FRAME,
+    number: int = 0,
     mix: Mix | None = None,
     watchers: Sequence[Callable[[FilledSlot], None]] = (),
     tail: Sequence[Frame] = (),
@@ -38,7 +40,8 @@ def output_of(
     Args:
         frames: all frames of the source; at least one.
         at_once: number of slots that are filled at the same time.
-        kept: number of output frames that an earlier run wrote; they are left out.
+        wanted: the output frames that are made; the others are left out.
+        number: as for ``slots_of``.
         mix: as for ``frames_of``.
         watchers: called with every filled slot, in order.
         tail: the last frames of a loop.
@@ -52,9 +55,10 @@ def output_of(
             job.timeline,
             job.clip.last_duration,
             lead_in(tail, first, job.clip, job.options),
+            number,
         )
         with (
-            closing(side_by_side(filler.fill, map(filler.look, skip_kept(slots, kept)), at_once)) as filled,
+            closing(side_by_side(filler.fill, map(filler.look, choose_wanted(slots, wanted)), at_once)) as filled,
             Prefetch(_frames(filled, mix, watchers), FRAMES_AHEAD) as output,
         ):
             yield iter(output)

@@ -15,7 +15,7 @@ class Tally:
 
     Attributes:
         made: number of frames that the network made in this run.
-        made_before: number of frames that the network made in an earlier run.
+        made_elsewhere: number of frames that the network made in an earlier run.
         smoothed: number of source frames that repeat the one before and were replaced.
         cuts: the cuts that were detected or given, in order.
         seam: the relation of the last frame and the first one, in a loop.
@@ -23,7 +23,7 @@ class Tally:
 
     def __init__(self, clip: ClipInfo) -> None:
         self.made = 0
-        self.made_before = 0
+        self.made_elsewhere = 0
         self.smoothed = 0
         self.cuts: list[Cut] = []
         self.seam: PairKind | None = None
@@ -33,7 +33,7 @@ class Tally:
     def add(self, filled: FilledSlot) -> None:
         """Count a slot."""
         self.made += len(filled.made)
-        self.made_before += len(filled.slot.made_before)
+        self.made_elsewhere += len(filled.slot.made_elsewhere)
         if (pair := filled.slot.pair) is not None:
             self.smoothed += len(pair.left.repeats)
             self._kinds[pair.kind] += 1

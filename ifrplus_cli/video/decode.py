@@ -14,7 +14,7 @@ from typing import IO, Any, NoReturn
 import ffmpeg
 import numpy as np
 
-from ifrplus_cli.errors import InputError, MediaToolError
+from ifrplus_cli.errors import InputError, MediaToolError, StrayError
 from ifrplus_cli.frames.fitting import Size, fit
 from ifrplus_cli.source import FrameReader
 from ifrplus_cli.system import APART
@@ -27,6 +27,7 @@ TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
 FRAME_TIME = re.compile(r"showinfo.* n: *\d+ pts: *(-?\d+|NOPTS) .* sar:(\d+)/(\d+) s:(\d+)x(\d+) ")
 # A frame's bytes always come after its line on stderr; the wait only bounds a broken ffmpeg.
 LINE_WAIT_S = 30.0
+INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # containers with an index of their key frames
 PACKED = "rgba"  # the one format that is not planar
 SEEK_MARGIN = 5  # seconds before a section at which decoding begins, at the latest: the first frames may be broken
 
@@ -244,6 +245,8 @@ class FilmDecoder(FfmpegDecoder):
             last = pts
             if section is not None and pts < section.first:
                 continue
+            if section is not None and section.counted and not self.frames and position - 1 != section.number:
+                raise StrayError(f"{self.clip.path.name} has {position - 1} frames before frame {section.number}.")
             if section is not None and pts >= section.end:
                 break
             yield self._frame(picture, pts)
@@ -272,16 +275,26 @@ def decodes_from_start(clip: ClipInfo) -> bool:
     return clip.decode_times_only or is_decimated(clip)
 
 
+def seeks_exactly(clip: ClipInfo) -> bool:
+    """Return whether decoding can begin anywhere in the film with no frame lacking or broken: it has an index."""
+    if not clip.source.has_streams:
+        return True  # numbered images, and what is read like them
+    return clip.container in INDEXED and clip.source.is_video and not clip.pieces and not decodes_from_start(clip)
+
+
 def _film_input(clip: ClipInfo, upright: bool) -> Any:
     """Return the file as an input of ffmpeg-python, from shortly before the section if decoding can begin there."""
     options: dict[str, object] = {} if upright else {"noautorotate": None}
     if clip.decoder:
         options["c:v"] = clip.decoder
-    if clip.section is not None and not decodes_from_start(clip) and clip.section.first > SEEK_MARGIN:
+    section = clip.section
+    if section is None or section.counted or decodes_from_start(clip):
+        return open_source(clip, copyts=None, nostdin=None, **options)
+    if section.first > SEEK_MARGIN:
         options |= {
             "noaccurate_seek": None,
             "seek_timestamp": 1,
-            "ss": f"{float(clip.section.first - SEEK_MARGIN):.6f}",
+            "ss": f"{float(section.first - SEEK_MARGIN):.6f}",
         }
     return open_source(clip, copyts=None, nostdin=None, **options)
 

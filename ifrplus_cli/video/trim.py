@@ -60,13 +60,22 @@ def cut_section(clip: ClipInfo, start: Moment | None, end: Moment | None) -> Cli
 
 def last_frames(clip: ClipInfo, count: int) -> ClipInfo:
     """Return the clip as if it had only its last ``count`` frames; a shorter one stays as it is."""
-    behind = len(clip.packet_pts) - count
-    if behind <= 0:
-        return clip
+    return frames_from(clip, max(0, len(clip.packet_pts) - count))
+
+
+def frames_from(clip: ClipInfo, first: int, known: int | None = None) -> ClipInfo:
+    """Return the clip as if its frame ``first``, counted from 0, were its first one.
+
+    Args:
+        known: number of frames whose times are kept in ``packet_pts``; None for all. The others are decoded as well.
+    """
+    behind = None if known is None else first + known
+    if not first:
+        return clip if behind is None else replace(clip, packet_pts=clip.packet_pts[:behind])
     number, film_start = (0, clip.start) if clip.section is None else (clip.section.number, clip.section.film_start)
-    pts = clip.packet_pts[behind:]
+    pts = clip.packet_pts[first:behind]
     begin = pts[0] * clip.time_base
-    return replace(clip, packet_pts=pts, section=Section(film_start, number + behind, begin, begin, clip.end))
+    return replace(clip, packet_pts=pts, section=Section(film_start, number + first, begin, begin, clip.end))
 
 
 def _boundary(clip: ClipInfo, moment: Moment) -> Fraction:

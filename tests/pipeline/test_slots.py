@@ -9,7 +9,7 @@ from made_up import STEP, frame_of
 
 from ifrplus_cli.frames.pairing import pair_frames
 from ifrplus_cli.frames.timeline import ConstantTimeline, FactorTimeline
-from ifrplus_cli.pipeline.slots import Slot, skip_kept, slots_of
+from ifrplus_cli.pipeline.slots import Slot, Wanted, choose_wanted, slots_of
 from ifrplus_cli.values import PIXEL_FORMATS, Frame, Pair, PairKind
 
 CODES = (0, 80, 80, 160)  # of four frames, the third of which repeats the second
@@ -63,12 +63,12 @@ def test_repeated_frames_are_one_slot() -> None:
 @pytest.mark.parametrize("kept", range(10))
 def test_what_an_earlier_run_has_written_is_not_wanted(kept: int) -> None:
     whole = slots(film())
-    rest = list(skip_kept(whole, kept))
+    rest = list(choose_wanted(whole, Wanted(kept)))
     assert [slot.ticks for slot in rest] == [slot.ticks for slot in whole]
     every = [tick for slot in whole for tick in slot.ticks]
     assert [tick for slot in rest for tick in slot.wanted] == every[kept:]
-    assert sum(len(slot.made) + len(slot.made_before) for slot in rest) == 2
-    assert sum(len(slot.made_before) for slot in rest) == len([n for n in (1, 5) if n < kept])
+    assert sum(len(slot.made) + len(slot.made_elsewhere) for slot in rest) == 2
+    assert sum(len(slot.made_elsewhere) for slot in rest) == len([n for n in (1, 5) if n < kept])
 
 
 def test_a_constant_rate_may_leave_slots_empty() -> None:

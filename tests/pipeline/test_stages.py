@@ -14,6 +14,7 @@ from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.timeline import FactorTimeline
 from ifrplus_cli.pipeline.filler import FilledSlot, SlotFiller
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions
+from ifrplus_cli.pipeline.slots import Wanted
 from ifrplus_cli.pipeline.stage_clock import StageClock
 from ifrplus_cli.pipeline.stages import output_of
 from ifrplus_cli.values import ClipInfo, Frame
@@ -48,7 +49,7 @@ def test_frames_come_out_in_order(at_once: int) -> None:
 @pytest.mark.parametrize("kept", [1, 7, 2 * COUNT - 1, 2 * COUNT])
 def test_what_is_kept_is_left_out_and_counted_all_the_same(kept: int) -> None:
     seen: list[FilledSlot] = []
-    found = outputs(iter(FILM), kept=kept, watchers=[seen.append])
+    found = outputs(iter(FILM), wanted=Wanted(kept), watchers=[seen.append])
     assert [frame.pts for frame in found] == [n * STEP / 2 for n in range(kept, 2 * COUNT)]
     assert [slot.slot.frame.pts for slot in seen] == [n * STEP for n in range(COUNT)]
 

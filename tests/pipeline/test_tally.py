@@ -24,7 +24,7 @@ def test_slots_are_counted() -> None:
     tally.add(FilledSlot(Slot(repeated.left, TICKS, TICKS, repeated)))
     tally.add(FilledSlot(Slot(frame_of(4), TICKS, TICKS)))
     assert tally.pairs == {"motion": 1, "cut": 1, "duplicate": 1}
-    assert (tally.made, tally.made_before, tally.smoothed) == (1, 1, 0)
+    assert (tally.made, tally.made_elsewhere, tally.smoothed) == (1, 1, 0)
     assert tally.cuts == [Cut(2, 2 * STEP, 0.5)]
 
 
@@ -38,4 +38,4 @@ def test_a_cut_at_the_seam_of_a_loop_is_none_of_the_film() -> None:
 def test_repeated_frames_that_were_smoothed_over_are_counted() -> None:
     tally, pair = Tally(clip_of(4)), replace(pair_of(0), left=frame_of(0, repeats=[1, 2]))
     tally.add(FilledSlot(Slot(pair.left, TICKS, (), pair)))
-    assert (tally.smoothed, tally.made, tally.made_before) == (2, 0, 2)
+    assert (tally.smoothed, tally.made, tally.made_elsewhere) == (2, 0, 2)

@@ -1,0 +1,140 @@
+"""Reach the workers: those of a scheduler at an address, or some that are started on this machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from ifrplus_cli.errors import ClusterError
+from ifrplus_cli.network.machine import DEVICE_FILES
+from ifrplus_cli.pipeline.request import LOCAL_CLUSTER
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from distributed.security import Security
+
+CONNECT_S = 15.0  # seconds within which a scheduler must answer
+SILENT_S = "60 seconds"  # without a sign of life a worker on this machine is given up after this time
+INSTALL = "Install it with: pip install 'ifrplus-cli[cluster]'."
+
+
+def local_workers(cluster: str) -> int | None:
+    """Return the number of workers to start on this machine; None if a scheduler at an address has them."""
+    found = LOCAL_CLUSTER.fullmatch(cluster)
+    if found is None:
+        return None
+    return int(found[1]) if found[1] else _useful_workers()
+
+
+def _useful_workers() -> int:
+    return len(_gpus()) or len(os.sched_getaffinity(0))
+
+
+def _gpus() -> list[str]:
+    """Return the numbers of this machine's GPUs."""
+    from pathlib import Path
+
+    return sorted(path.name[6:] for path in Path("/dev").glob(DEVICE_FILES["GPU"][0]))
+
+
+@contextmanager
+def connected(cluster: str) -> Iterator[Client]:
+    """Connect to the scheduler, or start one here with its workers; they end with the ``with`` block.
+
+    Args:
+        cluster: ``local``, ``local:N`` or the address of a scheduler.
+
+    Raises:
+        ClusterError: if Dask is missing, or the scheduler does not answer.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise ClusterError("The package distributed, of Dask, is not installed.", INSTALL) from error
+    _quieten()
+    with ExitStack() as stack:
+        address: object = cluster
+        if (count := local_workers(cluster)) is not None:
+            address = stack.enter_context(_started(count))
+        try:
+            client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ClusterError(
+                f"The scheduler {cluster} does not answer: {_cause(error)}.", "Start it with: dask scheduler."
+            ) from error
+        stack.callback(_close, client)
+        yield client
+
+
+def _close(client: Client) -> None:
+    with suppress(Exception):  # the scheduler may be gone: nothing is left to do for it
+        client.close(timeout=2)
+
+
+def _quieten() -> None:
+    """Keep Dask's own messages from the terminal: what matters of them is said in the program's words."""
+    for name in ("distributed", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _cause(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return text[-1].rstrip(".") if text else type(error).__name__
+
+
+@contextmanager
+def _started(count: int) -> Iterator[object]:
+    """Start a scheduler and workers on this machine, each in a process of its own, with its share of cores and GPUs."""
+    import dask
+    from distributed import Nanny, Scheduler, Security, SpecCluster
+
+    security = Security.temporary()  # no other user of this machine may send tasks
+    with tempfile.TemporaryDirectory(prefix="ifrplus-workers-") as scratch, dask.config.set(_settings()):
+        workers = {
+            number: {"cls": Nanny, "options": _options(number, count, scratch, security)} for number in range(count)
+        }
+        options = {"host": "127.0.0.1", "port": 0, "dashboard": False, "security": security, "protocol": "tls://"}
+        cluster = SpecCluster(
+            workers=workers,
+            scheduler={"cls": Scheduler, "options": options},
+            security=security,
+            silence_logs=logging.CRITICAL,
+        )
+        try:
+            yield cluster
+        finally:
+            with suppress(Exception):
+                cluster.close(timeout=10)
+
+
+def _settings() -> dict[str, object]:
+    return {"distributed.scheduler.worker-ttl": SILENT_S}
+
+
+def _options(number: int, count: int, scratch: str, security: Security) -> dict[str, object]:
+    from ifrplus_cli.cluster.processors import UseProcessors
+
+    gpus = _gpus()
+    return {
+        "nthreads": 1,
+        "memory_limit": 0,  # pictures and networks are no memory that Dask could move to the disk
+        "host": "127.0.0.1",
+        "dashboard": False,
+        "local_directory": scratch,
+        "silence_logs": logging.CRITICAL,
+        "plugins": (UseProcessors(_share(number, count)),),
+        "security": security,
+        "protocol": "tls://",
+        "env": {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {},
+    }
+
+
+def _share(number: int, count: int) -> tuple[int, ...]:
+    """Return the processors of a worker: an even share, or one of its own as long as there are enough."""
+    processors = sorted(os.sched_getaffinity(0))
+    share = processors[number * len(processors) // count : (number + 1) * len(processors) // count]
+    return tuple(share) or (processors[number % len(processors)],)

@@ -1,0 +1,103 @@
+"""On the client: check the sections that come back, add their segments to the journal, and sum up what they count."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from fractions import Fraction
+from itertools import pairwise
+
+from ifrplus_cli.cluster.order import Counts, MadeSection, MadeSegment, Read
+from ifrplus_cli.cluster.sections import Section, times_of
+from ifrplus_cli.errors import ClusterError
+from ifrplus_cli.pipeline.job import Job
+from ifrplus_cli.pipeline.journal import Journal, Totals
+from ifrplus_cli.pipeline.notes import notes_on, seam_notes
+from ifrplus_cli.pipeline.segments import check_segment
+from ifrplus_cli.values import PairKind
+
+
+class Intake:
+    """Takes sections in order.
+
+    Attributes:
+        made: number of frames that the network has made in this run.
+    """
+
+    def __init__(self, job: Job, journal: Journal, length: int, zero: Fraction) -> None:
+        """
+        Args:
+            job: the job of the whole film.
+            length: number of frames in a segment.
+            zero: time of the film's first output frame in seconds.
+        """
+        self.made = 0
+        self._job, self._journal, self._length, self._zero = job, journal, length, zero
+        self._counts: list[Counts] = []
+
+    def take(self, section: Section, made: MadeSection) -> None:
+        """Add a section's segments to the journal.
+
+        Raises:
+            ClusterError: if it is not what was ordered; the journal keeps the segments before the faulty one.
+            OutputError: if a segment can't be stored.
+        """
+        if made.number != section.number or made.counts is None:
+            raise ClusterError(f"Another section than number {section.number + 1} came back.")
+        if section.writes:
+            self._check_frames(section, made)
+            place = section.begin
+            for segment in made.segments:
+                if place == self._journal.frames:  # the others were added before one was found to be faulty
+                    self._add(segment)
+                place += len(segment.times)
+            self.made += made.counts.made
+        self._counts.append(made.counts)
+
+    def _check_frames(self, section: Section, made: MadeSection) -> None:
+        times = [time for segment in made.segments for time in segment.times]
+        lengths = [len(segment.times) for segment in made.segments]
+        before = [segment.last for segment in self._journal.state.segments[-1:]]
+        ordered = all(one < other for one, other in pairwise([*before, *times]))
+        full = all(length == self._length for length in lengths[:-1])
+        if section.whole:
+            fits = ordered and full and (section.end is None or len(times) == section.end - section.begin)
+        else:
+            fits = full and times == list(times_of(self._job, section))
+        if not fits:
+            raise ClusterError(f"Section {section.number + 1} came back with other frames than were ordered.")
+
+    def _add(self, segment: MadeSegment) -> None:
+        number = len(self._journal.state.segments) + 1
+        if hashlib.sha256(segment.content).hexdigest() != segment.sha256:
+            raise ClusterError(f"Segment {number} was damaged on its way.")
+        part = self._journal.write_part(segment.content)
+        try:
+            wanted = [time - self._zero for time in segment.times]
+            header = check_segment(part, self._job.encode, self._journal, wanted)
+            self._journal.add(part, len(segment.times), segment.times[0], segment.times[-1], header)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def totals(self) -> Totals:
+        """Return the totals of all sections."""
+        counts, job = self._counts, self._job
+        pairs = sum((Counter(each.pairs) for each in counts), Counter[str]())
+        read = counts[-1].read or Read(len(job.clip.packet_pts))
+        seam = counts[-1].seam
+        smoothed, covered = (sum(getattr(each, name) for each in counts) for name in ("smoothed", "covered"))
+        notes = [
+            *notes_on(job.clip, read, smoothed=smoothed, covered=covered, codec=job.encode.codec),
+            *seam_notes(job.clip, None if seam is None else PairKind(seam)),
+        ]
+        segments = self._journal.state.segments
+        return Totals(
+            frames_in=read.frames,
+            frames_out=self._journal.frames,
+            made=sum(each.made for each in counts),
+            pairs={kind.value: pairs[kind.value] for kind in PairKind},
+            start=segments[0].start,
+            last=segments[-1].last,
+            notes=tuple(notes),
+            cuts=tuple(cut for each in counts for cut in each.cuts),
+        )

@@ -1,0 +1,195 @@
+"""Make a film on the workers of a cluster: planned, joined and checked here, as a film that is made here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ifrplus_cli.cluster.connection import connected, local_workers
+from ifrplus_cli.cluster.dispatch import Dispatch
+from ifrplus_cli.cluster.intake import Intake
+from ifrplus_cli.cluster.order import Exam, NetworkOrder, Order
+from ifrplus_cli.cluster.sections import Section, plan_sections, reading_of, restart, times_of
+from ifrplus_cli.cluster.terms import terms_of_client
+from ifrplus_cli.cluster.trial import with_threads
+from ifrplus_cli.cluster.workers import Workers
+from ifrplus_cli.errors import ClusterError, ModelError, OutputError
+from ifrplus_cli.files import sha256_of
+from ifrplus_cli.network.interpolator import Batch, LoadedModel, load_for_run
+from ifrplus_cli.network.plan import NetworkPlan
+from ifrplus_cli.pipeline import segments
+from ifrplus_cli.pipeline.fingerprint import Fingerprint
+from ifrplus_cli.pipeline.job import Job
+from ifrplus_cli.pipeline.journal import Journal, Totals
+from ifrplus_cli.pipeline.resume import keeps_segments
+from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
+from ifrplus_cli.pipeline.run_record import RunRecord
+from ifrplus_cli.stopping import StoppedError, StopRequest
+from ifrplus_cli.video.decode import seeks_exactly
+from ifrplus_cli.weights.manifest import find_weights
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+WAIT_S = 0.2
+GONE = "The scheduler {} is gone."
+
+
+@dataclass(frozen=True)
+class ClusterRun:
+    """Makes films on a cluster; what ``pipeline.films`` needs to make them elsewhere than here.
+
+    Attributes:
+        cluster: ``local``, ``local:N`` or the address of a scheduler.
+    """
+
+    cluster: str
+
+    def load(self, plan: NetworkPlan, weights: Path | None) -> LoadedModel:
+        """Return the network without loading it: only workers run it.
+
+        Raises:
+            ModelError: if its weights are missing here.
+        """
+        path = weights or find_weights(plan.spec.weights)
+        if path is None or not path.is_file():
+            return load_for_run(plan, weights)  # which says what is missing
+        return LoadedModel(plan, _run_elsewhere, path.absolute(), sha256_of(path))
+
+    def run(
+        self,
+        job: Job,
+        model: LoadedModel,
+        progress: Callable[[RunProgress], None],
+        say: Callable[[str], None],
+        stop: StopRequest | None,
+        record: RunRecord | None,
+    ) -> Summary:
+        """Do the job, as ``run_job`` does; a film that is too short to be divided, or can't be, is made here.
+
+        Raises:
+            IfrplusError: if anything fails; no partial output is left, except the job folder.
+        """
+        if not keeps_segments(job) or record is not None:
+            why = "a report needs all frames" if record else "it is short, or can't be joined from segments"
+            say(f"The film is made in this process: {why}.")
+            if model.network is _run_elsewhere:
+                model = load_for_run(model.plan, model.weights_path)
+            return run_job(job, model, progress, say, stop, record)
+        film = replace(job, clip=job.clip.moved(job.clip.path.absolute()))
+        run = _Run(film, model, progress, say, stop or StopRequest(), self.cluster)
+        return run_job(job, model, progress, say, stop, None, fill=run.fill)
+
+
+def _run_elsewhere(*_: Batch) -> Batch:
+    raise ModelError("The network is not loaded here: workers run it.")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One film on its way."""
+
+    job: Job
+    model: LoadedModel
+    progress: Callable[[RunProgress], None]
+    say: Callable[[str], None]
+    stop: StopRequest
+    cluster: str
+
+    def fill(self, journal: Journal) -> Totals:
+        """Add the missing segments to a journal."""
+        job = replace(self.job, encode=with_threads(self.job.encode, self.job.output.absolute().parent))
+        network = NetworkOrder.of(self.model.plan, self.model.weights_path)
+        source = Fingerprint.of(job.clip.path, job.clip.source.files)
+        exam = Exam(network, source, replace(job.encode, clip=replace(job.encode.clip, packet_pts=(0,))))
+        terms = terms_of_client(exam, self.model.weights_sha256)
+        with connected(self.cluster) as client, self._reporting_loss(client):
+            workers = Workers(client, exam, terms, self.say)
+            self._await_workers(workers)
+            count = local_workers(self.cluster) or len(workers.accepted)
+            sections = plan_sections(job, journal.frames, segments.FRAMES, count)
+            zero = next(times_of(job, sections[0]))
+
+            def order(section: Section) -> Order:
+                return Order(section, reading_of(job, section), network, segments.FRAMES, zero, source)
+
+            dispatch = Dispatch(client, workers, order, lambda: self._pause(client))
+            intake = Intake(job, journal, segments.FRAMES, zero)
+            try:
+                return self._take_all(sections, dispatch, intake, workers, journal)
+            finally:
+                dispatch.withdraw()
+
+    def _take_all(
+        self,
+        sections: tuple[Section, ...],
+        dispatch: Dispatch,
+        intake: Intake,
+        workers: Workers,
+        journal: Journal,
+    ) -> Totals:
+        began, kept, number = time.perf_counter(), journal.frames, 0
+        if not seeks_exactly(self.job.clip):
+            self.say("Each worker decodes the film from its start: this kind of file can't be read from the middle.")
+        while number < len(sections):
+            section = sections[number]
+            made = dispatch.next(sections[number:])
+            if made.astray:
+                self.say(f"{made.astray} From section {number + 1} on the film is decoded from its start.")
+                dispatch.withdraw()
+                sections = restart(sections, number)
+                continue
+            try:
+                intake.take(section, made)
+            except (ClusterError, OutputError) as fault:
+                dispatch.refuse(section, made.worker, fault)
+                continue
+            number += 1
+            self._report(journal, kept, intake.made, began, len(workers.accepted), (number, len(sections)))
+        return intake.totals()
+
+    def _report(
+        self, journal: Journal, kept: int, made: int, began: float, workers: int, sections: tuple[int, int]
+    ) -> None:
+        if journal.frames == kept:
+            return
+        first = journal.state.segments[0].start
+        film, seconds = float(journal.state.segments[-1].last - first), time.perf_counter() - began
+        done, expected = journal.frames, self.job.expected_frames
+        self.progress(RunProgress(done, expected, made, film, seconds, kept, workers, sections))
+
+    def _await_workers(self, workers: Workers) -> None:
+        """Wait until there is a worker that can be used."""
+        said = False
+        began = time.monotonic()
+        workers.look()
+        while not workers.accepted:
+            if not said and time.monotonic() - began > 10:
+                self.say(f"{self.cluster} has no worker yet: the run waits for one.")
+                said = True
+            self._check_stop()
+            time.sleep(WAIT_S)
+            workers.look()
+
+    def _pause(self, client: Client) -> None:
+        """Wait a little, and notice that the run must end."""
+        self._check_stop()
+        if client.status != "running":
+            raise ClusterError(GONE.format(self.cluster), "Start it again.")
+        time.sleep(WAIT_S)
+
+    def _check_stop(self) -> None:
+        if self.stop.granted:
+            raise StoppedError("The run was asked to stop.")
+
+    @contextmanager
+    def _reporting_loss(self, client: Client) -> Iterator[None]:
+        """Say of an error of the connection that the scheduler is gone."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            raise ClusterError(GONE.format(self.cluster), "Start it again.") from error
