@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,7 @@ def _short(checksum: str) -> str:
     return checksum[:16]
 
 
+@cache
 def _code() -> str:
     """Return the SHA-256 in hexadecimal of the names and contents of the program's files."""
     digest = hashlib.sha256()

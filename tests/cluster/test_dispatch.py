@@ -1,0 +1,171 @@
+"""Sections that fail, are late, or are lost go to other workers; one that fails too often ends the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ifrplus_cli.cluster import dispatch as dispatch_file
+from ifrplus_cli.cluster.dispatch import AHEAD, Dispatch
+from ifrplus_cli.cluster.order import MadeSection
+from ifrplus_cli.cluster.sections import Section
+from ifrplus_cli.cluster.tasks import WorkerError
+from ifrplus_cli.errors import ClusterError
+
+SECTIONS = tuple(Section(number, 8 * number, 8 * number + 8) for number in range(20))
+
+
+@dataclass
+class FakeFuture:
+    """What a scheduler promised."""
+
+    section: Section
+    workers: list[str]
+    status: str = "pending"
+    outcome: Any = None
+
+    @property
+    def key(self) -> str:
+        return f"make-{id(self)}"
+
+    def result(self) -> MadeSection:
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return MadeSection(self.section.number, worker=self.workers[0])
+
+    def exception(self) -> BaseException:
+        assert isinstance(self.outcome, BaseException)
+        return self.outcome
+
+    def cancel(self) -> None:
+        self.status = "cancelled"
+
+
+@dataclass
+class FakeClient:
+    """Remembers what was sent; the test says what becomes of it."""
+
+    sent: list[FakeFuture] = field(default_factory=list)
+
+    def submit(self, _: object, order: Section, workers: list[str], **options: object) -> FakeFuture:
+        self.sent.append(FakeFuture(order, workers))
+        return self.sent[-1]
+
+    def processing(self) -> dict[str, list[str]]:
+        return {"one": [each.key for each in self.sent], "two": []}
+
+    def of(self, number: int) -> list[FakeFuture]:
+        return [each for each in self.sent if each.section.number == number]
+
+
+@dataclass
+class FakeWorkers:
+    """Workers that are all fine."""
+
+    accepted: list[str] = field(default_factory=lambda: ["one", "two"])
+    told: list[str] = field(default_factory=list)
+
+    def look(self) -> None: ...
+
+    def name(self, address: str) -> str:
+        return f"worker {address}"
+
+    def succeeded(self, address: str) -> None:
+        self.told.append(f"{address} made one")
+
+    def failed(self, address: str, why: str) -> None:
+        self.told.append(f"{address}: {why}")
+
+
+class Farm:
+    """A dispatch of which each wait runs the next step of a test."""
+
+    def __init__(self, *steps: Any) -> None:
+        self.client, self.workers, self.steps = FakeClient(), FakeWorkers(), list(steps)
+        self.dispatch = Dispatch(self.client, self.workers, lambda section: section, self.wait)  # type: ignore[arg-type,return-value]
+
+    def wait(self) -> None:
+        assert self.steps, "it waits for ever"
+        self.steps.pop(0)(self)
+
+    def finish(self, number: int = 0) -> None:
+        self.client.of(number)[-1].status = "finished"
+
+    def fail(self, error: Exception) -> None:
+        future = self.client.of(0)[-1]
+        future.status, future.outcome = "error", error
+
+
+def fault(worker: str) -> WorkerError:
+    error = WorkerError("The disk is full.", "Free some space.")
+    error.worker = worker
+    return error
+
+
+def test_sections_are_sent_ahead_and_returned_in_order() -> None:
+    farm = Farm(lambda farm: farm.finish(1), lambda farm: farm.finish(0))
+    assert farm.dispatch.next(SECTIONS).number == 0
+    assert [each.section.number for each in farm.client.sent] == list(range(2 * AHEAD))
+    assert farm.dispatch.next(SECTIONS[1:]).number == 1
+    assert [len(farm.client.of(number)) for number in range(2 * AHEAD + 1)] == [1] * (2 * AHEAD + 1)
+    assert farm.workers.told == ["one made one"] * 2
+
+
+def test_a_section_that_fails_goes_to_the_other_worker() -> None:
+    farm = Farm(lambda farm: farm.fail(fault("one")), lambda farm: farm.finish())
+    farm.dispatch.next(SECTIONS)
+    assert [each.workers for each in farm.client.of(0)] == [["one", "two"], ["two"]]
+    assert farm.workers.told == ["one: The disk is full", "two made one"]
+
+
+def test_a_section_that_fails_three_times_ends_the_run_with_its_cause() -> None:
+    farm = Farm(*(lambda farm, on=worker: farm.fail(fault(on)) for worker in ("one", "two", "one")))
+    with pytest.raises(ClusterError) as caught:
+        farm.dispatch.next(SECTIONS)
+    assert caught.value.message == "Section 1 failed 3 times, the last time on worker one: The disk is full."
+    assert caught.value.hint == "Free some space."
+    assert farm.client.of(0)[-1].workers == ["one", "two"]  # it has failed on both, so both may try
+
+
+def test_what_was_refused_is_counted_as_a_failure() -> None:
+    farm = Farm(*[lambda farm: farm.finish()] * 3)
+    for _ in range(2):
+        farm.dispatch.refuse(SECTIONS[0], farm.dispatch.next(SECTIONS).worker, ClusterError("It was damaged."))
+    made = farm.dispatch.next(SECTIONS)
+    with pytest.raises(ClusterError, match="failed 3 times, the last time on worker one: It was damaged"):
+        farm.dispatch.refuse(SECTIONS[0], made.worker, ClusterError("It was damaged."))
+
+
+def test_a_late_section_is_sent_to_another_worker_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
+
+    def later(farm: Farm) -> None:
+        now[0] += 20
+
+    farm = Farm(lambda farm: farm.finish(), later, later, lambda farm: farm.finish(1))
+    farm.dispatch.next(SECTIONS)
+    assert farm.dispatch.next(SECTIONS[1:]).worker == "two"
+    hung, copy = farm.client.of(1)
+    assert (hung.status, copy.workers) == ("cancelled", ["two"])
+
+
+def test_a_section_whose_workers_are_gone_or_that_was_lost_is_sent_again() -> None:
+    def replaced(farm: Farm) -> None:
+        farm.workers.accepted = ["three"]
+
+    def lost(farm: Farm) -> None:
+        farm.client.of(0)[-1].status = "lost"
+
+    farm = Farm(replaced, lost, lambda farm: farm.finish())
+    farm.dispatch.next(SECTIONS)
+    assert [each.workers for each in farm.client.of(0)] == [["one", "two"], ["three"], ["three"]]
+
+
+def test_nothing_is_left_under_way() -> None:
+    farm = Farm(lambda farm: farm.finish())
+    farm.dispatch.next(SECTIONS)
+    farm.dispatch.withdraw()
+    assert {each.status for each in farm.client.sent[1:]} == {"cancelled"}
