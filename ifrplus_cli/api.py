@@ -131,7 +131,7 @@ def films_for(
     keeps_frames: bool = True,
 ) -> Films:
     """Return what makes films where the request says: in this process, or on a cluster; as ``Films`` otherwise."""
-    place = ClusterRun(request.cluster) if request.cluster else None
+    place = ClusterRun(request.cluster, request.ship) if request.cluster else None
     return Films(request, listener, stop, model, keeps_frames=keeps_frames, place=place)
 
 

@@ -284,6 +284,7 @@ class Section:
         begin: time from which that frame is used: its own, or later if the part begins while it is shown.
         end: time at which the last frame ends.
         counted: whether the film is decoded from its start, and the first frame must have its number there, too.
+        piece: whether the file is a piece of the film that begins shortly before.
     """
 
     film_start: Fraction
@@ -292,6 +293,7 @@ class Section:
     begin: Fraction
     end: Fraction
     counted: bool = False
+    piece: bool = False
 
     @property
     def cuts_start(self) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from distributed import Client, Nanny, Scheduler, SpecCluster
+from clips import PACKAGE_FOLDER
+from distributed import Nanny, Scheduler, SpecCluster
 
 from ifrplus_cli.api import upsample
 from ifrplus_cli.pipeline.run import Summary
@@ -39,10 +44,24 @@ def farm(scratch: Path, workers: int = 2, **options: object) -> Iterator[SpecClu
         cluster.close()
 
 
-def process_numbers(address: str) -> list[int]:
-    """Process numbers of the workers that are alive."""
-    with Client(address, set_as_default=False) as client:
-        return sorted(client.run(os.getpid).values())
+@contextmanager
+def started(scratch: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Start a scheduler and a worker by Dask's own commands; yield the address and the scheduler's process."""
+    found = scratch / "scheduler.json"
+    place = ("--host", "127.0.0.1", "--scheduler-file", str(found), "--no-dashboard")
+    options = ("--nthreads", "1", "--no-nanny", "--local-directory", str(scratch))
+    dask, quiet = (sys.executable, "-m", "dask"), {"stderr": subprocess.DEVNULL}
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE_FOLDER)}
+    scheduler = subprocess.Popen([*dask, "scheduler", *place, "--port", "0"], env=environment, **quiet)
+    worker = subprocess.Popen([*dask, "worker", *place, *options], env=environment, **quiet)
+    try:
+        while not found.exists() or not found.read_text():
+            time.sleep(0.1)
+        yield json.loads(found.read_text())["address"], scheduler
+    finally:
+        for process in (scheduler, worker):
+            process.kill()
+            process.wait()
 
 
 def kill(number: int) -> None:

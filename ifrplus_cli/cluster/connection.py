@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
 CONNECT_S = 15.0  # seconds within which a scheduler must answer
+LARGE = "4 GB"  # Dask warns of tasks of this size: pieces of a source are large
 SILENT_S = "60 seconds"  # without a sign of life a worker on this machine is given up after this time
 INSTALL = "Install it with: pip install 'ifrplus-cli[cluster]'."
 
@@ -52,11 +53,13 @@ def connected(cluster: str) -> Iterator[Client]:
         ClusterError: if Dask is missing, or the scheduler does not answer.
     """
     try:
+        import dask
         import distributed
     except ImportError as error:
         raise ClusterError("The package distributed, of Dask, is not installed.", INSTALL) from error
     _quieten()
     with ExitStack() as stack:
+        stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": LARGE}))
         address: object = cluster
         if (count := local_workers(cluster)) is not None:
             address = stack.enter_context(_started(count))

@@ -26,6 +26,7 @@ from ifrplus_cli.source import FrameReader
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import ClipInfo, Frame
 from ifrplus_cli.video.decode import decode
+from ifrplus_cli.video.film_piece import piece_of
 
 
 def make_section(order: Order, scratch: Path, ask: Callable[[], None] = lambda: None) -> MadeSection:
@@ -40,10 +41,10 @@ def make_section(order: Order, scratch: Path, ask: Callable[[], None] = lambda: 
     Raises:
         IfrplusError: if anything fails.
     """
-    order.source.check_unchanged()
+    _check_source(order)
     with tempfile.TemporaryDirectory(prefix="ifrplus-", dir=scratch) as folder:
         astray = ""
-        for number, reading in enumerate(_readings(order.reading)):
+        for number, reading in enumerate(_readings(order, Path(folder))):
             try:
                 return _made(order, reading, Path(folder) / str(number), ask)
             except StrayError as stray:
@@ -55,8 +56,19 @@ def make_section(order: Order, scratch: Path, ask: Callable[[], None] = lambda: 
     return MadeSection(order.section.number, astray=astray)
 
 
-def _readings(reading: Reading) -> Iterator[Reading]:
+def _check_source(order: Order) -> None:
+    if order.source is not None:
+        order.source.check_unchanged()
+
+
+def _readings(order: Order, folder: Path) -> Iterator[Reading]:
     """Yield the reading, and one of the same frames that are decoded from the start of the film, unless it is."""
+    reading = order.reading
+    if order.piece is not None:
+        path = folder / "piece.nut"
+        path.write_bytes(order.piece)
+        yield replace(reading, job=replace(reading.job, clip=piece_of(reading.job.clip, path)))
+        return
     yield reading
     section = reading.job.clip.section
     if section is not None and not section.counted and reading.number:
@@ -87,7 +99,7 @@ def _made(order: Order, reading: Reading, folder: Path, ask: Callable[[], None])
     )
     if reading.checked:
         _refuse_strays(clip, encoded.reader)
-    order.source.check_unchanged()
+    _check_source(order)
     segments = tuple(_segments(journal, iter(times)))
     return MadeSection(section.number, segments, _counts(tally, encoded, reading))
 

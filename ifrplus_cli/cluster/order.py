@@ -47,12 +47,12 @@ class Exam:
     """The question what a worker is.
 
     Attributes:
-        source: fingerprint that the source must have there.
+        source: fingerprint that the source must have there; None if it is sent.
         encode: how the picture is encoded, with the number of threads.
     """
 
     network: NetworkOrder
-    source: Fingerprint
+    source: Fingerprint | None
     encode: EncodePlan
 
 
@@ -63,7 +63,8 @@ class Order:
     Attributes:
         segment_frames: number of frames in a segment.
         zero: time of the film's first output frame in seconds.
-        source: fingerprint of the source, which must not change.
+        source: fingerprint of the source, which must not change; None if it is sent.
+        piece: the piece of the source that is needed, if it is sent.
     """
 
     section: Section
@@ -71,7 +72,8 @@ class Order:
     network: NetworkOrder
     segment_frames: int
     zero: Fraction
-    source: Fingerprint
+    source: Fingerprint | None
+    piece: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ifrplus_cli.cluster.dispatch import Dispatch
 from ifrplus_cli.cluster.intake import Intake
 from ifrplus_cli.cluster.order import Exam, NetworkOrder, Order
 from ifrplus_cli.cluster.sections import Section, plan_sections, reading_of, restart, times_of
+from ifrplus_cli.cluster.shipping import check_shippable, piece_for
 from ifrplus_cli.cluster.terms import terms_of_client
 from ifrplus_cli.cluster.trial import with_threads
 from ifrplus_cli.cluster.workers import Workers
@@ -45,9 +46,11 @@ class ClusterRun:
 
     Attributes:
         cluster: ``local``, ``local:N`` or the address of a scheduler.
+        ships: whether pieces of the source are sent.
     """
 
     cluster: str
+    ships: bool = False
 
     def load(self, plan: NetworkPlan, weights: Path | None) -> LoadedModel:
         """Return the network without loading it: only workers run it.
@@ -80,8 +83,10 @@ class ClusterRun:
             if model.network is _run_elsewhere:
                 model = load_for_run(model.plan, model.weights_path)
             return run_job(job, model, progress, say, stop, record)
+        if self.ships:
+            check_shippable(job)
         film = replace(job, clip=job.clip.moved(job.clip.path.absolute()))
-        run = _Run(film, model, progress, say, stop or StopRequest(), self.cluster)
+        run = _Run(film, model, progress, say, stop or StopRequest(), self.cluster, self.ships)
         return run_job(job, model, progress, say, stop, None, fill=run.fill)
 
 
@@ -99,12 +104,13 @@ class _Run:
     say: Callable[[str], None]
     stop: StopRequest
     cluster: str
+    ships: bool
 
     def fill(self, journal: Journal) -> Totals:
         """Add the missing segments to a journal."""
         job = replace(self.job, encode=with_threads(self.job.encode, self.job.output.absolute().parent))
         network = NetworkOrder.of(self.model.plan, self.model.weights_path)
-        source = Fingerprint.of(job.clip.path, job.clip.source.files)
+        source = None if self.ships else Fingerprint.of(job.clip.path, job.clip.source.files)
         exam = Exam(network, source, replace(job.encode, clip=replace(job.encode.clip, packet_pts=(0,))))
         terms = terms_of_client(exam, self.model.weights_sha256)
         with connected(self.cluster) as client, self._reporting_loss(client):
@@ -115,7 +121,9 @@ class _Run:
             zero = next(times_of(job, sections[0]))
 
             def order(section: Section) -> Order:
-                return Order(section, reading_of(job, section), network, segments.FRAMES, zero, source)
+                reading = reading_of(job, section)
+                piece = piece_for(reading, journal.folder.parent) if self.ships else None
+                return Order(section, reading, network, segments.FRAMES, zero, source, piece)
 
             dispatch = Dispatch(client, workers, order, lambda: self._pause(client))
             intake = Intake(job, journal, segments.FRAMES, zero)

@@ -151,11 +151,17 @@ def counted(clip: ClipInfo) -> ClipInfo:
     return clip if clip.section is None else replace(clip, section=replace(clip.section, counted=True))
 
 
+def reach_of(reading: Reading) -> Fraction | None:
+    """Return the time of the last frame that a section needs, in seconds; None if that is not known."""
+    clip = reading.job.clip
+    return clip.packet_pts[-1] * clip.time_base if reading.checked else None
+
+
 def begun_at(reading: Reading, settled: int) -> Reading:
     """Return the reading without its first ``settled`` frames; what is decoded from the film's start stays so."""
     clip = frames_from(reading.job.clip, settled)
-    if reading.job.clip.section is not None and reading.job.clip.section.counted:
-        clip = counted(clip)
+    if (before := reading.job.clip.section) is not None and clip.section is not None:
+        clip = replace(clip, section=replace(clip.section, counted=before.counted, piece=before.piece))
     job, number = replace(reading.job, clip=clip), reading.number + settled
     return Reading(job, number, place_of(job.timeline, number, _time(job, 0)), reading.checked)
 

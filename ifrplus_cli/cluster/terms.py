@@ -40,7 +40,7 @@ def terms_of_worker(exam: Exam, scratch: Path) -> dict[str, str]:
         IfrplusError: if it lacks the source, the network, the device or the encoder.
     """
     model = load_network(exam.network)
-    source = Fingerprint.of(exam.source.path, exam.source.files)
+    source = exam.source and Fingerprint.of(exam.source.path, exam.source.files)
     terms = _terms(exam.network, model.weights_sha256, source, encode_grey(exam.encode, scratch))
     return {**terms, ROUNDING: _rounding(model)}
 
@@ -54,7 +54,7 @@ def differences(worker: Mapping[str, str], wanted: Mapping[str, str]) -> list[st
     ]
 
 
-def _terms(network: NetworkOrder, weights_sha256: str, source: Fingerprint, encoded: bytes) -> dict[str, str]:
+def _terms(network: NetworkOrder, weights_sha256: str, source: Fingerprint | None, encoded: bytes) -> dict[str, str]:
     return {
         "ifrplus": __version__,
         "the program's code": _short(_code()),
@@ -64,10 +64,18 @@ def _terms(network: NetworkOrder, weights_sha256: str, source: Fingerprint, enco
         "the device": network.device,
         "the precision": network.precision,
         "the checksum of the weights": _short(weights_sha256),
+        **_of_source(source),
+        "the checksum of an encoded moment": _short(hashlib.sha256(encoded).hexdigest()),
+    }
+
+
+def _of_source(source: Fingerprint | None) -> dict[str, str]:
+    if source is None:
+        return {}
+    return {
         "the size of the source": str(source.size),
         "the date of the source": str(source.modified),
         "the checksum of the source": _short(source.sha256),
-        "the checksum of an encoded moment": _short(hashlib.sha256(encoded).hexdigest()),
     }
 
 

@@ -174,6 +174,9 @@ def upsample(
             show_default=False,
         ),
     ] = None,
+    ship: Annotated[
+        bool, typer.Option("--ship", help="With --cluster: send the source to the workers, piece by piece.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only notes and errors.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print what is chosen, and why.")] = False,
@@ -223,6 +226,7 @@ def upsample(
             preview=preview,
             dry_run=dry_run,
             cluster=cluster,
+            ship=ship,
         )
     from ifrplus_cli.api import films_for
 

@@ -72,6 +72,7 @@ class UpsampleRequest(NetworkRequest):
         preview: write a preview of this many seconds instead of the film.
         dry_run: only plan the run, and estimate its cost.
         cluster: workers that make the film: ``local``, ``local:N`` or the address of a Dask scheduler.
+        ship: send the workers pieces of the source, which they can't reach under the same path.
 
     Raises:
         UsageError: if values contradict each other, or one is not among those possible.
@@ -104,6 +105,7 @@ class UpsampleRequest(NetworkRequest):
     preview: float | None = None
     dry_run: bool = False
     cluster: str | None = None
+    ship: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -117,6 +119,7 @@ class UpsampleRequest(NetworkRequest):
             (self.slow_motion and self.fps, "fps", "--slow-motion keeps the rate: use --factor, not --fps."),
             (self.factor and self.fps, "fps", "--factor and --fps can't be combined."),
             (self.cuts_in and not self.cuts, "cuts_in", "--cuts-in and --no-cuts can't be combined."),
+            (self.ship and not self.cluster, "ship", "it is for --cluster."),
             (self.preview and beyond_preview, "preview", f"it can't be combined with {others}."),
         )
         for found, name, why in contradictions:

@@ -287,16 +287,19 @@ def _film_input(clip: ClipInfo, upright: bool) -> Any:
     options: dict[str, object] = {} if upright else {"noautorotate": None}
     if clip.decoder:
         options["c:v"] = clip.decoder
+    return open_source(clip, copyts=None, nostdin=None, **options, **seek_options(clip))
+
+
+def seek_options(clip: ClipInfo) -> dict[str, object]:
+    """Return ffmpeg's options for the input by which reading begins shortly before the section, if it can."""
     section = clip.section
-    if section is None or section.counted or decodes_from_start(clip):
-        return open_source(clip, copyts=None, nostdin=None, **options)
-    if section.first > SEEK_MARGIN:
-        options |= {
-            "noaccurate_seek": None,
-            "seek_timestamp": 1,
-            "ss": f"{float(section.first - SEEK_MARGIN):.6f}",
-        }
-    return open_source(clip, copyts=None, nostdin=None, **options)
+    if section is None or section.counted or section.piece or decodes_from_start(clip) or section.first <= SEEK_MARGIN:
+        return {}
+    return {
+        "noaccurate_seek": None,
+        "seek_timestamp": 1,
+        "ss": f"{float(section.first - SEEK_MARGIN):.6f}",
+    }
 
 
 def raw_command(clip: ClipInfo, source: Any, turn: str | None = None) -> list[str]:
