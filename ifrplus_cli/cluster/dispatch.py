@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 MOST_FAILURES = 3  # of a section
 AHEAD = 3  # sections for each worker that are under way or wait for those before them
 LATE_TIMES, LATE_LEAST_S = 4, 30.0  # a section is late after so many usual times, and at least so many seconds
+POLL_S, LOOK_S = 0.1, 1.0  # seconds between looks at the sections, and at the workers
 RECENT = 50  # sections whose times are remembered
 
 
@@ -42,17 +45,18 @@ class Dispatch:
     """Sends sections to workers, and looks after them."""
 
     def __init__(
-        self, client: Client, workers: Workers, order: Callable[[Section], Order], wait: Callable[[], None]
+        self, client: Client, workers: Workers, order: Callable[[Section], Order], check: Callable[[], None]
     ) -> None:
         """
         Args:
             order: returns the order for a section.
-            wait: called while nothing comes back; may raise an exception that ends the run.
+            check: called again and again; raises an exception if the run must end.
         """
-        self._client, self._workers, self._order, self._wait = client, workers, order, wait
+        self._client, self._workers, self._order, self._check = client, workers, order, check
         self._attempts: dict[int, list[_Attempt]] = defaultdict(list)
         self._failures = Counter[int]()
         self._failed_on: dict[int, set[str]] = defaultdict(set)
+        self._looked = -math.inf
         self._usual: list[float] = []  # seconds from order to return
 
     def next(self, sections: Sequence[Section]) -> MadeSection:
@@ -62,13 +66,16 @@ class Dispatch:
             ClusterError: if a section fails too often.
         """
         while True:
-            self._workers.look()
+            if time.monotonic() - self._looked >= LOOK_S:
+                self._workers.look()
+                self._looked = time.monotonic()
             for section in sections[: AHEAD * max(1, len(self._workers.accepted))]:
                 self._look_after(section)
             for attempt in list(self._attempts[sections[0].number]):
                 if attempt.future.status == "finished" and (made := self._fetched(sections[0], attempt)):
                     return made
-            self._wait()
+            self._check()
+            time.sleep(POLL_S)
 
     def refuse(self, section: Section, worker: str, cause: IfrplusError) -> None:
         """Count what came back as a failure of a section, which is made again.
@@ -128,9 +135,19 @@ class Dispatch:
         from distributed.client import FutureCancelledError
 
         attempts = self._attempts[section.number]
+        with ThreadPoolExecutor(1) as thread:
+            fetching = thread.submit(attempt.future.result)
+            try:
+                while not wait([fetching], POLL_S).done:
+                    self._check()
+                    if attempt.future.status != "finished":  # its worker has died: perhaps nobody makes it again
+                        break
+            finally:
+                if not fetching.done():
+                    attempt.future.cancel()  # ends the thread
         try:
-            made: MadeSection = attempt.future.result()
-        except (FutureCancelledError, OSError):
+            made: MadeSection = fetching.result()
+        except (CancelledError, FutureCancelledError, OSError):
             attempts.remove(attempt)
             return None
         self._usual = [*self._usual[-RECENT:], time.monotonic() - attempt.begun]

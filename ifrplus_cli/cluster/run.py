@@ -115,7 +115,7 @@ class _Run:
         terms = terms_of_client(exam, self.model.weights_sha256)
         with connected(self.cluster) as client, self._reporting_loss(client):
             workers = Workers(client, exam, terms, self.say)
-            self._await_workers(workers)
+            self._await_workers(client, workers)
             count = local_workers(self.cluster) or len(workers.accepted)
             sections = plan_sections(job, journal.frames, segments.FRAMES, count)
             zero = next(times_of(job, sections[0]))
@@ -125,7 +125,7 @@ class _Run:
                 piece = piece_for(reading, journal.folder.parent) if self.ships else None
                 return Order(section, reading, network, segments.FRAMES, zero, source, piece)
 
-            dispatch = Dispatch(client, workers, order, lambda: self._pause(client))
+            dispatch = Dispatch(client, workers, order, lambda: self._check(client))
             intake = Intake(job, journal, segments.FRAMES, zero)
             try:
                 return self._take_all(sections, dispatch, intake, workers, journal)
@@ -170,7 +170,7 @@ class _Run:
         done, expected = journal.frames, self.job.expected_frames
         self.progress(RunProgress(done, expected, made, film, seconds, kept, workers, sections))
 
-    def _await_workers(self, workers: Workers) -> None:
+    def _await_workers(self, client: Client, workers: Workers) -> None:
         """Wait until there is a worker that can be used."""
         said = False
         began = time.monotonic()
@@ -179,20 +179,16 @@ class _Run:
             if not said and time.monotonic() - began > 10:
                 self.say(f"{self.cluster} has no worker yet: the run waits for one.")
                 said = True
-            self._check_stop()
+            self._check(client)
             time.sleep(WAIT_S)
             workers.look()
 
-    def _pause(self, client: Client) -> None:
-        """Wait a little, and notice that the run must end."""
-        self._check_stop()
-        if client.status != "running":
-            raise ClusterError(GONE.format(self.cluster), "Start it again.")
-        time.sleep(WAIT_S)
-
-    def _check_stop(self) -> None:
+    def _check(self, client: Client) -> None:
+        """Notice that the run must end."""
         if self.stop.granted:
             raise StoppedError("The run was asked to stop.")
+        if client.status != "running":
+            raise ClusterError(GONE.format(self.cluster), "Start it again.")
 
     @contextmanager
     def _reporting_loss(self, client: Client) -> Iterator[None]:
