@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from clips import make_clip
@@ -44,9 +45,10 @@ class Killer:
 
     def _kill(self) -> None:
         worker = self._draw.choice(list(self._cluster.workers.values()))
-        if worker.pid is not None:
-            kill(worker.pid)
-            self.killed += 1
+        while (number := worker.pid) is None:  # it has been killed just before, and is not back yet
+            time.sleep(0.1)
+        kill(number)
+        self.killed += 1
 
 
 def packets(path: Path) -> str:

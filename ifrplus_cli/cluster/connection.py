@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ifrplus_cli.errors import ClusterError
-from ifrplus_cli.network.machine import DEVICE_FILES
+from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.pipeline.request import LOCAL_CLUSTER
+from ifrplus_cli.system import processors
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -32,14 +32,7 @@ def local_workers(cluster: str) -> int | None:
 
 
 def _useful_workers() -> int:
-    return len(_gpus()) or len(os.sched_getaffinity(0))
-
-
-def _gpus() -> list[str]:
-    """Return the numbers of this machine's GPUs."""
-    from pathlib import Path
-
-    return sorted(path.name[6:] for path in Path("/dev").glob(DEVICE_FILES["GPU"][0]))
+    return len(this_machine().gpus()) or len(processors())
 
 
 @contextmanager
@@ -121,7 +114,7 @@ def _settings() -> dict[str, object]:
 def _options(number: int, count: int, scratch: str, security: Security) -> dict[str, object]:
     from ifrplus_cli.cluster.processors import UseProcessors
 
-    gpus = _gpus()
+    gpus = this_machine().gpus()
     return {
         "nthreads": 1,
         "memory_limit": 0,  # pictures and networks are no memory that Dask could move to the disk
@@ -138,6 +131,6 @@ def _options(number: int, count: int, scratch: str, security: Security) -> dict[
 
 def _share(number: int, count: int) -> tuple[int, ...]:
     """Return the processors of a worker: an even share, or one of its own as long as there are enough."""
-    processors = sorted(os.sched_getaffinity(0))
-    share = processors[number * len(processors) // count : (number + 1) * len(processors) // count]
-    return tuple(share) or (processors[number % len(processors)],)
+    usable = sorted(processors())
+    share = usable[number * len(usable) // count : (number + 1) * len(usable) // count]
+    return tuple(share) or (usable[number % len(usable)],)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from distributed import Worker, WorkerPlugin
 
-from ifrplus_cli.pipeline.malloc import keep_freed_memory
+from ifrplus_cli.system import keep_freed_memory, use_processors
 
 
 @dataclass
@@ -19,5 +18,5 @@ class UseProcessors(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         """Run in the worker before its first task."""
-        os.sched_setaffinity(0, self.processors)
+        use_processors(self.processors)
         keep_freed_memory()

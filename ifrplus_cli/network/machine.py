@@ -56,6 +56,10 @@ class Machine:
         """Return whether an accelerator has device files, working or not."""
         return any(any((self.root / "dev").glob(pattern)) for pattern in DEVICE_FILES.get(kind, ()))
 
+    def gpus(self) -> list[str]:
+        """Return the numbers of the NVIDIA GPUs, as CUDA takes them."""
+        return sorted(path.name.removeprefix("nvidia") for path in (self.root / "dev").glob("nvidia[0-9]*"))
+
     def missing(self, kind: str) -> tuple[str, ...]:
         """Return what MindSpore needs for a kind of device and is not found, with where it was looked for."""
         look = {"Ascend": self._missing_for_ascend, "GPU": self._missing_for_gpu}.get(kind)

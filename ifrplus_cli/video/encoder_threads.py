@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 
+from ifrplus_cli.system import processors
 from ifrplus_cli.video.encoders import encoder_facts
 
 # Encoders that write their own number into what they encode, and how.
@@ -18,21 +18,21 @@ SLICED = re.compile(r"Threading capabilities:.*\bslice\b")
 MOST_SLICES, SLICE_ROWS = 16, 16  # threads of ffmpeg's own encoders, and rows of the picture for each
 
 
-def chosen_threads(codec: str, height: int, encoded: bytes, processors: int | None = None) -> int | None:
+def chosen_threads(codec: str, height: int, encoded: bytes, cores: int | None = None) -> int | None:
     """Return the number of threads that an encoder chooses here by itself; None if its result does not depend on it.
 
     Args:
         height: of the picture, in pixels.
         encoded: a file that it has encoded here.
-        processors: number of processors; None for those of this process.
+        cores: number of processors; None for those of this process.
     """
-    processors = processors or len(os.sched_getaffinity(0))
+    cores = cores or len(processors())
     if codec in STATED:
         found = re.search(STATED[codec], encoded)
         return int(found[1]) if found else None
     if codec in MOST:
-        return min(processors, MOST[codec])
+        return min(cores, MOST[codec])
     if codec.startswith("lib") or not SLICED.search(encoder_facts(codec)):
         return None
-    used = min(processors, -(-height // SLICE_ROWS))
+    used = min(cores, -(-height // SLICE_ROWS))
     return min(used + 1, MOST_SLICES) if used > 1 else 1

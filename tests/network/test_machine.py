@@ -156,3 +156,8 @@ def test_only_flags_that_change_the_speed_are_named(make: Make) -> None:
     arm = make(told={"proc/cpuinfo": "Features\t: fp asimd asimddp i8mm\n"})
     assert arm.processor_flags() == ("asimd", "asimddp", "i8mm")
     assert make(told={"proc/cpuinfo": ""}).processor_flags() == ()
+
+
+def test_gpus_are_counted_by_their_device_files(make: Make) -> None:
+    assert make("dev/nvidia1", "dev/nvidia0", "dev/nvidiactl", "dev/nvidia-uvm").gpus() == ["0", "1"]
+    assert make("dev/dxg").gpus() == []
