@@ -16,8 +16,11 @@ from pathlib import Path
 from clips import PACKAGE_FOLDER
 from distributed import Nanny, Scheduler, SpecCluster
 
-from ifrplus_cli.api import upsample
+from ifrplus_cli.api import films_for, upsample
+from ifrplus_cli.pipeline.films import FinishedFilm, Listener
+from ifrplus_cli.pipeline.request import UpsampleRequest
 from ifrplus_cli.pipeline.run import Summary
+from ifrplus_cli.pipeline.run_record import RunRecord
 
 HOST = {"host": "127.0.0.1", "dashboard": False}
 
@@ -62,6 +65,14 @@ def started(scratch: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         for process in (scheduler, worker):
             process.kill()
             process.wait()
+
+
+def record_of(source: Path, output: Path, cluster: str | None = None, **options: object) -> RunRecord:
+    """Make a film with a report, and return the data of that."""
+    request = UpsampleRequest(cluster=cluster, report=output.with_suffix(".html"), **common(options))  # type: ignore[arg-type]
+    film = films_for(request, Listener()).make(source, output)
+    assert isinstance(film, FinishedFilm) and film.record is not None
+    return film.record
 
 
 def kill(number: int) -> None:

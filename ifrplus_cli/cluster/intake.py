@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from fractions import Fraction
 from itertools import pairwise
 
 from ifrplus_cli.cluster.order import Counts, MadeSection, MadeSegment, Read
@@ -13,7 +12,9 @@ from ifrplus_cli.errors import ClusterError
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.pipeline.journal import Journal, Totals
 from ifrplus_cli.pipeline.notes import notes_on, seam_notes
+from ifrplus_cli.pipeline.run_record import RunRecord
 from ifrplus_cli.pipeline.segments import check_segment
+from ifrplus_cli.pipeline.sharpness import Sharpness
 from ifrplus_cli.values import PairKind
 
 
@@ -24,15 +25,24 @@ class Intake:
         made: number of frames that the network has made in this run.
     """
 
-    def __init__(self, job: Job, journal: Journal, length: int, zero: Fraction) -> None:
+    def __init__(
+        self,
+        job: Job,
+        journal: Journal,
+        length: int,
+        sharpness: Sharpness | None = None,
+        record: RunRecord | None = None,
+    ) -> None:
         """
         Args:
             job: the job of the whole film.
             length: number of frames in a segment.
-            zero: time of the film's first output frame in seconds.
+            sharpness: gets the samples of all sections.
+            record: gets the data of all sections for a report.
         """
+        self._sharpness, self._record = sharpness, record
         self.made = 0
-        self._job, self._journal, self._length, self._zero = job, journal, length, zero
+        self._job, self._journal, self._length = job, journal, length
         self._counts: list[Counts] = []
 
     def take(self, section: Section, made: MadeSection) -> None:
@@ -53,6 +63,10 @@ class Intake:
                 place += len(segment.times)
             self.made += made.counts.made
         self._counts.append(made.counts)
+        if self._sharpness:
+            self._sharpness.add(made.sharpness)
+        if self._record and made.record:
+            self._record.add(made.record)
 
     def _check_frames(self, section: Section, made: MadeSection) -> None:
         times = [time for segment in made.segments for time in segment.times]
@@ -60,8 +74,9 @@ class Intake:
         before = [segment.last for segment in self._journal.state.segments[-1:]]
         ordered = all(one < other for one, other in pairwise([*before, *times]))
         full = all(length == self._length for length in lengths[:-1])
-        if section.whole:
-            fits = ordered and full and (section.end is None or len(times) == section.end - section.begin)
+        if section.whole:  # a damaged film may end sooner than its packets
+            shorter = section.end is None or len(times) <= section.end - section.begin
+            fits = ordered and full and shorter and (not times or section.begin <= self._journal.frames)
         else:
             fits = full and times == list(times_of(self._job, section))
         if not fits:
@@ -73,7 +88,8 @@ class Intake:
             raise ClusterError(f"Segment {number} was damaged on its way.")
         part = self._journal.write_part(segment.content)
         try:
-            wanted = [time - self._zero for time in segment.times]
+            zero = next((each.start for each in self._journal.state.segments), segment.times[0])
+            wanted = [time - zero for time in segment.times]
             header = check_segment(part, self._job.encode, self._journal, wanted)
             self._journal.add(part, len(segment.times), segment.times[0], segment.times[-1], header)
         finally:

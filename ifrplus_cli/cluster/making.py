@@ -18,7 +18,9 @@ from ifrplus_cli.frames.duplicates import settled_frame
 from ifrplus_cli.pipeline.encoding import Encoded, Part, encode_frames
 from ifrplus_cli.pipeline.filler import FilledSlot
 from ifrplus_cli.pipeline.journal import Journal
+from ifrplus_cli.pipeline.run_record import RunRecord
 from ifrplus_cli.pipeline.segments import SegmentEncoder
+from ifrplus_cli.pipeline.sharpness import Sharpness
 from ifrplus_cli.pipeline.slots import Wanted
 from ifrplus_cli.pipeline.stage_clock import StageClock
 from ifrplus_cli.pipeline.tally import Tally
@@ -79,7 +81,9 @@ def _made(order: Order, reading: Reading, folder: Path, ask: Callable[[], None])
     """Make the section from the frames of a reading; the folder holds its segments."""
     section, reading = order.section, _settled(reading)
     job, clip = reading.job, reading.job.clip
-    journal, tally, times = Journal.of(folder, {}), SectionTally(clip, section, reading.place), list[Fraction]()
+    journal, times, sharpness = Journal.of(folder, {}), list[Fraction](), Sharpness()
+    record = RunRecord(order.start, clip.pixel_format) if order.records else None
+    tally = SectionTally(clip, section, reading.place, record)
     encoder = SegmentEncoder(job.encode, journal, StopRequest(), order.zero, order.segment_frames)
 
     def written(frame: Frame) -> None:
@@ -95,13 +99,16 @@ def _made(order: Order, reading: Reading, folder: Path, ask: Callable[[], None])
         watchers=[tally.add],
         written=written,
         room=folder.parent,
+        keeps_seen=order.records,
+        sharpness=sharpness,
         check=checker(clip, to_end=section.end is None) if reading.checked else lambda _, frames: frames,
     )
     if reading.checked:
         _refuse_strays(clip, encoded.reader)
     _check_source(order)
     segments = tuple(_segments(journal, iter(times)))
-    return MadeSection(section.number, segments, _counts(tally, encoded, reading))
+    counts = _counts(tally, encoded, reading)
+    return MadeSection(section.number, segments, counts, sharpness=sharpness, record=record)
 
 
 def _wanted(section: Section, place: int) -> Wanted:
@@ -163,12 +170,14 @@ class SectionTally:
         made: number of frames that a network makes in the section, in this run or an earlier one.
     """
 
-    def __init__(self, clip: ClipInfo, section: Section, place: int) -> None:
+    def __init__(self, clip: ClipInfo, section: Section, place: int, record: RunRecord | None = None) -> None:
         """
         Args:
             clip: the source, from the first frame that is read.
             place: number of output frames before that frame.
+            record: sees the same slots, for a report.
         """
+        self._record = record
         self.counts = Tally(clip)
         self.made = 0
         self._section, self._place = section, place
@@ -179,6 +188,10 @@ class SectionTally:
         end = None if self._section.end is None else self._section.end - self._place
         if begin <= 0 and (end is None or end > 0):
             self.counts.add(filled)
+            if self._record:
+                self._record.see_slot(filled)
+        elif self._record and filled.made:
+            self._record.see_rest(filled)
         self.made += len(filled.slot.made_within(begin, end))
         self._place += len(filled.slot.ticks)
 

@@ -15,6 +15,8 @@ from ifrplus_cli.network.engine import Engine
 from ifrplus_cli.network.plan import NetworkPlan
 from ifrplus_cli.network.tiling import TilePlan
 from ifrplus_cli.pipeline.fingerprint import Fingerprint
+from ifrplus_cli.pipeline.run_record import RunRecord
+from ifrplus_cli.pipeline.sharpness import Sharpness
 from ifrplus_cli.video.encode_plan import EncodePlan
 
 
@@ -62,18 +64,22 @@ class Order:
 
     Attributes:
         segment_frames: number of frames in a segment.
-        zero: time of the film's first output frame in seconds.
+        start: time of the film's first source frame that is used, in seconds.
+        zero: time of the film's first output frame in seconds; None if it is in this section.
         source: fingerprint of the source, which must not change; None if it is sent.
         piece: the piece of the source that is needed, if it is sent.
+        records: whether data for a report are collected.
     """
 
     section: Section
     reading: Reading
     network: NetworkOrder
     segment_frames: int
-    zero: Fraction
+    start: Fraction
+    zero: Fraction | None
     source: Fingerprint | None
     piece: bytes | None = field(default=None, repr=False)
+    records: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,8 @@ class MadeSection:
         number: of the section.
         counts: None if the source strays from its packets.
         astray: how it does; empty if it does not.
+        sharpness: how sharp a sample of its made frames is.
+        record: data for a report, if they are wanted.
         worker: address of the worker.
     """
 
@@ -138,6 +146,8 @@ class MadeSection:
     segments: tuple[MadeSegment, ...] = ()
     counts: Counts | None = None
     astray: str = ""
+    sharpness: Sharpness = field(default_factory=Sharpness, repr=False)
+    record: RunRecord | None = field(default=None, repr=False)
     worker: str = ""
 
 

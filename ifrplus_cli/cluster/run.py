@@ -29,6 +29,7 @@ from ifrplus_cli.pipeline.journal import Journal, Totals
 from ifrplus_cli.pipeline.resume import keeps_segments
 from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
 from ifrplus_cli.pipeline.run_record import RunRecord
+from ifrplus_cli.pipeline.sharpness import Sharpness
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.video.decode import seeks_exactly
 from ifrplus_cli.weights.manifest import find_weights
@@ -77,17 +78,16 @@ class ClusterRun:
         Raises:
             IfrplusError: if anything fails; no partial output is left, except the job folder.
         """
-        if not keeps_segments(job) or record is not None:
-            why = "a report needs all frames" if record else "it is short, or can't be joined from segments"
-            say(f"The film is made in this process: {why}.")
+        if not keeps_segments(job):
+            say("The film is made in this process: it is short, or can't be joined from segments.")
             if model.network is _run_elsewhere:
                 model = load_for_run(model.plan, model.weights_path)
             return run_job(job, model, progress, say, stop, record)
         if self.ships:
             check_shippable(job)
         film = replace(job, clip=job.clip.moved(job.clip.path.absolute()))
-        run = _Run(film, model, progress, say, stop or StopRequest(), self.cluster, self.ships)
-        return run_job(job, model, progress, say, stop, None, fill=run.fill)
+        run = _Run(film, model, progress, say, stop or StopRequest(), self.cluster, self.ships, record)
+        return run_job(job, model, progress, say, stop, record, fill=run.fill)
 
 
 def _run_elsewhere(*_: Batch) -> Batch:
@@ -105,8 +105,9 @@ class _Run:
     stop: StopRequest
     cluster: str
     ships: bool
+    record: RunRecord | None
 
-    def fill(self, journal: Journal) -> Totals:
+    def fill(self, journal: Journal, sharpness: Sharpness) -> Totals:
         """Add the missing segments to a journal."""
         job = replace(self.job, encode=with_threads(self.job.encode, self.job.output.absolute().parent))
         network = NetworkOrder.of(self.model.plan, self.model.weights_path)
@@ -118,15 +119,25 @@ class _Run:
             self._await_workers(client, workers)
             count = local_workers(self.cluster) or len(workers.accepted)
             sections = plan_sections(job, journal.frames, segments.FRAMES, count)
-            zero = next(times_of(job, sections[0]))
+            planned = next(times_of(job, sections[0]))
 
             def order(section: Section) -> Order:
                 reading = reading_of(job, section)
-                piece = piece_for(reading, journal.folder.parent) if self.ships else None
-                return Order(section, reading, network, segments.FRAMES, zero, source, piece)
+                zero = next((each.start for each in journal.state.segments), None if section.whole else planned)
+                return Order(
+                    section=section,
+                    reading=reading,
+                    network=network,
+                    segment_frames=segments.FRAMES,
+                    start=job.clip.start,
+                    zero=zero,
+                    source=source,
+                    piece=piece_for(reading, journal.folder.parent) if self.ships else None,
+                    records=self.record is not None,
+                )
 
             dispatch = Dispatch(client, workers, order, lambda: self._check(client))
-            intake = Intake(job, journal, segments.FRAMES, zero)
+            intake = Intake(job, journal, segments.FRAMES, sharpness, self.record)
             try:
                 return self._take_all(sections, dispatch, intake, workers, journal)
             finally:
@@ -145,7 +156,9 @@ class _Run:
             self.say("Each worker decodes the film from its start: this kind of file can't be read from the middle.")
         while number < len(sections):
             section = sections[number]
-            made = dispatch.next(sections[number:])
+            # The times of all segments count from the first frame, which is not known of a damaged film.
+            known = journal.state.segments or not section.whole
+            made = dispatch.next(sections[number:] if known else sections[number : number + 1])
             if made.astray:
                 self.say(f"{made.astray} From section {number + 1} on the film is decoded from its start.")
                 dispatch.withdraw()

@@ -118,7 +118,7 @@ def run_job(
     say: Callable[[str], None] = lambda _: None,
     stop: StopRequest | None = None,
     record: RunRecord | None = None,
-    fill: Callable[[Journal], Totals] | None = None,
+    fill: Callable[[Journal, Sharpness], Totals] | None = None,
 ) -> Summary:
     """Do the job; the output appears under its name only when it is finished and verified.
 
@@ -128,7 +128,8 @@ def run_job(
         say: receives sentences that a person should read at once.
         stop: can request an end, which comes where nothing is lost.
         record: collects the data of a report on the run.
-        fill: adds the missing segments to the journal of a long run, elsewhere than in this process.
+        fill: adds the missing segments to the journal of a long run, elsewhere than in this process, and to the sample
+            of sharpness.
 
     Raises:
         IfrplusError: if anything fails; no partial output is left, except the job folder of a long run.
@@ -146,7 +147,9 @@ def run_job(
             if journal is None:
                 totals = _encode(run, VideoEncoder(job.encode, part.path))
             else:
-                totals = complete(journal, partial(fill, journal) if fill else partial(_encode_rest, run, journal))
+                totals = complete(
+                    journal, partial(fill, journal, run.sharpness) if fill else partial(_encode_rest, run, journal)
+                )
                 source.check_unchanged()
                 join_segments(job.encode, journal, part.path)
             source.check_unchanged()

@@ -106,9 +106,25 @@ class RunRecord:
         before, shown, after = fitted(as_codes(left)), fitted(codes), fitted(as_codes(right))
         red = None if doubt is None else doubt_colours(doubt.strength, shown)
         seen = SeenFrame(seconds, change, detail, None if doubt is None else doubt.share, before, shown, after, red)
-        heapq.heappush(self._kept, (*rank, seen))
+        self._keep((*rank, seen))
+
+    def _keep(self, entry: tuple[float, float, float, SeenFrame]) -> None:
+        heapq.heappush(self._kept, entry)
         if len(self._kept) > SHOWN:
             heapq.heappop(self._kept)
+
+    def see_rest(self, filled: FilledSlot) -> None:
+        """Record the made frames of a slot whose pair belongs to the record of another section."""
+        self.see_slot(filled)
+        self.pairs.pop()
+
+    def add(self, later: RunRecord) -> None:
+        """Add the record of the section that follows."""
+        self.pairs += later.pairs
+        self.details += later.details
+        self.doubts += later.doubts
+        for entry in later._kept:
+            self._keep(entry)
 
     def _of_source(self, image: Image) -> Detail:
         """Return the detail of a source frame, which is measured once for all frames made from it."""

@@ -31,6 +31,18 @@ class Sharpness:
         if beside > FLAT:
             self._shares.append(between / beside)
 
+    def add(self, other: Sharpness) -> None:
+        """Add the sample of another section of the film."""
+        self._shares += other._shares
+
+    def __getstate__(self) -> list[float]:
+        """Return what is sent from one machine to another: the sample, without the place in it."""
+        return self._shares
+
+    def __setstate__(self, shares: list[float]) -> None:
+        self.__init__()  # type: ignore[misc]
+        self._shares += shares
+
     @property
     def mean(self) -> float | None:
         """The mean share; None if no frame was measured that has details to compare."""

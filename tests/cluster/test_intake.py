@@ -67,7 +67,7 @@ def journal(tmp_path: Path) -> Journal:
 def test_sections_become_segments_of_the_journal_and_are_summed_up(
     job: Job, made: tuple[MadeSection, MadeSection], journal: Journal
 ) -> None:
-    intake = Intake(job, journal, LENGTH, Fraction(0))
+    intake = Intake(job, journal, LENGTH)
     intake.take(FIRST, made[0])
     intake.take(LAST, made[1])
     assert [segment.frames for segment in Journal.read(journal.folder).state.segments] == [4, 4, 4]
@@ -82,8 +82,8 @@ def test_sections_become_segments_of_the_journal_and_are_summed_up(
 def test_what_an_earlier_run_has_made_is_only_counted(
     job: Job, made: tuple[MadeSection, MadeSection], journal: Journal
 ) -> None:
-    Intake(job, journal, LENGTH, Fraction(0)).take(FIRST, made[0])
-    intake = Intake(job, journal, LENGTH, Fraction(0))
+    Intake(job, journal, LENGTH).take(FIRST, made[0])
+    intake = Intake(job, journal, LENGTH)
     intake.take(replace(FIRST, writes=False), MadeSection(0, (), COUNTS))
     intake.take(LAST, made[1])
     assert (intake.totals().frames_out, intake.made) == (12, 3)
@@ -92,7 +92,7 @@ def test_what_an_earlier_run_has_made_is_only_counted(
 def test_a_damaged_source_is_reported_as_by_a_single_run(
     job: Job, made: tuple[MadeSection, MadeSection], journal: Journal
 ) -> None:
-    intake = Intake(job, journal, LENGTH, Fraction(0))
+    intake = Intake(job, journal, LENGTH)
     intake.take(FIRST, made[0])
     intake.take(replace(LAST, whole=True), replace(made[1], counts=replace(COUNTS, read=Read(5, complaints=3))))
     totals = intake.totals()
@@ -149,7 +149,7 @@ def test_what_is_not_as_it_was_ordered_is_refused_and_taken_once_when_it_is(
     made: tuple[MadeSection, MadeSection],
     journal: Journal,
 ) -> None:
-    intake = Intake(job, journal, LENGTH, Fraction(0))
+    intake = Intake(job, journal, LENGTH)
     with pytest.raises((ClusterError, OutputError), match=told):
         intake.take(FIRST, change(made[0]))
     assert journal.frames == kept

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from clips import FFMPEG, make_clip
 from distributed import SpecCluster
-from farm import farm, kill, make_here, make_on, started
+from farm import farm, kill, make_here, make_on, record_of, started
 
 from ifrplus_cli.errors import ClusterError
 from ifrplus_cli.pipeline import segments
@@ -114,6 +115,13 @@ def test_workers_that_are_killed_change_nothing(workers: SpecCluster, film: Path
     make_on(workers.scheduler_address, film, there, progress=strike, **FFV1)
     assert len(set(killed)) == 2
     assert packets(here) == packets(there)
+
+
+def test_a_report_has_the_same_data(workers: SpecCluster, film: Path) -> None:
+    here = record_of(film, film.with_name("here.mkv"), factor=Fraction(5, 2), **FFV1)
+    there = record_of(film, film.with_name("there.mkv"), workers.scheduler_address, factor=Fraction(5, 2), **FFV1)
+    assert (there.pairs, there.details, there.doubts) == (here.pairs, here.details, here.doubts)
+    assert [seen.seconds for seen in there.shown] == [seen.seconds for seen in here.shown]
 
 
 def stop_after(frames: int) -> object:

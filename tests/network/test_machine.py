@@ -159,5 +159,5 @@ def test_only_flags_that_change_the_speed_are_named(make: Make) -> None:
 
 
 def test_gpus_are_counted_by_their_device_files(make: Make) -> None:
-    assert make("dev/nvidia1", "dev/nvidia0", "dev/nvidiactl", "dev/nvidia-uvm").gpus() == ["0", "1"]
     assert make("dev/dxg").gpus() == []
+    assert make("dev/nvidia1", "dev/nvidia0", "dev/nvidiactl", "dev/nvidia-uvm").gpus() == ["0", "1"]
