@@ -19,7 +19,8 @@ from ifrplus_cli.commands.main import app
 
 ROOT = Path(__file__).parents[1]
 FILES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md")), ROOT / "tools" / "README.md")
-DOCUMENTS = [path for path in FILES if path.parent.name != "tools"]
+# Examples of options.md are those of the help, and are parsed alone.
+DOCUMENTS = [path for path in FILES if path.parent.name != "tools" and path.name != "options.md"]
 LONGEST_README = 1200  # words, table lines included
 # What a command needs that no test has: other weights, devices, a network, hours, or somebody's own files.
 NEEDS_MORE = re.compile(
@@ -121,11 +122,19 @@ def test_every_command_is_one_that_the_program_has(path: Path) -> None:
             check_program(words)
 
 
+def kind_of(command: str) -> tuple[object, ...]:
+    """Return what a command asks for, whatever its files are called: its options, and the kinds of its files."""
+    words = shlex.split(command)
+    files = [word for word in words[2:] if "." in word or "/" in word]
+    return words[1], *(word for word in words if word.startswith("--")), *(Path(name).suffix for name in files)
+
+
 def runnable() -> list[str]:
-    """Return what a test can run of the commands of all documents, each once."""
-    found = {re.sub(r"\s+#\s.*", "", command): None for path in DOCUMENTS for command in commands_of(path)}
-    whole = (command for command in found if command.startswith("ifrplus ") and len(command.split()) > 2)
-    return [command for command in whole if "|" not in command and not NEEDS_MORE.search(command)]
+    """Return what a test can run of the commands of all documents, one of each kind."""
+    found = [re.sub(r"\s+#\s.*", "", command) for path in DOCUMENTS for command in commands_of(path)]
+    whole = [command for command in found if command.startswith("ifrplus ") and len(command.split()) > 2]
+    usable = [command for command in whole if "|" not in command and not NEEDS_MORE.search(command)]
+    return list({kind_of(command): command for command in reversed(usable)}.values())
 
 
 @pytest.fixture(scope="session")
