@@ -25,9 +25,10 @@ def options_page() -> str:
     """Return the page in Markdown."""
     program: Any = typer.main.get_command(app)
     whole = program.make_context("ifrplus", [], resilient_parsing=True)
+    commands = {name: command for name, command in program.commands.items() if not command.hidden}
     lines = [HEAD, "| command | does |", "|---|---|"]
-    lines += [f"| [`{name}`](#ifrplus-{name}) | {_text(command)} |" for name, command in program.commands.items()]
-    for name, command in program.commands.items():
+    lines += [f"| [`{name}`](#ifrplus-{name}) | {_text(command)} |" for name, command in commands.items()]
+    for name, command in commands.items():
         lines += _command(command, command.make_context(name, [], parent=whole, resilient_parsing=True))
     return "\n".join(lines) + "\n"
 

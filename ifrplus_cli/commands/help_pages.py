@@ -122,7 +122,9 @@ def _print_page(command: Any, ctx: Any, sections: Mapping[str, list[Entry]]) -> 
         for entry in found:
             for line, style in _lines(entry, width):
                 print_help_line(line, style)
-    lines = EXAMPLES["" if ctx.parent is None else command.name]
+    lines = EXAMPLES.get("" if ctx.parent is None else command.name, ())
+    if not lines:
+        return
     print_help_line()
     print_help_line("Examples:", "bold")
     for line, wish in lines:
@@ -174,7 +176,7 @@ class Program(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the page; the formatter gets nothing."""
-        commands = [self.commands[name] for name in self.list_commands(ctx)]
+        commands = [command for command in self.commands.values() if not command.hidden]
         listed = [Entry(command.name or "", (command.help or "").split("\n\n")[0]) for command in commands]
         _print_page(self, ctx, {"Commands": listed, **entries(self, ctx)})
         print_help_line()

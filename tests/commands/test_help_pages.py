@@ -55,6 +55,11 @@ def test_examples_fit_a_terminal_of_80_columns(tmp_path: Path) -> None:
         assert all(len(line) <= 80 for line in shown(*([name] if name else []), "--help", folder=tmp_path))
 
 
+def test_a_former_name_has_a_page_and_is_not_listed(tmp_path: Path) -> None:
+    assert any("former name" in line for line in shown("devices", "--help", folder=tmp_path))
+    assert not any(line.startswith("  devices") for line in shown("--help", folder=tmp_path))
+
+
 def test_every_option_of_upsample_has_a_group() -> None:
     command = typer.main.get_command(app).commands["upsample"]  # type: ignore[attr-defined]
     groups = entries(command, command.make_context("upsample", [], resilient_parsing=True))
