@@ -15,6 +15,7 @@ demo: system $(VENV)/.demo
 	mkdir -p demo
 	$(BIN)/ifrplus upsample "$(CLIPS)/bikes.mp4" demo/bikes-50fps.mp4 --factor 2 --overwrite
 	@echo "Play demo/bikes-50fps.mp4, and beside it the source: $(CLIPS)/bikes.mp4"
+	@echo "Your own film: $(BIN)/ifrplus upsample in.mp4 out.mp4 (or first: source $(BIN)/activate)"
 
 test: system $(VENV)/.test
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 20

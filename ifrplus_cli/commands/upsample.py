@@ -231,7 +231,7 @@ def upsample(
     from ifrplus_cli.api import films_for
 
     piped = is_pipe(output)
-    display = _Display(as_json, quiet, verbose, needs_reader=piped and not dry_run)
+    display = _Display(as_json, quiet, verbose, report, needs_reader=piped and not dry_run)
     # What is kept for a file in a pipe would be lost with it: the run ends at once, and keeps nothing.
     films = films_for(request, display.listener(), None if piped else signals.stop, keeps_frames=not piped)
     if several:
@@ -258,12 +258,14 @@ class _Display:
     """How much of a run is printed, and in which form.
 
     Attributes:
+        report: the file of the report on the run.
         needs_reader: whether the film goes to standard output, whose reader must not end before the run does.
     """
 
     as_json: bool
     quiet: bool
     verbose: bool
+    report: Path | None = None
     needs_reader: bool = False
 
     @property
@@ -349,6 +351,8 @@ def _print_film(film: FinishedFilm, source: Path, output: Path, display: _Displa
         console.print_plain(f"      {done_to(film)}")
         for sentence in next_steps(film):
             console.print_next(sentence)
+        if display.report is not None:
+            console.print_done(f"{display.report}: what the run did, with pictures.")
 
 
 def _print_trial(trial: Trial, source: Path, output: Path, display: _Display) -> None:

@@ -24,8 +24,8 @@ def done_to(film: FinishedFilm) -> str:
         parts.append(f"{_count(cuts, 'cut was', 'cuts were')} {filled}{where}")
     if repeats:
         parts.append(f"{_count(repeats, 'repeated frame was', 'repeated frames were')} kept")
-    if summary.notes:
-        parts.append(f"see the {_count(len(summary.notes), 'note', 'notes')} above")
+    if count := len(summary.notes):
+        parts.append("see the note above" if count == 1 else f"see the {count} notes above")
     return f"{', '.join(parts)}."
 
 
@@ -36,10 +36,11 @@ def next_steps(film: FinishedFilm) -> Iterator[str]:
     repeats, cuts = summary.pairs["duplicate"], summary.pairs["cut"]
     if pairs >= FEW and repeats > MANY_REPEATS * pairs and not film.job.options.smooth_duplicates:
         yield f"{repeats / pairs:.0%} of the frames repeat the one before: --duplicates smooth makes motion of them."
-    if summary.sharpness is not None and summary.sharpness < SOFT:
+    if summary.sharpness is not None and summary.sharpness < SOFT and film.job.clip.source.is_video:
+        where = "--report run.html" if film.record is None else "the report"
         yield (
             f"Made frames look soft beside their neighbours ({summary.sharpness:.2f} of their detail): "
-            "--report run.html shows where, and --model rife may do better there."
+            f"{where} shows where, and --model rife may do better there."
         )
     if pairs >= FEW and cuts > MANY_CUTS * pairs and film.job.options.cuts is None:
         yield (

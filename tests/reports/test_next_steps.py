@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clips import blend_model, make_clip, run_blend_here
+from clips import blend_model, make_animation, make_clip, run_blend_here
 
 from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.pipeline.films import FinishedFilm
@@ -85,3 +85,18 @@ def test_the_command_prints_it_after_the_result(tmp_path: Path) -> None:
     assert quiet.stderr == ""
     told = json.loads(run_blend_here("upsample", "in.mkv", "out.mkv", "-y", "--json", folder=tmp_path).stdout)
     assert told["next_steps"] == steps
+
+
+def test_the_report_is_named_where_there_is_one(tmp_path: Path) -> None:
+    make_clip(tmp_path / "in.mkv")
+    done = run_blend_here("upsample", "in.mkv", "out.mkv", "--report", "run.html", folder=tmp_path)
+    assert done.stderr.splitlines()[-1].startswith("done: run.html: ")
+    assert "--report" not in done.stderr
+
+
+def test_colours_of_an_animation_are_not_taken_for_softness(tmp_path: Path) -> None:
+    make_animation(tmp_path / "in.gif")
+    done = run_blend_here("upsample", "in.gif", "out.gif", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "see the note above" in done.stderr
+    assert "next:" not in done.stderr
