@@ -68,6 +68,24 @@ def test_the_readme_is_short_and_names_every_document() -> None:
     assert all(f"(docs/{path.name})" in text for path in ROOT.glob("docs/*.md"))
 
 
+def test_no_figure_stands_in_two_documents() -> None:
+    homes: dict[str, set[str]] = {}
+    for path in DOCUMENTS:
+        for figure in re.findall(r"(?<![\d.])\d+\.(?:\d{3,}|\d+ dB)(?![\d.]*\d)", path.read_text("utf-8")):
+            homes.setdefault(figure, set()).add(name_of(path))
+    assert {figure: names for figure, names in homes.items() if len(names) > 1} == {}
+
+
+def test_the_errors_of_the_readme_are_those_of_the_program() -> None:
+    table = (ROOT / "README.md").read_text("utf-8").split("## Troubleshooting")[1].split("\n## ")[0]
+    messages = re.findall(r"^\| (?!it says|---|`)(.*?) \|", table, re.MULTILINE)
+    sources = " ".join(path.read_text("utf-8") for path in (ROOT / "ifrplus_cli").rglob("*.py"))
+    assert len(messages) == 9
+    for message in messages:
+        parts = re.split(r"…|\bout\.mp4\b|\brife\b|\bffmpeg\b|\b60\b", message)
+        assert [part for part in parts if part.strip() and part.strip() not in sources] == [], message
+
+
 def commands_of(path: Path) -> Iterator[str]:
     """Yield the commands of a document: the lines of its code blocks, and the ``ifrplus ...`` within its sentences."""
     text = path.read_text("utf-8")
