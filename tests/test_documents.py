@@ -89,7 +89,9 @@ def test_the_errors_of_the_readme_are_those_of_the_program() -> None:
 def commands_of(path: Path) -> Iterator[str]:
     """Yield the commands of a document: the lines of its code blocks, and the ``ifrplus ...`` within its sentences."""
     text = path.read_text("utf-8")
-    for block in re.findall(r"^```\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        if language:
+            continue
         lines = block.replace(CONTINUES, " ").splitlines()
         prompted = any(line.startswith("$ ") for line in lines)
         yield from (line.removeprefix("$ ") for line in lines if line and (line.startswith("$ ") or not prompted))

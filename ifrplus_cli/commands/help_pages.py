@@ -27,7 +27,7 @@ GROUPS = {
     "Picture": ("deinterlace", "duplicates", "cuts", "cut_threshold", "cuts_in", "cuts_out", "cut_fill"),
     "Network": ("model", "weights", "engine", "device", "precision", "tile", "tile_overlap", "flow_scale"),
     "Output": ("codec", "crf", "preset", "pix_fmt", "encoder_args", "container", "name"),
-    "Run": ("preview", "dry_run", "resume", "report", "as_json", "quiet", "verbose", "help"),
+    "Run": ("preview", "dry_run", "resume", "report", "cluster", "ship", "as_json", "quiet", "verbose", "help"),
 }
 # Commands and what they bring, by the name of the command; "" is the program itself.
 EXAMPLES = {
@@ -45,6 +45,7 @@ EXAMPLES = {
         ("ifrplus upsample frames/ smooth/ --input-fps 24", "a folder of images"),
         ("ifrplus upsample in.gif out.gif --loop", "a GIF that loops"),
         ("ifrplus upsample *.mov films/", "several films"),
+        ("ifrplus upsample in.mp4 out.mp4 --cluster local", "a machine of many cores"),
     ),
     "info": (("ifrplus info in.mp4 --factor 4", "the cost of four times the rate"),),
     "check": (("ifrplus check in.mp4 --report check.html", "a report with pictures"),),
