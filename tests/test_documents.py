@@ -28,6 +28,7 @@ NEEDS_MORE = re.compile(
     r"|\btrain\b|\bbench\b|\b[A-Z]{2,}\b|release\.zip|doctor >"
 )
 CONTINUES = "\\\n"
+CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)  # its language, and what it says
 
 
 def name_of(path: Path) -> str:
@@ -41,7 +42,7 @@ def anchors(path: Path) -> set[str]:
 
 
 def without_code(text: str) -> str:
-    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return CODE.sub("", text)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -89,9 +90,7 @@ def test_the_errors_of_the_readme_are_those_of_the_program() -> None:
 def commands_of(path: Path) -> Iterator[str]:
     """Yield the commands of a document: the lines of its code blocks, and the ``ifrplus ...`` within its sentences."""
     text = path.read_text("utf-8")
-    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-        if language:
-            continue
+    for block in (says for language, says in CODE.findall(text) if not language):
         lines = block.replace(CONTINUES, " ").splitlines()
         prompted = any(line.startswith("$ ") for line in lines)
         yield from (line.removeprefix("$ ") for line in lines if line and (line.startswith("$ ") or not prompted))
