@@ -138,7 +138,7 @@ def _free(folder: Path) -> str:
 
 
 def _environment() -> Facts:
-    """Return variables that change what the program does; a proxy may hold a password, so only its presence is told."""
+    """Return variables that change what the program does; a proxy may hold a password, which is not shown."""
     found = {name: _place(Path(value)) for name, value in sorted(os.environ.items()) if name.startswith(VARIABLES)}
     proxies = [name for name in os.environ if name.lower() in ("https_proxy", "all_proxy")]
     return {**found, **dict.fromkeys(proxies, "set")}
