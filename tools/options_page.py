@@ -17,7 +17,8 @@ from ifrplus_cli.commands.main import app
 HEAD = """# Options
 
 You know what you want, and look for the option. This page is made from the program's own help by `make docs`;
-`ifrplus COMMAND --help` says the same. `ifrplus --install-completion` lets the Tab key complete options and their values, in bash, zsh and fish.
+`ifrplus COMMAND --help` says the same. `ifrplus --install-completion` lets the Tab key complete options and their
+values, in bash, zsh and fish.
 """
 
 
