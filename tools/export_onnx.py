@@ -3,8 +3,9 @@
     python tools/export_onnx.py weights/lite.safetensors weights
 
 ``lite.onnx`` computes what ``Lite.estimate`` does, for a CPU, where OpenCV samples the frames several times as fast as
-ONNX Runtime; ``lite-whole.onnx`` computes the whole ``Lite.construct``, for accelerators. The graphs are built node by
-node in the forms that are fastest in ONNX Runtime on a CPU:
+ONNX Runtime; ``lite-int8.onnx`` does the same with the larger part of its stages in 8 bits (``int8_layers.py``), by
+what ``calibrate_int8.py`` wrote to ``int8.json``; ``lite-whole.onnx`` computes the whole ``Lite.construct``, for
+accelerators. The graphs are built node by node in the forms that are fastest in ONNX Runtime on a CPU:
 
 - Left and right frames are neighbouring channels. A batch of both, and one picture of twice the channels, are the same
   memory: nothing is split or joined between the two views.
@@ -14,9 +15,12 @@ node in the forms that are fastest in ONNX Runtime on a CPU:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import onnx
+from int8_layers import Calibration, stage_in_int8
 
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models.onnx_graph import Graph, Shape, stored_parameters, warp, warp_cubic
@@ -30,17 +34,29 @@ AGAINST, FLATNESS, CROSSING, LONELINESS = 60, 50, 20, 20  # weights of objection
 STEPS = 32  # positions between two pixels at which frames are sampled
 STEEPER = 4  # how much steeper the fine share is half-way between both frames
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
+CALIBRATION = Path(__file__).with_name("int8.json")
+
+BuildStage = Callable[[Graph, str, str, int], str]  # name, input, channels of the output
 
 
-def estimate(g: Graph) -> list[str]:
+def stage(g: Graph, name: str, x: str, outside: int) -> str:
+    """Run a ``Stage``; at odd sizes its result is larger than ``x``."""
+    y = g.layer(f"{name}.down_two", g.layer(f"{name}.down_one", x, 2, SLOPE), 2, SLOPE)
+    for number in range(LAYERS):
+        y = g.leaky(g.add(g.conv(f"{name}.layers.{number}", y), y), SLOPE)
+    return g.enlarging(f"{name}.up", y, outside)
+
+
+def estimate(g: Graph, build: BuildStage = stage) -> list[str]:
     """Build what estimates flows and shares; see ``Lite.estimate``."""
     frames = g.channels(g.cat("left", "right"), 3)
     pictures = g.cat(g.shrink(frames, 2), encode(g, frames))
-    state = stage(g, "overview", seen(g, g.shrink(pictures, 8), padding=1))
+    whole = seen(g, g.shrink(pictures, 8), padding=1)
+    state = g.crop(build(g, "overview", whole, 1 + HIDDEN), whole)
     flow = g.resize(g.shrink("prior", 4))
-    flow, state, _ = refine(g, "at_eighth", 8, g.shrink(pictures, 4), flow, g.resize(state))
-    flow, state, _ = refine(g, "at_quarter", 4, g.shrink(pictures, 2), g.resize(flow), g.resize(state))
-    flow, state, warped = refine(g, "at_half", 2, pictures, g.resize(flow), g.resize(state))
+    flow, state, _ = refine(g, build, "at_eighth", 8, g.shrink(pictures, 4), flow, g.resize(state))
+    flow, state, _ = refine(g, build, "at_quarter", 4, g.shrink(pictures, 2), g.resize(flow), g.resize(state))
+    flow, state, warped = refine(g, build, "at_half", 2, pictures, g.resize(flow), g.resize(state))
     return [flow, *choose(g, warped, state)]
 
 
@@ -49,19 +65,12 @@ def encode(g: Graph, frames: str) -> str:
     return g.narrow("encode_out", g.layer("encode_two", g.layer("encode_one", x, 1, SLOPE), 1, SLOPE))
 
 
-def stage(g: Graph, name: str, x: str) -> str:
-    """Run a ``Stage``; its result is cut to the size of ``x``, for which it is too large at odd sizes."""
-    y = g.layer(f"{name}.down_two", g.layer(f"{name}.down_one", x, 2, SLOPE), 2, SLOPE)
-    for number in range(LAYERS):
-        y = g.leaky(g.add(g.conv(f"{name}.layers.{number}", y), y), SLOPE)
-    y = g.enlarging(f"{name}.up", y, (0 if name == "overview" else 4) + 1 + HIDDEN)
-    return g.crop(y, x) if name == "overview" else y
-
-
-def refine(g: Graph, name: str, scale: int, pictures: str, flow: str, state: str) -> tuple[str, str, str]:
+def refine(
+    g: Graph, build: BuildStage, name: str, scale: int, pictures: str, flow: str, state: str
+) -> tuple[str, str, str]:
     """Run a stage on pictures warped by the flow; see ``refine`` in ``lite.py``."""
     warped = warp(g, pictures, flow, cell=scale)
-    out = stage(g, name, g.cat(seen(g, warped), state, g.scale(flow, 1 / scale)))
+    out = build(g, name, g.cat(seen(g, warped), state, g.scale(flow, 1 / scale)), 4 + 1 + HIDDEN)
     step, state = g.parts("Split", out, g.integers(4, 1 + HIDDEN), count=2, axis=1)
     return g.add(flow, g.scale(step, scale)), state, warped
 
@@ -142,12 +151,14 @@ def merge(g: Graph, flow: str, shares: str, stay: str) -> tuple[str, str]:
 
 
 def export(weights: Path, folder: Path) -> None:
-    """Write both graphs; they refer to ``weights`` by name, in its own folder."""
+    """Write the graphs; they refer to ``weights`` by name, in its own folder."""
     full, half, quarter = ("height", "width"), ("half_height", "half_width"), ("quarter_height", "quarter_width")
     inputs = {"left": (3, *full), "right": (3, *full), "prior": (4, *quarter), "t": (1, 1, 1)}
-    g = Graph(stored_parameters(weights))
-    g.finish("Concat", *estimate(g), name="parts", axis=1)
-    _write(g, weights, folder / "lite.onnx", inputs, ("parts", (7, *half)))
+    in_int8 = partial(stage_in_int8, layers=LAYERS, found=Calibration.read(CALIBRATION))
+    for name, build in (("lite.onnx", stage), ("lite-int8.onnx", in_int8)):
+        g = Graph(stored_parameters(weights))
+        g.finish("Concat", *estimate(g, build), name="parts", axis=1)
+        _write(g, weights, folder / name, inputs, ("parts", (7, *half)))
     g = Graph(stored_parameters(weights))
     g.finish("Add", *merge(g, *estimate(g)))
     _write(g, weights, folder / "lite-whole.onnx", inputs, ("made", (3, *full)))

@@ -156,7 +156,12 @@ WeightsOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="File with other weights for the network.", show_default=False)
 ]
 EngineOption = Annotated[EngineName, typer.Option(help="Inference engine: onnx is faster on a CPU.")]
-PrecisionOption = Annotated[Precision, typer.Option(help="Compute precision: fp16 is faster on Ascend and GPU.")]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        help="Compute precision: fp16 is faster on Ascend and GPU, int8 on CPUs that have instructions for it."
+    ),
+]
 FactorOption = Annotated[
     Fraction | None,
     typer.Option(

@@ -38,6 +38,7 @@ class OnnxGraph:
         file_name: name, in the weights folders, of a graph that comes with the package; its parameters are in half
             precision.
         parts_file_name: name of the same network's graph without its last step; see ``ModelSpec.build_parts``.
+        int8_file_name: name of that graph in 8 bits, calibrated for the bundled weights.
         build: otherwise, the function that builds a graph for some scales, from the locations of its parameters and
             its metadata.
         shapes: shapes of the parameters of a graph that is built, by their names.
@@ -46,6 +47,7 @@ class OnnxGraph:
     bytes_per_pixel: int
     file_name: str | None = None
     parts_file_name: str | None = None
+    int8_file_name: str | None = None
     build: Callable[[Scales, Sequence[Parameter], Mapping[str, str]], onnx.ModelProto] | None = None
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -183,7 +185,12 @@ MODELS: dict[str, ModelSpec] = {
         precisions=("fp32",),
         bytes_per_pixel=700,
         multiplications=lambda _: 15_831.65625,
-        graph=OnnxGraph(bytes_per_pixel=240, file_name="lite-whole.onnx", parts_file_name="lite.onnx"),
+        graph=OnnxGraph(
+            bytes_per_pixel=240,
+            file_name="lite-whole.onnx",
+            parts_file_name="lite.onnx",
+            int8_file_name="lite-int8.onnx",
+        ),
         build_parts=_build_lite_parts,
     ),
     "ifrplus": ModelSpec(

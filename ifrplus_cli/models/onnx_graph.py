@@ -13,6 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET, IR_VERSION = 17, 8
+MICROSOFT = "com.microsoft"  # domain of ONNX Runtime's own operators
 TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 BANDS = 8  # bands in which pictures are warped: sampling needs 56 bytes a pixel, which should stay in the cache
 
@@ -94,9 +95,9 @@ class Graph:
             self.values,
             doc_string=doc,
         )
-        model = helper.make_model(
-            graph, producer_name="ifrplus", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
-        )
+        domains = {"": OPSET, **({MICROSOFT: 1} if any(node.domain == MICROSOFT for node in self.nodes) else {})}
+        opsets = [helper.make_opsetid(domain, version) for domain, version in domains.items()]
+        model = helper.make_model(graph, producer_name="ifrplus", opset_imports=opsets, ir_version=IR_VERSION)
         helper.set_model_props(model, dict(card))
         return model
 

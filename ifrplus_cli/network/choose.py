@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from ifrplus_cli.errors import ModelError
 from ifrplus_cli.models import MODELS, ModelSpec
 from ifrplus_cli.network.bisection import largest_error
 from ifrplus_cli.network.device import Device
 from ifrplus_cli.network.engine import GIGA, Engine, can_run, choose_engine, measure_convolution
 from ifrplus_cli.network.plan import NetworkOptions, NetworkPlan, plan_network
-from ifrplus_cli.network.request import NetworkRequest
+from ifrplus_cli.network.request import NetworkRequest, Precision
 from ifrplus_cli.weights.manifest import find_weights
 
 ACCEPTED_SECONDS = 600.0  # longest run with a network that was not requested by name
@@ -54,12 +55,22 @@ def choose_network(
     # A file of weights without a network's name is one of the smallest network.
     name = SMALLEST if request.weights is not None and request.model == "auto" else request.model
     flow = None if request.flow_scale == "auto" else float(request.flow_scale)
-    options = NetworkOptions(request.tile, request.tile_overlap, flow, request.precision)
+    options = NetworkOptions(request.tile, request.tile_overlap, flow, _precision(request))
     engine, device, why_engine = choose_engine(request.engine, request.device, name, note)
     spec, why = choose_model(name, engine, device, work, options)
     plan = plan_network(spec, engine, device, work.size, work.timesteps, options)
     reasons = (f"The network is {spec.name}: {why}.", f"The engine is {engine}: {why_engine}.")
     return replace(plan, reasons=(*reasons, *plan.reasons))
+
+
+def _precision(request: NetworkRequest) -> Precision:
+    """Return the precision that was asked for; 8 bits were calibrated for the bundled weights, and suit no others."""
+    if request.weights is None:
+        return request.precision
+    if request.precision == "int8":
+        raise ModelError("Only the bundled weights run in int8.", "Leave --weights or --precision out.")
+    lite = request.precision == "auto" and request.model in ("auto", SMALLEST)
+    return "fp32" if lite else request.precision
 
 
 def choose_model(

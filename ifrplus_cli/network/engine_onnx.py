@@ -94,6 +94,7 @@ class OnnxNetwork:
         scales: scales of its graph; by default the preset for this shape.
         threads: threads per picture on a CPU; by default one for each core.
         parts: leave out the network's last step; see ``ModelSpec.build_parts``.
+        precision: ``fp32``, or ``int8`` for parts on a CPU.
 
     Raises:
         DeviceError: if ONNX Runtime is missing, or uses another provider than this one.
@@ -110,9 +111,10 @@ class OnnxNetwork:
         scales: Scales | None = None,
         threads: int | None = None,
         parts: bool = False,
+        precision: str = "fp32",
     ) -> None:
         weights = weights or find_weights(spec.weights)
-        graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights, parts=parts)
+        graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights, parts=parts, precision=precision)
         self._parameters = _parameters(spec, weights)  # kept alive: ONNX Runtime reads them in place
         options = _options(threads)
         if provider != CPU_PROVIDER:

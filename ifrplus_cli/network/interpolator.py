@@ -84,7 +84,7 @@ def _run_by(plan: NetworkPlan, weights: Path, at_once: int) -> Network:
     shape = (plan.batch, *plan.tiles.tile_size)
     threads = this_machine().cores() // at_once
     provider, number, parts = plan.engine.provider, plan.device.number, plan.leaves_merging
-    return OnnxNetwork(plan.spec, shape, provider, number, weights, plan.scales, threads, parts)
+    return OnnxNetwork(plan.spec, shape, provider, number, weights, plan.scales, threads, parts, plan.precision)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ PROCESSOR_FLAGS = {
     *("asimd", "asimddp", "i8mm", "bf16", "sve"),
 }
 CUDA_LIBRARIES = ("libcudart.so.11.0", "libcublas.so.11", "libcudnn.so.8")
+INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}  # with which sums of products of 8 bits don't saturate
 CUDA_OF_WHEELS = ("11.1", "11.6")  # versions of the plugins in MindSpore's x86 wheels
 
 
@@ -102,6 +103,10 @@ class Machine:
         cores = len({self._first(r"^(\S+)", siblings.format(cpu)) or str(cpu) for cpu in usable})
         quota, period = (self._first(pattern, "/sys/fs/cgroup/cpu.max") for pattern in (r"^(\d+) ", r" (\d+)$"))
         return max(1, min(cores, int(quota) // int(period))) if quota and period else cores
+
+    def multiplies_int8(self) -> bool:
+        """Return whether the CPU adds up products of 8 bits in one instruction, without saturating."""
+        return not INT8_FLAGS.isdisjoint(self.processor_flags())
 
     def free_memory(self) -> int | None:
         """Return the bytes available without swapping, within a container's limit; None if they are unknown."""

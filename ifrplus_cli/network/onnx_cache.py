@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 REMEDY = "Install the program again, or add --engine mindspore."
 
 
-def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None, *, parts: bool = False) -> Path | bytes:
+def find_graph(
+    spec: ModelSpec, scales: Scales, weights: Path | None, *, parts: bool = False, precision: str = "fp32"
+) -> Path | bytes:
     """Return the graph of a network for some scales, as a file or as the bytes of one.
 
     A graph that was built is kept beside the weights that were found for the network, as long as these and
@@ -29,12 +31,15 @@ def find_graph(spec: ModelSpec, scales: Scales, weights: Path | None, *, parts: 
     Args:
         weights: the weights with which it will be run; a graph takes any that fit the network.
         parts: return the graph without the network's last step; see ``ModelSpec.build_parts``.
+        precision: ``fp32``, or ``int8`` for the graph in 8 bits, which is one without the last step.
 
     Raises:
         ModelError: if there is none.
     """
     assert spec.graph is not None
     file_name = spec.graph.parts_file_name if parts else spec.graph.file_name
+    if precision == "int8":
+        file_name = spec.graph.int8_file_name
     if file_name is not None:
         bundled = find_file(file_name)
         if bundled is None:

@@ -13,6 +13,7 @@ from ifrplus_cli.network.bisection import largest_error
 from ifrplus_cli.network.device import Device, free_memory, this_machine
 from ifrplus_cli.network.engine import MINDSPORE, Engine
 from ifrplus_cli.network.engine_onnx import CPU_PROVIDER
+from ifrplus_cli.network.int8 import try_int8
 from ifrplus_cli.network.request import DEFAULT_OVERLAP
 from ifrplus_cli.network.tiling import TilePlan, auto_tiles, plan_tiles
 
@@ -31,7 +32,7 @@ class NetworkOptions:
         tile: ``auto``, ``off`` or the maximum tile size as (width, height) in pixels.
         tile_overlap: least overlap of tiles in pixels.
         flow_scale: size at which motion is estimated, relative to the picture, 1 to 1/8; None for the preset.
-        precision: ``auto``, ``fp32`` or ``fp16``.
+        precision: ``auto``, ``fp32``, ``fp16`` or ``int8``.
     """
 
     tile: str | tuple[int, int] = "auto"
@@ -45,7 +46,7 @@ class NetworkPlan:
     """How a network is run on the pictures of a clip.
 
     Attributes:
-        precision: ``fp32`` or ``fp16``.
+        precision: ``fp32``, ``fp16`` or ``int8``.
         batch: tiles that go through the network at once.
         reasons: sentences that say what was chosen, and why.
         notes: sentences that a user should read.
@@ -95,12 +96,12 @@ def plan_network(
     options = options or NetworkOptions()
     preset = spec.scales(*size)
     scales = preset if options.flow_scale is None else Scales(options.flow_scale, preset.refiner)
-    precision = _precision(spec, engine, device, options.precision)
+    precision, why = _precision(spec, engine, device, options.precision)
     needed = spec.bytes_per_pixel if engine == MINDSPORE else spec.onnx_bytes_per_pixel
     room = _room(device, needed)
     tiles, why_tiles = _tiles(spec, size, scales, options, room, needed)
     notes = () if spec.any_timestep else tuple(_timing_notes(spec, timesteps))
-    return NetworkPlan(spec, engine, device, scales, precision, tiles, _batch(tiles, room), why_tiles, notes)
+    return NetworkPlan(spec, engine, device, scales, precision, tiles, _batch(tiles, room), (*why, *why_tiles), notes)
 
 
 def _timing_notes(spec: ModelSpec, timesteps: Iterable[Fraction]) -> Iterator[str]:
@@ -111,13 +112,23 @@ def _timing_notes(spec: ModelSpec, timesteps: Iterable[Fraction]) -> Iterator[st
         )
 
 
-def _precision(spec: ModelSpec, engine: Engine, device: Device, wanted: str) -> str:
+def _precision(spec: ModelSpec, engine: Engine, device: Device, wanted: str) -> tuple[str, tuple[str, ...]]:
+    """Return the precision, and where there is a choice a sentence about it."""
     possible = spec.precisions if engine == MINDSPORE else ("fp32",)
+    if engine.provider == CPU_PROVIDER and spec.graph and spec.graph.int8_file_name:
+        possible = (*possible, "int8")
+        if wanted == "auto":
+            faster, why = try_int8(spec.name)
+            chosen = "int8" if faster else "fp32"
+            return chosen, (f"The precision is {chosen}: {why}.",)
     if wanted == "auto":
-        return "fp32" if device.kind == "CPU" else possible[-1]
+        return "fp32" if device.kind == "CPU" else possible[-1], ()
     if wanted not in possible:
-        raise ModelError(f"The network {spec.name} does not run in {wanted}.", "Leave --precision out.")
-    return wanted
+        raise ModelError(
+            f"The network {spec.name} does not run in {wanted} with {engine} on the device {device}.",
+            "Leave --precision out.",
+        )
+    return wanted, ()
 
 
 def _room(device: Device, bytes_per_pixel: int) -> float:

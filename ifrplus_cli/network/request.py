@@ -23,7 +23,7 @@ ModelName = Literal[
     "ifrnet-l-gopro",
 ]
 EngineName = Literal["auto", "mindspore", "onnx"]
-Precision = Literal["auto", "fp32", "fp16"]
+Precision = Literal["auto", "fp32", "fp16", "int8"]
 FlowScale = Literal["auto", "1", "0.5", "0.25", "0.125"]
 TileSize = Literal["auto", "off"] | tuple[int, int]
 DEFAULT_OVERLAP = 128  # pixels

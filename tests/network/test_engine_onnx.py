@@ -23,14 +23,15 @@ from ifrplus_cli.files import sha256_of
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.flow import intermediate_flow, pair_flow
 from ifrplus_cli.frames.merge import merge
+from ifrplus_cli.frames.metrics import psnr
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network import engine_onnx, onnx_cache
-from ifrplus_cli.network.device import Device, choose_device
+from ifrplus_cli.network.device import Device, choose_device, this_machine
 from ifrplus_cli.network.engine import MINDSPORE, Engine, convolution
 from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork, choose_gpu_provider
 from ifrplus_cli.network.interpolator import Interpolator, load_model
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
-from ifrplus_cli.values import Image
+from ifrplus_cli.values import HALF, Image
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 from ifrplus_cli.weights.manifest import find_file, find_weights
@@ -40,7 +41,7 @@ pytest.importorskip("onnxruntime")
 
 LITE, CPU, ON_CPU = MODELS["lite"], Device("CPU"), Engine("onnx", CPU_PROVIDER)
 SHAPE = (1, 64, 96)
-GRAPHS = ("lite.onnx", "lite-whole.onnx")
+GRAPHS = ("lite.onnx", "lite-int8.onnx", "lite-whole.onnx")
 FIRST, GAP = 60, 2  # of the real frames
 
 
@@ -59,7 +60,7 @@ def make(
 ) -> list[Image]:
     """Frames between a pair; ``mode`` is MindSpore's: graphs take seconds to compile for each shape."""
     choose_device("CPU")
-    chosen = NetworkOptions(**options)  # type: ignore[arg-type]
+    chosen = NetworkOptions(**{"precision": "fp32", **options})  # type: ignore[arg-type]
     plan = plan_network(LITE, engine, CPU, pair[0].shape[:2], steps, chosen)
     with running_in(mode):
         return Interpolator(load_model(plan))(*pair, steps)
@@ -97,6 +98,16 @@ def test_parts_merged_on_the_cpu_are_what_the_whole_graph_makes(bikes: Path, t: 
     assert_same(merge(*pair, parts.transpose(1, 2, 0), t), whole.transpose(1, 2, 0))
 
 
+def test_frames_in_8_bits_are_nearly_those_in_single_precision(bikes: Path) -> None:
+    if not this_machine().multiplies_int8():  # sums of products saturate there
+        assert plan_network(LITE, ON_CPU, CPU, (64, 96), [HALF]).precision == "fp32"
+        return
+    pair = tuple(cv2.resize(image, (320, 136), interpolation=cv2.INTER_AREA) for image in moving_pair(bikes))
+    one, other = (make(ON_CPU, pair, [HALF], precision=precision)[0] for precision in ("fp32", "int8"))
+    assert 36 < psnr(one, other) < 99
+    assert abs(float((one - other).mean())) < 1e-3
+
+
 def random_inputs(seed: int = 0) -> list[np.ndarray]:
     draw = np.random.default_rng(seed)
     batch, height, width = SHAPE
@@ -124,7 +135,9 @@ def test_it_reads_the_bundled_weights_by_itself(name: str) -> None:
     inputs = random_inputs()
     session = onnxruntime.InferenceSession(str(find_file(name)), providers=[CPU_PROVIDER])
     alone = session.run(None, dict(zip(LITE.inputs, inputs, strict=True)))[0]
-    network = OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, parts=name == "lite.onnx")
+    network = OnnxNetwork(
+        LITE, SHAPE, CPU_PROVIDER, parts=name != "lite-whole.onnx", precision="int8" if "int8" in name else "fp32"
+    )
     np.testing.assert_allclose(network(*inputs), alone, atol=1e-5)
 
 

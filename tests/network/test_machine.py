@@ -161,3 +161,15 @@ def test_only_flags_that_change_the_speed_are_named(make: Make) -> None:
 def test_gpus_are_counted_by_their_device_files(make: Make) -> None:
     assert make("dev/dxg").gpus() == []
     assert make("dev/nvidia1", "dev/nvidia0", "dev/nvidiactl", "dev/nvidia-uvm").gpus() == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "able"),
+    [("fpu sse2 avx512_vnni", True), ("fpu avx_vnni", True), ("amx_tile amx_int8", True), ("fpu avx2 avx512f", False)],
+)
+def test_products_of_8_bits_are_a_flag_of_the_cpu(flags: str, able: bool, make: Make) -> None:
+    assert make(told={"proc/cpuinfo": f"processor\t: 0\nflags\t\t: {flags}\nbugs\t: none\n"}).multiplies_int8() is able
+
+
+def test_a_cpu_without_flags_is_not_taken_to_have_any(make: Make) -> None:
+    assert not make().multiplies_int8()

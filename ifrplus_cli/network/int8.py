@@ -1,0 +1,82 @@
+"""Decide whether a network runs in 8 bits on this CPU: if it has the instructions, and a trial shows that they pay."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ifrplus_cli.files import sha256_of
+from ifrplus_cli.models import MODELS
+from ifrplus_cli.network.device import this_machine
+from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork, version
+from ifrplus_cli.weights.manifest import find_file
+
+TRIAL = (1, 96, 160)  # batch, height and width
+RUNS = 3  # after the first one
+WORTHWHILE = 0.9  # largest share of the time in single precision
+
+
+@cache
+def try_int8(model: str) -> tuple[bool, str]:
+    """Return whether a network that has a graph in 8 bits is faster by it here, and the reason.
+
+    Without instructions for it, sums of two products saturate: then it is never used. It is tried once on a machine,
+    and remembered in the user's cache folder as long as processor, ONNX Runtime and graph stay the same.
+    """
+    if not this_machine().multiplies_int8():
+        return False, "this CPU has no instructions for 8 bits (VNNI or AMX)"
+    facts = {"processor": this_machine().facts().get("processor"), "onnxruntime": version(), "graph": _checksum(model)}
+    memory = _memory_of(model)
+    share = _remembered(memory, facts)
+    if share is None:
+        share = _seconds(model, "int8") / _seconds(model, "fp32")
+        _remember(memory, {**facts, "share": share})
+    return share <= WORTHWHILE, f"8 bits take {share:.0%} of the time in a trial on this CPU"
+
+
+def _checksum(model: str) -> str:
+    graph = MODELS[model].graph
+    file = find_file(graph.int8_file_name) if graph and graph.int8_file_name else None
+    return sha256_of(file) if file else ""
+
+
+def _memory_of(model: str) -> Path:
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - never fails
+    return Path(caches) / "ifrplus" / f"{model}-int8.json"
+
+
+def _remembered(memory: Path, facts: dict[str, str | None]) -> float | None:
+    try:
+        told = json.loads(memory.read_text("utf-8"))
+        return float(told["share"]) if {**told, "share": None} == {**facts, "share": None} else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _remember(memory: Path, found: dict[str, str | float | None]) -> None:
+    """Store what was found atomically; a folder that is not writable is no obstacle."""
+    part = memory.with_name(f".{memory.name}.{os.getpid()}.partial")
+    with suppress(OSError):
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(found), "utf-8")
+        part.replace(memory)
+
+
+def _seconds(model: str, precision: str) -> float:
+    """Return the least processor time of a small picture, on one core."""
+    network = OnnxNetwork(MODELS[model], TRIAL, CPU_PROVIDER, threads=1, parts=True, precision=precision)
+    batch, height, width = TRIAL
+    frame = np.zeros((batch, 3, height, width), np.float32)
+    prior, t = np.zeros((batch, 4, height // 4, width // 4), np.float32), np.full((batch, 1, 1, 1), 0.5, np.float32)
+    seconds = []
+    for _ in range(1 + RUNS):
+        started = time.thread_time()
+        network(frame, frame, prior, t)
+        seconds.append(time.thread_time() - started)
+    return min(seconds[1:])

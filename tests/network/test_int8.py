@@ -1,0 +1,102 @@
+"""The graph in 8 bits: where it is used, and what it makes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from ifrplus_cli.errors import ModelError
+from ifrplus_cli.models import MODELS
+from ifrplus_cli.network import int8
+from ifrplus_cli.network.choose import Work, choose_network
+from ifrplus_cli.network.device import Device
+from ifrplus_cli.network.engine import MINDSPORE, Engine
+from ifrplus_cli.network.engine_onnx import CPU_PROVIDER
+from ifrplus_cli.network.plan import NetworkOptions, plan_network
+from ifrplus_cli.network.request import NetworkRequest
+
+ON_CPU, CPU, HALF = Engine("onnx", CPU_PROVIDER), Device("CPU"), Fraction(1, 2)
+WORK = Work((64, 96), (HALF,), 1)
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Nothing is known of this machine."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    int8.try_int8.cache_clear()
+    yield
+    int8.try_int8.cache_clear()
+
+
+class Cpu:
+    """A machine whose CPU has instructions for 8 bits, or has not."""
+
+    def __init__(self, able: bool) -> None:
+        self.able = able
+
+    def multiplies_int8(self) -> bool:
+        return self.able
+
+    def facts(self) -> dict[str, str]:
+        return {"processor": "one"}
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, *, able: bool, seconds: dict[str, float]) -> list[str]:
+    """Return the precisions that are tried."""
+    tried: list[str] = []
+    monkeypatch.setattr(int8, "this_machine", lambda: Cpu(able))
+    monkeypatch.setattr(int8, "_seconds", lambda model, precision: tried.append(precision) or seconds[precision])
+    return tried
+
+
+@pytest.mark.parametrize(("share", "precision"), [(0.6, "int8"), (0.95, "fp32")])
+def test_auto_is_what_is_faster(share: float, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, able=True, seconds={"int8": share, "fp32": 1.0})
+    plan = plan_network(MODELS["lite"], ON_CPU, CPU, (64, 96), [HALF])
+    assert plan.precision == precision
+    assert (
+        plan.reasons[0] == f"The precision is {precision}: 8 bits take {share:.0%} of the time in a trial on this CPU."
+    )
+
+
+def test_without_instructions_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = pretend(monkeypatch, able=False, seconds={})
+    plan = plan_network(MODELS["lite"], ON_CPU, CPU, (64, 96), [HALF])
+    assert (plan.precision, tried) == ("fp32", [])
+    assert "no instructions" in plan.reasons[0]
+
+
+def test_a_machine_is_tried_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tried = pretend(monkeypatch, able=True, seconds={"int8": 0.5, "fp32": 1.0})
+    first = int8.try_int8("lite")
+    int8.try_int8.cache_clear()  # as in another process
+    assert int8.try_int8("lite") == first
+    assert tried == ["int8", "fp32"]
+    (memory,) = tmp_path.rglob("*.json")
+    memory.write_text(json.dumps({**json.loads(memory.read_text()), "onnxruntime": "another"}))
+    int8.try_int8.cache_clear()
+    assert int8.try_int8("lite") == first
+    assert tried == ["int8", "fp32"] * 2
+    memory.write_text("broken")
+    int8.try_int8.cache_clear()
+    assert int8.try_int8("lite") == first
+
+
+def test_what_cannot_be_remembered_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ifrplus").write_text("a file where the folder should be")
+    pretend(monkeypatch, able=True, seconds={"int8": 0.5, "fp32": 1.0})
+    assert int8.try_int8("lite")[0]
+
+
+def test_only_a_cpu_runs_it_and_only_with_the_bundled_weights(tmp_path: Path) -> None:
+    for engine, device in ((MINDSPORE, CPU), (Engine("onnx", "CUDAExecutionProvider"), Device("GPU"))):
+        with pytest.raises(ModelError, match="int8"):
+            plan_network(MODELS["lite"], engine, device, (64, 96), [HALF], NetworkOptions(precision="int8"))
+    mine = tmp_path / "mine.safetensors"
+    with pytest.raises(ModelError, match="bundled weights"):
+        choose_network(WORK, NetworkRequest(weights=mine, precision="int8", engine="onnx", device="CPU"))
+    assert choose_network(WORK, NetworkRequest(weights=mine, engine="onnx", device="CPU")).precision == "fp32"

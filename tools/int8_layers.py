@@ -1,0 +1,143 @@
+"""Stages of the lite network on values of 8 bits, for CPUs that multiply these faster than floats.
+
+The residual layers and the layer after them are computed in 8 bits. What they read is rounded and what they make; the
+sums that pass from layer to layer stay floats, and so do the layers before, for an error there would stay in the
+result. Values are unsigned, with a scale and a zero point for each place in the network (a ``Range``); kernels are
+signed, with a scale for each channel that they make. Channels whose values are larger than those of others are divided
+by a factor first: a leaky ReLU does not notice, so this changes nothing but the rounding.
+
+What follows from the weights alone is computed once, when the graph is opened: it takes its weights from the
+safetensors file as the others do. Channels come last, as the kernels for 8 bits want them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto
+
+from ifrplus_cli.models.onnx_graph import MICROSOFT, Graph
+
+LEVELS = 255  # steps of an unsigned value
+LARGEST = 127  # of a kernel's values
+SMALLEST = 1e-9  # scale of a kernel of zeros
+SLOPE = 0.2  # of the leaky ReLU
+
+
+@dataclass(frozen=True)
+class Range:
+    """Least and largest value at a place in the network, which lie around zero; what is beyond them is cut off."""
+
+    least: float
+    largest: float
+
+    @property
+    def scale(self) -> float:
+        return (self.largest - self.least) / LEVELS
+
+    @property
+    def zero(self) -> int:
+        return round(-self.least / self.scale)
+
+    def after_leaky(self) -> Range:
+        return Range(SLOPE * self.least, self.largest)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What ``calibrate_int8.py`` found.
+
+    Attributes:
+        factors: of the channels of each stage.
+        ranges: of the sums that each layer's leaky ReLU gets, and of what each convolution adds to them, both divided
+            by the factors.
+    """
+
+    factors: Mapping[str, list[float]]
+    ranges: Mapping[str, Range]
+
+    @classmethod
+    def read(cls, path: Path) -> Calibration:
+        told = json.loads(path.read_text())
+        return cls(told["factors"], {place: Range(*ends) for place, ends in told["ranges"].items()})
+
+
+def stage_in_int8(g: Graph, name: str, x: str, outside: int, layers: int, found: Calibration) -> str:
+    """Run a ``Stage`` of ``lite.py``: (N, inside, h, w) to (N, outside, h, w) or larger."""
+    factors = g.constant(found.factors[name])
+    y = _divided(g, f"{name}.down_two", g.layer(f"{name}.down_one", x, 2, SLOPE), factors)
+    y = g.node("Transpose", g.leaky(y, SLOPE), perm=[0, 2, 3, 1])
+    at = found.ranges[f"{name}.down_two"].after_leaky()
+    for number in range(layers):
+        layer = f"{name}.layers.{number}"
+        change = _convolution(g, layer, _codes(g, y, at), at, found.ranges[f"{layer}.change"], factors)
+        y = g.leaky(g.add(change, y), SLOPE)
+        at = found.ranges[layer].after_leaky()
+    return _enlarging(g, f"{name}.up", _codes(g, y, at), at, factors, outside)
+
+
+def _divided(g: Graph, name: str, x: str, factors: str) -> str:
+    """Convolve with stride 2 in floats; what comes out is divided by the factors."""
+    weight = g.divide(g.parameter(f"{name}.weight"), g.node("Reshape", factors, g.integers(-1, 1, 1, 1)))
+    return g.convolve(x, weight, g.divide(g.parameter(f"{name}.bias"), factors), size=3, stride=2)
+
+
+def _codes(g: Graph, x: str, at: Range) -> str:
+    return g.node("QuantizeLinear", x, *_told(g, at))
+
+
+def _told(g: Graph, at: Range) -> tuple[str, str]:
+    return g.constant(at.scale), g.constant(at.zero, np.uint8)
+
+
+def _convolution(g: Graph, name: str, x: str, at: Range, change: Range, factors: str) -> str:
+    """3x3 convolution of (N, h, w, C) codes: (N, h, w, C) floats."""
+    weight = g.multiply(g.parameter(f"{name}.weight"), g.node("Reshape", factors, g.integers(1, -1, 1, 1)))
+    weight = g.divide(weight, g.node("Reshape", factors, g.integers(-1, 1, 1, 1)))
+    kernel, scales = _kernel(g, weight, axes=[1, 2, 3], shape=(-1, 1, 1, 1))
+    bias = g.divide(g.divide(g.parameter(f"{name}.bias"), factors), g.scale(scales, at.scale))
+    bias = g.node("Cast", g.node("Round", bias), to=TensorProto.INT32)
+    told = (*_told(g, at), kernel, scales, g.constant(0, np.int8), *_told(g, change), bias)
+    around = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [1, 1]}
+    made = g.node("QLinearConv", x, *told, domain=MICROSOFT, channels_last=1, **around)
+    return g.node("DequantizeLinear", made, *_told(g, change))
+
+
+def _kernel(g: Graph, weight: str, axes: list[int], shape: tuple[int, ...]) -> tuple[str, str]:
+    """Round a kernel: its codes, and the scale of each channel that it makes."""
+    largest = g.node("ReduceMax", g.node("Abs", weight), axes=axes, keepdims=0)
+    scales = g.node("Max", g.scale(largest, 1 / LARGEST), g.constant(SMALLEST))
+    codes = g.node("Round", g.divide(weight, g.node("Reshape", scales, g.integers(*shape))))
+    return g.node("Cast", codes, to=TensorProto.INT8), scales
+
+
+def _enlarging(g: Graph, name: str, x: str, at: Range, factors: str, outside: int) -> str:
+    """Compute what ``Graph.enlarging`` does: (N, h, w, C) codes to (N, outside, 4h, 4w) floats."""
+    kernel = g.multiply(g.corner_kernel(name, outside), g.node("Reshape", factors, g.integers(-1, *[1] * 7)))
+    kernel = g.node("Transpose", kernel, perm=[4, 6, 0, 5, 2, 7, 3, 1])
+    kernel = g.node("Reshape", kernel, g.integers(-1, 16 * outside))
+    codes, scales = _kernel(g, kernel, axes=[0], shape=(1, -1))
+    bias = g.node("Transpose", g.corner_bias(name, outside), perm=[1, 2, 3, 4, 0])
+    bias = g.node("Reshape", bias, g.integers(-1))
+    corners = _corners(g, x, at)
+    scale, zero = _told(g, at)
+    told = (codes, scale, scales, zero, g.constant(0, np.int8), bias)
+    made = g.node("MatMulIntegerToFloat", corners, *told, domain=MICROSOFT)
+    size = g.node("Shape", corners, start=1, end=3)
+    blocks = g.node("Reshape", made, g.cat(size, g.integers(4, 4 * outside), axis=0))
+    lines = g.node("Transpose", blocks, perm=[0, 2, 1, 3])
+    whole = g.cat(g.integers(1), g.multiply(size, g.integers(4, 4)), g.integers(outside), axis=0)
+    picture = g.node("Slice", g.node("Reshape", lines, whole), g.integers(2, 2), g.integers(-2, -2), g.integers(1, 2))
+    return g.node("Transpose", picture, perm=[0, 3, 1, 2])
+
+
+def _corners(g: Graph, x: str, at: Range) -> str:
+    """Put the four points around each corner side by side: (1, h, w, C) to (1, h + 1, w + 1, 4 C)."""
+    padded = g.node("Pad", x, g.integers(0, 1, 1, 0, 0, 1, 1, 0), g.constant(at.zero, np.uint8))
+    first, last = (g.integers(0), g.integers(-1)), (g.integers(1), g.integers(np.iinfo(np.int64).max))
+    rows = [g.node("Slice", padded, *ends, g.integers(1)) for ends in (first, last)]
+    return g.cat(*(g.node("Slice", row, *ends, g.integers(2)) for row in rows for ends in (first, last)), axis=3)
