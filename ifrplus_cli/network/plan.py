@@ -19,6 +19,8 @@ from ifrplus_cli.network.tiling import TilePlan, auto_tiles, plan_tiles
 
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
 SIDE_BY_SIDE_PIXELS = 2048 * 1152  # largest picture for which two are made at the same time: 0.4 GB more
+LEAST_PAIRS, CORES_A_PAIR = 2, 2  # that are made at the same time where there are several cores
+PAIRS_SHARE = 0.25  # share of the free memory that pairs made at the same time may take
 MEMORY_SHARE = 0.8  # share of the free memory that the network may take
 LARGEST_PART = 0.8  # largest part of a picture that is worth making by itself
 GIGABYTE = 1e9
@@ -177,8 +179,12 @@ def _batch(tiles: TilePlan, room: float) -> int:
 def pairs_at_once(plan: NetworkPlan) -> int:
     """Return how many pairs of a film are best made at the same time.
 
-    It is two on a CPU if the memory of a second pair is small: operations on half the cores each wait less for one
-    another.
+    On a CPU it is one for every two cores, but at least two, as far as memory allows: operations on few cores each
+    wait less for one another.
     """
-    on_cores = plan.engine.provider == CPU_PROVIDER and this_machine().cores() > 1
-    return 2 if on_cores and math.prod(plan.tiles.padded_size) <= SIDE_BY_SIDE_PIXELS else 1
+    cores, pixels = this_machine().cores(), math.prod(plan.tiles.padded_size)
+    if plan.engine.provider != CPU_PROVIDER or cores == 1 or pixels > SIDE_BY_SIDE_PIXELS:
+        return 1
+    free = free_memory(plan.device)
+    fitting = LEAST_PAIRS if free is None else int(PAIRS_SHARE * free / (pixels * plan.spec.onnx_bytes_per_pixel))
+    return max(LEAST_PAIRS, min(cores // CORES_A_PAIR, fitting))

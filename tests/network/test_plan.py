@@ -78,7 +78,9 @@ def test_a_precision_that_the_network_lacks_is_refused() -> None:
     ("engine", "size", "cores", "pairs"),
     [
         (ON_CPU, (720, 1280), 2, 2),
-        (ON_CPU, (1080, 1920), 16, 2),
+        (ON_CPU, (720, 1280), 4, 2),
+        (ON_CPU, (720, 1280), 16, 8),
+        (ON_CPU, (1080, 1920), 16, 4),  # as many as a quarter of the memory has room for
         (ON_CPU, (2160, 3840), 8, 1),  # that would take the memory of two of them
         (ON_CPU, (720, 1280), 1, 1),
         (MINDSPORE, (720, 1280), 8, 1),
@@ -89,5 +91,6 @@ def test_pairs_are_made_at_once_where_that_is_faster(
     engine: Engine, size: tuple[int, int], cores: int, pairs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Machine, "cores", lambda self: cores)
+    monkeypatch.setattr("ifrplus_cli.network.plan.free_memory", lambda device: 10**10)
     planned = plan_network(MODELS["lite"], engine, Device("CPU"), size, HALF, NetworkOptions(tile="off"))
     assert pairs_at_once(planned) == pairs
