@@ -98,7 +98,7 @@ class OnnxNetwork:
 
     Raises:
         DeviceError: if ONNX Runtime is missing, or uses another provider than this one.
-        ModelError: if the weights or the graph can't be read, or do not fit.
+        ModelError: if the weights or the graph can't be read, or do not fit, or the CPU can't compute in 8 bits.
     """
 
     def __init__(
@@ -113,6 +113,11 @@ class OnnxNetwork:
         parts: bool = False,
         precision: str = "fp32",
     ) -> None:
+        if precision == "int8" and not this_machine().multiplies_int8():
+            raise ModelError(
+                "This CPU has no instructions for 8 bits (VNNI or AMX): sums of products would overflow.",
+                "Leave --precision out, or use --precision fp32.",
+            )
         weights = weights or find_weights(spec.weights)
         graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights, parts=parts, precision=precision)
         self._parameters = _parameters(spec, weights)  # kept alive: ONNX Runtime reads them in place
