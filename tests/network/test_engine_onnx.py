@@ -99,8 +99,9 @@ def test_parts_merged_on_the_cpu_are_what_the_whole_graph_makes(bikes: Path, t: 
 
 
 def test_frames_in_8_bits_are_nearly_those_in_single_precision(bikes: Path) -> None:
-    if not this_machine().multiplies_int8():  # sums of products saturate there
-        assert plan_network(LITE, ON_CPU, CPU, (64, 96), [HALF]).precision == "fp32"
+    if not this_machine().multiplies_int8():
+        with pytest.raises(ModelError, match="overflow"):
+            make(ON_CPU, moving_pair(bikes), [HALF], precision="int8")
         return
     pair = tuple(cv2.resize(image, (320, 136), interpolation=cv2.INTER_AREA) for image in moving_pair(bikes))
     one, other = (make(ON_CPU, pair, [HALF], precision=precision)[0] for precision in ("fp32", "int8"))
@@ -127,7 +128,7 @@ def test_the_graph_is_of_the_bundled_weights(name: str) -> None:
     onnx.checker.check_model(str(graph), full_check=True)
 
 
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("name", ["lite.onnx", "lite-whole.onnx"])
 def test_it_reads_the_bundled_weights_by_itself(name: str) -> None:
     """Other programs open the file without ours."""
     import onnxruntime
@@ -135,9 +136,7 @@ def test_it_reads_the_bundled_weights_by_itself(name: str) -> None:
     inputs = random_inputs()
     session = onnxruntime.InferenceSession(str(find_file(name)), providers=[CPU_PROVIDER])
     alone = session.run(None, dict(zip(LITE.inputs, inputs, strict=True)))[0]
-    network = OnnxNetwork(
-        LITE, SHAPE, CPU_PROVIDER, parts=name != "lite-whole.onnx", precision="int8" if "int8" in name else "fp32"
-    )
+    network = OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, parts=name == "lite.onnx")
     np.testing.assert_allclose(network(*inputs), alone, atol=1e-5)
 
 

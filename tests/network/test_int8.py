@@ -11,11 +11,11 @@ import pytest
 
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.models import MODELS
-from ifrplus_cli.network import int8
+from ifrplus_cli.network import engine_onnx, int8
 from ifrplus_cli.network.choose import Work, choose_network
 from ifrplus_cli.network.device import Device
 from ifrplus_cli.network.engine import MINDSPORE, Engine
-from ifrplus_cli.network.engine_onnx import CPU_PROVIDER
+from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.network.request import NetworkRequest
 
@@ -90,6 +90,13 @@ def test_what_cannot_be_remembered_is_no_obstacle(monkeypatch: pytest.MonkeyPatc
     (tmp_path / "ifrplus").write_text("a file where the folder should be")
     pretend(monkeypatch, able=True, seconds={"int8": 0.5, "fp32": 1.0})
     assert int8.try_int8("lite")[0]
+
+
+def test_a_cpu_without_instructions_refuses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_onnx, "this_machine", lambda: Cpu(able=False))
+    with pytest.raises(ModelError, match="no instructions") as refused:
+        OnnxNetwork(MODELS["lite"], (1, 64, 96), CPU_PROVIDER, parts=True, precision="int8")
+    assert "fp32" in (refused.value.hint or "")
 
 
 def test_only_a_cpu_runs_it_and_only_with_the_bundled_weights(tmp_path: Path) -> None:
