@@ -48,7 +48,7 @@ class Watched:
 
     def stage(self, g: Graph, name: str, x: str, outside: int) -> str:
         """As ``stage`` of ``export_onnx.py``."""
-        y = self._seen(f"{name}.down_two", g.conv(f"{name}.down_two", g.layer(f"{name}.down_one", x, 2, SLOPE), 2))
+        y = self._seen(f"{name}.down_two", g.conv(f"{name}.down_two", x, 2))
         y = g.leaky(y, SLOPE)
         for number in range(LAYERS):
             layer = f"{name}.layers.{number}"

@@ -23,7 +23,7 @@ import onnx
 from int8_layers import Calibration, stage_in_int8
 
 from ifrplus_cli.files import sha256_of
-from ifrplus_cli.models.onnx_graph import Graph, Shape, stored_parameters, warp, warp_cubic
+from ifrplus_cli.models.onnx_graph import Graph, Shape, stored_parameters, to_fours, warp, warp_cubic
 
 FEATURES, HIDDEN, LAYERS = 4, 8, 8  # channels of features and of hidden features, residual layers of a stage
 SLOPE = 0.2  # of the leaky ReLU
@@ -36,12 +36,15 @@ STEEPER = 4  # how much steeper the fine share is half-way between both frames
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
 CALIBRATION = Path(__file__).with_name("int8.json")
 
-BuildStage = Callable[[Graph, str, str, int], str]  # name, input, channels of the output
+# The channels that a stage sees first are left, right, and their features; here each frame is beside its features.
+ORDER = (0, 1, 2, 6, 7, 8, 9, 3, 4, 5, 10, 11, 12, 13)
+
+BuildStage = Callable[[Graph, str, str, int], str]  # name, what the first layer made, channels of the output
 
 
 def stage(g: Graph, name: str, x: str, outside: int) -> str:
-    """Run a ``Stage``; at odd sizes its result is larger than ``x``."""
-    y = g.layer(f"{name}.down_two", g.layer(f"{name}.down_one", x, 2, SLOPE), 2, SLOPE)
+    """Run a ``Stage`` after its first layer; at odd sizes its result is larger than what the stage saw."""
+    y = g.layer(f"{name}.down_two", x, 2, SLOPE)
     for number in range(LAYERS):
         y = g.leaky(g.add(g.conv(f"{name}.layers.{number}", y), y), SLOPE)
     return g.enlarging(f"{name}.up", y, outside)
@@ -50,14 +53,17 @@ def stage(g: Graph, name: str, x: str, outside: int) -> str:
 def estimate(g: Graph, build: BuildStage = stage) -> list[str]:
     """Build what estimates flows and shares; see ``Lite.estimate``."""
     frames = g.channels(g.cat("left", "right"), 3)
-    pictures = g.cat(g.shrink(frames, 2), encode(g, frames))
-    whole = seen(g, g.shrink(pictures, 8), padding=1)
-    state = g.crop(build(g, "overview", whole, 1 + HIDDEN), whole)
+    small = g.shrink(frames, 2)
+    pictures = g.cat(small, encode(g, frames))
+    quarter = g.shrink(pictures, 2)
+    eighth = g.shrink(quarter, 2)
+    whole = g.shrink(eighth, 2)
+    state = g.crop(build(g, "overview", first_layer(g, "overview", whole), 1 + HIDDEN), whole)
     flow = g.resize(g.shrink("prior", 4))
-    flow, state, _ = refine(g, build, "at_eighth", 8, g.shrink(pictures, 4), flow, g.resize(state))
-    flow, state, _ = refine(g, build, "at_quarter", 4, g.shrink(pictures, 2), g.resize(flow), g.resize(state))
+    flow, state, _ = refine(g, build, "at_eighth", 8, eighth, flow, g.resize(state))
+    flow, state, _ = refine(g, build, "at_quarter", 4, quarter, g.resize(flow), g.resize(state))
     flow, state, warped = refine(g, build, "at_half", 2, pictures, g.resize(flow), g.resize(state))
-    return [flow, *choose(g, warped, state)]
+    return [flow, *choose(g, small, warped, state)]
 
 
 def encode(g: Graph, frames: str) -> str:
@@ -70,27 +76,29 @@ def refine(
 ) -> tuple[str, str, str]:
     """Run a stage on pictures warped by the flow; see ``refine`` in ``lite.py``."""
     warped = warp(g, pictures, flow, cell=scale)
-    out = build(g, name, g.cat(seen(g, warped), state, g.scale(flow, 1 / scale)), 4 + 1 + HIDDEN)
+    out = build(g, name, first_layer(g, name, warped, state, g.scale(flow, 1 / scale)), 4 + 1 + HIDDEN)
     step, state = g.parts("Split", out, g.integers(4, 1 + HIDDEN), count=2, axis=1)
     return g.add(flow, g.scale(step, scale)), state, warped
 
 
-def seen(g: Graph, pictures: str, padding: int = 0) -> str:
-    """Order (2N, 7, h, w) as the stages see it; ``padding`` channels, which get zero weights, are added."""
-    left, left_features, right, right_features = g.parts(
-        "Split", g.channels(pictures, 14), g.integers(3, FEATURES, 3, FEATURES), count=4, axis=1
-    )
-    when = g.planes("t", pictures, 1 + padding)
-    return g.cat(left, right, left_features, right_features, when)
+def first_layer(g: Graph, name: str, pictures: str, *others: str) -> str:
+    """The first layer of a stage, of (2N, 7, h, w) pictures, the timestep, and whatever else the stage sees."""
+    inside = g.shapes[f"{name}.down_one.weight"][1]
+    order = g.integers(*ORDER, *range(len(ORDER), inside))
+    weight = g.node("Gather", g.parameter(f"{name}.down_one.weight"), order, axis=1)
+    if extra := to_fours(inside):  # of the first stage, whose timestep comes twice, once with a kernel of zeros
+        weight = g.node("Pad", weight, g.integers(0, 0, 0, 0, 0, extra, 0, 0))
+    x = g.cat(g.channels(pictures, 14), g.planes("t", pictures, 1 + extra), *others)
+    return g.leaky(g.convolve(x, weight, g.parameter(f"{name}.down_one.bias"), size=3, stride=2), SLOPE)
 
 
-def choose(g: Graph, warped: str, state: str) -> tuple[str, str]:
+def choose(g: Graph, small: str, warped: str, state: str) -> tuple[str, str]:
     """Return the logits of shares and of what stays; see ``Lite.choose``."""
-    apart = g.subtract("left", "right")
-    alike = g.shrink(g.node("Exp", likeness(g, apart)), 2)
-    apart = g.shrink(apart, 2)
+    alike = g.shrink(g.node("Exp", likeness(g, g.subtract("left", "right"))), 2)
+    left, right = g.halves(g.channels(small, 6))
+    apart = g.subtract(left, right)
     one, _, two, _ = g.parts("Split", g.channels(warped, 14), g.integers(3, FEATURES, 3, FEATURES), count=4, axis=1)
-    mean = g.subtract(g.scale(g.add(one, two), 1 / 2), g.constant(0.5))
+    mean = g.subtract(middle(g, one, two), g.constant(0.5))
     differences = [g.scale(each, DIFFERENCE_SCALE) for each in (g.subtract(one, two), apart)]
     x = g.cat(mean, *differences, alike, state, g.planes("t", apart))
     x = g.layer("choose_two", g.layer("choose_one", x, 1, SLOPE), 1, SLOPE)
@@ -98,7 +106,9 @@ def choose(g: Graph, warped: str, state: str) -> tuple[str, str]:
     out = g.narrow("choose_out", g.cat(x, mask, alike, g.planes("t", apart, 2)))
     coarse, fine, stay = g.parts("Split", out, g.integers(1, 1, 1), count=3, axis=1)
     shares = g.cat(coarse, g.multiply(steepness(g), fine))
-    return shares, g.subtract(g.largest(stay, SPREAD), g.scale(objections(g, one, two, alike), AGAINST))
+    return shares, g.subtract(
+        g.largest(stay, SPREAD), g.scale(objections(g, middle(g, left, right), one, two, alike), AGAINST)
+    )
 
 
 def steepness(g: Graph) -> str:
@@ -107,9 +117,12 @@ def steepness(g: Graph) -> str:
     return g.add(g.constant(1), g.scale(g.node("Relu", g.subtract(g.constant(1), away)), STEEPER))
 
 
-def objections(g: Graph, one: str, two: str, alike: str) -> str:
+def middle(g: Graph, one: str, two: str) -> str:
+    return g.scale(g.add(one, two), 1 / 2)
+
+
+def objections(g: Graph, still: str, one: str, two: str, alike: str) -> str:
     """Find reasons against what stays; see ``objections`` in ``lite.py``."""
-    still = g.shrink(g.scale(g.add("left", "right"), 1 / 2), 2)
     edges = distance(g, still, mean_around(g, still))
     flat = g.node("Exp", g.scale(g.largest(edges, 3), -FLATNESS))
     nearer = g.node("Min", distance(g, one, still), distance(g, two, still))

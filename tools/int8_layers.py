@@ -67,9 +67,9 @@ class Calibration:
 
 
 def stage_in_int8(g: Graph, name: str, x: str, outside: int, layers: int, found: Calibration) -> str:
-    """Run a ``Stage`` of ``lite.py``: (N, inside, h, w) to (N, outside, h, w) or larger."""
+    """Run a ``Stage`` of ``lite.py`` after its first layer: (N, C, h/2, w/2) to (N, outside, h, w) or larger."""
     factors = g.constant(found.factors[name])
-    y = _divided(g, f"{name}.down_two", g.layer(f"{name}.down_one", x, 2, SLOPE), factors)
+    y = _divided(g, f"{name}.down_two", x, factors)
     y = g.node("Transpose", g.leaky(y, SLOPE), perm=[0, 2, 3, 1])
     at = found.ranges[f"{name}.down_two"].after_leaky()
     for number in range(layers):
