@@ -24,6 +24,7 @@ from int8_layers import Calibration, stage_in_int8
 
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models.onnx_graph import Graph, Shape, stored_parameters, to_fours, warp, warp_cubic
+from ifrplus_cli.weights.reading import read_weights
 
 FEATURES, HIDDEN, LAYERS = 4, 8, 8  # channels of features and of hidden features, residual layers of a stage
 SLOPE = 0.2  # of the leaky ReLU
@@ -167,7 +168,7 @@ def export(weights: Path, folder: Path) -> None:
     """Write the graphs; they refer to ``weights`` by name, in its own folder."""
     full, half, quarter = ("height", "width"), ("half_height", "half_width"), ("quarter_height", "quarter_width")
     inputs = {"left": (3, *full), "right": (3, *full), "prior": (4, *quarter), "t": (1, 1, 1)}
-    in_int8 = partial(stage_in_int8, layers=LAYERS, found=Calibration.read(CALIBRATION))
+    in_int8 = partial(stage_in_int8, layers=LAYERS, found=Calibration.read(CALIBRATION), weights=read_weights(weights))
     for name, build in (("lite.onnx", stage), ("lite-int8.onnx", in_int8)):
         g = Graph(stored_parameters(weights))
         g.finish("Concat", *estimate(g, build), name="parts", axis=1)

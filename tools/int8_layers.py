@@ -6,8 +6,8 @@ result. Values are unsigned, with a scale and a zero point for each place in the
 signed, with a scale for each channel that they make. Channels whose values are larger than those of others are divided
 by a factor first: a leaky ReLU does not notice, so this changes nothing but the rounding.
 
-What follows from the weights alone is computed once, when the graph is opened: it takes its weights from the
-safetensors file as the others do. Channels come last, as the kernels for 8 bits want them.
+The kernels in 8 bits are in the graph, 5 MB: made when it is opened they would take three times as long to open, and
+100 MB. Everything else comes from the safetensors file. Channels come last, as the kernels for 8 bits want them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto
+import numpy.typing as npt
 
 from ifrplus_cli.models.onnx_graph import MICROSOFT, Graph
+
+Values = npt.NDArray[np.float32]
 
 LEVELS = 255  # steps of an unsigned value
 LARGEST = 127  # of a kernel's values
@@ -66,18 +68,23 @@ class Calibration:
         return cls(told["factors"], {place: Range(*ends) for place, ends in told["ranges"].items()})
 
 
-def stage_in_int8(g: Graph, name: str, x: str, outside: int, layers: int, found: Calibration) -> str:
+def stage_in_int8(
+    g: Graph, name: str, x: str, outside: int, layers: int, found: Calibration, weights: Mapping[str, Values]
+) -> str:
     """Run a ``Stage`` of ``lite.py`` after its first layer: (N, C, h/2, w/2) to (N, outside, h, w) or larger."""
-    factors = g.constant(found.factors[name])
-    y = _divided(g, f"{name}.down_two", x, factors)
+    factors = np.asarray(found.factors[name], np.float32)
+    y = _divided(g, f"{name}.down_two", x, g.constant(factors))
     y = g.node("Transpose", g.leaky(y, SLOPE), perm=[0, 2, 3, 1])
     at = found.ranges[f"{name}.down_two"].after_leaky()
     for number in range(layers):
         layer = f"{name}.layers.{number}"
-        change = _convolution(g, layer, _codes(g, y, at), at, found.ranges[f"{layer}.change"], factors)
+        weight = weights[f"{layer}.weight"] * factors[:, np.newaxis, np.newaxis] / factors.reshape(-1, 1, 1, 1)
+        bias = weights[f"{layer}.bias"] / factors
+        change = _convolution(g, weight, bias, _codes(g, y, at), at, found.ranges[f"{layer}.change"])
         y = g.leaky(g.add(change, y), SLOPE)
         at = found.ranges[layer].after_leaky()
-    return _enlarging(g, f"{name}.up", _codes(g, y, at), at, factors, outside)
+    kernel = weights[f"{name}.up.weight"] * factors.reshape(-1, 1, 1, 1)
+    return _enlarging(g, kernel, weights[f"{name}.up.bias"], _codes(g, y, at), at, outside)
 
 
 def _divided(g: Graph, name: str, x: str, factors: str) -> str:
@@ -94,38 +101,41 @@ def _told(g: Graph, at: Range) -> tuple[str, str]:
     return g.constant(at.scale), g.constant(at.zero, np.uint8)
 
 
-def _convolution(g: Graph, name: str, x: str, at: Range, change: Range, factors: str) -> str:
+def _convolution(g: Graph, weight: Values, bias: Values, x: str, at: Range, change: Range) -> str:
     """3x3 convolution of (N, h, w, C) codes: (N, h, w, C) floats."""
-    weight = g.multiply(g.parameter(f"{name}.weight"), g.node("Reshape", factors, g.integers(1, -1, 1, 1)))
-    weight = g.divide(weight, g.node("Reshape", factors, g.integers(-1, 1, 1, 1)))
-    kernel, scales = _kernel(g, weight, axes=[1, 2, 3], shape=(-1, 1, 1, 1))
-    bias = g.divide(g.divide(g.parameter(f"{name}.bias"), factors), g.scale(scales, at.scale))
-    bias = g.node("Cast", g.node("Round", bias), to=TensorProto.INT32)
-    told = (*_told(g, at), kernel, scales, g.constant(0, np.int8), *_told(g, change), bias)
+    codes, scales = _kernel(weight, axis=(1, 2, 3))
+    rounded = g.constant(np.rint(bias / (scales.reshape(-1) * at.scale)), np.int32)
+    kernel = (g.constant(codes, np.int8), g.constant(scales.reshape(-1)), g.constant(0, np.int8))
     around = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [1, 1]}
+    told = (*_told(g, at), *kernel, *_told(g, change), rounded)
     made = g.node("QLinearConv", x, *told, domain=MICROSOFT, channels_last=1, **around)
     return g.node("DequantizeLinear", made, *_told(g, change))
 
 
-def _kernel(g: Graph, weight: str, axes: list[int], shape: tuple[int, ...]) -> tuple[str, str]:
+def _kernel(weight: Values, axis: int | tuple[int, ...]) -> tuple[Values, Values]:
     """Round a kernel: its codes, and the scale of each channel that it makes."""
-    largest = g.node("ReduceMax", g.node("Abs", weight), axes=axes, keepdims=0)
-    scales = g.node("Max", g.scale(largest, 1 / LARGEST), g.constant(SMALLEST))
-    codes = g.node("Round", g.divide(weight, g.node("Reshape", scales, g.integers(*shape))))
-    return g.node("Cast", codes, to=TensorProto.INT8), scales
+    scales = np.maximum(np.abs(weight).max(axis=axis, keepdims=True) / LARGEST, SMALLEST)
+    return np.rint(weight / scales), scales
 
 
-def _enlarging(g: Graph, name: str, x: str, at: Range, factors: str, outside: int) -> str:
+def _enlarging(g: Graph, weight: Values, bias: Values, x: str, at: Range, outside: int) -> str:
     """Compute what ``Graph.enlarging`` does: (N, h, w, C) codes to (N, outside, 4h, 4w) floats."""
-    kernel = g.multiply(g.corner_kernel(name, outside), g.node("Reshape", factors, g.integers(-1, *[1] * 7)))
-    kernel = g.node("Transpose", kernel, perm=[4, 6, 0, 5, 2, 7, 3, 1])
-    kernel = g.node("Reshape", kernel, g.integers(-1, 16 * outside))
-    codes, scales = _kernel(g, kernel, axes=[0], shape=(1, -1))
-    bias = g.node("Transpose", g.corner_bias(name, outside), perm=[1, 2, 3, 4, 0])
-    bias = g.node("Reshape", bias, g.integers(-1))
+    # The axes are those of Graph.corner_kernel.
+    axes = weight.reshape(-1, outside, 2, 2, 2, 2, 2, 2)[:, :, :, :, ::-1, :, ::-1]
+    kernel = axes.transpose(4, 6, 0, 5, 2, 7, 3, 1).reshape(-1, 16 * outside)
+    codes, scales = _kernel(kernel, axis=0)
+    each = np.broadcast_to(bias.reshape(outside, 1, 2, 1, 2), (outside, 2, 2, 2, 2)).transpose(1, 2, 3, 4, 0)
     corners = _corners(g, x, at)
     scale, zero = _told(g, at)
-    told = (codes, scale, scales, zero, g.constant(0, np.int8), bias)
+    zeros = g.constant(0, np.int8)
+    told = (
+        g.constant(codes, np.int8),
+        scale,
+        g.constant(scales.reshape(-1)),
+        zero,
+        zeros,
+        g.constant(each.reshape(-1)),
+    )
     made = g.node("MatMulIntegerToFloat", corners, *told, domain=MICROSOFT)
     size = g.node("Shape", corners, start=1, end=3)
     blocks = g.node("Reshape", made, g.cat(size, g.integers(4, 4 * outside), axis=0))

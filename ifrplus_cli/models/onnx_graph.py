@@ -87,12 +87,13 @@ class Graph:
             card: metadata of the file.
             output: name and shape; by default ``made``, a picture of the size of ``left``.
         """
+        used = {name for node in self.nodes for name in node.input}
         graph = helper.make_graph(
             self.nodes,
             name,
             [_value(name, shape) for name, shape in inputs.items()],
             [_value(*(output or ("made", inputs["left"])))],
-            self.values,
+            [value for value in self.values if value.name in used],
             doc_string=doc,
         )
         domains = {"": OPSET, **({MICROSOFT: 1} if any(node.domain == MICROSOFT for node in self.nodes) else {})}

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError, network_failure
+from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
 from ifrplus_cli.network.device import Device, this_machine
 from ifrplus_cli.network.onnx_cache import REMEDY, find_graph
@@ -120,13 +121,16 @@ class OnnxNetwork:
             )
         weights = weights or find_weights(spec.weights)
         graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights, parts=parts, precision=precision)
-        self._parameters = _parameters(spec, weights)  # kept alive: ONNX Runtime reads them in place
         options = _options(threads)
         if provider != CPU_PROVIDER:
             _fix_sizes(options, shape)
-        wrap = _onnxruntime().OrtValue.ortvalue_from_numpy
-        options.add_external_initializers(list(self._parameters), [*map(wrap, self._parameters.values())])
+        if precision != "int8":
+            self._parameters = _parameters(spec, weights)  # kept alive: ONNX Runtime reads them in place
+            wrap = _onnxruntime().OrtValue.ortvalue_from_numpy
+            options.add_external_initializers(list(self._parameters), [*map(wrap, self._parameters.values())])
         self._session = _open(graph, options, provider, number)
+        if precision == "int8":
+            _check_weights(self._session, weights)
         self._names = [argument.name for argument in self._session.get_inputs()]
 
     def __call__(self, *arrays: Batch) -> Batch:
@@ -168,6 +172,13 @@ def _parameters(spec: ModelSpec, weights: Path | None) -> Mapping[str, npt.NDArr
         shapes = {name: value.shape for name, value in read_weights(own).items()}
         return _halves(load_weights(weights, shapes))
     return load_weights(weights, spec.graph.shapes)
+
+
+def _check_weights(session: InferenceSession, weights: Path | None) -> None:
+    """Refuse a graph whose kernels in 8 bits are those of other weights."""
+    made_of = session.get_modelmeta().custom_metadata_map.get("weights_sha256")
+    if weights is None or made_of != sha256_of(weights):
+        raise ModelError("The graph in 8 bits is one of other weights.", "Add --precision fp32.")
 
 
 def _onnxruntime() -> Any:

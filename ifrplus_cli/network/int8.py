@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ifrplus_cli.errors import ModelError
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork, version
-from ifrplus_cli.weights.manifest import find_file
+from ifrplus_cli.weights.manifest import find_file, find_weights
 
 TRIAL = (1, 96, 160)  # batch, height and width
 RUNS = 3  # after the first one
@@ -31,19 +32,26 @@ def try_int8(model: str) -> tuple[bool, str]:
     """
     if not this_machine().multiplies_int8():
         return False, "this CPU has no instructions for 8 bits (VNNI or AMX)"
-    facts = {"processor": this_machine().facts().get("processor"), "onnxruntime": version(), "graph": _checksum(model)}
+    graph, weights = _checksums(model)
+    facts = {"processor": this_machine().facts().get("processor"), "onnxruntime": version(), "graph": graph}
+    facts["weights"] = weights
     memory = _memory_of(model)
     share = _remembered(memory, facts)
     if share is None:
-        share = _seconds(model, "int8") / _seconds(model, "fp32")
+        try:
+            share = _seconds(model, "int8") / _seconds(model, "fp32")
+        except ModelError as error:
+            return False, error.message.rstrip(".")
         _remember(memory, {**facts, "share": share})
     return share <= WORTHWHILE, f"8 bits take {share:.0%} of the time in a trial on this CPU"
 
 
-def _checksum(model: str) -> str:
+def _checksums(model: str) -> tuple[str, str]:
+    """Return those of the graph and of the weights."""
     graph = MODELS[model].graph
-    file = find_file(graph.int8_file_name) if graph and graph.int8_file_name else None
-    return sha256_of(file) if file else ""
+    files = find_file(graph.int8_file_name) if graph and graph.int8_file_name else None, find_weights(model)
+    one, other = (sha256_of(file) if file else "" for file in files)
+    return one, other
 
 
 def _memory_of(model: str) -> Path:

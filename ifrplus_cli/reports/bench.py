@@ -59,7 +59,7 @@ def column_notes(result: BenchResult) -> list[str]:
         *(f"{name} is another, smaller network: the columns do not compare like with like." for name in others),
         "whole frame: flow, network, padding and tiles. first: the network's first frame, including compilation.",
         "peak memory: of a process that does only this, including its engine.",
-        "of the machine: rate of the network's convolutions, compared with one large 3x3 convolution in single precision.",
+        "of the machine: rate of the network's convolutions, compared with a large 3x3 one in single precision.",
     ]
 
 

@@ -41,6 +41,9 @@ class Cpu:
     def multiplies_int8(self) -> bool:
         return self.able
 
+    def cores(self) -> int:
+        return 1
+
     def facts(self) -> dict[str, str]:
         return {"processor": "one"}
 
@@ -90,6 +93,17 @@ def test_what_cannot_be_remembered_is_no_obstacle(monkeypatch: pytest.MonkeyPatc
     (tmp_path / "ifrplus").write_text("a file where the folder should be")
     pretend(monkeypatch, able=True, seconds={"int8": 0.5, "fp32": 1.0})
     assert int8.try_int8("lite")[0]
+
+
+def test_other_weights_run_in_single_precision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The kernels are in the graph: another file of weights in a folder must not be mixed with them."""
+    other = tmp_path / "lite.safetensors"
+    other.write_bytes(b"other weights")
+    monkeypatch.setattr(int8, "this_machine", lambda: Cpu(able=True))
+    monkeypatch.setattr(engine_onnx, "this_machine", lambda: Cpu(able=True))
+    monkeypatch.setattr(engine_onnx, "find_weights", lambda name: other)
+    assert int8.try_int8("lite") == (False, "The graph in 8 bits is one of other weights")
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_a_cpu_without_instructions_refuses_it(monkeypatch: pytest.MonkeyPatch) -> None:
