@@ -137,16 +137,16 @@ def _enlarging(g: Graph, weight: Values, bias: Values, x: str, at: Range, outsid
         g.constant(each.reshape(-1)),
     )
     made = g.node("MatMulIntegerToFloat", corners, *told, domain=MICROSOFT)
-    size = g.node("Shape", corners, start=1, end=3)
-    blocks = g.node("Reshape", made, g.cat(size, g.integers(4, 4 * outside), axis=0))
+    count, size, columns = (g.node("Shape", corners, start=k, end=end) for k, end in ((0, 1), (1, 3), (2, 3)))
+    blocks = g.node("Reshape", made, g.cat(g.integers(-1), columns, g.integers(4, 4 * outside), axis=0))
     lines = g.node("Transpose", blocks, perm=[0, 2, 1, 3])
-    whole = g.cat(g.integers(1), g.multiply(size, g.integers(4, 4)), g.integers(outside), axis=0)
+    whole = g.cat(count, g.multiply(size, g.integers(4, 4)), g.integers(outside), axis=0)
     picture = g.node("Slice", g.node("Reshape", lines, whole), g.integers(2, 2), g.integers(-2, -2), g.integers(1, 2))
     return g.node("Transpose", picture, perm=[0, 3, 1, 2])
 
 
 def _corners(g: Graph, x: str, at: Range) -> str:
-    """Put the four points around each corner side by side: (1, h, w, C) to (1, h + 1, w + 1, 4 C)."""
+    """Put the four points around each corner side by side: (N, h, w, C) to (N, h + 1, w + 1, 4 C)."""
     padded = g.node("Pad", x, g.integers(0, 1, 1, 0, 0, 1, 1, 0), g.constant(at.zero, np.uint8))
     first, last = (g.integers(0), g.integers(-1)), (g.integers(1), g.integers(np.iinfo(np.int64).max))
     rows = [g.node("Slice", padded, *ends, g.integers(1)) for ends in (first, last)]
