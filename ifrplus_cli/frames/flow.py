@@ -21,7 +21,6 @@ _Grey = npt.NDArray[np.uint8]
 
 GRID = 4  # the projection works on cells of GRID x GRID pixels, which is fine enough for flow
 ROUGH_SCALE = 2  # DIS's finest scale for a first, rough flow: a tenth of the time
-PAIR_SCALE = 1  # and for the flow of a pair, of which lite sees only means over cells: half of the time
 HINT_CELL, HINT_MEDIAN = 4, 5  # a hint is a median over 5 x 5 cells of 4 x 4 pixels of the matching picture
 HINT_FLOOR = 0.01  # weight of the reversed vector itself, relative to one vector that lands
 BORDER = 2  # cells around a picture that receive what moves out of it
@@ -89,7 +88,7 @@ def pair_flow(left: Image, right: Image, scale: float = 1 / 2) -> PairFlow:
 
     def one_way(source: _Grey, target: _Grey, small_source: Image, small_target: Image) -> tuple[Flow, Flow]:
         hint = _turned_round(_dis(target, source, finest=ROUGH_SCALE))
-        flow = _on_grid(_dis(source, target, finest=PAIR_SCALE, hint=hint), width, height)
+        flow = _on_grid(_dis(source, target, hint=hint), width, height)
         return flow, _trust(small_source, small_target, flow)
 
     with ThreadPoolExecutor(1) as other_way:  # one core per direction: DIS hardly uses a second one

@@ -174,7 +174,7 @@ def test_forward_and_backward_flow_guide_each_other(bikes: Path) -> None:
     pairs = [(frames[first], frames[first + 3]) for first in range(0, 16, 5)]
     alone = sum(disagreement(dis_flow(left, right), dis_flow(right, left)).mean() for left, right in pairs)
     together = [pair_flow(left, right) for left, right in pairs]
-    assert sum(disagreement(found.forward, found.backward).mean() for found in together) < 0.92 * alone
+    assert sum(disagreement(found.forward, found.backward).mean() for found in together) < 0.9 * alone
 
 
 def test_pictures_are_matched_by_their_codes_of_8_bits_as_they_were_in_training() -> None:
