@@ -16,6 +16,7 @@ from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork, version
+from ifrplus_cli.system import cache_folder
 from ifrplus_cli.weights.manifest import find_file, find_weights
 
 TRIAL = (1, 96, 160)  # batch, height and width
@@ -55,8 +56,7 @@ def _checksums(model: str) -> tuple[str, str]:
 
 
 def _memory_of(model: str) -> Path:
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - never fails
-    return Path(caches) / "ifrplus" / f"{model}-int8.json"
+    return cache_folder() / "ifrplus" / f"{model}-int8.json"
 
 
 def _remembered(memory: Path, facts: dict[str, str | None]) -> float | None:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network import engine_onnx, int8
 from ifrplus_cli.network.choose import Work, choose_network
-from ifrplus_cli.network.device import Device
+from ifrplus_cli.network.device import Device, this_machine
 from ifrplus_cli.network.engine import MINDSPORE, Engine
 from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
@@ -104,6 +105,19 @@ def test_other_weights_run_in_single_precision(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(engine_onnx, "find_weights", lambda name: other)
     assert int8.try_int8("lite") == (False, "The graph in 8 bits is one of other weights")
     assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.skipif(not this_machine().multiplies_int8(), reason="this CPU has no instructions for 8 bits")
+def test_several_tiles_at_once_are_what_each_is_by_itself() -> None:
+    network = OnnxNetwork(MODELS["lite"], (3, 64, 96), CPU_PROVIDER, threads=1, parts=True, precision="int8")
+    draw = np.random.default_rng(0)
+    pictures = [draw.random((3, 3, 64, 96), np.float32) for _ in range(2)]
+    prior = draw.normal(0, 4, (3, 4, 16, 24)).astype(np.float32)
+    arrays = (*pictures, prior, np.full((3, 1, 1, 1), 0.5, np.float32))
+    together = network(*arrays)
+    for number in range(3):
+        alone = network(*(array[number : number + 1] for array in arrays))
+        np.testing.assert_allclose(together[number], alone[0], atol=1e-5)
 
 
 def test_a_cpu_without_instructions_refuses_it(monkeypatch: pytest.MonkeyPatch) -> None:
