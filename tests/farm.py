@@ -9,18 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from clips import PACKAGE_FOLDER
 from distributed import Nanny, Scheduler, SpecCluster
 
-from ifrplus_cli.api import films_for, upsample
+from ifrplus_cli.api import films_for
 from ifrplus_cli.pipeline.films import FinishedFilm, Listener
 from ifrplus_cli.pipeline.request import UpsampleRequest
-from ifrplus_cli.pipeline.run import Summary
-from ifrplus_cli.pipeline.run_record import RunRecord
+from ifrplus_cli.pipeline.run import RunProgress
 
 HOST = {"host": "127.0.0.1", "dashboard": False}
 
@@ -67,27 +67,31 @@ def started(scratch: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
             process.wait()
 
 
-def record_of(source: Path, output: Path, cluster: str | None = None, **options: object) -> RunRecord:
-    """Make a film with a report, and return the data of that."""
-    request = UpsampleRequest(cluster=cluster, report=output.with_suffix(".html"), **common(options))  # type: ignore[arg-type]
-    film = films_for(request, Listener()).make(source, output)
-    assert isinstance(film, FinishedFilm) and film.record is not None
-    return film.record
-
-
 def kill(number: int) -> None:
     os.kill(number, signal.SIGKILL)
 
 
-def make_on(cluster: str, source: Path, output: Path, **options: object) -> Summary:
-    """Make a film on a cluster, with the small network."""
-    return upsample(source, output, cluster=cluster, **common(options))
+def make_on(cluster: str, source: Path, output: Path, **options: Any) -> FinishedFilm:
+    """Make a film, and a report on it, on a cluster."""
+    return make_here(source, output, cluster=cluster, **options)
 
 
-def make_here(source: Path, output: Path, **options: object) -> Summary:
-    """Make the same film in this process."""
-    return upsample(source, output, **common(options))
+def make_here(
+    source: Path,
+    output: Path,
+    *,
+    progress: Callable[[RunProgress], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None,
+    **options: Any,
+) -> FinishedFilm:
+    """Make a film, and a report on it, in this process, with the small network."""
 
+    @contextmanager
+    def display() -> Iterator[Callable[[RunProgress], None]]:
+        yield progress
 
-def common(options: dict[str, object]) -> dict[str, object]:
-    return {"engine": "onnx", "device": "CPU", "model": "lite", "overwrite": True, **options}
+    small: dict[str, Any] = {"engine": "onnx", "device": "CPU", "model": "lite", "overwrite": not options.get("resume")}
+    request = UpsampleRequest(report=output.with_suffix(".html"), **{**small, **options})
+    film = films_for(request, Listener(note=note, progress=display)).make(source, output)
+    assert isinstance(film, FinishedFilm)
+    return film

@@ -72,7 +72,7 @@ def main() -> int:
             killer = Killer(cluster, asked.kills, asked.seed)
             other = make_on(cluster.scheduler_address, clip, there, progress=killer, note=print)
         alike = packets(here) == packets(there)
-    print(f"{killer.killed} workers killed; {other.frames_out} frames; {'equal' if alike else 'DIFFERENT'}")
+    print(f"{killer.killed} workers killed; {other.summary.frames_out} frames; {'equal' if alike else 'DIFFERENT'}")
     return 0 if alike and killer.killed == asked.kills else 1
 
 

@@ -56,6 +56,11 @@ def connected(cluster: str) -> Iterator[Client]:
         address: object = cluster
         if (count := local_workers(cluster)) is not None:
             address = stack.enter_context(_started(count))
+        elif cluster.startswith("tls:") and not dask.config.get("distributed.comm.tls.ca-file", None):
+            raise ClusterError(
+                f"{cluster} is encrypted, and Dask's configuration names no certificate.",
+                "Name it in ~/.config/dask, as docs/cluster.md shows.",
+            )
         try:
             client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError, RuntimeError) as error:

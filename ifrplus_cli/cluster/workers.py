@@ -45,7 +45,7 @@ class Workers:
             ClusterError: if there are workers, but none of them can be used.
         """
         found = self._client.scheduler_info(n_workers=-1)["workers"]
-        self._names = {address: f"{facts['name']} ({address})" for address, facts in found.items()}
+        self._names = {address: _name(address, facts["name"]) for address, facts in found.items()}
         self._forget(set(found))
         for address in found:
             if address not in self._asked:
@@ -108,3 +108,7 @@ class Workers:
     def _refuse(self, address: str, why: str) -> None:
         self._refused[address] = why
         self._say(f"The worker {self.name(address)} is not used: {why}.")
+
+
+def _name(address: str, given: object) -> str:
+    return address if given == address else f"{given} ({address})"
