@@ -22,7 +22,7 @@ from ifrplus_cli.pipeline.films import FinishedFilm, Listener
 from ifrplus_cli.pipeline.request import UpsampleRequest
 from ifrplus_cli.pipeline.run import RunProgress
 
-HOST = {"host": "127.0.0.1", "dashboard": False}
+HOST = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
 @contextmanager

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
 CONNECT_S = 15.0  # seconds within which a scheduler must answer
+HERE: dict[str, object] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 LARGE = "4 GB"  # Dask warns of tasks of this size: pieces of a source are large
 SILENT_S = "60 seconds"  # without a sign of life a worker on this machine is given up after this time
 INSTALL = "Install it with: pip install 'ifrplus-cli[cluster]'."
@@ -98,7 +99,7 @@ def _started(count: int) -> Iterator[object]:
         workers = {
             number: {"cls": Nanny, "options": _options(number, count, scratch, security)} for number in range(count)
         }
-        options = {"host": "127.0.0.1", "port": 0, "dashboard": False, "security": security, "protocol": "tls://"}
+        options = {**HERE, "port": 0, "security": security, "protocol": "tls://"}
         cluster = SpecCluster(
             workers=workers,
             scheduler={"cls": Scheduler, "options": options},
@@ -123,8 +124,7 @@ def _options(number: int, count: int, scratch: str, security: Security) -> dict[
     return {
         "nthreads": 1,
         "memory_limit": 0,  # pictures and networks are no memory that Dask could move to the disk
-        "host": "127.0.0.1",
-        "dashboard": False,
+        **HERE,
         "local_directory": scratch,
         "silence_logs": logging.CRITICAL,
         "plugins": (UseProcessors(_share(number, count)),),

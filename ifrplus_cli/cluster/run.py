@@ -110,7 +110,7 @@ class _Run:
     def fill(self, journal: Journal, sharpness: Sharpness) -> Totals:
         """Add the missing segments to a journal."""
         job = replace(self.job, encode=with_threads(self.job.encode, self.job.output.absolute().parent))
-        network = NetworkOrder.of(self.model.plan, self.model.weights_path)
+        network = NetworkOrder.of(self.model.plan, self._weights())
         source = None if self.ships else Fingerprint.of(job.clip.path, job.clip.source.files)
         exam = Exam(network, source, replace(job.encode, clip=replace(job.encode.clip, packet_pts=(0,))))
         terms = terms_of_client(exam, self.model.weights_sha256)
@@ -142,6 +142,11 @@ class _Run:
                 return self._take_all(sections, dispatch, intake, workers, journal)
             finally:
                 dispatch.withdraw()
+
+    def _weights(self) -> Path | None:
+        """Return the file of weights that was asked for; None if each worker finds its own."""
+        path, found = self.model.weights_path, find_weights(self.model.plan.spec.weights)
+        return None if found is not None and found.absolute() == path else path
 
     def _take_all(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,22 +21,21 @@ def encode_grey(plan: EncodePlan, folder: Path) -> bytes:
     """Encode some grey frames as a segment, and return its bytes.
 
     Args:
-        folder: for a file, which is deleted.
+        folder: folder in which a temporary folder may be made.
 
     Raises:
         OutputError: if ffmpeg fails.
     """
-    path, form = folder / "grey.part", plan.raw_format
+    form = plan.raw_format
     shapes = form.plane_shapes(plan.width, plan.height)
     grey: tuple[Plane, ...] = tuple(np.full(shape, 1 << (form.depth - 1), form.dtype) for shape in shapes)
-    try:
+    with tempfile.TemporaryDirectory(prefix=".ifrplus-", dir=folder) as temporary:
+        path = Path(temporary) / "grey.part"
         with VideoEncoder(plan, path, segment_of=Fraction(0)) as encoder:
             for number in range(FRAMES):
                 encoder.write(Frame(number / plan.timing.rate, grey))
             encoder.finish()
         return path.read_bytes()
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def with_threads(plan: EncodePlan, folder: Path) -> EncodePlan:

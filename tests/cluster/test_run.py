@@ -24,10 +24,12 @@ UNEVEN = [number * 40 + number % 5 * 3 for number in range(FRAMES)]
 FFV1 = {"codec": "ffv1"}
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def short() -> Iterator[None]:
     """Few frames in a segment."""
-    monkeypatch.setattr(segments, "FRAMES", SEGMENT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "FRAMES", SEGMENT)
+        yield
 
 
 @pytest.fixture(scope="module")
