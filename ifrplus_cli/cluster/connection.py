@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import tempfile
 from collections.abc import Iterator
+from concurrent import futures
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ifrplus_cli.errors import ClusterError
 from ifrplus_cli.network.device import this_machine
@@ -14,7 +16,7 @@ from ifrplus_cli.pipeline.request import LOCAL_CLUSTER
 from ifrplus_cli.system import processors
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
     from distributed.security import Security
 
 CONNECT_S = 15.0  # seconds within which a scheduler must answer
@@ -75,6 +77,12 @@ def connected(cluster: str) -> Iterator[Client]:
 def _close(client: Client) -> None:
     with suppress(Exception):  # the scheduler may be gone: nothing is left to do for it
         client.close(timeout=2)
+
+
+def fetch(client: Client, future: Future) -> futures.Future[Any]:
+    """Begin to fetch a result that exists, and return what can be waited for and cancelled."""
+    coming = client.gather(future, asynchronous=True)
+    return asyncio.run_coroutine_threadsafe(coming, client.loop.asyncio_loop)  # type: ignore[union-attr]
 
 
 def _quieten() -> None:

@@ -6,11 +6,12 @@ import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, wait
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from ifrplus_cli.cluster.connection import fetch
 from ifrplus_cli.cluster.order import MadeSection, Order
 from ifrplus_cli.cluster.sections import Section
 from ifrplus_cli.cluster.tasks import WorkerError, make
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MOST_FAILURES = 3  # of a section
 AHEAD = 3  # sections for each worker that are under way or wait for those before them
 LATE_TIMES, LATE_LEAST_S = 4, 30.0  # a section is late after so many usual times, and at least so many seconds
+FETCH_LEAST_S = 60.0  # seconds within which a worker must hand back what it has made
 POLL_S, LOOK_S = 0.1, 1.0  # seconds between looks at the sections, and at the workers
 RECENT = 50  # sections whose times are remembered
 
@@ -57,6 +59,8 @@ class Dispatch:
         self._failures = Counter[int]()
         self._failed_on: dict[int, set[str]] = defaultdict(set)
         self._looked = -math.inf
+        self._blamed: dict[int, set[str]] = defaultdict(set)
+        self._done: set[str] = set()
         self._usual: list[float] = []  # seconds from order to return
 
     def next(self, sections: Sequence[Section]) -> MadeSection:
@@ -97,7 +101,10 @@ class Dispatch:
         attempts = self._attempts[section.number]
         for attempt in list(attempts):
             status = attempt.future.status
-            if status == "error":
+            if status == "finished" and attempt.future.key not in self._done:
+                self._done.add(attempt.future.key)
+                self._usual = [*self._usual[-RECENT:], time.monotonic() - attempt.begun]
+            elif status == "error":
                 attempts.remove(attempt)
                 self._note_error(section, attempt)
             elif status in ("cancelled", "lost"):
@@ -109,6 +116,9 @@ class Dispatch:
         if len(attempts) == 1 and self._is_late(attempts[0]):
             key = attempts[0].future.key
             busy = {address for address, keys in self._client.processing().items() if key in keys}
+            for address in busy - self._blamed[section.number]:
+                self._blamed[section.number].add(address)
+                self._workers.failed(address, "it is too slow, or hangs")
         elif attempts:
             return
         self._send(section, busy, again=bool(attempts))
@@ -126,36 +136,46 @@ class Dispatch:
             self._attempts[section.number].append(_Attempt(future, allowed, time.monotonic()))
 
     def _is_late(self, attempt: _Attempt) -> bool:
-        if not self._usual or attempt.future.status != "pending":
-            return False
-        return time.monotonic() - attempt.begun > max(LATE_LEAST_S, LATE_TIMES * median(self._usual))
+        return attempt.future.status == "pending" and time.monotonic() - attempt.begun > self._patience
 
     def _fetched(self, section: Section, attempt: _Attempt) -> MadeSection | None:
         """Return what an attempt has made; None if it was lost on the way."""
         from distributed.client import FutureCancelledError
 
         attempts = self._attempts[section.number]
-        with ThreadPoolExecutor(1) as thread:
-            fetching = thread.submit(attempt.future.result)
-            try:
-                while not wait([fetching], POLL_S).done:
-                    self._check()
-                    if attempt.future.status != "finished":  # its worker has died: perhaps nobody makes it again
-                        break
-            finally:
-                if not fetching.done():
-                    attempt.future.cancel()  # ends the thread
+        fetching, begun = fetch(self._client, attempt.future), time.monotonic()
+        try:
+            while not wait([fetching], POLL_S).done and self._is_coming(section, attempt, begun):
+                self._check()
+        finally:
+            fetching.cancel()
         try:
             made: MadeSection = fetching.result()
         except (CancelledError, FutureCancelledError, OSError):
             attempts.remove(attempt)
+            attempt.future.cancel()
             return None
-        self._usual = [*self._usual[-RECENT:], time.monotonic() - attempt.begun]
         for each in self._attempts.pop(section.number):
             if each is not attempt:
                 each.future.cancel()
         self._workers.succeeded(made.worker)
         return made
+
+    def _is_coming(self, section: Section, attempt: _Attempt, begun: float) -> bool:
+        """Return whether what a worker has made can still come: the worker is there, and does not take too long."""
+        if attempt.future.status != "finished":  # its worker has died: perhaps nobody makes it again
+            return False
+        if time.monotonic() - begun < max(FETCH_LEAST_S, self._patience):
+            return True
+        for address in self._client.who_has([attempt.future]).get(attempt.future.key, ()):
+            self._failed_on[section.number].add(address)
+            self._workers.failed(address, "it does not hand back what it has made")
+        return False
+
+    @property
+    def _patience(self) -> float:
+        """Seconds after which a section is late."""
+        return max(LATE_LEAST_S, LATE_TIMES * median(self._usual)) if self._usual else math.inf
 
     def _note_error(self, section: Section, attempt: _Attempt) -> None:
         from distributed import KilledWorker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent import futures
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,22 @@ from ifrplus_cli.cluster.sections import Section
 from ifrplus_cli.cluster.tasks import WorkerError
 from ifrplus_cli.errors import ClusterError
 
+
+@pytest.fixture(autouse=True)
+def fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is fetched is there at once; what never comes is left pending."""
+
+    def fetch(_: object, future: FakeFuture) -> futures.Future[MadeSection]:
+        coming: futures.Future[MadeSection] = futures.Future()
+        if future.outcome != NEVER:
+            coming.set_result(future.result())
+        return coming
+
+    monkeypatch.setattr(dispatch_file, "fetch", fetch)
+    monkeypatch.setattr(dispatch_file, "POLL_S", 0.001)
+
+
+NEVER = "never"
 SECTIONS = tuple(Section(number, 8 * number, 8 * number + 8) for number in range(20))
 
 
@@ -55,6 +72,9 @@ class FakeClient:
 
     def processing(self) -> dict[str, list[str]]:
         return {"one": [each.key for each in self.sent], "two": []}
+
+    def who_has(self, sent: list[FakeFuture]) -> dict[str, tuple[str, ...]]:
+        return {each.key: (each.workers[0],) for each in sent}
 
     def of(self, number: int) -> list[FakeFuture]:
         return [each for each in self.sent if each.section.number == number]
@@ -150,6 +170,7 @@ def test_a_late_section_is_sent_to_another_worker_as_well(monkeypatch: pytest.Mo
     assert farm.dispatch.next(SECTIONS[1:]).worker == "two"
     hung, copy = farm.client.of(1)
     assert (hung.status, copy.workers) == ("cancelled", ["two"])
+    assert "one: it is too slow, or hangs" in farm.workers.told
 
 
 def test_a_section_whose_workers_are_gone_or_that_was_lost_is_sent_again() -> None:
@@ -162,6 +183,20 @@ def test_a_section_whose_workers_are_gone_or_that_was_lost_is_sent_again() -> No
     farm = Farm(replaced, lost, lambda farm: farm.finish())
     farm.dispatch.next(SECTIONS)
     assert [each.workers for each in farm.client.of(0)] == [["one", "two"], ["three"], ["three"]]
+
+
+def test_what_a_worker_does_not_hand_back_is_made_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch_file, "FETCH_LEAST_S", 0)
+    monkeypatch.setattr(dispatch_file, "LATE_LEAST_S", 0)
+
+    def stuck(farm: Farm) -> None:
+        farm.client.of(0)[-1].outcome = NEVER
+        farm.finish()
+
+    farm = Farm(stuck, lambda farm: farm.finish())
+    farm.dispatch.next(SECTIONS[:1])
+    assert [each.status for each in farm.client.of(0)] == ["cancelled", "finished"]
+    assert farm.workers.told == ["one: it does not hand back what it has made", "two made one"]
 
 
 def test_nothing_is_left_under_way() -> None:
