@@ -186,14 +186,17 @@ def test_a_section_whose_workers_are_gone_or_that_was_lost_is_sent_again() -> No
 
 
 def test_what_a_worker_does_not_hand_back_is_made_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch_file, "FETCH_LEAST_S", 0)
-    monkeypatch.setattr(dispatch_file, "LATE_LEAST_S", 0)
+    now = [0.0]
+    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
+
+    def later(farm: Farm) -> None:
+        now[0] += 100
 
     def stuck(farm: Farm) -> None:
         farm.client.of(0)[-1].outcome = NEVER
         farm.finish()
 
-    farm = Farm(stuck, lambda farm: farm.finish())
+    farm = Farm(stuck, later, lambda farm: farm.finish())
     farm.dispatch.next(SECTIONS[:1])
     assert [each.status for each in farm.client.of(0)] == ["cancelled", "finished"]
     assert farm.workers.told == ["one: it does not hand back what it has made", "two made one"]
