@@ -196,7 +196,7 @@ def test_what_a_worker_does_not_hand_back_is_made_by_another(monkeypatch: pytest
         farm.client.of(0)[-1].outcome = NEVER
         farm.finish()
 
-    farm = Farm(stuck, later, lambda farm: farm.finish())
+    farm = Farm(stuck, later, lambda _: None, lambda farm: farm.finish())
     farm.dispatch.next(SECTIONS[:1])
     assert [each.status for each in farm.client.of(0)] == ["cancelled", "finished"]
     assert farm.workers.told == ["one: it does not hand back what it has made", "two made one"]
