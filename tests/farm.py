@@ -72,7 +72,7 @@ def kill(number: int) -> None:
 
 
 def make_on(cluster: str, source: Path, output: Path, **options: Any) -> FinishedFilm:
-    """Make a film, and a report on it, on a cluster."""
+    """Make a film on a cluster, as ``make_here`` does."""
     return make_here(source, output, cluster=cluster, **options)
 
 
@@ -82,16 +82,18 @@ def make_here(
     *,
     progress: Callable[[RunProgress], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
+    reports: bool = False,
     **options: Any,
 ) -> FinishedFilm:
-    """Make a film, and a report on it, in this process, with the small network."""
+    """Make a film in this process, with the small network, and a report on it if one is wanted."""
 
     @contextmanager
     def display() -> Iterator[Callable[[RunProgress], None]]:
         yield progress
 
     small: dict[str, Any] = {"engine": "onnx", "device": "CPU", "model": "lite", "overwrite": not options.get("resume")}
-    request = UpsampleRequest(report=output.with_suffix(".html"), **{**small, **options})
+    report = output.with_suffix(".html") if reports else None
+    request = UpsampleRequest(report=report, **{**small, **options})
     film = films_for(request, Listener(note=note, progress=display)).make(source, output)
     assert isinstance(film, FinishedFilm)
     return film

@@ -64,12 +64,9 @@ def packets(path: Path) -> str:
 
 
 def assert_same(one: FinishedFilm, other: FinishedFilm) -> None:
-    """Both films have the same packets, counts, notes, cuts, and the same data in their reports."""
+    """Both films have the same packets, counts, notes and cuts."""
     for name in ("frames_in", "frames_out", "frames_made", "pairs", "cuts", "notes"):
         assert getattr(one.summary, name) == getattr(other.summary, name), name
-    here, there = one.record, other.record
-    assert here is not None and there is not None
-    assert [pair.seconds for pair in here.pairs] == [pair.seconds for pair in there.pairs]
     assert packets(one.job.output) == packets(other.job.output)
     assert one.summary.sharpness is not None and other.summary.sharpness is not None
     assert not folder_of(other.job.output).exists()
@@ -82,16 +79,17 @@ def assert_alike(cluster: SpecCluster, source: Path, name: str, *, ship: bool = 
     output = source.with_name(f"there-{name}")
     there = make_on(cluster.scheduler_address, source, output, note=notes.append, ship=ship, **options)
     assert_same(here, there)
-    assert here.record is not None and there.record is not None
-    assert (there.record.details, there.record.doubts) == (here.record.details, here.record.doubts)
-    assert [seen.seconds for seen in there.record.shown] == [seen.seconds for seen in here.record.shown]
+    if here.record is not None and there.record is not None:
+        for data in ("pairs", "details", "doubts"):
+            assert getattr(there.record, data) == getattr(here.record, data)
+        assert [seen.seconds for seen in there.record.shown] == [seen.seconds for seen in here.record.shown]
     assert here.summary.frames_out > 2 * SEGMENT
     return notes
 
 
-def test_a_variable_rate_in_ffv1(workers: SpecCluster, folder: Path) -> None:
+def test_a_variable_rate_in_ffv1_and_its_report(workers: SpecCluster, folder: Path) -> None:
     source = make_clip(folder / "uneven.mkv", ticks=UNEVEN)
-    assert assert_alike(workers, source, "ffv1.mkv", factor=Fraction(5, 2), **FFV1) == []
+    assert assert_alike(workers, source, "ffv1.mkv", factor=Fraction(5, 2), reports=True, **FFV1) == []
 
 
 def test_pieces_are_sent_of_a_section_in_slow_motion_with_smoothed_repeats(workers: SpecCluster, folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from clips import BEEP, ffmpeg, frame_hashes, frame_times, make_clip, run_blend_here, streams
 from upsampling import upsample
 
-from ifrplus_cli.frames.duplicates import without_repeats
+from ifrplus_cli.frames.duplicates import LONGEST_RUN, settled_frame, without_repeats
 from ifrplus_cli.reports.facts import repeats_advice
 from ifrplus_cli.values import PIXEL_FORMATS, Frame
 from ifrplus_cli.video.decode import decode
@@ -123,3 +123,22 @@ def test_repeats_are_kept_by_default(tmp_path: Path) -> None:
     assert kept[0] == kept[1]
     assert smooth[0] == kept[0]
     assert len(set(smooth)) > len(set(kept))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_repeats_from_a_settled_frame_on_are_those_of_the_whole_film(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    shown = [picture for picture in scene(24, seed) for _ in range(int(draw.choice([1, 1, 2, 3, 8])))]
+    begun = int(draw.integers(0, 10))
+    settled = settled_frame(film(shown[begun:]), GRAY)
+    assert settled is not None and settled >= LONGEST_RUN
+    place = begun + settled
+    whole = [(frame.pts, frame.repeats) for frame in without_repeats(film(shown), GRAY)]
+    part = [(frame.pts, frame.repeats) for frame in without_repeats(list(film(shown))[place:], GRAY)]
+    assert whole[-len(part) :] == part
+    assert part[0][0] == place
+
+
+def test_a_still_film_has_no_settled_frame() -> None:
+    assert settled_frame(film(scene(1) * 20), GRAY) is None
+    assert settled_frame(film(scene(LONGEST_RUN)), GRAY) is None
