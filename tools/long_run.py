@@ -1,9 +1,9 @@
 """Upsample a small clip of very many frames; check that memory stays flat, and times and sound exact to the end.
 
-    PYTHONPATH=. python tools/long_run.py [--frames 50000] [--network]
+    PYTHONPATH=. python tools/long_run.py [--frames 50000] [--network | --cluster local:2]
 
 ffmpeg makes the clip: 64x48, 25 frames per second, every frame different, stored without loss, with sound. A blend
-stands in for the network unless ``--network`` is given. While the program runs, its memory is sampled together with the
+stands in for the network unless ``--network`` or ``--cluster`` is given. While the program runs, its memory is sampled together with the
 number of finished segments. Afterwards ffprobe and ffmpeg alone check the result: the number and the times of all
 frames, that every second one is a source frame, bit for bit, and the distance of the end of the sound from the end of
 the picture. The exit code is 1 if memory grows by a megabyte per 1,000 frames or more, or anything else is not exact.
@@ -44,10 +44,11 @@ def make_clip(path: Path, frames: int) -> None:
     subprocess.run([*command, str(path)], check=True)
 
 
-def upsample(source: Path, output: Path, *, network: bool) -> tuple[list[Sample], float]:
-    """Run the program; return samples of its memory, and the seconds it took."""
+def upsample(source: Path, output: Path, *, network: bool, cluster: str | None) -> tuple[list[Sample], float]:
+    """Run the program; return samples of its memory, without that of workers, and the seconds it took."""
     options = ("--factor", str(FACTOR), "--codec", "libx264", "--crf", "0", "--preset", "ultrafast", "-q")
-    command = [*(PROGRAM if network else BLEND), "upsample", str(source), str(output), *options]
+    where = () if cluster is None else ("--cluster", cluster)
+    command = [*(PROGRAM if network or cluster else BLEND), "upsample", str(source), str(output), *options, *where]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "SEGMENT_FRAMES": str(SEGMENT_FRAMES)}
     started, samples = time.monotonic(), []
     folder = output.with_name(f"{output.name}.ifrplus")
@@ -132,11 +133,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=50_000, help="number of source frames")
     parser.add_argument("--network", action="store_true", help="use the real network instead of a blend")
+    parser.add_argument("--cluster", metavar="TEXT", help="make the film on workers, as ifrplus upsample does")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ifrplus-long-") as folder:
         source, output = Path(folder) / "source.mp4", Path(folder) / "film.mp4"
         make_clip(source, arguments.frames)
-        samples, seconds = upsample(source, output, network=arguments.network)
+        samples, seconds = upsample(source, output, network=arguments.network, cluster=arguments.cluster)
         count, last, wrong = compare(source, output)
         length = Fraction(arguments.frames, RATE)
         offset = (sound_end(output) - last - Fraction(1, FACTOR * RATE)) - (sound_end(source) - length)

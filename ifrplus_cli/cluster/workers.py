@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from ifrplus_cli.errors import ClusterError
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+JOINING_S = 5.0  # seconds after the last worker came within which others may
 MOST_FAILURES = 3  # sections in a row after which a worker gets no more
 
 
@@ -36,6 +39,7 @@ class Workers:
         self._asked: dict[str, Future] = {}
         self._refused: dict[str, str] = {}
         self._failures = Counter[str]()
+        self._joined = -math.inf  # when the last worker came
         self._rounding: tuple[str, str] | None = None  # of the first worker, and its name
 
     def look(self) -> None:
@@ -49,13 +53,15 @@ class Workers:
         self._forget(set(found))
         for address in found:
             if address not in self._asked:
+                self._joined = time.monotonic()
                 self._asked[address] = self._client.submit(
                     examine, self._exam, workers=[address], pure=False, priority=1, retries=0
                 )
         for address, future in self._asked.items():
             if future.done() and address not in self.accepted and address not in self._refused:
                 self._judge(address, future)
-        if found and len(self._refused) == len(found):
+        all_have_come = time.monotonic() - self._joined >= JOINING_S
+        if found and len(self._refused) == len(found) and all_have_come:
             reasons = "; ".join(f"{self.name(address)}: {why}" for address, why in self._refused.items())
             raise ClusterError(
                 f"No worker can be used. {reasons}.", "All need the same program, weights, engine, ffmpeg and source."

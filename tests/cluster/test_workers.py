@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ifrplus_cli.cluster import workers as workers_file
 from ifrplus_cli.cluster.terms import ROUNDING, differences
 from ifrplus_cli.cluster.workers import Workers
 from ifrplus_cli.errors import ClusterError
@@ -83,7 +84,10 @@ def test_a_worker_that_differs_is_refused_by_name(answer: Answer, why: str) -> N
     assert why in said[0]
 
 
-def test_without_any_worker_that_can_be_used_the_run_ends() -> None:
+def test_without_any_worker_that_can_be_used_the_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    early, _ = workers_of(FakeClient({ONE: Answer("It lacks ffmpeg.")}))
+    early.look()  # others may be on their way
+    monkeypatch.setattr(workers_file, "JOINING_S", 0)
     workers, _ = workers_of(FakeClient({ONE: Answer({**FINE, "ifrplus": "0.2.0"})}))
     with pytest.raises(ClusterError, match=r"No worker can be used. desk 1 .*: ifrplus is 0.2.0 instead of 0.1.0"):
         workers.look()

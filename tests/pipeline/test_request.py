@@ -31,6 +31,9 @@ FILE = Path("file")
         ({"preview": 5.0, "report": FILE}, "--preview", "can't be combined"),
         ({"preview": 5.0, "resume": True}, "--preview", "can't be combined"),
         ({"preview": 5.0, "dry_run": True}, "--preview", "can't be combined"),
+        ({"cluster": "localhost"}, "--cluster", "localhost is not local, local:N or an address"),
+        ({"cluster": "local:0"}, "--cluster", "is not local, local:N"),
+        ({"ship": True}, "--ship", "it is for --cluster"),
     ],
 )
 def test_what_contradicts_itself_is_refused(fields: dict[str, Any], option: str, why: str) -> None:
@@ -43,4 +46,5 @@ def test_what_contradicts_itself_is_refused(fields: dict[str, Any], option: str,
 
 def test_the_limits_themselves_are_possible() -> None:
     request = UpsampleRequest(factor=Fraction(64), crf=0, cut_threshold=1, tile_overlap=0)
+    assert all(UpsampleRequest(cluster=text) for text in ("local", "local:8", "tcp://desk:8786", "tls://10.0.0.1:1"))
     assert (request.crf, UpsampleRequest(crf=63, preview=0.5).preview) == (0, 0.5)
