@@ -6,7 +6,8 @@ ffmpeg makes the clip: 64x48, 25 frames per second, every frame different, store
 stands in for the network unless ``--network`` or ``--cluster`` is given. While the program runs, its memory is sampled
 together with the number of finished segments. Afterwards ffprobe and ffmpeg alone check the result: the number and the
 times of all frames, that every second one is a source frame, bit for bit, and the distance of the end of the sound
-from the end of the picture. The exit code is 1 if memory grows by a megabyte per 1,000 frames or more, or anything else is not exact.
+from the end of the picture. The exit code is 1 if memory grows by a megabyte per 1,000 frames or more, or anything else
+is not exact.
 """
 
 from __future__ import annotations

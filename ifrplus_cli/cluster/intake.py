@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 from ifrplus_cli.cluster.order import Counts, MadeSection, MadeSegment, Read
 from ifrplus_cli.cluster.sections import Section, times_of
-from ifrplus_cli.errors import ClusterError
+from ifrplus_cli.errors import ClusterError, OutputError
+from ifrplus_cli.pipeline.disk_space import watch_room
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.pipeline.journal import Journal, Totals
 from ifrplus_cli.pipeline.notes import notes_on, seam_notes
@@ -50,7 +54,7 @@ class Intake:
 
         Raises:
             ClusterError: if it is not what was ordered; the journal keeps the segments before the faulty one.
-            OutputError: if a segment can't be stored.
+            OutputError: if a segment can't be stored here.
         """
         if made.number != section.number or made.counts is None:
             raise ClusterError(f"Another section than number {section.number + 1} came back.")
@@ -86,14 +90,22 @@ class Intake:
         number = len(self._journal.state.segments) + 1
         if hashlib.sha256(segment.content).hexdigest() != segment.sha256:
             raise ClusterError(f"Segment {number} was damaged on its way.")
+        watch_room(self._journal.folder.parent)
         part = self._journal.write_part(segment.content)
         try:
             zero = next((each.start for each in self._journal.state.segments), segment.times[0])
             wanted = [time - zero for time in segment.times]
-            header = check_segment(part, self._job.encode, self._journal, wanted)
+            header = self._header(part, wanted)
             self._journal.add(part, len(segment.times), segment.times[0], segment.times[-1], header)
         finally:
             part.unlink(missing_ok=True)
+
+    def _header(self, part: Path, wanted: Sequence[Fraction]) -> str:
+        """Check a segment's file, and return the checksum of its codec header; what is wrong is the worker's fault."""
+        try:
+            return check_segment(part, self._job.encode, self._journal, wanted)
+        except OutputError as fault:
+            raise ClusterError(fault.message, fault.hint) from fault
 
     def totals(self) -> Totals:
         """Return the totals of all sections."""

@@ -18,7 +18,7 @@ from ifrplus_cli.cluster.shipping import check_shippable, piece_for
 from ifrplus_cli.cluster.terms import terms_of_client
 from ifrplus_cli.cluster.trial import with_threads
 from ifrplus_cli.cluster.workers import Workers
-from ifrplus_cli.errors import ClusterError, ModelError, OutputError
+from ifrplus_cli.errors import ClusterError, ModelError
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.network.interpolator import Batch, LoadedModel, load_for_run
 from ifrplus_cli.network.plan import NetworkPlan
@@ -171,7 +171,7 @@ class _Run:
                 continue
             try:
                 intake.take(section, made)
-            except (ClusterError, OutputError) as fault:
+            except ClusterError as fault:
                 dispatch.refuse(section, made.worker, fault)
                 continue
             number += 1

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from clips import make_clip
@@ -15,6 +16,7 @@ from ifrplus_cli.cluster.intake import Intake
 from ifrplus_cli.cluster.order import Counts, MadeSection, MadeSegment, Read
 from ifrplus_cli.cluster.sections import Section
 from ifrplus_cli.errors import ClusterError, OutputError
+from ifrplus_cli.files import LEAST_FREE
 from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.journal import Journal
@@ -150,9 +152,18 @@ def test_what_is_not_as_it_was_ordered_is_refused_and_taken_once_when_it_is(
     journal: Journal,
 ) -> None:
     intake = Intake(job, journal, LENGTH)
-    with pytest.raises((ClusterError, OutputError), match=told):
+    with pytest.raises(ClusterError, match=told):
         intake.take(FIRST, change(made[0]))
     assert journal.frames == kept
     assert not list(journal.folder.glob("*.part"))
     intake.take(FIRST, made[0])
     assert [segment.frames for segment in journal.state.segments] == [4, 4]
+
+
+def test_a_full_disk_here_is_no_fault_of_a_worker(
+    job: Job, made: tuple[MadeSection, MadeSection], journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=LEAST_FREE - 1))
+    with pytest.raises(OutputError, match="The disk is full"):
+        Intake(job, journal, LENGTH).take(FIRST, made[0])
+    assert journal.frames == 0
