@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ifrplus_cli.values import PIXEL_FORMATS, ClipInfo, ColourTags, Frame, LightInfo, Pair, PairKind
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS
+from ifrplus_cli.values import ClipInfo, ColourTags, Frame, LightInfo, Pair, PairKind
 from ifrplus_cli.video.sources import FileSource
 
 WIDTH, HEIGHT = 64, 48

@@ -29,7 +29,7 @@ ROWS = (
     {"files"},
     {"stopping"},
     {"values", "source", "errors", "suggestions", "system", "__init__"},
-    {"description"},
+    {"description", "pixel_formats"},
 )
 # Which packages, or files of them, may import or start what.
 HOMES = {

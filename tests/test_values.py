@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from clips import frame_hashes, make_clip
 
-from ifrplus_cli.values import PIXEL_FORMATS, Chroma
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS, Chroma
 from ifrplus_cli.video.probe import probe
 
 

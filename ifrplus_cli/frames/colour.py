@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.values import Chroma, ColourTags, Frame, Image, PixelFormat, Plane
+from ifrplus_cli.pixel_formats import Chroma, PixelFormat
+from ifrplus_cli.values import ColourTags, Frame, Image, Plane
 
 _Matrix = npt.NDArray[np.float64]
 

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.values import Frame, PixelFormat
+from ifrplus_cli.pixel_formats import PixelFormat
+from ifrplus_cli.values import Frame
 
 LONGEST_RUN = 6  # equal frames; a longer rest is intended
 BLOCK = 4  # pixels a side: block means are compared, because they carry little noise

@@ -7,7 +7,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from ifrplus_cli.values import Chroma, PixelFormat, Plane
+from ifrplus_cli.pixel_formats import Chroma, PixelFormat
+from ifrplus_cli.values import Plane
 
 Size = tuple[int, int]  # width and height
 

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.values import Frame, Pair, PairKind, PixelFormat, Plane
+from ifrplus_cli.pixel_formats import PixelFormat
+from ifrplus_cli.values import Frame, Pair, PairKind, Plane
 
 DEFAULT_CUT_THRESHOLD = 0.8
 

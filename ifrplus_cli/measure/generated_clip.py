@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.synthetic_scene import moving_scene
-from ifrplus_cli.values import PIXEL_FORMATS, ColourTags, Frame, Timing
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS
+from ifrplus_cli.values import ColourTags, Frame, Timing
 from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import plan_encode
 from ifrplus_cli.video.encoders import EncodeOptions

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ifrplus_cli.frames.colour import over_white
-from ifrplus_cli.values import Frame, PixelFormat
+from ifrplus_cli.pixel_formats import PixelFormat
+from ifrplus_cli.values import Frame
 
 
 class OverWhite:

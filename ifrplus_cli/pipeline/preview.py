@@ -19,7 +19,8 @@ from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.pipeline.verify import Promise, verify
-from ifrplus_cli.values import Chroma, ClipInfo, Frame, PixelFormat, Plane
+from ifrplus_cli.pixel_formats import Chroma, PixelFormat
+from ifrplus_cli.values import ClipInfo, Frame, Plane
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encode import VideoEncoder
 from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode

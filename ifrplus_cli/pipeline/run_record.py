@@ -14,7 +14,8 @@ from ifrplus_cli.frames.detail import Detail, detail_of
 from ifrplus_cli.frames.doubt import Doubt
 from ifrplus_cli.frames.pictures import Picture, as_codes, doubt_colours, fitted
 from ifrplus_cli.pipeline.filler import FilledSlot
-from ifrplus_cli.values import Image, Pair, PairKind, PixelFormat
+from ifrplus_cli.pixel_formats import PixelFormat
+from ifrplus_cli.values import Image, Pair, PairKind
 
 SHOWN = 6  # pairs whose pictures are kept
 THUMBNAIL = (64, 36)  # width and height of frames that are compared

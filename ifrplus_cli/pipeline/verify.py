@@ -10,7 +10,8 @@ from pathlib import Path
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline.losses import loss_notes
 from ifrplus_cli.pipeline.sound_check import sound_faults, used_span
-from ifrplus_cli.values import Chroma, ClipInfo, ColourTags, LightInfo
+from ifrplus_cli.pixel_formats import Chroma
+from ifrplus_cli.values import ClipInfo, ColourTags, LightInfo
 from ifrplus_cli.video.containers import MILLISECOND
 from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.hdr import light_faults

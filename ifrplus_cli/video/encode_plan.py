@@ -7,7 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.values import ClipInfo, ColourTags, PixelFormat, Timing
+from ifrplus_cli.pixel_formats import PixelFormat
+from ifrplus_cli.values import ClipInfo, ColourTags, Timing
 from ifrplus_cli.video.containers import Container, check_pace
 from ifrplus_cli.video.encoders import EncodeOptions, stored_size
 from ifrplus_cli.video.hdr import check_shown_alone, light_notes

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from ifrplus_cli.errors import MediaToolError, OutputError
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS, RICHNESS, Chroma, PixelFormat, named
 from ifrplus_cli.suggestions import did_you_mean
-from ifrplus_cli.values import PIXEL_FORMATS, RICHNESS, Chroma, ClipInfo, PixelFormat, named
+from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.containers import Container
 from ifrplus_cli.video.ffmpeg import INSTALL_HINT, find_tool
 from ifrplus_cli.video.hdr import is_hdr, light_options

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ifrplus_cli.values import PIXEL_FORMATS, Chroma, ClipInfo, PixelFormat
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS, Chroma, PixelFormat
+from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.image_formats import is_rgb
 from ifrplus_cli.video.streams import REPACKED, little_endian
 

@@ -8,7 +8,8 @@ from math import floor
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.frames.colour import assumed_matrix
-from ifrplus_cli.values import HALF, Chroma, ClipInfo, ColourTags, PixelFormat, Timing, named
+from ifrplus_cli.pixel_formats import Chroma, PixelFormat, named
+from ifrplus_cli.values import HALF, ClipInfo, ColourTags, Timing
 from ifrplus_cli.video.containers import CENTISECOND, MOV, MP4, Container
 
 JPEG = ColourTags(matrix="bt470bg", range="pc")  # as JFIF has it

@@ -8,7 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.values import Chroma, ClipInfo
+from ifrplus_cli.pixel_formats import Chroma
+from ifrplus_cli.values import ClipInfo
 
 SOCIAL_SIZE = 50_000_000  # bytes: the limit of the strictest of the usual services
 SOUND_RATE = 256_000  # bits per second that are left for sound

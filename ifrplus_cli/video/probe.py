@@ -12,15 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.values import (
-    PIXEL_FORMATS,
-    RICHNESS,
-    Chroma,
-    ClipInfo,
-    ColourTags,
-    LightInfo,
-    PixelFormat,
-)
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS, RICHNESS, Chroma, PixelFormat
+from ifrplus_cli.values import ClipInfo, ColourTags, LightInfo
 from ifrplus_cli.video.alpha import alpha_decoder
 from ifrplus_cli.video.boxes import is_encrypted
 from ifrplus_cli.video.clock_resets import find_pieces

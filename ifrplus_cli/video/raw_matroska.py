@@ -13,7 +13,8 @@ from fractions import Fraction
 import numpy as np
 
 from ifrplus_cli.description import Projection
-from ifrplus_cli.values import PIXEL_FORMATS, Chroma, LightInfo, PixelFormat, Plane
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS, Chroma, PixelFormat
+from ifrplus_cli.values import LightInfo, Plane
 from ifrplus_cli.video.stereo import EQUIRECTANGULAR, MATROSKA_PROJECTIONS, projection_numbers
 
 NANOSECONDS = 10**9

@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from ifrplus_cli.errors import InputError
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS
 from ifrplus_cli.source import FrameReader
-from ifrplus_cli.values import PIXEL_FORMATS, ClipInfo
+from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import FilmDecoder
 from ifrplus_cli.video.ffprobe import read_packets
 from ifrplus_cli.video.image_pipe import PictureDecoder

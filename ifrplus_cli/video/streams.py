@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ifrplus_cli.errors import InputError
-from ifrplus_cli.values import PIXEL_FORMATS, Chapter, Chroma, ColourTags, PixelFormat, StreamInfo
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS, Chroma, PixelFormat
+from ifrplus_cli.values import Chapter, ColourTags, StreamInfo
 
 DRAWN = {"png", "apng", "gif", "webp", "tiff"}  # decoders of images
 # Formats whose samples ffmpeg repacks without loss into one of our planar formats.

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ifrplus_cli.frames.colour import Converter, RgbMemory, over_white
-from ifrplus_cli.values import PIXEL_FORMATS, ColourTags, Frame, PixelFormat, Plane
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS, PixelFormat
+from ifrplus_cli.values import ColourTags, Frame, Plane
 
 MATRICES = [None, "bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc", "bt2020c", "ycgco", "gbr", "unheard"]
 

@@ -13,8 +13,9 @@ from clips import BEEP, ffmpeg, frame_hashes, frame_times, make_clip, run_blend_
 from upsampling import upsample
 
 from ifrplus_cli.frames.duplicates import LONGEST_RUN, settled_frame, without_repeats
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS
 from ifrplus_cli.reports.facts import repeats_advice
-from ifrplus_cli.values import PIXEL_FORMATS, Frame
+from ifrplus_cli.values import Frame
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.probe import probe
 

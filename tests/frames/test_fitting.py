@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ifrplus_cli.frames.fitting import fit, fitted_size
-from ifrplus_cli.values import PIXEL_FORMATS
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS
 
 
 @pytest.mark.parametrize(

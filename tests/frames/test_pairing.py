@@ -14,7 +14,8 @@ import pytest
 from clips import ffmpeg
 
 from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD, cut_score, pair_frames, with_neighbours
-from ifrplus_cli.values import PIXEL_FORMATS, Frame, Pair, PairKind
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS
+from ifrplus_cli.values import Frame, Pair, PairKind
 
 GRAY = PIXEL_FORMATS["gray"]
 BIKES_CUTS = [29, 75, 136, 186, 241]  # the last frames of its shots, seen by eye

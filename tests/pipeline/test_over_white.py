@@ -5,7 +5,7 @@ from __future__ import annotations
 from made_up import frame_of
 
 from ifrplus_cli.pipeline.over_white import OverWhite
-from ifrplus_cli.values import PIXEL_FORMATS
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS
 
 ALPHA, OPAQUE = PIXEL_FORMATS["gbrap"], PIXEL_FORMATS["gbrp"]
 

@@ -23,7 +23,7 @@ from clips import (
 
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions
 from ifrplus_cli.pipeline.preview import labelled, make_preview
-from ifrplus_cli.values import PIXEL_FORMATS
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS
 from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.probe import probe

@@ -10,7 +10,8 @@ from made_up import STEP, frame_of
 from ifrplus_cli.frames.pairing import pair_frames
 from ifrplus_cli.frames.timeline import ConstantTimeline, FactorTimeline
 from ifrplus_cli.pipeline.slots import Slot, Wanted, choose_wanted, slots_of
-from ifrplus_cli.values import PIXEL_FORMATS, Frame, Pair, PairKind
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS
+from ifrplus_cli.values import Frame, Pair, PairKind
 
 CODES = (0, 80, 80, 160)  # of four frames, the third of which repeats the second
 

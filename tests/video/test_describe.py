@@ -11,7 +11,7 @@ from upsampling import upsample
 
 from ifrplus_cli.description import Projection, Stereo
 from ifrplus_cli.pipeline import segments
-from ifrplus_cli.values import PIXEL_FORMATS
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS
 from ifrplus_cli.video.encoders import EncodeOptions
 from ifrplus_cli.video.matroska_crop import read_crop
 from ifrplus_cli.video.probe import probe

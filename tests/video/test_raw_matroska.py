@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from clips import FFMPEG, FFPROBE
 
-from ifrplus_cli.values import PIXEL_FORMATS, PixelFormat
+from ifrplus_cli.pixel_formats import PIXEL_FORMATS, PixelFormat
 from ifrplus_cli.video.raw_matroska import PACKED_ALPHA, frame_header, raw_planes, stream_header
 
 NANOSECOND = Fraction(1, 10**9)
