@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CONNECT_S = 15.0  # seconds within which a scheduler must answer
 HERE: dict[str, object] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
 LARGE = "4 GB"  # Dask warns of tasks of this size: pieces of a source are large
+RECORDS = 100  # that a process of Dask's keeps of each kind
 SILENT_S = "60 seconds"  # without a sign of life a worker on this machine is given up after this time
 INSTALL = "Install it with: pip install 'ifrplus-cli[cluster]'."
 
@@ -122,7 +123,13 @@ def _started(count: int) -> Iterator[object]:
 
 
 def _settings() -> dict[str, object]:
-    return {"distributed.scheduler.worker-ttl": SILENT_S}
+    return {
+        "distributed.scheduler.worker-ttl": SILENT_S,
+        # Nobody looks at Dask's own records: they would grow for the first hours of a run.
+        "distributed.admin.log-length": RECORDS,
+        "distributed.admin.low-level-log-length": RECORDS,
+        "distributed.admin.system-monitor.log-length": RECORDS,
+    }
 
 
 def _options(number: int, count: int, scratch: str, security: Security) -> dict[str, object]:
