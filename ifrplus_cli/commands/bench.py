@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from ifrplus_cli.commands import console
-from ifrplus_cli.commands.options import DeviceOption, JsonOption, parse_size, repeatable_choice
+from ifrplus_cli.commands.options import DeviceOption, JsonOption, PrecisionOption, parse_size, repeatable_choice
 from ifrplus_cli.network.request import EngineName, ModelName
 
 OTHERS = ("minterpolate", "rife")  # what bench compares with
@@ -28,6 +28,7 @@ def bench(
     engine: Annotated[
         list[Any] | None, repeatable_choice(get_args(EngineName), "Inference engine; repeatable.")
     ] = None,
+    precision: PrecisionOption = "auto",
     runs: Annotated[int, typer.Option(min=1, metavar="N", help="Number of frames to time for each size.")] = 5,
     pipeline: Annotated[
         bool, typer.Option("--pipeline", help="Also upsample a generated clip of each size, and time each stage.")
@@ -50,6 +51,7 @@ def bench(
         device=device,
         models=tuple(model or ["auto"]),
         engines=tuple(engine or ["auto"]),
+        precision=precision,
         sizes=tuple(size or DEFAULT_SIZES),
         runs=runs,
         pipeline=pipeline,

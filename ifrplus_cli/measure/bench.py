@@ -32,7 +32,8 @@ from ifrplus_cli.network.engine import (
     thread_count,
 )
 from ifrplus_cli.network.interpolator import Batch, Interpolator, LoadedModel, Network, load_for_run, load_model
-from ifrplus_cli.network.plan import pairs_at_once, plan_network
+from ifrplus_cli.network.plan import NetworkOptions, pairs_at_once, plan_network
+from ifrplus_cli.network.request import Precision
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.pipeline.stage_clock import StageClock
@@ -61,6 +62,7 @@ class BenchOptions:
     Attributes:
         models: networks to measure.
         engines: engines to measure, as in ``choose_engine``.
+        precision: as in ``NetworkOptions``.
         runs: made frames that are timed for each size, after the first one, which compiles.
         pipeline: whether to upsample a generated clip of each size as well.
         beside: other programs with which each size is compared; see ``measure_beside``.
@@ -69,6 +71,7 @@ class BenchOptions:
     device: str = "auto"
     models: tuple[str, ...] = ("auto",)
     engines: tuple[str, ...] = ("auto",)
+    precision: Precision = "auto"
     sizes: tuple[Size, ...] = DEFAULT_SIZES
     runs: int = 5
     pipeline: bool = False
@@ -117,6 +120,7 @@ class SizeResult:
         network: name of the network.
         weights_sha256: of its weights.
         engine: ``mindspore`` or ``onnx``.
+        precision: ``fp32``, ``fp16`` or ``int8``.
         tiles: number and size of the tiles in which the picture is run.
         convolution_gflops: billions of operations per second in a large 3x3 convolution, by the same engine.
         share_of_convolution: share of that rate that the network reaches in its own convolutions.
@@ -130,6 +134,7 @@ class SizeResult:
     network: str
     weights_sha256: str
     engine: str
+    precision: str
     tiles: str
     times: FrameTimes
     convolution_gflops: float
@@ -317,7 +322,8 @@ def _measure_size(
     width, height = size
     engine, chosen, _ = choose_engine(wanted, options.device, name, note)
     spec, _ = choose_model(name, engine, chosen, Work((height, width), (MIDDLE,), 1 + options.runs))
-    plan = plan_network(spec, engine, chosen, (height, width), [MIDDLE])
+    precision = NetworkOptions(precision=options.precision)
+    plan = plan_network(spec, engine, chosen, (height, width), [MIDDLE], precision)
     model = load_model(plan)
     left, right = moving_scene(width, height, 2)
     times = measure_frame(model, (left, right), options.runs, say=say)
@@ -330,6 +336,7 @@ def _measure_size(
         network=spec.name,
         weights_sha256=model.weights_sha256,
         engine=engine.name,
+        precision=plan.precision,
         tiles=f"{plan.tiles.count} of {tile_width}x{tile_height}",
         times=times,
         convolution_gflops=rate,
@@ -343,7 +350,6 @@ def _measure_size(
         ),
     )
     setting = {
-        "precision": plan.precision,
         "device": str(chosen),
         **engine_version(engine),
         "threads": str(thread_count(engine)),

@@ -74,7 +74,7 @@ def describe_bench(result: BenchResult) -> dict[str, object]:
 
 
 def _heading(size: SizeResult) -> dict[str, str]:
-    return {"size": _size(size), "model": size.network, "engine": size.engine}
+    return {"size": _size(size), "model": size.network, "engine": f"{size.engine} {size.precision}"}
 
 
 def _size(size: SizeResult) -> str:

@@ -98,10 +98,37 @@ def result(network: str, pipeline: PipelineTimes | None) -> BenchResult:
     times = FrameTimes(4.5, Spread(0.25, 0.2, 12.5), Spread(0.05, 0.05, 0.05), Spread(0.3, 0.3, 0.4))
     sizes = (
         SizeResult(
-            448, 256, network, "00", "mindspore", "1 of 448x256", times, 100.0, 0.25, 812.25, 0.0, 0.15, pipeline
+            448,
+            256,
+            network,
+            "00",
+            "mindspore",
+            "fp32",
+            "1 of 448x256",
+            times,
+            100.0,
+            0.25,
+            812.25,
+            0.0,
+            0.15,
+            pipeline,
         ),
         SizeResult(
-            64, 32, network, "00", "mindspore", "1 of 64x32", times, 90.0, 0.5, 700.0, 99.0, None, None, (BESIDE,)
+            64,
+            32,
+            network,
+            "00",
+            "mindspore",
+            "fp32",
+            "1 of 64x32",
+            times,
+            90.0,
+            0.5,
+            700.0,
+            99.0,
+            None,
+            None,
+            (BESIDE,),
         ),
     )
     return BenchResult({"device": "CPU", "nvidia_driver": "535"}, sizes)
@@ -161,12 +188,22 @@ def test_options_reach_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "run_bench", lambda options, say, note: given.append(options) or result("lite", None))
     sizes, engines = ("--size", "64x32", "--size", "32x64"), ("--engine", "onnx", "--engine", "mindspore")
     models, others = ("--model", "ifrnet-s", "--model", "lite"), ("--beside", "rife", "--beside", "minterpolate")
-    for arguments in ((), (*sizes, *engines, *others, "--runs", "2", "--device", "gpu", "--pipeline", *models)):
+    for arguments in (
+        (),
+        (*sizes, *engines, *others, "--precision", "int8", "--runs", "2", "--device", "gpu", "--pipeline", *models),
+    ):
         assert CliRunner().invoke(main.app, ["bench", *arguments]).exit_code == 0
     assert given == [
-        BenchOptions("auto", ("auto",), ("auto",), ((448, 256), (1920, 1024)), 5, False),
+        BenchOptions("auto", ("auto",), ("auto",), "auto", ((448, 256), (1920, 1024)), 5, False),
         BenchOptions(
-            "gpu", ("ifrnet-s", "lite"), ("onnx", "mindspore"), ((64, 32), (32, 64)), 2, True, ("rife", "minterpolate")
+            "gpu",
+            ("ifrnet-s", "lite"),
+            ("onnx", "mindspore"),
+            "int8",
+            ((64, 32), (32, 64)),
+            2,
+            True,
+            ("rife", "minterpolate"),
         ),
     ]
 
@@ -177,7 +214,8 @@ def test_options_reach_the_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
 def measured(engine: str, sizes: Sequence[str], folder: Path) -> dict[str, Any]:
     """What the program tells of one frame of each size after the first."""
     options = [word for size in sizes for word in ("--size", size)]
-    done = run_program("bench", *options, "--engine", engine, "--runs", "1", "--json", "--device", "cpu", folder=folder)
+    options += ["--engine", engine, "--precision", "fp32", "--device", "cpu"]
+    done = run_program("bench", *options, "--runs", "1", "--json", folder=folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
     assert f"{sizes[-1]}: frame 1 of 1" in done.stderr
