@@ -18,7 +18,7 @@ demo: system $(VENV)/.demo
 	@echo "Your own film: $(BIN)/ifrplus upsample in.mp4 out.mp4 (or first: source $(BIN)/activate)"
 
 test: system $(VENV)/.test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 20
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal --durations 20
 
 lint: system $(VENV)/.test
 	$(BIN)/ruff check .
