@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 ZIP = b"PK\x03\x04"
+HEADER = 8  # bytes of the header's length, of which it is a multiple
 FORMATS = "Give a complete .safetensors file, MindSpore .ckpt or PyTorch .pth file of weights."
 # What a training run stores beside the parameters: its optimizer's copies of them, counters, and networks that teach.
 TRAINING_STATE = re.compile(
@@ -91,12 +93,25 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def write_weights(values: Mapping[str, npt.NDArray[Any]], path: Path, card: Mapping[str, str]) -> None:
-    """Write a .safetensors file with ``card`` as its metadata; it gets its name only when it is complete."""
+    """Write a .safetensors file with ``card`` as its metadata; it gets its name only when it is complete.
+
+    The same values and card make the same bytes: runs and workers compare weights by their checksums.
+    """
     from safetensors.numpy import save
 
     part = path.with_name(f"{path.name}.partial")
-    part.write_bytes(save(dict(values), dict(card)))
+    part.write_bytes(_in_order(save(dict(values), dict(card))))
     part.replace(path)
+
+
+def _in_order(content: bytes) -> bytes:
+    """Sort the metadata of a .safetensors file, which the library writes in an order of chance."""
+    end = HEADER + int.from_bytes(content[:HEADER], "little")
+    header = json.loads(content[HEADER:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    packed = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    packed += b" " * (-len(packed) % HEADER)
+    return len(packed).to_bytes(HEADER, "little") + packed + content[end:]
 
 
 def _no_pickle(path: Path, start: bytes) -> Path:

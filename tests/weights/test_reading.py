@@ -124,6 +124,20 @@ def test_weights_of_another_network_are_refused_with_what_differs(found: dict[st
     assert told in refused.value.message
 
 
+def test_equal_weights_make_equal_files(tmp_path: Path) -> None:
+    card = dict.fromkeys(("source_sha256", "licence", "name", "source", "version"), "text")
+    values = {"layer.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "layer.bias": np.ones(3, np.float16)}
+    contents = set()
+    for number in range(8):
+        write_weights(values, tmp_path / f"{number}.safetensors", card)
+        contents.add((tmp_path / f"{number}.safetensors").read_bytes())
+    assert len(contents) == 1
+    assert read_metadata(tmp_path / "0.safetensors") == card
+    found = read_weights(tmp_path / "0.safetensors")
+    np.testing.assert_array_equal(found["layer.weight"], values["layer.weight"])
+    np.testing.assert_array_equal(found["layer.bias"], values["layer.bias"])
+
+
 def test_weights_are_written_whole_with_their_card(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     write_weights({"a": np.ones(3, np.float32)}, path, {"name": "lite"})
