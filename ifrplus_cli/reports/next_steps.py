@@ -40,7 +40,7 @@ def next_steps(film: FinishedFilm) -> Iterator[str]:
         where = "--report run.html" if film.record is None else "the report"
         yield (
             f"Made frames look soft beside their neighbours ({summary.sharpness:.2f} of their detail): "
-            f"{where} shows where, and --model rife may do better there."
+            f"{where} shows where."
         )
     if pairs >= FEW and cuts > MANY_CUTS * pairs and film.job.options.cuts is None:
         yield (

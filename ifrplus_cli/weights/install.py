@@ -85,7 +85,7 @@ def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: 
     else:
         made_from = sha256_of(_numbers_of(source))
         values = _converted(entry, source)
-        card = {"name": entry.name, "source": url, "source_sha256": made_from, "licence": entry.licence}
+        card = {"name": entry.name, "source": entry.source, "source_sha256": made_from, "licence": entry.licence}
         write_weights(values, target, card)
         if move:
             source.unlink()
