@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ifrplus_cli.models import MODELS
-from ifrplus_cli.network import choose
-from ifrplus_cli.network.choose import ACCEPTED_SECONDS, BEST_FIRST, Work, choose_model, estimate
+from ifrplus_cli.network import choose, plan
+from ifrplus_cli.network.choose import ACCEPTED_SECONDS, BEST_FIRST, NOT_ON_A_CPU, Work, choose_model, estimate
 from ifrplus_cli.network.device import Device
 from ifrplus_cli.network.engine import MINDSPORE, Engine, measure_convolution
 from ifrplus_cli.network.plan import plan_network
@@ -29,10 +29,15 @@ class Here:
         monkeypatch.setattr(choose, "find_weights", lambda name: Path(name) if name in self.names else None)
 
     def choose(
-        self, *names: str, frames: int = 100, timesteps: tuple[Fraction, ...] = HALF, engine: Engine = ONNX
+        self,
+        *names: str,
+        frames: int = 100,
+        timesteps: tuple[Fraction, ...] = HALF,
+        engine: Engine = ONNX,
+        device: Device = CPU,
     ) -> tuple[str, str]:
         self.names = {"lite", *names}
-        spec, why = choose_model("auto", engine, CPU, Work((256, 448), timesteps, frames), rate=self._measure)
+        spec, why = choose_model("auto", engine, device, Work((256, 448), timesteps, frames), rate=self._measure)
         return spec.name, why
 
     def _measure(self, engine: Engine, device: Device) -> float:
@@ -45,10 +50,23 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Here:
     return Here(monkeypatch)
 
 
-def test_rife_is_taken_only_when_it_is_requested(here: Here) -> None:
+def test_on_a_cpu_rife_is_taken_only_when_it_is_requested(here: Here) -> None:
     assert here.choose("rife")[0] == "lite"
     assert here.choose("rife", "ifrnet-l")[0] == "ifrnet-l"
     assert choose_model("rife", ONNX, CPU, Work((256, 448), HALF, 100))[0].name == "rife"
+
+
+@pytest.mark.parametrize("device", [Device("GPU", 1), Device("Ascend")], ids=str)
+def test_an_accelerator_takes_rife_where_it_is_installed_and_fast_enough(
+    here: Here, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "free_memory", lambda _: 2**40)
+    here.rate = FAST
+    for timesteps in (HALF, THIRD):
+        assert here.choose("rife", "ifrnet-l", timesteps=timesteps, device=device)[0] == "rife"
+    assert here.choose("rife", "ifrplus", device=device, engine=MINDSPORE)[0] == "ifrplus"
+    assert here.choose("rife", frames=10**12, device=device)[0] == "lite"
+    assert here.choose(device=device)[0] == "lite"
 
 
 def test_if_only_lite_is_installed_nothing_is_measured(here: Here) -> None:
@@ -77,7 +95,7 @@ def test_a_faster_machine_takes_a_better_network(here: Here) -> None:
     assert here.choose("ifrnet-s", "ifrnet-l", frames=1000)[0] == "ifrnet-l"
 
 
-@pytest.mark.parametrize("name", BEST_FIRST)
+@pytest.mark.parametrize("name", [name for name in BEST_FIRST if name not in NOT_ON_A_CPU])
 def test_missing_weights_are_never_chosen(name: str, here: Here) -> None:
     here.rate = FAST
     assert here.choose(*(set(BEST_FIRST) - {name}), engine=MINDSPORE)[0] != name
@@ -103,9 +121,10 @@ def test_a_requested_network_is_taken_without_measuring(here: Here) -> None:
 
 
 def test_the_estimate_counts_everything_that_is_computed() -> None:
-    plan = plan_network(MODELS["ifrnet-s"], ONNX, CPU, (256, 448), HALF)
-    expected = 10 * 2 * MODELS["ifrnet-s"].multiplications(plan.scales) * 256 * 448 / (RATE * 1e9 * choose.EFFICIENCY)
-    assert estimate(plan, 10, RATE) == pytest.approx(expected)
+    whole = plan_network(MODELS["ifrnet-s"], ONNX, CPU, (256, 448), HALF)
+    operations = 2 * MODELS["ifrnet-s"].multiplications(whole.scales) * 256 * 448
+    expected = 10 * operations / (RATE * 1e9 * choose.EFFICIENCY)
+    assert estimate(whole, 10, RATE) == pytest.approx(expected)
     assert 0 < expected < ACCEPTED_SECONDS
 
 
