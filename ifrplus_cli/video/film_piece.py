@@ -37,7 +37,14 @@ def cut_piece(clip: ClipInfo, path: Path, until: Fraction | None) -> None:
     """
     source = open_source(clip, copyts=None, nostdin=None, **seek_options(clip))
     end = {} if until is None else {"to": f"{float(until + SPARE):.6f}"}
-    stream = ffmpeg.output(source[str(clip.stream_index)], f"file:{path.absolute()}", format="nut", c="copy", **end)
+    stream = ffmpeg.output(
+        source[str(clip.stream_index)],
+        f"file:{path.absolute()}",
+        format="nut",
+        c="copy",
+        avoid_negative_ts="disabled",
+        **end,
+    )
     command = ffmpeg.compile(stream.global_args("-y", "-loglevel", "error"), cmd=find_tool("ffmpeg"))
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode != 0:

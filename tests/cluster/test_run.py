@@ -59,7 +59,7 @@ def made(film: Path) -> FinishedFilm:
 
 def packets(path: Path) -> str:
     """Times and checksums of all packets, as ffmpeg's framemd5 lists them."""
-    command = [FFMPEG, "-v", "error", "-i", str(path), "-map", "0", "-c", "copy", "-f", "framemd5", "-"]
+    command = [FFMPEG, "-v", "error", "-copyts", "-i", str(path), "-map", "0", "-c", "copy", "-f", "framemd5", "-"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 

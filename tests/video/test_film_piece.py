@@ -24,7 +24,7 @@ FIRST, KNOWN = 60, 10
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty seconds with a key frame every two, and frames that depend on later ones."""
     path = tmp_path_factory.mktemp("film") / "clip.mp4"
-    return make_clip(path, frames=100, rate="5", codec="libx264", output=("-g", 10, "-bf", 2))
+    return make_clip(path, frames=100, rate="5", codec="libx264", output=("-g", 10, "-bf", 2, "-preset", "fast", "-qp", 30))
 
 
 def first_frames(clip: ClipInfo, count: int) -> list[Frame]:
@@ -40,6 +40,14 @@ def test_a_piece_has_the_frames_of_its_section(film: Path, tmp_path: Path) -> No
     found = first_frames(piece_of(part, tmp_path / "piece.nut"), KNOWN)
     assert [frame.pts for frame in found] == [frame.pts for frame in wanted] == list(part.times)
     assert all(np.array_equal(a.planes[0], b.planes[0]) for a, b in zip(found, wanted, strict=True))
+
+
+def test_the_first_piece_keeps_the_times_though_packets_are_decoded_before_zero(film: Path, tmp_path: Path) -> None:
+    clip = probe(film)
+    cut_piece(clip, tmp_path / "piece.nut", None)
+    found = first_frames(piece_of(clip, tmp_path / "piece.nut"), len(clip.packet_pts) + 1)
+    assert [frame.pts for frame in found] == list(clip.times)
+    assert found[0].pts == 0
 
 
 def test_a_counted_section_must_have_its_number(film: Path) -> None:
