@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-from export_onnx import CALIBRATION, HIDDEN, LAYERS, SLOPE, estimate
+from export_onnx import CALIBRATION, HIDDEN, LAYERS, SLOPE, estimate_of_frames
 from int8_layers import LEVELS
 
 from ifrplus_cli.frames.flow import intermediate_flow, pair_flow
@@ -64,7 +64,7 @@ class Watched:
 def watched_session(weights: Path) -> tuple[onnxruntime.InferenceSession, dict[str, str]]:
     """Open the network's graph with everything that is watched as an output."""
     g, watched = Graph(stored_parameters(weights)), Watched()
-    g.finish("Concat", *estimate(g, watched.stage), name="parts", axis=1)
+    g.finish("Concat", *estimate_of_frames(g, watched.stage), name="parts", axis=1)
     frame = (3, "height", "width")
     inputs = {"left": frame, "right": frame, "prior": (4, "quarter_height", "quarter_width"), "t": (1, 1, 1)}
     model = g.model("lite", "", inputs, {}, ("parts", (4 + 1 + HIDDEN, "half_height", "half_width")))

@@ -2,10 +2,12 @@
 
     python tools/export_onnx.py weights/lite.safetensors weights
 
-``lite.onnx`` computes what ``Lite.estimate`` does, for a CPU, where OpenCV samples the frames several times as fast as
-ONNX Runtime; ``lite-int8.onnx`` does the same with the larger part of its stages in 8 bits (``int8_layers.py``), by
-what ``calibrate_int8.py`` wrote to ``int8.json``; ``lite-whole.onnx`` computes the whole ``Lite.construct``, for
-accelerators. The graphs are built node by node in the forms that are fastest in ONNX Runtime on a CPU:
+``lite-features.onnx`` and ``lite.onnx`` compute what ``Lite.estimate`` does, for a CPU, where OpenCV samples the frames
+several times as fast as ONNX Runtime: the first what depends on one frame alone, once for each frame, the second all
+else, from what the first made of both frames. ``lite-int8.onnx`` takes the place of the second, with the larger part of
+its stages in 8 bits (``int8_layers.py``), by what ``calibrate_int8.py`` wrote to ``int8.json``. ``lite-whole.onnx``
+computes the whole ``Lite.construct``, for accelerators. The graphs are built node by node in the forms that are fastest
+in ONNX Runtime on a CPU:
 
 - Left and right frames are neighbouring channels. A batch of both, and one picture of twice the channels, are the same
   memory: nothing is split or joined between the two views.
@@ -51,11 +53,18 @@ def stage(g: Graph, name: str, x: str, outside: int) -> str:
     return g.enlarging(f"{name}.up", y, outside)
 
 
-def estimate(g: Graph, build: BuildStage = stage) -> list[str]:
-    """Build what estimates flows and shares; see ``Lite.estimate``."""
-    frames = g.channels(g.cat("left", "right"), 3)
-    small = g.shrink(frames, 2)
-    pictures = g.cat(small, encode(g, frames))
+def features(g: Graph, frames: str) -> list[str]:
+    """Build what sees each frame alone: of (N, 3, H, W) its half, (N, 3, H/2, W/2), and (N, 4, H/2, W/2) features."""
+    return [g.shrink(frames, 2), encode(g, frames)]
+
+
+def estimate(g: Graph, pictures: str, alike: str, build: BuildStage = stage) -> list[str]:
+    """Build what estimates flows and shares; see ``Lite.estimate``.
+
+    Args:
+        pictures: (2N, 7, h, w) left, then right frames of half the size, each with its features.
+        alike: (N, 1, h, w) share of pixels that are alike in both.
+    """
     quarter = g.shrink(pictures, 2)
     eighth = g.shrink(quarter, 2)
     whole = g.shrink(eighth, 2)
@@ -64,7 +73,7 @@ def estimate(g: Graph, build: BuildStage = stage) -> list[str]:
     flow, state, _ = refine(g, build, "at_eighth", 8, eighth, flow, g.resize(state))
     flow, state, _ = refine(g, build, "at_quarter", 4, quarter, g.resize(flow), g.resize(state))
     flow, state, warped = refine(g, build, "at_half", 2, pictures, g.resize(flow), g.resize(state))
-    return [flow, *choose(g, small, warped, state)]
+    return [flow, *choose(g, pictures, warped, state, alike)]
 
 
 def encode(g: Graph, frames: str) -> str:
@@ -93,12 +102,11 @@ def first_layer(g: Graph, name: str, pictures: str, *others: str) -> str:
     return g.leaky(g.convolve(x, weight, g.parameter(f"{name}.down_one.bias"), size=3, stride=2), SLOPE)
 
 
-def choose(g: Graph, small: str, warped: str, state: str) -> tuple[str, str]:
+def choose(g: Graph, pictures: str, warped: str, state: str, alike: str) -> tuple[str, str]:
     """Return the logits of shares and of what stays; see ``Lite.choose``."""
-    alike = g.shrink(g.node("Exp", likeness(g, g.subtract("left", "right"))), 2)
-    left, right = g.halves(g.channels(small, 6))
+    left, right = colours(g, pictures)
     apart = g.subtract(left, right)
-    one, _, two, _ = g.parts("Split", g.channels(warped, 14), g.integers(3, FEATURES, 3, FEATURES), count=4, axis=1)
+    one, two = colours(g, warped)
     mean = g.subtract(middle(g, one, two), g.constant(0.5))
     differences = [g.scale(each, DIFFERENCE_SCALE) for each in (g.subtract(one, two), apart)]
     x = g.cat(mean, *differences, alike, state, g.planes("t", apart))
@@ -110,6 +118,18 @@ def choose(g: Graph, small: str, warped: str, state: str) -> tuple[str, str]:
     return shares, g.subtract(
         g.largest(stay, SPREAD), g.scale(objections(g, middle(g, left, right), one, two, alike), AGAINST)
     )
+
+
+def colours(g: Graph, pictures: str) -> tuple[str, str]:
+    """Take both frames, (N, 3, h, w) each, out of (2N, 7, h, w) pictures with their features."""
+    sizes = g.integers(3, FEATURES, 3, FEATURES)
+    left, _, right, _ = g.parts("Split", g.channels(pictures, 2 * (3 + FEATURES)), sizes, count=4, axis=1)
+    return left, right
+
+
+def alike_in(g: Graph, left: str, right: str) -> str:
+    """Share of pixels that are alike in (N, 3, H, W) frames: (N, 1, H/2, W/2)."""
+    return g.shrink(g.node("Exp", likeness(g, g.subtract(left, right))), 2)
 
 
 def steepness(g: Graph) -> str:
@@ -164,18 +184,30 @@ def merge(g: Graph, flow: str, shares: str, stay: str) -> tuple[str, str]:
     return made, g.multiply(share, g.subtract(g.add("left", g.multiply("t", still)), made))
 
 
+def estimate_of_frames(g: Graph, build: BuildStage = stage) -> list[str]:
+    """Build all that ``Lite.estimate`` does, of the frames themselves."""
+    pictures = g.cat(*features(g, g.channels(g.cat("left", "right"), 3)))
+    return estimate(g, pictures, alike_in(g, "left", "right"), build)
+
+
 def export(weights: Path, folder: Path) -> None:
     """Write the graphs; they refer to ``weights`` by name, in its own folder."""
     full, half, quarter = ("height", "width"), ("half_height", "half_width"), ("quarter_height", "quarter_width")
-    inputs = {"left": (3, *full), "right": (3, *full), "prior": (4, *quarter), "t": (1, 1, 1)}
+    frame, picture = (3, *full), (3 + FEATURES, *half)
+    prior: dict[str, Shape] = {"prior": (4, *quarter), "t": (1, 1, 1)}
+    g = Graph(stored_parameters(weights))
+    g.finish("Concat", *features(g, "frame"), name="features", axis=1)
+    _write(g, weights, folder / "lite-features.onnx", {"frame": frame}, ("features", picture))
+    seen: dict[str, Shape] = {"left_features": picture, "right_features": picture, "alike": (1, *half)}
     in_int8 = partial(stage_in_int8, layers=LAYERS, found=Calibration.read(CALIBRATION), weights=read_weights(weights))
     for name, build in (("lite.onnx", stage), ("lite-int8.onnx", in_int8)):
         g = Graph(stored_parameters(weights))
-        g.finish("Concat", *estimate(g, build), name="parts", axis=1)
-        _write(g, weights, folder / name, inputs, ("parts", (7, *half)))
+        pictures = g.channels(g.cat("left_features", "right_features"), 3 + FEATURES)
+        g.finish("Concat", *estimate(g, pictures, "alike", build), name="parts", axis=1)
+        _write(g, weights, folder / name, {**seen, **prior}, ("parts", (7, *half)))
     g = Graph(stored_parameters(weights))
-    g.finish("Add", *merge(g, *estimate(g)))
-    _write(g, weights, folder / "lite-whole.onnx", inputs, ("made", (3, *full)))
+    g.finish("Add", *merge(g, *estimate_of_frames(g)))
+    _write(g, weights, folder / "lite-whole.onnx", {"left": frame, "right": frame, **prior}, ("made", frame))
 
 
 def _write(g: Graph, weights: Path, target: Path, inputs: dict[str, Shape], output: tuple[str, Shape]) -> None:

@@ -56,7 +56,28 @@ def still_parts(height: int, width: int) -> Plane:
     return parts
 
 
-def merge(left: Image, right: Image, parts: Plane, t: float) -> Image:
+def difference(left: Image, right: Image) -> Plane:
+    """Return how much two (H, W, 3) float32 frames differ: (H, W) float32, the negative logarithm of how alike."""
+    apart = np.empty(left.shape[:2], np.float32)
+    for first in range(0, len(left), ROWS):
+        rows = slice(first, first + ROWS)
+        cv2.transform(cv2.absdiff(left[rows], right[rows]), np.full((1, 3), SHARPNESS / 3, np.float32), apart[rows])
+    return apart
+
+
+def alike(apart: Plane, size: tuple[int, int]) -> Plane:
+    """Return the share of pixels that are alike, of an (H, W) difference, padded to a (height, width) by its edges.
+
+    Returns:
+        (height/2, width/2) float32, 0 to 1.
+    """
+    height, width = apart.shape
+    below, right = size[0] - height, size[1] - width
+    share = cv2.copyMakeBorder(cv2.exp(-apart), 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(share, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+
+
+def merge(left: Image, right: Image, parts: Plane, t: float, apart: Plane | None = None) -> Image:
     """Sample both frames along the flows, bicubically, and mix them in two bands.
 
     Where the frames disagree a mean of both loses its detail, so fine detail is taken from one of them nearly alone.
@@ -66,11 +87,13 @@ def merge(left: Image, right: Image, parts: Plane, t: float) -> Image:
         left, right: (H, W, 3) float32 RGB.
         parts: (h, w, 7) float32, h and w at least H/2 and W/2; see ``Estimate``.
         t: timestep in (0, 1).
+        apart: the ``difference`` of the frames, if it is known.
 
     Returns:
         (H, W, 3) float32 RGB, not clipped.
     """
     height, width = left.shape[:2]
+    apart = difference(left, right) if apart is None else apart
     estimate = Estimate.of(parts)
     made = np.empty_like(left)
     for first in range(0, height, ROWS):
@@ -78,9 +101,9 @@ def merge(left: Image, right: Image, parts: Plane, t: float) -> Image:
         begin, end = max(0, first - BAND // 2), min(height, last + BAND // 2)
         moved = _moved(left, right, estimate, begin, end, width)
         made[first:last] = moved[first - begin : last - begin]
-        _keep_still(
-            made[first:last], left[first:last], right[first:last], _enlarged(estimate.stay, first, last, width), t
-        )
+        rows = slice(first, last)
+        logit = cv2.subtract(_enlarged(estimate.stay, first, last, width), apart[rows])
+        _keep_still(made[rows], left[rows], right[rows], np.asarray(logit), t)
     return made
 
 
@@ -101,10 +124,9 @@ def _warped(image: Image, flow: Plane, begin: int) -> Image:
     return np.asarray(cv2.remap(image, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _keep_still(made: Image, left: Image, right: Image, stay: Plane, t: float) -> None:
-    """Pull rows of a made frame towards the mixture of both frames as they are, where these are alike."""
-    apart = cv2.transform(cv2.absdiff(left, right), np.full((1, 3), SHARPNESS / 3, np.float32))
-    share = _sigmoid(cv2.subtract(stay, apart))
+def _keep_still(made: Image, left: Image, right: Image, logit: Plane, t: float) -> None:
+    """Pull rows of a made frame towards the mixture of both frames as they are, by the logit of what stays."""
+    share = _sigmoid(logit)
     still = cv2.addWeighted(left, 1 - t, right, t, 0)
     cv2.add(made, cv2.multiply(cv2.subtract(still, made), cv2.merge([share] * 3)), made)
 

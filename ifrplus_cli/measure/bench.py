@@ -31,7 +31,7 @@ from ifrplus_cli.network.engine import (
     peak_device_memory_mb,
     thread_count,
 )
-from ifrplus_cli.network.interpolator import Batch, Interpolator, LoadedModel, Network, load_for_run, load_model
+from ifrplus_cli.network.interpolator import Batch, Interpolator, LoadedModel, load_for_run, load_model
 from ifrplus_cli.network.plan import NetworkOptions, pairs_at_once, plan_network
 from ifrplus_cli.network.request import Precision
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
@@ -186,7 +186,7 @@ def measure_frame(
     say: Say,
     clock: Clock = time.perf_counter,
 ) -> FrameTimes:
-    """Make the middle frame of a pair 1 + ``runs`` times, each time as if the pair were new.
+    """Make the middle frame of a pair 1 + ``runs`` times, each time as if both of its frames were new.
 
     Args:
         model: the loaded network.
@@ -195,8 +195,8 @@ def measure_frame(
         say: called with progress messages.
         clock: returns seconds.
     """
-    timed = _TimedNetwork(model.network, clock)
-    fresh = partial(Interpolator, replace(model, network=timed))  # an interpolator caches the flow of the last pairs
+    timed = _Timed(model, clock)
+    fresh = partial(Interpolator, timed.model)  # an interpolator caches the flow of the last pairs
     say("first frame, with compilation")
     fresh()(*pair, [MIDDLE])
     first = timed.take()
@@ -225,13 +225,13 @@ def measure_pipeline(
         if run.done % FRAMES_A_WORD == 0:
             say(f"whole run: {run.done} of {run.expected} frames written")
 
-    timed = _TimedNetwork(model.network, time.perf_counter)
+    timed = _Timed(model, time.perf_counter)
     before = measure_alone()
     say("whole run of a generated clip")
     frames = min(max(round(RUN_SECONDS / before), FEWEST_FRAMES), MOST_FRAMES)
     clip = probe(write_clip(folder, size, frames))
     options = UpsampleOptions(encode=EncodeOptions(preset=PRESET))
-    summary = run_job(plan_job(clip, folder / "result.mp4", options), replace(model, network=timed), advance)
+    summary = run_job(plan_job(clip, folder / "result.mp4", options), timed.model, advance)
     spent, network = summary.stage_seconds, timed.take()
     stages = {
         "decode": spent["decode"],
@@ -245,16 +245,24 @@ def measure_pipeline(
     return PipelineTimes(summary.frames_in, summary.frames_made, summary.seconds, ratio, stages)
 
 
-class _TimedNetwork:
-    """A network that records how long it works."""
+class _Timed:
+    """A model whose network records how long it works, with the part of it that sees one frame alone.
 
-    def __init__(self, network: Network, clock: Clock) -> None:
-        self._network = network
+    Attributes:
+        model: the same model, timed.
+    """
+
+    def __init__(self, model: LoadedModel, clock: Clock) -> None:
         self._stages = StageClock(clock)
+        encode = self._timed(model.encode) if model.encode else None
+        self.model = replace(model, network=self._timed(model.network), encode=encode)
 
-    def __call__(self, *arrays: Batch) -> Batch:
-        with self._stages("network"):
-            return self._network(*arrays)
+    def _timed(self, compute: Callable[..., Batch]) -> Callable[..., Batch]:
+        def work(*arrays: Batch) -> Batch:
+            with self._stages("network"):
+                return compute(*arrays)
+
+        return work
 
     def take(self) -> float:
         """Return the seconds since the last call, and reset them."""

@@ -39,6 +39,11 @@ class OnnxGraph:
             precision.
         parts_file_name: name of the same network's graph without its last step; see ``ModelSpec.build_parts``.
         int8_file_name: name of that graph in 8 bits, calibrated for the bundled weights.
+        features_file_name: name of a graph of what sees one frame alone, ``frame``, (N, 3, H, W): it returns (N, C,
+            H/2, W/2) features. The graphs without the last step leave that out.
+        features_prefix: how the names of its parameters begin, and no others.
+        parts_inputs: what these graphs take then, in order, out of ``left_features`` and ``right_features``, ``alike``,
+            (N, 1, H/2, W/2) of ``merge.py``, ``prior`` and ``t``.
         build: otherwise, the function that builds a graph for some scales, from the locations of its parameters and
             its metadata.
         shapes: shapes of the parameters of a graph that is built, by their names.
@@ -48,6 +53,9 @@ class OnnxGraph:
     file_name: str | None = None
     parts_file_name: str | None = None
     int8_file_name: str | None = None
+    features_file_name: str | None = None
+    features_prefix: str = ""
+    parts_inputs: tuple[str, ...] = ()
     build: Callable[[Scales, Sequence[Parameter], Mapping[str, str]], onnx.ModelProto] | None = None
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -190,6 +198,9 @@ MODELS: dict[str, ModelSpec] = {
             file_name="lite-whole.onnx",
             parts_file_name="lite.onnx",
             int8_file_name="lite-int8.onnx",
+            features_file_name="lite-features.onnx",
+            features_prefix="encode_",
+            parts_inputs=("left_features", "right_features", "alike", "prior", "t"),
         ),
         build_parts=_build_lite_parts,
     ),

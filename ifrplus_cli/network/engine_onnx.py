@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError, network_fa
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
 from ifrplus_cli.network.device import Device, this_machine
-from ifrplus_cli.network.onnx_cache import REMEDY, find_graph
+from ifrplus_cli.network.onnx_cache import REMEDY, bundled_graph, find_graph
 from ifrplus_cli.weights.manifest import find_weights
 from ifrplus_cli.weights.reading import load_weights, read_weights
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
 
 Batch = npt.NDArray[np.float32]
+Parameters = Mapping[str, npt.NDArray[np.floating]]
 Shape = tuple[int, int, int]  # batch size, height, width
 
 CPU_PROVIDER = "CPUExecutionProvider"
@@ -87,6 +88,8 @@ def choose_gpu_provider(number: int) -> str:
 class OnnxNetwork:
     """Run a network's graph on numpy arrays, in any number of threads; except on a CPU, only for one shape.
 
+    Without its last step, a network may also leave out what sees one frame alone: ``encode`` does that.
+
     Args:
         shape: of the inputs that it will be given.
         provider: ONNX Runtime's execution provider.
@@ -119,27 +122,36 @@ class OnnxNetwork:
                 "This CPU has no instructions for 8 bits (VNNI or AMX): sums of products would overflow.",
                 "Leave --precision out, or use --precision fp32.",
             )
+        assert spec.graph is not None
         weights = weights or find_weights(spec.weights)
         graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights, parts=parts, precision=precision)
-        options = _options(threads)
-        if provider != CPU_PROVIDER:
-            _fix_sizes(options, shape)
-        if precision != "int8":
-            self._parameters = _parameters(spec, weights)  # kept alive: ONNX Runtime reads them in place
-            wrap = _onnxruntime().OrtValue.ortvalue_from_numpy
-            options.add_external_initializers(list(self._parameters), [*map(wrap, self._parameters.values())])
-        self._session = _open(graph, options, provider, number)
+        features = spec.graph.features_file_name if parts else None
+        # Kept alive: ONNX Runtime reads them in place. A graph in 8 bits, and what goes with it, reads its own file.
+        self._parameters = {} if precision == "int8" else _parameters(spec, weights)
+        own, alone = _divided(self._parameters, spec.graph.features_prefix if features else None)
+        place = provider, number
+        self._session = _open(graph, _options_for(own, threads, None if provider == CPU_PROVIDER else shape), *place)
+        self._encoder = _open(bundled_graph(features), _options_for(alone, threads), *place) if features else None
         if precision == "int8":
             _check_weights(self._session, weights)
-        self._names = [argument.name for argument in self._session.get_inputs()]
 
     def __call__(self, *arrays: Batch) -> Batch:
-        inputs = {name: np.ascontiguousarray(array) for name, array in zip(self._names, arrays, strict=True)}
-        try:
-            made: Batch = self._session.run(None, inputs)[0]
-        except Exception as error:  # its exceptions have no other common class
-            raise network_failure(error) from error
-        return made
+        return _run(self._session, arrays)
+
+    def encode(self, frames: Batch) -> Batch:
+        """Compute the features of (N, 3, H, W) frames, of which ``ModelSpec.graph`` tells; only for such a network."""
+        assert self._encoder is not None
+        return _run(self._encoder, [frames])
+
+
+def _run(session: InferenceSession, arrays: Sequence[Batch]) -> Batch:
+    names = [argument.name for argument in session.get_inputs()]
+    inputs = {name: np.ascontiguousarray(array) for name, array in zip(names, arrays, strict=True)}
+    try:
+        made: Batch = session.run(None, inputs)[0]
+    except Exception as error:  # its exceptions have no other common class
+        raise network_failure(error) from error
+    return made
 
 
 def convolution(weight: Batch, provider: str, number: int) -> Callable[[Batch], Batch]:
@@ -162,7 +174,7 @@ def convolution(weight: Batch, provider: str, number: int) -> Callable[[Batch], 
     return run
 
 
-def _parameters(spec: ModelSpec, weights: Path | None) -> Mapping[str, npt.NDArray[np.floating]]:
+def _parameters(spec: ModelSpec, weights: Path | None) -> Parameters:
     """Load a network's parameters in the type of its graph; graphs that come with the package use half precision."""
     assert spec.graph is not None
     own = find_weights(spec.weights)
@@ -172,6 +184,12 @@ def _parameters(spec: ModelSpec, weights: Path | None) -> Mapping[str, npt.NDArr
         shapes = {name: value.shape for name, value in read_weights(own).items()}
         return _halves(load_weights(weights, shapes))
     return load_weights(weights, spec.graph.shapes)
+
+
+def _divided(values: Parameters, prefix: str | None) -> tuple[Parameters, Parameters]:
+    """Divide parameters into those of other names and those whose names begin with ``prefix``, if there is one."""
+    alone = {name for name in values if prefix is not None and name.startswith(prefix)}
+    return {name: values[name] for name in values if name not in alone}, {name: values[name] for name in alone}
 
 
 def _check_weights(session: InferenceSession, weights: Path | None) -> None:
@@ -202,6 +220,16 @@ def _options(threads: int | None = None) -> SessionOptions:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = True  # without it every run allocates its memory again: 20 % slower
     options.enable_mem_pattern = False  # one block for all values of a run: no faster, but 430 MB more
+    return options
+
+
+def _options_for(values: Parameters, threads: int | None, shape: Shape | None = None) -> SessionOptions:
+    """Return the session options of a graph that takes these parameters, for one shape or any."""
+    options = _options(threads)
+    if shape:
+        _fix_sizes(options, shape)
+    wrap = _onnxruntime().OrtValue.ortvalue_from_numpy
+    options.add_external_initializers(list(values), [*map(wrap, values.values())])
     return options
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,13 +17,14 @@ from ifrplus_cli.errors import ModelError
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.frames.doubt import Doubt, doubt_about
 from ifrplus_cli.frames.flow import GRID, Neighbour, PairFlow, Paths, find_paths, pair_flow
-from ifrplus_cli.frames.merge import merge, still_parts
+from ifrplus_cli.frames.merge import Plane, alike, difference, merge, still_parts
 from ifrplus_cli.frames.motion_box import Box, moves, moving_box
 from ifrplus_cli.network.bisection import make_by_halving
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.engine import MINDSPORE
 from ifrplus_cli.network.engine_mindspore import MindSporeNetwork
 from ifrplus_cli.network.engine_onnx import OnnxNetwork
+from ifrplus_cli.network.frame_features import FrameFeatures
 from ifrplus_cli.network.plan import NetworkPlan, pairs_at_once
 from ifrplus_cli.network.tiling import TilePlan
 from ifrplus_cli.values import HALF, Frame, Image, Pair
@@ -36,19 +37,28 @@ class Network(Protocol):
     """A network on its device, as a function of numpy arrays."""
 
     def __call__(self, *arrays: Batch) -> Batch:
-        """Take the arrays that ``ModelSpec.inputs`` names, in that order, and return (N, 3, H, W) or parts."""
+        """Take the arrays that ``NetworkPlan.inputs`` names, in that order, and return (N, 3, H, W) or parts."""
         ...
+
+
+Encode = Callable[[Batch], Batch]  # (N, 3, H, W) frames to their features, (N, C, H/2, W/2)
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network with its weights, ready to run."""
+    """A network with its weights, ready to run.
+
+    Attributes:
+        at_once: pairs that it may be given at the same time, each in its own thread.
+        encode: the part of the network that sees one frame alone, if the plan ``encodes_frames``.
+    """
 
     plan: NetworkPlan
     network: Network
     weights_path: Path
     weights_sha256: str
-    at_once: int = 1  # pairs that it may be given at the same time, each in its own thread
+    at_once: int = 1
+    encode: Encode | None = None
 
 
 def load_model(plan: NetworkPlan, weights: Path | None = None, *, at_once: int = 1) -> LoadedModel:
@@ -67,7 +77,8 @@ def load_model(plan: NetworkPlan, weights: Path | None = None, *, at_once: int =
         name = plan.spec.weights
         remedy = "install the program again" if MANIFEST[name].comes_along else f"run ifrplus download-weights {name}"
         raise ModelError(f"The weights {path or name} were not found.", f"Give their file with --weights, or {remedy}.")
-    return LoadedModel(plan, _run_by(plan, path, at_once), path, sha256_of(path), at_once)
+    network, encode = _run_by(plan, path, at_once)
+    return LoadedModel(plan, network, path, sha256_of(path), at_once, encode)
 
 
 def load_for_run(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
@@ -75,16 +86,17 @@ def load_for_run(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
     return load_model(plan, weights, at_once=pairs_at_once(plan))
 
 
-def _run_by(plan: NetworkPlan, weights: Path, at_once: int) -> Network:
-    """Load the network in the engine that was chosen for it."""
+def _run_by(plan: NetworkPlan, weights: Path, at_once: int) -> tuple[Network, Encode | None]:
+    """Load the network, and the part of it that sees one frame alone, in the engine that was chosen for it."""
     if plan.engine == MINDSPORE:
         build = plan.spec.build_parts if plan.leaves_merging and plan.spec.build_parts else plan.spec.build
         name = f"{plan.spec.name} {plan.scales} {plan.precision} {build.__name__}"
-        return MindSporeNetwork(build(plan.scales, plan.precision), weights, name)
+        return MindSporeNetwork(build(plan.scales, plan.precision), weights, name), None
     shape = (plan.batch, *plan.tiles.tile_size)
     threads = this_machine().cores() // at_once
     provider, number, parts = plan.engine.provider, plan.device.number, plan.leaves_merging
-    return OnnxNetwork(plan.spec, shape, provider, number, weights, plan.scales, threads, parts, plan.precision)
+    network = OnnxNetwork(plan.spec, shape, provider, number, weights, plan.scales, threads, parts, plan.precision)
+    return network, network.encode if plan.encodes_frames else None
 
 
 @dataclass(frozen=True)
@@ -131,12 +143,14 @@ class Motion:
         left, right: float32 H x W x 3 RGB.
         box: around what moves; None if nothing does.
         paths: paths of the points of the padded pictures; None if the network needs none, or nothing moves.
+        features: of both frames; none if no part of the network sees a frame alone.
     """
 
     left: Image
     right: Image
     box: Box | None
     paths: Paths | None
+    features: tuple[FrameFeatures, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,8 +170,9 @@ class Interpolator:
     """Make frames between two frames of one size, and leave alone what does not move.
 
     There are two steps: ``look`` finds the motion, in one thread, and ``make`` makes the frames, in as many threads as
-    the model allows. The flow of a pair is computed once, even if the pair is later the neighbour of the next one:
-    images are recognised by object identity, and must not be changed.
+    the model allows. The flow of a pair is computed once, even if the pair is later the neighbour of the next one, and
+    what a network sees in one frame alone once for both of its pairs: images are recognised by object identity, and
+    must not be changed.
     """
 
     def __init__(self, model: LoadedModel, *, doubt: bool = False) -> None:
@@ -166,9 +181,10 @@ class Interpolator:
             model: the loaded network.
             doubt: estimate doubt about made frames, for a report; the frames stay the same.
         """
-        self.plan, self.network = model.plan, model.network
+        self.plan, self.network, self._encode = model.plan, model.network, model.encode
         self.doubt = doubt
         self._flows: deque[tuple[Image, Image, PairFlow]] = deque(maxlen=3)  # of a pair and its neighbours
+        self._features: deque[FrameFeatures] = deque(maxlen=2)  # of a pair
 
     @property
     def looks_around(self) -> bool:
@@ -190,7 +206,8 @@ class Interpolator:
         """
         box = moving_box(left, right)
         wanted = box is not None and (self.looks_around or self.doubt)
-        return Motion(left, right, box, self.paths(left, right, around) if wanted else None)
+        features = () if box is None else self._features_of(left, right)
+        return Motion(left, right, box, self.paths(left, right, around) if wanted else None, features)
 
     def make(self, motion: Motion, timesteps: Sequence[Fraction]) -> list[MadeFrame]:
         """Make frames between two frames, one for each timestep.
@@ -219,22 +236,51 @@ class Interpolator:
         tiles = self.plan.tiles_of(box.size)
         if tiles is self.plan.tiles:
             box = Box(0, 0, *left.shape[:2])
-        shared = {"left": _split(tiles, box.cut(left)), "right": _split(tiles, box.cut(right))}
+        cuts = box.cut(left), box.cut(right)
+        moving = _moving(tiles, *cuts)
+        apart = difference(*cuts) if self.plan.leaves_merging else None
+        shared = self._shared(motion, box, tiles, moving, apart)
         made = []
         for t in timesteps:
-            inputs = {**shared, "t": np.full((tiles.count, 1, 1, 1), float(t), np.float32)}
+            inputs = {**shared, "t": np.full((len(moving), 1, 1, 1), float(t), np.float32)}
             prior = motion.paths.at(float(t)) if motion.paths else None
             if prior is not None:
-                inputs["prior"] = tiles.split(_cut_prior(prior, box, tiles), channels_first=True, scale=GRID)
-            filled = _interleaved(self._fill(inputs))
-            if self.plan.leaves_merging:
-                part = merge(box.cut(left), box.cut(right), tiles.shrunk(2).merge(filled), float(t))
+                split = tiles.split(_cut_prior(prior, box, tiles), channels_first=True, scale=GRID)
+                inputs["prior"] = _chosen(split, moving)
+            filled = self._run([inputs[name] for name in self.plan.inputs])
+            if len(moving) < tiles.count:
+                filled = _put(filled, moving, self._unmoved(tiles, cuts[0]))
+            filled = _interleaved(filled)
+            if apart is not None:
+                part = merge(*cuts, tiles.shrunk(2).merge(filled), float(t), apart)
             else:
                 part = tiles.merge(filled)
             whole = part if part.shape == left.shape else box.put(part, _mixed(left, right, t))
             doubt = doubt_about(left, right, whole, prior) if self.doubt and prior is not None else None
             made.append(MadeFrame(whole, doubt))
         return made
+
+    def _shared(
+        self, motion: Motion, box: Box, tiles: TilePlan, moving: Sequence[int], apart: Plane | None
+    ) -> dict[str, Batch]:
+        """Return the inputs of the tiles that move which are the same at all timesteps."""
+        if not self.plan.encodes_frames:
+            pair = {"left": motion.left, "right": motion.right}
+            return {name: _split(tiles, box.cut(image), moving) for name, image in pair.items()}
+        assert apart is not None
+        # The right frame first: the pair before may be busy with the left one.
+        right, left = (frame.of(box, tiles, moving) for frame in reversed(motion.features))
+        shares = _split(tiles.shrunk(2), alike(apart, tiles.padded_size)[..., np.newaxis], moving)
+        return {"left_features": left, "right_features": right, "alike": shares}
+
+    def _features_of(self, *images: Image) -> tuple[FrameFeatures, ...]:
+        """Return the features of frames, which are those of the pair before if a frame was in it."""
+        if self._encode is None:
+            return ()
+        known = {id(frame.image): frame for frame in self._features}
+        found = tuple(known.get(id(image)) or FrameFeatures(image, self._encode) for image in images)
+        self._features.extend(found)
+        return found
 
     def paths(self, left: Image, right: Image, around: Surroundings = ALONE) -> Paths:
         """Return the paths between both frames of their points, padded."""
@@ -260,23 +306,12 @@ class Interpolator:
         missing = ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0))
         return np.pad(image, missing, mode="edge")
 
-    def _fill(self, inputs: Mapping[str, Batch]) -> Batch:
-        """Make all tiles, (N, 3, h, w): those that move with the network, the others by mixing."""
-        left, right = inputs["left"], inputs["right"]
-        # A single tile contains what moves.
-        moving = [number for number in range(len(left)) if len(left) == 1 or moves(left[number], right[number])]
-        if len(moving) == len(left):
-            return self._run([inputs[name] for name in self.plan.spec.inputs])
-        filled = self._unmoved(left)
-        filled[moving] = self._run([inputs[name][moving] for name in self.plan.spec.inputs])
-        return filled
-
-    def _unmoved(self, left: Batch) -> Batch:
-        """Return what the network would make of tiles in which nothing moves."""
+    def _unmoved(self, tiles: TilePlan, left: Image) -> Batch:
+        """Return what the network would make of all tiles if nothing moved."""
         if not self.plan.leaves_merging:
-            return left.copy()
-        height, width = left.shape[2:]
-        return np.tile(still_parts(height // 2, width // 2).transpose(2, 0, 1), (len(left), 1, 1, 1))
+            return _split(tiles, left, range(tiles.count))
+        height, width = tiles.shrunk(2).tile_size
+        return np.tile(still_parts(height, width).transpose(2, 0, 1), (tiles.count, 1, 1, 1))
 
     def _run(self, arrays: Sequence[Batch]) -> Batch:
         """Run the network on some tiles, batch by batch."""
@@ -293,8 +328,25 @@ def _mixed(left: Image, right: Image, t: Fraction) -> Image:
     return np.asarray(cv2.addWeighted(left, 1 - float(t), right, float(t), 0))
 
 
-def _split(tiles: TilePlan, image: Image) -> Batch:
-    return np.ascontiguousarray(tiles.split(image).transpose(0, 3, 1, 2))
+def _moving(tiles: TilePlan, left: Image, right: Image) -> list[int]:
+    """Return the numbers of the tiles in which something moves; a single tile contains what moves."""
+    if tiles.count == 1:
+        return [0]
+    return [number for number in range(tiles.count) if moves(tiles.cut(left, number), tiles.cut(right, number))]
+
+
+def _split(tiles: TilePlan, image: Batch, numbers: Sequence[int]) -> Batch:
+    """Return some tiles of an (H, W, C) picture, (n, C, h, w)."""
+    return np.ascontiguousarray(_chosen(tiles.split(image), numbers).transpose(0, 3, 1, 2))
+
+
+def _chosen(tiles: Batch, numbers: Sequence[int]) -> Batch:
+    return tiles if len(numbers) == len(tiles) else tiles[numbers]
+
+
+def _put(some: Batch, numbers: Sequence[int], tiles: Batch) -> Batch:
+    tiles[numbers] = some
+    return tiles
 
 
 def _interleaved(tiles: Batch) -> Batch:

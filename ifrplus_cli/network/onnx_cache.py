@@ -41,10 +41,7 @@ def find_graph(
     if precision == "int8":
         file_name = spec.graph.int8_file_name
     if file_name is not None:
-        bundled = find_file(file_name)
-        if bundled is None:
-            raise ModelError(f"The ONNX graph {file_name} is missing.", REMEDY)
-        return bundled
+        return bundled_graph(file_name)
     parameters = _stored(spec, weights) if weights and weights == find_weights(spec.weights) else None
     if weights is None or parameters is None:
         return _made(spec, scales, _elsewhere(spec), {})
@@ -60,6 +57,18 @@ def find_graph(
         return kept
     made = _made(spec, scales, parameters, card)
     return kept if _keep(made, kept) else made
+
+
+def bundled_graph(file_name: str) -> Path:
+    """Return the file of a graph that comes with the package.
+
+    Raises:
+        ModelError: if it is missing.
+    """
+    bundled = find_file(file_name)
+    if bundled is None:
+        raise ModelError(f"The ONNX graph {file_name} is missing.", REMEDY)
+    return bundled
 
 
 def _stored(spec: ModelSpec, weights: Path) -> Sequence[Parameter] | None:

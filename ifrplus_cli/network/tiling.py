@@ -120,6 +120,11 @@ class TilePlan:
             tiles = np.stack([padded[y : y + height, x : x + width] for y, x in corners])
         return np.moveaxis(tiles, -1, 1) if channels_first else tiles
 
+    def cut(self, picture: npt.NDArray, number: int) -> npt.NDArray:
+        """Return a view of the part of an H x W x C picture that a tile shows, without padding."""
+        (top, left), (height, width) = self.origins[number], self.tile_size
+        return picture[top : top + height, left : left + width]
+
     def merge(self, tiles: npt.NDArray) -> npt.NDArray:
         """Blend N x h x w x C float tiles, in the order of ``origins``, and crop: H x W x C of the same dtype."""
         if self.count == 1:

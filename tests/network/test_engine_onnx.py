@@ -22,7 +22,7 @@ from ifrplus_cli.errors import DeviceError, ModelError
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.flow import intermediate_flow, pair_flow
-from ifrplus_cli.frames.merge import merge
+from ifrplus_cli.frames.merge import alike, difference, merge
 from ifrplus_cli.frames.metrics import psnr
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network import engine_onnx, onnx_cache
@@ -41,7 +41,7 @@ pytest.importorskip("onnxruntime")
 
 LITE, CPU, ON_CPU = MODELS["lite"], Device("CPU"), Engine("onnx", CPU_PROVIDER)
 SHAPE = (1, 64, 96)
-GRAPHS = ("lite.onnx", "lite-int8.onnx", "lite-whole.onnx")
+GRAPHS = ("lite-features.onnx", "lite.onnx", "lite-int8.onnx", "lite-whole.onnx")
 FIRST, GAP = 60, 2  # of the real frames
 
 
@@ -94,8 +94,10 @@ def test_parts_merged_on_the_cpu_are_what_the_whole_graph_makes(bikes: Path, t: 
     prior = pair_flow(*pair)
     inputs = [np.ascontiguousarray(image.transpose(2, 0, 1)[np.newaxis]) for image in pair]
     inputs += [intermediate_flow(prior, t)[np.newaxis], np.full((1, 1, 1, 1), t, np.float32)]
-    whole, parts = (OnnxNetwork(LITE, (1, 128, 320), CPU_PROVIDER, parts=parts)(*inputs)[0] for parts in (False, True))
-    assert_same(merge(*pair, parts.transpose(1, 2, 0), t), whole.transpose(1, 2, 0))
+    whole, parts = (OnnxNetwork(LITE, (1, 128, 320), CPU_PROVIDER, parts=parts) for parts in (False, True))
+    shares = alike(difference(*pair), (128, 320))[np.newaxis, np.newaxis]
+    found = parts(*map(parts.encode, inputs[:2]), shares, *inputs[2:])[0]
+    assert_same(merge(*pair, found.transpose(1, 2, 0), t), whole(*inputs)[0].transpose(1, 2, 0))
 
 
 def test_frames_in_8_bits_are_nearly_those_in_single_precision(bikes: Path) -> None:
@@ -128,16 +130,24 @@ def test_the_graph_is_of_the_bundled_weights(name: str) -> None:
     onnx.checker.check_model(str(graph), full_check=True)
 
 
-@pytest.mark.parametrize("name", ["lite.onnx", "lite-whole.onnx"])
-def test_it_reads_the_bundled_weights_by_itself(name: str) -> None:
-    """Other programs open the file without ours."""
+def test_they_read_the_bundled_weights_by_themselves() -> None:
+    """Other programs open the files without ours."""
     import onnxruntime
 
-    inputs = random_inputs()
-    session = onnxruntime.InferenceSession(str(find_file(name)), providers=[CPU_PROVIDER])
-    alone = session.run(None, dict(zip(LITE.inputs, inputs, strict=True)))[0]
-    network = OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, parts=name == "lite.onnx")
-    np.testing.assert_allclose(network(*inputs), alone, atol=1e-5)
+    def run(name: str, **inputs: np.ndarray) -> np.ndarray:
+        session = onnxruntime.InferenceSession(str(find_file(name)), providers=[CPU_PROVIDER])
+        made: np.ndarray = session.run(None, inputs)[0]
+        return made
+
+    left, right, prior, t = random_inputs()
+    whole, parts = (OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, parts=parts) for parts in (False, True))
+    made = run("lite-whole.onnx", left=left, right=right, prior=prior, t=t)
+    np.testing.assert_allclose(whole(left, right, prior, t), made, atol=1e-5)
+    features = [run("lite-features.onnx", frame=frame) for frame in (left, right)]
+    np.testing.assert_allclose([parts.encode(left), parts.encode(right)], features, atol=1e-5)
+    alike = np.random.default_rng(1).random((1, 1, SHAPE[1] // 2, SHAPE[2] // 2), np.float32)
+    seen = {"left_features": features[0], "right_features": features[1], "alike": alike, "prior": prior, "t": t}
+    np.testing.assert_allclose(parts(*seen.values()), run("lite.onnx", **seen), atol=1e-5)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -155,9 +165,11 @@ def test_other_weights_are_used(tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     save_file({name: value * np.float16(0.5) for name, value in own.items()}, other)
     inputs = random_inputs()
-    made = [OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, weights=weights)(*inputs) for weights in (None, other)]
-    assert np.isfinite(made[1]).all()
-    assert np.abs(made[0] - made[1]).max() > 0.01
+    for parts in (False, True):
+        networks = [OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, weights=weights, parts=parts) for weights in (None, other)]
+        made = [network.encode(inputs[0]) if parts else network(*inputs) for network in networks]
+        assert np.isfinite(made[1]).all()
+        assert np.abs(made[0] - made[1]).max() > 0.01
 
 
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
@@ -183,6 +195,9 @@ def test_a_broken_graph_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name, parts in (("lite-whole", False), ("lite", True)):
         with pytest.raises(ModelError, match=rf"{name}\.onnx"):
             OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, parts=parts)
+    monkeypatch.setattr(onnx_cache, "find_file", lambda name: None if "features" in name else find_file(name))
+    with pytest.raises(ModelError, match=r"lite-features\.onnx"):
+        OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, parts=True)
 
 
 def test_pictures_that_do_not_fit_are_an_error_in_a_sentence() -> None:

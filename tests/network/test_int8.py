@@ -111,9 +111,10 @@ def test_other_weights_run_in_single_precision(monkeypatch: pytest.MonkeyPatch, 
 def test_several_tiles_at_once_are_what_each_is_by_itself() -> None:
     network = OnnxNetwork(MODELS["lite"], (3, 64, 96), CPU_PROVIDER, threads=1, parts=True, precision="int8")
     draw = np.random.default_rng(0)
-    pictures = [draw.random((3, 3, 64, 96), np.float32) for _ in range(2)]
+    features = [network.encode(draw.random((3, 3, 64, 96), np.float32)) for _ in range(2)]
+    alike = draw.random((3, 1, 32, 48), np.float32)
     prior = draw.normal(0, 4, (3, 4, 16, 24)).astype(np.float32)
-    arrays = (*pictures, prior, np.full((3, 1, 1, 1), 0.5, np.float32))
+    arrays = (*features, alike, prior, np.full((3, 1, 1, 1), 0.5, np.float32))
     together = network(*arrays)
     for number in range(3):
         alone = network(*(array[number : number + 1] for array in arrays))
