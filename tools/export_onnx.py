@@ -42,15 +42,40 @@ CALIBRATION = Path(__file__).with_name("int8.json")
 # The channels that a stage sees first are left, right, and their features; here each frame is beside its features.
 ORDER = (0, 1, 2, 6, 7, 8, 9, 3, 4, 5, 10, 11, 12, 13)
 
+# Stages whose pictures are large and whose kernels are small: for the others a sum takes no time, but a kernel memory.
+LARGE_STAGES = ("at_quarter", "at_half")
+
 BuildStage = Callable[[Graph, str, str, int], str]  # name, what the first layer made, channels of the output
 
 
 def stage(g: Graph, name: str, x: str, outside: int) -> str:
     """Run a ``Stage`` after its first layer; at odd sizes its result is larger than what the stage saw."""
+    return staged(g, name, x, outside, residual)
+
+
+def stage_on_cpu(g: Graph, name: str, x: str, outside: int) -> str:
+    """Run a ``Stage`` in the form that is fastest on a CPU.
+
+    Accelerators may round what they convolve, and so what a residual layer that is one convolution passes on.
+    """
+    return staged(g, name, x, outside, residual_in_one if name in LARGE_STAGES else residual)
+
+
+def staged(g: Graph, name: str, x: str, outside: int, layer: Callable[[Graph, str, str], str]) -> str:
     y = g.layer(f"{name}.down_two", x, 2, SLOPE)
     for number in range(LAYERS):
-        y = g.leaky(g.add(g.conv(f"{name}.layers.{number}", y), y), SLOPE)
+        y = layer(g, f"{name}.layers.{number}", y)
     return g.enlarging(f"{name}.up", y, outside)
+
+
+def residual(g: Graph, name: str, x: str) -> str:
+    return g.leaky(g.add(g.conv(name, x), x), SLOPE)
+
+
+def residual_in_one(g: Graph, name: str, x: str) -> str:
+    """A residual layer as one convolution, the middle of whose kernel passes its input on."""
+    weight = g.add(g.parameter(f"{name}.weight"), g.passing_on(g.shapes[f"{name}.bias"][0]))
+    return g.leaky(g.convolve(x, weight, g.parameter(f"{name}.bias"), size=3), SLOPE)
 
 
 def features(g: Graph, frames: str) -> list[str]:
@@ -122,8 +147,8 @@ def choose(g: Graph, pictures: str, warped: str, state: str, alike: str) -> tupl
 
 def colours(g: Graph, pictures: str) -> tuple[str, str]:
     """Take both frames, (N, 3, h, w) each, out of (2N, 7, h, w) pictures with their features."""
-    sizes = g.integers(3, FEATURES, 3, FEATURES)
-    left, _, right, _ = g.parts("Split", g.channels(pictures, 2 * (3 + FEATURES)), sizes, count=4, axis=1)
+    both, axis, size = g.channels(pictures, 2 * (3 + FEATURES)), g.integers(1), 3 + FEATURES
+    left, right = (g.node("Slice", both, g.integers(k), g.integers(k + 3), axis) for k in (0, size))
     return left, right
 
 
@@ -200,7 +225,7 @@ def export(weights: Path, folder: Path) -> None:
     _write(g, weights, folder / "lite-features.onnx", {"frame": frame}, ("features", picture))
     seen: dict[str, Shape] = {"left_features": picture, "right_features": picture, "alike": (1, *half)}
     in_int8 = partial(stage_in_int8, layers=LAYERS, found=Calibration.read(CALIBRATION), weights=read_weights(weights))
-    for name, build in (("lite.onnx", stage), ("lite-int8.onnx", in_int8)):
+    for name, build in (("lite.onnx", stage_on_cpu), ("lite-int8.onnx", in_int8)):
         g = Graph(stored_parameters(weights))
         pictures = g.channels(g.cat("left_features", "right_features"), 3 + FEATURES)
         g.finish("Concat", *estimate(g, pictures, "alike", build), name="parts", axis=1)
