@@ -7,7 +7,6 @@ same in the operators of a device.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -20,6 +19,7 @@ Plane = npt.NDArray[np.float32]
 PARTS = 7  # channels that a network returns: four of flow, three of choice
 SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
+BOX = np.full(BAND, 1 / BAND, np.float32)
 ROWS = 96  # rows that are made at once, so that they stay in the cache; even
 
 
@@ -28,31 +28,31 @@ class Estimate:
     """Where both frames are sampled for a made frame, and which of them is right; at half of the size.
 
     Attributes:
-        to_left, to_right: (h, w, 2) float32, x and y in pixels of the frames.
-        coarse, fine: (h, w, 3) float32, the left frame's share of what is coarse, and of fine detail, 0 to 1, the same
-            in all three channels.
+        to_left, to_right: x and y, (h, w) float32 each, in pixels of the frames.
+        fine: (h, w, 3) float32, the left frame's share of fine detail, 0 to 1, the same in all three channels.
+        gap: (h, w, 3) float32, by how much its share of what is coarse is larger.
         stay: (h, w) float32 logit of what stays as it is.
     """
 
-    to_left: Plane
-    to_right: Plane
-    coarse: Plane
+    to_left: tuple[Plane, Plane]
+    to_right: tuple[Plane, Plane]
     fine: Plane
+    gap: Plane
     stay: Plane
 
     @classmethod
     def of(cls, parts: Plane) -> Estimate:
-        """Unpack the (h, w, 7) float32 parts that a network returns: flows (x, y each), three logits."""
-        shares = _sigmoid(np.ascontiguousarray(parts[..., 4:6]))
-        coarse, fine = (cv2.merge([plane] * 3) for plane in cv2.split(shares))
-        to_left, to_right = (np.ascontiguousarray(parts[..., k : k + 2]) for k in (0, 2))
-        return cls(to_left, to_right, np.asarray(coarse), np.asarray(fine), np.ascontiguousarray(parts[..., 6]))
+        """Unpack the (7, h, w) float32 parts that a network returns: flows (x, y each), three logits."""
+        left_x, left_y, right_x, right_y, *logits, stay = parts
+        coarse, fine = map(_sigmoid, logits)
+        fine, gap = (np.asarray(cv2.merge([plane] * 3)) for plane in (fine, cv2.subtract(coarse, fine)))
+        return cls((left_x, left_y), (right_x, right_y), fine, gap, stay)
 
 
 def still_parts(height: int, width: int) -> Plane:
-    """Return the (height, width, 7) parts of a picture in which nothing moves."""
-    parts = np.zeros((height, width, PARTS), np.float32)
-    parts[..., 6] = SHARPNESS
+    """Return the (7, height, width) parts of a picture in which nothing moves."""
+    parts = np.zeros((PARTS, height, width), np.float32)
+    parts[6] = SHARPNESS
     return parts
 
 
@@ -85,64 +85,61 @@ def merge(left: Image, right: Image, parts: Plane, t: float, apart: Plane | None
 
     Args:
         left, right: (H, W, 3) float32 RGB.
-        parts: (h, w, 7) float32, h and w at least H/2 and W/2; see ``Estimate``.
+        parts: (7, h, w) float32, h and w at least H/2 and W/2; see ``Estimate``.
         t: timestep in (0, 1).
         apart: the ``difference`` of the frames, if it is known.
 
     Returns:
         (H, W, 3) float32 RGB, not clipped.
     """
-    height, width = left.shape[:2]
+    height = len(left)
     apart = difference(left, right) if apart is None else apart
     estimate = Estimate.of(parts)
     made = np.empty_like(left)
     for first in range(0, height, ROWS):
-        last = min(first + ROWS, height)
-        begin, end = max(0, first - BAND // 2), min(height, last + BAND // 2)
-        moved = _moved(left, right, estimate, begin, end, width)
-        made[first:last] = moved[first - begin : last - begin]
-        rows = slice(first, last)
-        logit = cv2.subtract(_enlarged(estimate.stay, first, last, width), apart[rows])
-        _keep_still(made[rows], left[rows], right[rows], np.asarray(logit), t)
+        rows = range(first, min(first + ROWS, height))
+        _make(made, left, right, estimate, apart, rows, t)
     return made
 
 
-def _moved(left: Image, right: Image, estimate: Estimate, begin: int, end: int, width: int) -> Image:
-    """Return rows ``begin`` to ``end`` of the mixture of both warped frames."""
-    one = _warped(left, _enlarged(estimate.to_left, begin, end, width), begin)
-    two = _warped(right, _enlarged(estimate.to_right, begin, end, width), begin)
-    coarse, fine = (_enlarged(share, begin, end, width) for share in (estimate.coarse, estimate.fine))
-    apart = cv2.subtract(one, two)
-    mean = cv2.blur(apart, (BAND, BAND), borderType=cv2.BORDER_REPLICATE)
-    cv2.add(two, cv2.multiply(fine, apart), two)
-    return np.asarray(cv2.add(two, cv2.multiply(cv2.subtract(coarse, fine), mean)))
+def _make(made: Image, left: Image, right: Image, estimate: Estimate, apart: Plane, rows: range, t: float) -> None:
+    """Make some rows of a frame."""
+    here, width = slice(rows.start, rows.stop), left.shape[1]
+    moved = _moved(left, right, estimate, rows)
+    share = _sigmoid(cv2.subtract(_enlarged(estimate.stay, rows, width), apart[here]))
+    still = cv2.addWeighted(left[here], 1 - t, right[here], t, 0)
+    pull = cv2.multiply(cv2.subtract(still, moved, still), cv2.merge([share] * 3), still)
+    made[here] = cv2.add(moved, pull, moved)
 
 
-def _warped(image: Image, flow: Plane, begin: int) -> Image:
-    places = cv2.add(flow, _places(*flow.shape[:2]))
-    places[..., 1] += begin
-    return np.asarray(cv2.remap(image, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+def _moved(left: Image, right: Image, estimate: Estimate, rows: range) -> Image:
+    """Return some rows of the mixture of both warped frames, in two bands."""
+    width, margin = left.shape[1], BAND // 2
+    seen = range(max(0, rows.start - margin), min(len(left), rows.stop + margin))  # by the box
+    inner = slice(rows.start - seen.start, rows.stop - seen.start)
+    one, two = _warped(left, estimate.to_left, seen), _warped(right, estimate.to_right, seen)
+    apart = cv2.subtract(one, two, one)
+    mean = cv2.sepFilter2D(apart, -1, BOX, BOX, borderType=cv2.BORDER_REPLICATE)[inner]
+    detail = cv2.multiply(_enlarged(estimate.fine, rows, width), apart[inner])
+    coarse = cv2.multiply(_enlarged(estimate.gap, rows, width), mean)
+    return np.asarray(cv2.add(cv2.add(two[inner], detail, detail), coarse, coarse))
 
 
-def _keep_still(made: Image, left: Image, right: Image, logit: Plane, t: float) -> None:
-    """Pull rows of a made frame towards the mixture of both frames as they are, by the logit of what stays."""
-    share = _sigmoid(logit)
-    still = cv2.addWeighted(left, 1 - t, right, t, 0)
-    cv2.add(made, cv2.multiply(cv2.subtract(still, made), cv2.merge([share] * 3)), made)
+def _warped(image: Image, flow: tuple[Plane, Plane], rows: range) -> Image:
+    width = image.shape[1]
+    x, y = (_enlarged(plane, rows, width) for plane in flow)
+    columns, lines = np.arange(width, dtype=np.float32), np.arange(rows.start, rows.stop, dtype=np.float32)
+    places = x + columns, y + lines[:, np.newaxis]
+    return np.asarray(cv2.remap(image, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _enlarged(half: Plane, begin: int, end: int, width: int) -> Plane:
-    """Return rows ``begin`` to ``end`` of a (h, w) or (h, w, C) plane at twice its size, cut to ``width`` columns."""
-    top, bottom = max(0, begin // 2 - 1), min(len(half), (end + 1) // 2 + 1)
-    rows = cv2.resize(half[top:bottom], None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(rows[begin - 2 * top : end - 2 * top, :width])
-
-
-@lru_cache(maxsize=8)
-def _places(height: int, width: int) -> Plane:
-    """Column and row of each pixel: (height, width, 2)."""
-    return np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), axis=2)
+def _enlarged(half: Plane, rows: range, width: int) -> Plane:
+    """Return some rows of a (h, w) or (h, w, C) plane at twice its size, cut to ``width`` columns."""
+    top, bottom = max(0, rows.start // 2 - 1), min(len(half), (rows.stop + 1) // 2 + 1)
+    whole = cv2.resize(half[top:bottom], None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(whole[rows.start - 2 * top : rows.stop - 2 * top, :width])
 
 
 def _sigmoid(logit: Plane) -> Plane:
-    return np.asarray(cv2.divide(1.0, cv2.add(cv2.exp(-logit), 1.0)))
+    power = cv2.exp(np.negative(logit))
+    return np.reciprocal(np.add(power, 1, out=power), out=power)

@@ -250,11 +250,10 @@ class Interpolator:
             filled = self._run([inputs[name] for name in self.plan.inputs])
             if len(moving) < tiles.count:
                 filled = _put(filled, moving, self._unmoved(tiles, cuts[0]))
-            filled = _interleaved(filled)
             if apart is not None:
-                part = merge(*cuts, tiles.shrunk(2).merge(filled), float(t), apart)
+                part = merge(*cuts, tiles.shrunk(2).merge_planes(filled), float(t), apart)
             else:
-                part = tiles.merge(filled)
+                part = tiles.merge(_interleaved(filled))
             whole = part if part.shape == left.shape else box.put(part, _mixed(left, right, t))
             doubt = doubt_about(left, right, whole, prior) if self.doubt and prior is not None else None
             made.append(MadeFrame(whole, doubt))
@@ -311,7 +310,7 @@ class Interpolator:
         if not self.plan.leaves_merging:
             return _split(tiles, left, range(tiles.count))
         height, width = tiles.shrunk(2).tile_size
-        return np.tile(still_parts(height, width).transpose(2, 0, 1), (tiles.count, 1, 1, 1))
+        return np.tile(still_parts(height, width), (tiles.count, 1, 1, 1))
 
     def _run(self, arrays: Sequence[Batch]) -> Batch:
         """Run the network on some tiles, batch by batch."""

@@ -125,6 +125,13 @@ class TilePlan:
         (top, left), (height, width) = self.origins[number], self.tile_size
         return picture[top : top + height, left : left + width]
 
+    def merge_planes(self, tiles: npt.NDArray) -> npt.NDArray:
+        """Blend N x C x h x w float tiles, in the order of ``origins``, and crop: C x H x W of the same dtype."""
+        if self.count == 1:
+            return tiles[0, :, : self.height, : self.width]
+        channels = (self.merge(plane[..., np.newaxis])[..., 0] for plane in np.moveaxis(tiles, 1, 0))
+        return np.stack(list(channels))
+
     def merge(self, tiles: npt.NDArray) -> npt.NDArray:
         """Blend N x h x w x C float tiles, in the order of ``origins``, and crop: H x W x C of the same dtype."""
         if self.count == 1:

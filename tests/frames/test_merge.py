@@ -17,8 +17,8 @@ def pictures(height: int, width: int) -> tuple[Image, Image]:
 
 
 def parts_of(height: int, width: int, flow: tuple[float, ...], *choice: float) -> np.ndarray:
-    parts = np.empty((-(-height // 2), -(-width // 2), 7), np.float32)
-    parts[:] = (*flow, *choice)
+    parts = np.empty((7, -(-height // 2), -(-width // 2)), np.float32)
+    parts[:] = np.float32([*flow, *choice])[:, np.newaxis, np.newaxis]
     return parts
 
 
@@ -48,8 +48,8 @@ def test_what_lies_outside_repeats_the_edge() -> None:
 
 def test_rows_that_are_made_apart_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
     left, right = pictures(250, 60)
-    parts = np.random.default_rng(1).normal(0, 2, (125, 30, 7)).astype(np.float32)
-    parts[..., :4] = np.round(parts[..., :4] * 2) / 2  # no positions between two steps
+    parts = np.random.default_rng(1).normal(0, 2, (7, 125, 30)).astype(np.float32)
+    parts[:4] = np.round(parts[:4] * 2) / 2  # no positions between two steps
     made = merge(left, right, parts, 0.5)
     monkeypatch.setattr(merging, "ROWS", 1000)
     np.testing.assert_allclose(made, merge(left, right, parts, 0.5), atol=1e-6)

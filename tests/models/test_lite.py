@@ -123,11 +123,9 @@ def test_opencv_merges_as_the_graph_does(size: tuple[int, int]) -> None:
     parts = draw.normal(0, 3, (1, 7, height // 2, width // 2)).astype(np.float32)
     parts[:, :4] = np.round(parts[:, :4] * 2) / 2  # whole steps of sampling after they are enlarged: no ties
     expected = merged(left, right, parts, when)[0].transpose(1, 2, 0)
-    made = merge_on_cpu(
-        *(image[0].transpose(1, 2, 0).copy() for image in (left, right)), parts[0].transpose(1, 2, 0), 0.4
-    )
+    made = merge_on_cpu(*(image[0].transpose(1, 2, 0).copy() for image in (left, right)), parts[0], 0.4)
     np.testing.assert_allclose(made, expected, atol=1e-4)
-    cut_parts = parts[0, :, : -(-size[0] // 2), : -(-size[1] // 2)].transpose(1, 2, 0)
+    cut_parts = parts[0, :, : -(-size[0] // 2), : -(-size[1] // 2)]
     cut = merge_on_cpu(
         *(image[0].transpose(1, 2, 0)[: size[0], : size[1]].copy() for image in (left, right)), cut_parts, 0.4
     )

@@ -45,7 +45,7 @@ class Watched:
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
         self.seen.append(arrays)
         height, width = arrays[0].shape[2:]
-        return np.tile(still_parts(height, width).transpose(2, 0, 1), (len(arrays[0]), 1, 1, 1))
+        return np.tile(still_parts(height, width), (len(arrays[0]), 1, 1, 1))
 
     def model(self, height: int, width: int, *, at_once: int = 1, **options: object) -> LoadedModel:
         spec = replace(
