@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ TENSORS = ("picture", "made")  # input and output of a convolution
 SILENT = 4  # log level: only what ends the process is logged; everything else comes as an exception
 TRIAL: Shape = (1, 32, 32)
 GREY = 0.5
+AS_REQUESTED = 1  # ONNX Runtime's number for an arena that grows by what is missing, and not to twice its size
 
 
 def is_installed() -> bool:
@@ -251,7 +253,18 @@ def _halves(values: Mapping[str, Batch]) -> dict[str, npt.NDArray[np.float16]]:
     return halves
 
 
+@cache
+def _share_memory() -> None:
+    """Let all graphs of this process take what they need from one arena: what one has left, another can take."""
+    ort = _onnxruntime()
+    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(place, ort.OrtArenaCfg({"arena_extend_strategy": AS_REQUESTED}))
+
+
 def _open(graph: Path | bytes, options: SessionOptions, provider: str, number: int) -> InferenceSession:
+    if provider == CPU_PROVIDER:
+        _share_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         session = _onnxruntime().InferenceSession(graph, options, [(provider, _provider_options(provider, number))])
     except Exception as error:
