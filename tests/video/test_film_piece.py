@@ -24,7 +24,8 @@ FIRST, KNOWN = 60, 10
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty seconds with a key frame every two, and frames that depend on later ones."""
     path = tmp_path_factory.mktemp("film") / "clip.mp4"
-    return make_clip(path, frames=100, rate="5", codec="libx264", output=("-g", 10, "-bf", 2, "-preset", "fast", "-qp", 30))
+    reordered = ("-g", 10, "-bf", 2, "-preset", "fast", "-qp", 30)
+    return make_clip(path, frames=100, rate="5", codec="libx264", output=reordered)
 
 
 def first_frames(clip: ClipInfo, count: int) -> list[Frame]:
