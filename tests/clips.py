@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -185,7 +185,7 @@ def once(read: Callable[..., Found]) -> Callable[..., Found]:
     return look
 
 
-probe_once = once(probe)
+probe_once = once(partial(probe, read_sound=True))
 
 
 @once
@@ -267,7 +267,7 @@ def wrap_ffmpeg(folder: Path, monkeypatch: pytest.MonkeyPatch, *, decoder: str =
 def children() -> list[str]:
     """Command lines of the processes that this one has started and that have not ended.
 
-    Python's own resource tracker does not count: it stays once anything was run in a process of its own.
+    Python's own servers do not count: they stay once anything was run in a process of its own.
     """
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -275,7 +275,8 @@ def children() -> list[str]:
             state, parent = stat.read_text().rpartition(")")[2].split()[:2]
             if int(parent) == os.getpid() and state != "Z":
                 found.append(stat.with_name("cmdline").read_text().replace("\0", " "))
-    return [line for line in found if "multiprocessing.resource_tracker" not in line]
+    servers = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+    return [line for line in found if not any(server in line for server in servers)]
 
 
 def left_running_in(folder: Path) -> list[str]:

@@ -13,7 +13,7 @@ from ifrplus_cli.cluster.connection import connected, local_workers
 from ifrplus_cli.cluster.dispatch import Dispatch
 from ifrplus_cli.cluster.intake import Intake
 from ifrplus_cli.cluster.order import Exam, NetworkOrder, Order
-from ifrplus_cli.cluster.sections import Section, plan_sections, reading_of, restart, times_of
+from ifrplus_cli.cluster.sections import Section, of_picture, plan_sections, reading_of, restart, times_of
 from ifrplus_cli.cluster.shipping import check_shippable, piece_for
 from ifrplus_cli.cluster.terms import terms_of_client
 from ifrplus_cli.cluster.trial import with_threads
@@ -112,7 +112,7 @@ class _Run:
         job = replace(self.job, encode=with_threads(self.job.encode, self.job.output.absolute().parent))
         network = NetworkOrder.of(self.model.plan, self._weights())
         source = None if self.ships else Fingerprint.of(job.clip.path, job.clip.source.files)
-        exam = Exam(network, source, replace(job.encode, clip=replace(job.encode.clip, packet_pts=(0,))))
+        exam = Exam(network, source, of_picture(job.encode))
         terms = terms_of_client(exam, self.model.weights_sha256)
         with connected(self.cluster) as client, self._reporting_loss(client):
             workers = Workers(client, exam, terms, self.say)

@@ -12,6 +12,7 @@ from ifrplus_cli.pipeline.disk_space import picture_bytes
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.decode import seeks_exactly
+from ifrplus_cli.video.encode_plan import EncodePlan
 from ifrplus_cli.video.trim import frames_from
 
 MOST_SEGMENTS = 4  # of a section
@@ -170,11 +171,15 @@ def _time(job: Job, number: int) -> Fraction:
     return job.clip.packet_pts[number] * job.clip.time_base
 
 
+def of_picture(plan: EncodePlan) -> EncodePlan:
+    """Return the plan for the picture alone, with the time of one frame: it is sent without those of all packets."""
+    return replace(plan, clip=replace(plan.clip, packet_pts=plan.clip.packet_pts[:1], streams=()), carried=())
+
+
 def _reduced(job: Job, first: int, known: int | None, *, loops: bool) -> Job:
     """Return the job without what a section does not need, and what would only be sent for nothing."""
     clip = frames_from(job.clip, first, known)
     if first and not seeks_exactly(clip):
         clip = counted(clip)
     clip = replace(clip, streams=(), chapters=())
-    encode = replace(job.encode, clip=replace(job.encode.clip, packet_pts=job.encode.clip.packet_pts[:1]), carried=())
-    return replace(job, clip=clip, encode=encode, options=replace(job.options, loop=loops))
+    return replace(job, clip=clip, encode=of_picture(job.encode), options=replace(job.options, loop=loops))

@@ -165,7 +165,7 @@ class Films:
         for path, option in ((request.cuts_out, "--cuts-out"), (request.report, "--report")):
             if path is not None:
                 check_place(path, option, (source, output))
-        clip = deinterlaced(probe(source, request.input_fps), request.deinterlace)
+        clip = deinterlaced(probe(source, request.input_fps, read_sound=True), request.deinterlace)
         replaces = request.overwrite or request.dry_run or self._listener.may_replace(source, output)
         options = replace(job_options(request, clip, overwrite=replaces), keeps_frames=self._keeps_frames)
         if request.preview is not None:
@@ -234,7 +234,7 @@ def try_film(source: Path, request: UpsampleRequest, note: Callable[[str], None]
     Raises:
         IfrplusError: if the film can't be made.
     """
-    clip = probe(source, request.input_fps)
+    clip = probe(source, request.input_fps, read_sound=True)
     stem = "images" if is_sequence(source) else source.stem
     job = plan_job(clip, source.parent / f"{stem}-upsampled.mp4", job_options(request, clip, overwrite=True))
     network = choose_network(work_of(job), request, note)

@@ -54,7 +54,7 @@ def _start_faults(
         # Containers differ in whether the header hides an encoder's delay; packets are reliable.
         heard = result.start if hides_lead else None
         wanted_span = used_span(plan, wanted.stream) or NOTHING
-        found_span = packet_span(result, found.index, first_only=not hides_lead, begin=heard) or NOTHING
+        found_span = packet_span(result, found.index, begin=heard) or NOTHING
         offset, now = _sound_start(wanted, wanted_span[0], plan, start), found_span[0] - result.start
     if abs(now - offset) > slack:
         yield f"its sound starts {float(now):.3f} s from the picture instead of {float(offset):.3f} s"

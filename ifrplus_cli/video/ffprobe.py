@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,18 @@ from ifrplus_cli.video.ffmpeg import INSTALL_HINT, SOURCE_LIMITS, StderrDrain, f
 from ifrplus_cli.video.images import KINDS
 from ifrplus_cli.video.pieces import source_arguments
 
-REFUSED = b"Format not on whitelist"
+REFUSED = "Format not on whitelist"
+HEADER = {"show_format": None, "show_streams": None}
+
+
+class _Messages(StderrDrain):
+    """Notices a file that may not be opened."""
+
+    refused = False
+
+    def consume(self, line: str) -> bool:
+        self.refused = self.refused or REFUSED in line
+        return False
 
 
 def ask_ffprobe(
@@ -35,19 +46,42 @@ def ask_ffprobe(
     """
     program = find_tool("ffprobe")
     url, limits = source_arguments(path, pieces) if pieces else (source_url(path), limits)
-    command = _command(program, url, {"show_format": None, "show_streams": None, "of": "json", **limits, **options})
+    command = _command(program, url, {**HEADER, "of": "json", **limits, **options})
     try:
         # ffmpeg-python's own call would leave ffprobe running if this program is interrupted.
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except OSError as error:
         raise _broken_program(program, error.strerror) from error
     if done.returncode != 0:
-        raise _refusal(path, done.stderr)
-    try:
-        found: dict[str, Any] = json.loads(done.stdout)
-    except ValueError as error:
-        raise _broken_program(program, "its answer makes no sense") from error
-    return found
+        raise _refusal(path, last_line(done.stderr, path), refused=REFUSED.encode() in done.stderr)
+    return _answer(program, done.stdout)
+
+
+def ask_with_packets(
+    path: Path, entries: str, take: Callable[[dict[str, Any]], None], *, pieces: Sequence[Piece] = ()
+) -> dict[str, Any]:
+    """Return ffprobe's answer about a file, with format, streams and chapters, and read all packets on the way.
+
+    Args:
+        path: the file.
+        entries: ffprobe's names of properties of packets, separated by commas, beside the index of the stream.
+        take: receives the properties of each packet, in the order of the file.
+        pieces: spans of the file that are read one behind the other in place of the whole file.
+
+    Raises:
+        InputError: if the file is not a film, or can't be read as one.
+        MediaToolError: if ffprobe is missing or does not work.
+    """
+    program = find_tool("ffprobe")
+    url, limits = source_arguments(path, pieces)
+    shown = {"show_entries": f"packet=stream_index,{entries}", **HEADER, "show_chapters": None, "of": "json=compact=1"}
+    lines = _lines(path, _command(program, url, {**limits, **shown}))
+    for line in lines:  # each packet on its own, and the rest behind the end of their list
+        if line.strip() == b"],":
+            break
+        if line.lstrip().startswith(b'{ "stream_index"') and line.endswith(b"\n"):
+            take(json.loads(line.rstrip(b" ,}\r\n") + b"}"))  # its side data, if any, are on further lines
+    return _answer(program, b"{" + b"".join(lines))
 
 
 def read_packets(
@@ -70,17 +104,21 @@ def read_packets(
     selected = {} if stream_index is None else {"select_streams": str(stream_index)}
     shown = {**selected, "show_entries": f"packet={entries}", "of": "compact=p=0"}
     url, limits = source_arguments(path, pieces)
-    command = _command(program, url, {**limits, **shown, **options})
+    for line in filter(bytes.strip, _lines(path, _command(program, url, {**limits, **shown, **options}))):
+        fields = (field.partition("=") for field in line.decode().strip().split("|") if "=" in field)
+        yield {name: value for name, _, value in fields if value != "N/A"}
+
+
+def _lines(path: Path, command: Sequence[str]) -> Iterator[bytes]:
+    """Yield the lines that ffprobe tells of a file."""
     try:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
-        raise _broken_program(program, error.strerror) from error
+        raise _broken_program(command[0], error.strerror) from error
     assert process.stdout and process.stderr
-    talk = StderrDrain(process.stderr)
+    talk = _Messages(process.stderr)
     try:
-        for line in filter(bytes.strip, process.stdout):
-            fields = (field.partition("=") for field in line.decode().strip().split("|") if "=" in field)
-            yield {name: value for name, _, value in fields if value != "N/A"}
+        yield from process.stdout
         failed = process.wait() != 0
     finally:
         process.kill()
@@ -88,7 +126,15 @@ def read_packets(
         process.stdout.close()
         talk.join()
     if failed:
-        raise _unreadable(path, last_line(talk.reason(process.returncode), path))
+        raise _refusal(path, last_line(talk.reason(process.returncode), path), refused=talk.refused)
+
+
+def _answer(program: str, text: bytes) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise _broken_program(program, "its answer makes no sense") from error
+    return found
 
 
 def _command(program: str, url: str, options: Mapping[str, str | None]) -> list[str]:
@@ -97,23 +143,19 @@ def _command(program: str, url: str, options: Mapping[str, str | None]) -> list[
     return [program, "-v", "error", *chain.from_iterable(words), url]
 
 
-def _refusal(path: Path, stderr: bytes) -> InputError:
-    if REFUSED in stderr and path.suffix.lower() in KINDS:
+def _refusal(path: Path, reason: str, *, refused: bool) -> InputError:
+    if refused and path.suffix.lower() in KINDS:
         return one_image(path)
-    if REFUSED in stderr:
+    if refused:
         return InputError(f"{path.name} is not a film.", "Give a video file such as .mp4, .mov, .mkv or .webm.")
-    return _unreadable(path, last_line(stderr, path))
+    return InputError(
+        f"{path.name} can't be read as a film: {reason}.", "The file may be damaged, cut short, or not a video at all."
+    )
 
 
 def _broken_program(program: str, reason: str | None) -> MediaToolError:
     return MediaToolError(
         f"The program {program} does not work: {reason}.", INSTALL_HINT.format(variable="IFRPLUS_FFPROBE")
-    )
-
-
-def _unreadable(path: Path, reason: str) -> InputError:
-    return InputError(
-        f"{path.name} can't be read as a film: {reason}.", "The file may be damaged, cut short, or not a video at all."
     )
 
 

@@ -17,10 +17,11 @@ from typing import Any
 
 import ffmpeg
 
-from ifrplus_cli.values import ClipInfo, Piece
+from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.containers import MILLISECOND, Container
 from ifrplus_cli.video.ffmpeg import find_tool
 from ifrplus_cli.video.ffprobe import read_packets
+from ifrplus_cli.video.packets import packet_spans
 from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.stream_mapping import Carried
 
@@ -43,12 +44,12 @@ def _delay(clip: ClipInfo, container: Container, carried: Carried) -> Fraction:
         return _delay_of_encoder(container.muxer)
     if carried.codec != "copy":
         return Fraction(0)
-    first = _first_packet(clip.path, carried.stream.index, clip.pieces)
-    if first is None:
+    span = next(packet_spans(clip, carried.stream.index), None)
+    if span is None:
         return Fraction(0)
     source = open_source(clip)
     stored = _stored_start(source[str(carried.stream.index)], container.muxer, "copy")
-    return _plausible(first + LATE - stored) if stored is not None else Fraction(0)
+    return _plausible(span[0] + LATE - stored) if stored is not None else Fraction(0)
 
 
 @cache
@@ -70,13 +71,12 @@ def _stored_start(stream: Any, muxer: str, codec: str) -> Fraction | None:
             trial.global_args("-nostdin", "-copyts", "-loglevel", "quiet"), cmd=find_tool("ffmpeg")
         )
         done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
-        return _first_packet(path, 0) if done.returncode == 0 and path.stat().st_size else None
+        return _first_packet(path) if done.returncode == 0 and path.stat().st_size else None
 
 
-def _first_packet(path: Path, index: int, pieces: Sequence[Piece] = ()) -> Fraction | None:
-    packets = read_packets(path, index, "pts_time", pieces=pieces, read_intervals=f"%+#{FEW_PACKETS}")
-    times = [Fraction(packet["pts_time"]) for packet in packets if "pts_time" in packet]
-    return times[0] if times else None
+def _first_packet(path: Path) -> Fraction | None:
+    packets = read_packets(path, 0, "pts_time")
+    return next((Fraction(packet["pts_time"]) for packet in packets if "pts_time" in packet), None)
 
 
 def _plausible(delay: Fraction) -> Fraction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
@@ -21,12 +22,13 @@ from ifrplus_cli.video.containers import MILLISECOND
 from ifrplus_cli.video.cut_short import cut_short_notes
 from ifrplus_cli.video.describe import FRAMES_SEEN, describe
 from ifrplus_cli.video.ffmpeg import is_text
-from ifrplus_cli.video.ffprobe import ask_ffprobe, one_image, read_packets
+from ifrplus_cli.video.ffprobe import ask_ffprobe, one_image
 from ifrplus_cli.video.hdr import is_hdr, read_light
 from ifrplus_cli.video.images import KINDS, find_images, is_sequence, read_headers
+from ifrplus_cli.video.packets import read_all, with_whole_picture
 from ifrplus_cli.video.sources import FileSource, ImagesSource, WebpSource
 from ifrplus_cli.video.streams import (
-    PacketTimes,
+    Track,
     chapter_of,
     colour_tags,
     decode_format_of,
@@ -57,12 +59,16 @@ DECODE_TIMES_ONLY = {"avi"}
 TELLING_FRAMES = {"h264", "hevc", "vvc", "av1", "mpeg1video", "mpeg2video"}
 
 
-def probe(path: Path, input_rate: Fraction | None = None, *, read_frames: bool = True) -> ClipInfo:
+def probe(
+    path: Path, input_rate: Fraction | None = None, *, read_frames: bool = True, read_sound: bool = False
+) -> ClipInfo:
     """Read the properties of a film: of a file, a folder of images, or a pattern of their names.
 
     Args:
         input_rate: frame rate of an image sequence, which images don't state.
         read_frames: whether to read what only the first frames of a file may say: captions, light, two eyes' pictures.
+        read_sound: whether to read the packets of sound with those of the picture, for who needs both: that is one
+            pass over a file, but a longer one.
 
     Raises:
         InputError: if the film is missing, unreadable or has no picture; if images lack a rate, or a file is given one.
@@ -80,18 +86,17 @@ def probe(path: Path, input_rate: Fraction | None = None, *, read_frames: bool =
         return _webp_clip(path)
     if KINDS.get(path.suffix.lower()) in {"JPEG", "TIFF", "WebP"}:
         raise one_image(path)
-    header = ask_ffprobe(path, show_chapters=None)
+    header, tracks = read_all(path) if read_sound else (ask_ffprobe(path, show_chapters=None), {})
     container = header["format"]["format_name"]
     if "mov" in container and is_encrypted(path):
         raise InputError(f"{path.name} is encrypted.", "Give a copy without encryption (DRM).")
     video = main_video(path, header["streams"])
     found = find_pieces(path, container, header["streams"], video["index"])
     if found.pieces:
-        header = ask_ffprobe(path, pieces=found.pieces)
+        header, tracks = read_all(path, found.pieces) if read_sound else (ask_ffprobe(path, pieces=found.pieces), {})
         video = main_video(path, header["streams"])
-    packets = read_times(read_packets(path, video["index"], "pts,dts,duration,flags", pieces=found.pieces))
     frames = _first_frames(path, video) if read_frames else []
-    clip = _clip_info(path, container, video, header, packets, frames)
+    clip = _clip_info(path, container, video, header, with_whole_picture(path, video, tracks, found.pieces), frames)
     clip = replace(clip, pieces=found.pieces, breaks=found.breaks)
     return replace(clip, notes=(*found.notes, *cut_short_notes(clip, header)))
 
@@ -219,10 +224,10 @@ def _clip_info(
     container: str,
     video: dict[str, Any],
     header: dict[str, Any],
-    packets: PacketTimes,
+    tracks: Mapping[int, Track],
     frames: list[dict[str, Any]],
 ) -> ClipInfo:
-    time_base = Fraction(video["time_base"])
+    time_base, packets = Fraction(video["time_base"]), read_times(tracks[video["index"]])
     if not packets.count:
         raise InputError(f"{path.name} has no frames in its video stream.", "The file may be damaged or empty.")
     times = packets.times
@@ -253,7 +258,7 @@ def _clip_info(
         last_duration=packets.last_duration * time_base if packets.last_duration > 0 else 1 / rate,
         variable_rate=is_variable(times),
         decode_times_only=container in DECODE_TIMES_ONLY or not packets.reordered,
-        streams=tuple(stream_info(s) for s in header["streams"] if s["index"] != video["index"]),
+        streams=tuple(stream_info(s, tracks.get(s["index"])) for s in header["streams"] if s is not video),
         chapters=tuple(chapter_of(c) for c in header.get("chapters", [])),
         field_order=video.get("field_order", "progressive"),
         description=describe(path, container, video, header, frames),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.pixel_formats import PIXEL_FORMATS, Chroma, PixelFormat
-from ifrplus_cli.values import Chapter, ColourTags, StreamInfo
+from ifrplus_cli.values import Chapter, ColourTags, Packets, StreamInfo
 
 DRAWN = {"png", "apng", "gif", "webp", "tiff"}  # decoders of images
+UNKNOWN = -(1 << 63)  # ffmpeg's own number for a time that is not known
 # Formats whose samples ffmpeg repacks without loss into one of our planar formats.
 REPACKED = {
     "nv12": "yuv420p",
@@ -73,26 +78,46 @@ class PacketTimes:
     reordered: bool
 
 
-def read_times(packets: Iterable[dict[str, str]]) -> PacketTimes:
-    """Collect the times of packets from their ``pts``, ``dts``, ``duration`` and ``flags``."""
-    count, timed, reordered, last, last_duration = 0, 0, False, None, 0
-    times: set[int] = set()
-    stated: set[int] = set()
-    for packet in packets:
-        if "D" in packet.get("flags", ""):
-            continue
-        reordered = reordered or (count > 0 and "pts" in packet)
-        count += 1
-        known = packet.get("pts", packet.get("dts"))
-        if known is not None:
-            timed += 1
-            times.add(int(known))
-        if last is None or int(known or 0) > last:
-            last, last_duration = int(known or 0), int(packet.get("duration", 0))
-        stated.add(int(packet.get("duration", 0)))
-    if stated <= {0, 1} and len(times) > 1 and max(times) - min(times) >= 2 * (len(times) - 1):
+class Track:
+    """Collects the packets of a stream: pts, dts and duration in units of its time base, and whether each is hidden."""
+
+    def __init__(self) -> None:
+        self._numbers = array("q")
+
+    def add(self, packet: Mapping[str, Any]) -> None:
+        """Append a packet of which ffprobe tells ``pts``, ``dts``, ``duration`` and ``flags``."""
+        times = (packet.get("pts", UNKNOWN), packet.get("dts", UNKNOWN), packet.get("duration", 0))
+        self._numbers.extend((*map(int, times), "D" in packet.get("flags", "")))
+
+    @property
+    def count(self) -> int:
+        """Number of packets."""
+        return len(self._numbers) // 4
+
+    @property
+    def table(self) -> npt.NDArray[np.int64]:
+        """The packets in the order of the file, count x 4; a time that is not known is ``UNKNOWN``."""
+        return np.frombuffer(self._numbers, np.int64).reshape(-1, 4)
+
+
+def read_times(track: Track) -> PacketTimes:
+    """Return the times of a video stream's packets."""
+    pts, dts, lengths, _ = (shown := track.table[track.table[:, 3] == 0]).T
+    known = np.where(pts == UNKNOWN, dts, pts)
+    timed = known != UNKNOWN
+    times = np.unique(known[timed]).tolist()
+    last_duration = int(lengths[np.where(timed, known, 0).argmax()]) if len(shown) else 0
+    if np.isin(lengths, (0, 1)).all() and len(times) > 1 and times[-1] - times[0] >= 2 * (len(times) - 1):
         last_duration = 0
-    return PacketTimes(count, timed, sorted(times), last_duration, reordered)
+    return PacketTimes(len(shown), int(timed.sum()), times, last_duration, bool((pts[1:] != UNKNOWN).any()))
+
+
+def sound_packets(stream: Mapping[str, Any], track: Track | None) -> Packets | None:
+    """Return the packets of a stream of sound that have a time; None for another stream, or if they were not read."""
+    if track is None or stream.get("codec_type") != "audio":
+        return None
+    starts, _, lengths, _ = track.table[track.table[:, 0] != UNKNOWN].T
+    return Packets(Fraction(stream["time_base"]), starts.copy(), lengths.copy())
 
 
 def untimed(times: list[int], count: int, video: dict[str, Any], time_base: Fraction) -> list[int]:
@@ -216,8 +241,8 @@ def _codec_name(stream: dict[str, Any]) -> str:
     return tag if name in ("unknown", "none") and tag.isalnum() else name
 
 
-def stream_info(stream: dict[str, Any]) -> StreamInfo:
-    """Describe a stream other than the main video."""
+def stream_info(stream: dict[str, Any], track: Track | None = None) -> StreamInfo:
+    """Describe a stream other than the main video, with its packets if it is sound and they have been read."""
 
     def seconds(key: str) -> Fraction | None:
         return Fraction(stream[key]) if stream.get(key, "N/A") != "N/A" else None
@@ -232,4 +257,5 @@ def stream_info(stream: dict[str, Any]) -> StreamInfo:
         dispositions=tuple(name for name, held in stream.get("disposition", {}).items() if held),
         layout=stream.get("channel_layout", ""),
         sample_rate=int(stream.get("sample_rate", 48_000)),
+        packets=sound_packets(stream, track),
     )

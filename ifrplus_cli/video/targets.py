@@ -49,7 +49,7 @@ class _FileTarget:
             raise OutputError(f"{self.path} already exists.", "Add -y to overwrite it.")
 
     def read_back(self, part: Path, rate: Fraction, *, read_frames: bool) -> ClipInfo:
-        return probe(part, read_frames=read_frames)
+        return probe(part, read_frames=read_frames, read_sound=True)
 
 
 @dataclass(frozen=True)

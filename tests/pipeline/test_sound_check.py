@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clips import BEEP, ffmpeg, make_clip, probe_once
@@ -38,13 +40,37 @@ def test_what_is_heard(starts: list[Fraction], heard: float, again: float) -> No
     assert heard_seconds(packets(starts)) == pytest.approx((heard, again), abs=0.03)
 
 
-def test_squeezed_sound_does_not_pass(tmp_path: Path) -> None:
-    film = make_clip(tmp_path / "film.mkv", frames=50, codec="libx264", inputs=BEEP, output=("-c:a", "mp2", "-t", 2))
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of picture and sound."""
+    path = tmp_path_factory.mktemp("sound_check") / "film.mkv"
+    return make_clip(path, frames=50, codec="libx264", inputs=BEEP, output=("-c:a", "mp2", "-t", 2))
+
+
+@pytest.fixture(scope="module")
+def promise(film: Path) -> Promise:
+    """What holds for the film as it is."""
     clip = probe_once(film)
     plan = plan_encode(
         clip, target_of(film), EncodeOptions("libx264"), Timing(clip.time_base, clip.rate, clip.last_duration)
     )
-    promise = Promise(plan, 50, clip.start, clip.start + Fraction(49, 25), Fraction(2))
+    return Promise(plan, 50, clip.start, clip.start + Fraction(49, 25), Fraction(2))
+
+
+def test_a_film_is_read_once(film: Path, promise: Promise, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = []
+
+    class Counted(subprocess.Popen[bytes]):
+        def __init__(self, command: list[str], **options: Any) -> None:
+            commands.append(command)
+            super().__init__(command, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", Counted)
+    assert verify(film, promise)
+    assert [(Path(command[0]).name, command[-1]) for command in commands] == [("ffprobe", f"file:{film}")]
+
+
+def test_squeezed_sound_does_not_pass(film: Path, promise: Promise, tmp_path: Path) -> None:
     assert verify(film, promise)
     squeezed = "setts=ts=if(lt(N\\,40)\\,TS\\,960+(N-40))"
     ffmpeg("-i", film, "-map", 0, "-c", "copy", "-bsf:a", squeezed, tmp_path / "squeezed.mkv")

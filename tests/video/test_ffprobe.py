@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clips import left_running_in
+from clips import left_running_in, look_at
 
 from ifrplus_cli.errors import InputError, MediaToolError
-from ifrplus_cli.video.ffprobe import ask_ffprobe, read_packets
+from ifrplus_cli.video.ffprobe import ask_ffprobe, ask_with_packets, read_packets
 
 
 @pytest.mark.parametrize("script", ["#!/nonexistent\n", "#!/bin/sh\n", "#!/bin/sh\necho hello\n"])
@@ -21,6 +21,8 @@ def test_a_program_that_does_not_work_is_named_as_the_cause(
     monkeypatch.setenv("IFRPLUS_FFPROBE", str(broken))
     with pytest.raises(MediaToolError, match="does not work"):
         ask_ffprobe(clip)
+    with pytest.raises(MediaToolError, match="does not work"):
+        ask_with_packets(clip, "pts", lambda _: None)
 
 
 def test_an_interruption_leaves_no_program_behind(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,6 +39,14 @@ def test_packets_come_one_by_one_with_the_requested_entries(clip: Path) -> None:
     packets = list(read_packets(clip, 0, "pts,flags"))
     assert len(packets) == 6
     assert all(set(packet) == {"pts", "flags"} for packet in packets)
+
+
+def test_an_answer_comes_with_all_packets(talking: Path) -> None:
+    packets: list[dict[str, object]] = []
+    answer = ask_with_packets(talking, "pts,flags", packets.append)
+    seen = look_at(talking)
+    assert answer == {part: seen[part] for part in ("streams", "chapters", "format")}
+    assert packets == [{name: packet[name] for name in ("stream_index", "pts", "flags")} for packet in seen["packets"]]
 
 
 def test_packets_of_other_files_than_films_are_refused(tmp_path: Path) -> None:

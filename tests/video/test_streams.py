@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from ifrplus_cli.video.streams import is_variable, nominal_rate, ratio, read_times
+from ifrplus_cli.video.streams import PacketTimes, Track, is_variable, nominal_rate, ratio, read_times
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,28 @@ from ifrplus_cli.video.streams import is_variable, nominal_rate, ratio, read_tim
 def test_a_unit_that_all_packets_state_is_not_a_duration(
     times: tuple[int, ...], durations: tuple[int, ...], last: int
 ) -> None:
-    packets = [{"pts": str(pts), "duration": str(d)} for pts, d in zip(times, durations, strict=True)]
-    assert read_times(packets).last_duration == last
+    track = Track()
+    for pts, duration in zip(times, durations, strict=True):
+        track.add({"pts": str(pts), "duration": str(duration)})
+    assert read_times(track).last_duration == last
+
+
+def test_packets_that_are_hidden_or_lack_a_time_are_told_apart() -> None:
+    track = Track()
+    for packet in (
+        {"pts": 0, "dts": -20, "duration": 20, "flags": "KD_"},
+        {"dts": 0, "duration": 20, "flags": "K__"},
+        {"pts": 60, "dts": 20, "duration": 30, "flags": "___"},
+        {"pts": 40, "dts": 40, "duration": 20, "flags": "___"},
+        {"duration": 20, "flags": "___"},
+    ):
+        track.add(packet)
+    assert track.count == 5
+    assert read_times(track) == PacketTimes(count=4, timed=3, times=[0, 40, 60], last_duration=30, reordered=True)
+
+
+def test_a_stream_may_have_no_packets() -> None:
+    assert read_times(Track()) == PacketTimes(count=0, timed=0, times=[], last_duration=0, reordered=False)
 
 
 @pytest.mark.parametrize(
