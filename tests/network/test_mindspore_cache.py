@@ -102,7 +102,9 @@ def scale(weights: Path, *shapes: tuple[int, int]) -> list[np.ndarray]:
 def test_mindspore_takes_a_kept_graph_for_other_weights_and_never_for_another_shape(tmp_path: Path) -> None:
     for factor in (2, 3):
         save_file({"factor": np.full(3, factor, np.float32)}, tmp_path / f"{factor}.safetensors")
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+    server = multiprocessing.get_context("forkserver")  # it imports MindSpore once for all the processes
+    server.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(1, server, max_tasks_per_child=1) as pool:
 
         def scaled(factor: int, *shapes: tuple[int, int]) -> None:
             made = pool.submit(scale, tmp_path / f"{factor}.safetensors", *shapes).result()
