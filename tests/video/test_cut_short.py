@@ -49,8 +49,9 @@ def test_a_transport_stream_that_ends_within_a_packet_is_noted(suffix: str, tmp_
     assert len(content) % packet == 0
     assert probe(film).notes == ()
     film.write_bytes(content[: len(content) * 6 // 10 // packet * packet + 100])
-    (note,) = probe(film).notes
-    assert f"ends within a packet, after {float(probe(film).duration):.2f} s" in note
+    clip = probe(film)
+    (note,) = clip.notes
+    assert f"ends within a packet, after {float(clip.duration):.2f} s" in note
     film.write_bytes(content[100:])  # a recording may begin anywhere
     assert probe(film).notes == ()
 
