@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -14,13 +14,14 @@ from typing import Any
 import ffmpeg
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.values import ClipInfo
+from ifrplus_cli.values import ClipInfo, StreamInfo
 from ifrplus_cli.video.channel_layouts import layout_filter
 from ifrplus_cli.video.containers import MILLISECOND
 from ifrplus_cli.video.encode_plan import ARBITRARY_ORIGIN, EncodePlan
 from ifrplus_cli.video.ffmpeg import find_tool
 from ifrplus_cli.video.image_formats import converts
 from ifrplus_cli.video.label_options import disposition_options, label_words
+from ifrplus_cli.video.packets import packet_span
 from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.retime import LEAD, kept_packets, sound_filter
 from ifrplus_cli.video.sound_stretch import stretch_filter
@@ -303,7 +304,7 @@ def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, 
         stream = carried.stream
         if stream.kind == "audio" and carried.codec != "copy":
             stretch = stretch_filter(timing.stretch, stream.sample_rate) if plan.stretches_sound else None
-            chain = sound_filter(stream, timing, stretch)
+            chain = sound_filter(_of_known_length(plan.clip, stream) if stretch else stream, timing, stretch)
             late = f"asetpts=PTS+{float(carried.delay)}/TB" if carried.delay else None
             steps = (chain, carried.layout and layout_filter(carried.layout), late)
             options[f"filter:{n}"] = ",".join(step for step in steps if step) or "anull"
@@ -312,6 +313,13 @@ def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, 
             kept = copied[stream.index]
             options[f"bsf:{n}"] = f"noise=drop=lt(n\\,{kept.start})+gte(n\\,{kept.stop})"
     return options
+
+
+def _of_known_length(clip: ClipInfo, stream: StreamInfo) -> StreamInfo:
+    """Return a stream with its length, which Matroska and others don't state: then its packets do."""
+    if stream.duration is not None or (span := packet_span(clip, stream.index)) is None:
+        return stream
+    return replace(stream, start=span[0], duration=span[1] - span[0])
 
 
 def _prior_options(plan: EncodePlan, mapped: Mapping[int, Carried]) -> dict[str, object]:
