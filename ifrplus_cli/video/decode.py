@@ -28,6 +28,8 @@ FRAME_TIME = re.compile(r"showinfo.* n: *\d+ pts: *(-?\d+|NOPTS) .* sar:(\d+)/(\
 # A frame's bytes always come after its line on stderr; the wait only bounds a broken ffmpeg.
 LINE_WAIT_S = 30.0
 INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # containers with an index of their key frames
+# Pictures keep times that no two of them share: in units of a rate that ffmpeg guesses, it would report an error.
+FINE = "1:1000000"
 PACKED = "rgba"  # the one format that is not planar
 SEEK_MARGIN = 5  # seconds before a section at which decoding begins, at the latest: the first frames may be broken
 
@@ -318,6 +320,7 @@ def raw_command(clip: ClipInfo, source: Any, turn: str | None = None) -> list[st
         format="rawvideo",
         pix_fmt=clip.decode_format,
         fps_mode="passthrough",
+        enc_time_base=FINE,
         noautoscale=None,  # pictures keep their own size where it changes within the film
     ).global_args("-hide_banner", "-loglevel", "repeat+level+info")
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))

@@ -31,6 +31,7 @@ def decoded(path: Path, *, upright: bool = False) -> tuple[list[Frame], FrameRea
         ("ticks.mov", {"rate": "24000/1001", "output": ("-video_track_timescale", "90000")}),
         ("vfr.mp4", {"ticks": [0, 40, 90, 200, 240, 1300], "output": B_FRAMES}),
         ("vfr.mkv", {"ticks": [0, 40, 90, 200, 240, 1300], "filters": "setpts=PTS+7"}),
+        ("film.mkv", {"rate": "24000/1001", "output": ("-output_ts_offset", "0.021")}),  # halfway between two ticks
         ("late.mkv", {"output": ("-output_ts_offset", "5")}),
         ("broadcast.ts", {"output": B_FRAMES}),
     ],
