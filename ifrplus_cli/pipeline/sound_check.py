@@ -14,8 +14,9 @@ from ifrplus_cli.video.packets import packet_span, packet_spans
 from ifrplus_cli.video.retime import LONGEST_PACKET
 from ifrplus_cli.video.stream_mapping import Carried
 
-# An audio encoder adds its delay and fills its last block: up to two blocks of 2048 samples at 44.1 kHz.
+# An audio encoder adds its delay and fills its last block: two blocks of 2048 samples at 44.1 kHz, or AAC's of 1024.
 CONVERTED_SOUND_SLACK = Fraction(1, 10)
+CONVERTED_SAMPLES = 2048  # that count where a second has few
 COPIED_START_SLACK = 3 * MILLISECOND
 COPIED_SOUND_SLACK = Fraction(1, 20)
 NOTHING = (Fraction(0), Fraction(0))
@@ -35,11 +36,15 @@ def sound_faults(
     hides_lead = plan.begins_within_packet(wanted)
     slack = Fraction(0) if hides_lead else end_slack
     yield from _start_faults(wanted, found, result, plan, start, slack)
-    length_slack = slack + end_slack + (COPIED_SOUND_SLACK if wanted.codec == "copy" else CONVERTED_SOUND_SLACK)
+    length_slack = slack + end_slack + (COPIED_SOUND_SLACK if wanted.codec == "copy" else _converted_slack(wanted))
     if plan.until is None:
         yield from _length_faults(wanted, found, result, plan, length_slack)
         if not _is_stretched(wanted, plan):
             yield from _heard_faults(wanted, found, result, plan, length_slack)
+
+
+def _converted_slack(wanted: Carried) -> Fraction:
+    return max(CONVERTED_SOUND_SLACK, Fraction(CONVERTED_SAMPLES, wanted.stream.sample_rate))
 
 
 def _start_faults(
@@ -47,7 +52,7 @@ def _start_faults(
 ) -> Iterator[str]:
     if wanted.stream.start is None or found.start is None:
         return
-    slack = max(slack, COPIED_START_SLACK if wanted.codec == "copy" else CONVERTED_SOUND_SLACK)
+    slack = max(slack, COPIED_START_SLACK if wanted.codec == "copy" else _converted_slack(wanted))
     hides_lead = plan.begins_within_packet(wanted)
     offset, now = _sound_start(wanted, wanted.stream.start, plan, start), found.start - result.start
     if abs(now - offset) > slack:

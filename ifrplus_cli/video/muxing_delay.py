@@ -41,7 +41,7 @@ def with_muxing_delays(clip: ClipInfo, container: Container, carried: Sequence[C
 
 def _delay(clip: ClipInfo, container: Container, carried: Carried) -> Fraction:
     if carried.codec == OPUS_ENCODER:
-        return _delay_of_encoder(container.muxer)
+        return _delay_of_encoder(container.muxer, carried.stream.sample_rate)
     if carried.codec != "copy":
         return Fraction(0)
     span = next(packet_spans(clip, carried.stream.index), None)
@@ -53,9 +53,9 @@ def _delay(clip: ClipInfo, container: Container, carried: Carried) -> Fraction:
 
 
 @cache
-def _delay_of_encoder(muxer: str) -> Fraction:
-    """Return the delay for Opus that ffmpeg encodes, from a trial with silence."""
-    silence = ffmpeg.input("anullsrc=r=48000:cl=mono", format="lavfi", t="0.2")
+def _delay_of_encoder(muxer: str, rate: int) -> Fraction:
+    """Return the delay for Opus that ffmpeg encodes, from a trial with silence of ``rate`` samples a second."""
+    silence = ffmpeg.input(f"anullsrc=r={rate}:cl=mono", format="lavfi", t="0.2")
     before = _stored_start(silence, "nut", OPUS_ENCODER)
     stored = _stored_start(silence, muxer, OPUS_ENCODER)
     return Fraction(0) if before is None or stored is None else _plausible(before - stored)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clips import BEEP, ffmpeg, make_clip, probe_once
+from clips import BEEP, ffmpeg, make_clip, probe_once, streams
+from upsampling import upsample
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.pipeline.sound_check import heard_seconds
@@ -76,3 +77,13 @@ def test_squeezed_sound_does_not_pass(film: Path, promise: Promise, tmp_path: Pa
     ffmpeg("-i", film, "-map", 0, "-c", "copy", "-bsf:a", squeezed, tmp_path / "squeezed.mkv")
     with pytest.raises(OutputError, match="of its sound can be heard instead of"):
         verify(tmp_path / "squeezed.mkv", promise)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025])
+def test_sound_of_few_samples_a_second_fills_longer_blocks(rate: int, tmp_path: Path) -> None:
+    low = ("-f", "lavfi", "-i", f"sine=sample_rate={rate}")
+    source = make_clip(tmp_path / "in.avi", codec="mpeg4", inputs=low, output=("-c:a", "pcm_mulaw", "-t", 0.24))
+    upsample(source, tmp_path / "film.mp4")
+    found = streams(tmp_path / "film.mp4", "audio")[0]
+    assert (found["codec_name"], found["sample_rate"]) == ("aac", str(rate))
+    assert float(found["duration"]) == pytest.approx(0.24, abs=0.01)

@@ -61,6 +61,14 @@ def test_opus_as_the_second_sound_alone_is_moved(tmp_path: Path) -> None:
         assert after == pytest.approx(before, abs=1)
 
 
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_sound_of_few_samples_a_second_becomes_opus_in_its_place(rate: int, tmp_path: Path) -> None:
+    output = ("-c:a", "pcm_s16le", "-ar", rate, "-t", 2)
+    source = make_clip(tmp_path / "in.mkv", frames=50, codec="libx264", inputs=CLICKS, output=output)
+    upsample(source, tmp_path / "out.webm", encode=VP9)
+    assert heard_after_picture(tmp_path / "out.webm") == pytest.approx(heard_after_picture(source), abs=1.5)
+
+
 def test_sound_that_becomes_opus_is_heard_whole_and_in_its_place(tmp_path: Path) -> None:
     """Not the length of a packet in units of the picture's clock: half of each one was thrown away."""
     source = make_clip(tmp_path / "in.mp4", frames=50, codec="libx264", inputs=CLICKS, output=("-c:a", "aac", "-t", 2))
