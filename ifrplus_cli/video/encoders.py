@@ -179,12 +179,19 @@ def film_pix_fmt(
     own = clip.pixel_format
     keeps_rgb = options.codec is not None and any(is_rgb(name) for name in supported)
     wanted = own if keeps_rgb else film_format(clip, container)
-    shallow = named(wanted.chroma, 8, alpha=wanted.alpha)  # alpha counts for more than depth
-    for form in dict.fromkeys((wanted, *([shallow] if wanted.alpha else []), wanted.opaque)):
+    for form in dict.fromkeys((wanted, *_with_alpha(wanted, supported), wanted.opaque)):
         if found := _stored_as(form, clip, codec, supported):
             return found, tuple(_film_notes(clip, wanted, form, codec, found))
     chosen = _nearest(wanted, supported)
     return chosen, (f"The picture is stored as {chosen}: {codec} can't store {own.name}.",)
+
+
+def _with_alpha(wanted: PixelFormat, supported: Sequence[str]) -> Iterator[PixelFormat]:
+    """Yield formats that keep the alpha of one: it counts for more than depth, and than chroma."""
+    if wanted.alpha and supported:
+        yield named(wanted.chroma, 8, alpha=True)
+        nearest = PIXEL_FORMATS.get(_nearest(wanted, supported), wanted)
+        yield from [nearest] if nearest.alpha else []
 
 
 def _film_notes(clip: ClipInfo, wanted: PixelFormat, chosen: PixelFormat, codec: str, found: str) -> Iterator[str]:
@@ -194,6 +201,8 @@ def _film_notes(clip: ClipInfo, wanted: PixelFormat, chosen: PixelFormat, codec:
             f"The picture is stored as {found}, with {chosen.depth} bits instead of {wanted.depth}: "
             f"{codec} can't store {wanted.name}."
         )
+    elif chosen.alpha and chosen.chroma is not wanted.chroma:
+        yield f"The picture is stored as {found}: {codec} can't store {wanted.name}."
     if wanted is not own and not clip.source.is_video:
         yield f"{own.name} is stored as {found}, as players expect; --codec ffv1 keeps it."
     if codec == "mjpeg" and clip.colour.range != "pc":

@@ -148,6 +148,23 @@ def test_alpha_stays_from_webm_to_webm(clear: Path, tmp_path: Path) -> None:
     assert mode(tmp_path / "film.webm") == "1"
 
 
+@pytest.mark.parametrize(
+    ("pix_fmt", "said"),
+    [
+        ("yuva444p", "stored as yuva420p: libvpx-vp9 can't store yuva444p."),
+        ("yuva444p10le", "stored as yuva420p, with 8 bits instead of 10"),
+        ("gbrap", "converted from RGB to YUV by the matrix of BT.709, and stored as yuva420p"),
+    ],
+)
+def test_alpha_counts_for_more_than_chroma_and_depth(pix_fmt: str, said: str, tmp_path: Path) -> None:
+    half = ("-vf", "format=rgba,colorchannelmixer=aa=0.5", "-pix_fmt", pix_fmt)
+    source = make_clip(tmp_path / "in.mkv", frames=3, output=half)
+    notes = upsample(source, tmp_path / "film.webm", encode=EncodeOptions(encoder_args=QUICK)).notes
+    assert any(said in note for note in notes) and not any("laid over white" in note for note in notes)
+    found = alpha(tmp_path / "film.webm", ("-c:v", "libvpx-vp9"))
+    assert len(found) == 6 and np.abs(found.astype(int) - 127).max() <= 3
+
+
 def mode(path: Path) -> str | None:
     return {name.lower(): text for name, text in picture(path).get("tags", {}).items()}.get("alpha_mode")
 
