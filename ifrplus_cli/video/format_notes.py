@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ifrplus_cli.pixel_formats import PIXEL_FORMATS, Chroma, PixelFormat
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.image_formats import is_rgb
-from ifrplus_cli.video.streams import REPACKED, little_endian
+from ifrplus_cli.video.streams import ODD_RGB, REPACKED, little_endian
 
 # H.264 that every player shows has 8 bits and 4:2:0.
 SHOWN_EVERYWHERE = {"yuv420p", "yuvj420p", "nv12", "gray"}
-# Packed RGB of fewer bits than a sample of ours has, or of more.
-ODD_RGB = re.compile(r"(rgb|bgr)(4|8|4_byte|444|555|565)(le|be)?")
 PALETTES = {"pal8"}
 
 

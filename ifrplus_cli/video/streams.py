@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Mapping
@@ -36,6 +37,9 @@ REPACKED = {
     "y210le": "yuv422p10le",
     "p410le": "yuv444p10le",
 }
+
+# Packed RGB of fewer bits than a sample of ours has, or of more.
+ODD_RGB = re.compile(r"(rgb|bgr)(4|8|4_byte|444|555|565)(le|be)?")
 
 
 def main_video(path: Path, streams: list[dict[str, Any]]) -> dict[str, Any]:
@@ -158,6 +162,8 @@ def decode_format_of(pixel_format: PixelFormat, source_formats: list[str]) -> st
 
 
 def _depth(name: str) -> int:
+    if ODD_RGB.fullmatch(name):
+        return 8
     if any(word in name for word in ("48", "64", "16")):
         return 16
     return 12 if name.endswith(("le", "be")) else 8

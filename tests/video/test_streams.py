@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from ifrplus_cli.video.streams import PacketTimes, Track, is_variable, nominal_rate, ratio, read_times
+from ifrplus_cli.video.streams import PacketTimes, Track, is_variable, nominal_rate, pixel_format_of, ratio, read_times
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,8 @@ def test_a_stated_rate_is_used_if_frames_keep_to_it() -> None:
 def test_rounding_to_the_time_base_is_not_a_variable_rate() -> None:
     assert not is_variable([0, 33, 67, 100])
     assert is_variable([0, 33, 66, 100, 200])
+
+
+@pytest.mark.parametrize("name", ["rgb555le", "rgb565be", "bgr444le"])
+def test_packed_rgb_of_few_bits_needs_no_more_than_eight(name: str) -> None:
+    assert pixel_format_of(name).name == "gbrp"
