@@ -40,11 +40,11 @@ def check_room(folder: Path, needed: int, say: Callable[[str], None]) -> None:
         OutputError: if the free space is certainly too little.
     """
     free = shutil.disk_usage(folder).free
-    if free < needed / CERTAIN_SHARE or free < LEAST_FREE:
-        raise OutputError(
-            f"{folder} has {size_text(free)} free, and the film needs about {size_text(needed)}.",
-            "Free some space, or choose another folder.",
-        )
+    hint = "Free some space, or choose another folder."
+    if free < LEAST_FREE:
+        raise OutputError(f"{folder} has {size_text(free)} free, and {size_text(LEAST_FREE)} stay unused.", hint)
+    if free < needed / CERTAIN_SHARE:
+        raise OutputError(f"{folder} has {size_text(free)} free, and the film needs about {size_text(needed)}.", hint)
     if free < needed:
         say(f"{folder} has {size_text(free)} free; the film may need {size_text(needed)}.")
 

@@ -45,6 +45,9 @@ def test_too_little_room_is_told_or_refused(tmp_path: Path, monkeypatch: pytest.
     assert said == [f"{tmp_path} has 10.0 GB free; the film may need 20.0 GB."]
     with pytest.raises(OutputError, match=r"has 10.0 GB free, and the film needs about 101.0 GB"):
         check_room(tmp_path, 101 * 10**9, said.append)
+    free(monkeypatch, 8e6)
+    with pytest.raises(OutputError, match=r"has 8 MB free, and 50 MB stay unused"):
+        check_room(tmp_path, 1, said.append)
 
 
 def test_a_run_stops_before_the_last_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
