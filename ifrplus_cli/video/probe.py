@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
@@ -14,7 +14,7 @@ from typing import Any
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.pixel_formats import PIXEL_FORMATS, RICHNESS, Chroma, PixelFormat
-from ifrplus_cli.values import ClipInfo, ColourTags, LightInfo
+from ifrplus_cli.values import ClipInfo, ColourTags, LightInfo, Piece
 from ifrplus_cli.video.alpha import alpha_decoder
 from ifrplus_cli.video.boxes import is_encrypted
 from ifrplus_cli.video.clock_resets import find_pieces
@@ -80,25 +80,35 @@ def probe(
             raise InputError(f"{path} has images, which state no frame rate.", "Give one, such as --input-fps 24.")
         return _image_clip(path, files, input_rate)
     _check_file(path)
+    animated = is_webp_animation(path)
+    if not animated and KINDS.get(path.suffix.lower()) in {"JPEG", "TIFF", "WebP"}:
+        raise one_image(path)
+    header, tracks = ({}, {}) if animated else _ask(path, read_sound=read_sound)
     if input_rate is not None:
         raise InputError(f"{path.name} has its own frame rate.", "Leave --input-fps out: it is for images.")
-    if is_webp_animation(path):
+    if animated:
         return _webp_clip(path)
-    if KINDS.get(path.suffix.lower()) in {"JPEG", "TIFF", "WebP"}:
-        raise one_image(path)
-    header, tracks = read_all(path) if read_sound else (ask_ffprobe(path, show_chapters=None), {})
     container = header["format"]["format_name"]
     if "mov" in container and is_encrypted(path):
         raise InputError(f"{path.name} is encrypted.", "Give a copy without encryption (DRM).")
     video = main_video(path, header["streams"])
     found = find_pieces(path, container, header["streams"], video["index"])
     if found.pieces:
-        header, tracks = read_all(path, found.pieces) if read_sound else (ask_ffprobe(path, pieces=found.pieces), {})
+        header, tracks = _ask(path, found.pieces, read_sound=read_sound)
         video = main_video(path, header["streams"])
     frames = _first_frames(path, video) if read_frames else []
     clip = _clip_info(path, container, video, header, with_whole_picture(path, video, tracks, found.pieces), frames)
     clip = replace(clip, pieces=found.pieces, breaks=found.breaks)
     return replace(clip, notes=(*found.notes, *cut_short_notes(clip, header)))
+
+
+def _ask(
+    path: Path, pieces: Sequence[Piece] = (), *, read_sound: bool
+) -> tuple[dict[str, Any], Mapping[int, Track]]:
+    """Return what ffprobe says of a file, and the packets of its streams if those of sound are to be read."""
+    if read_sound:
+        return read_all(path, pieces)
+    return ask_ffprobe(path, pieces=pieces, show_chapters=None), {}
 
 
 def _image_clip(path: Path, files: tuple[Path, ...], rate: Fraction) -> ClipInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,19 @@ def test_a_folder_of_films_is_told_from_one_of_images(pattern: str, clip: Path, 
 def test_a_pattern_of_films_that_matches_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"No file matches .*\*.mov"):
         find_images(tmp_path / "*.mov")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_one_image_is_called_so_whether_or_not_a_rate_is_given(suffix: str, tmp_path: Path) -> None:
+    image = make_images(tmp_path / "in", frames=1, suffix=suffix) / f"1{suffix}"
+    for rate in (None, Fraction(24)):
+        with pytest.raises(InputError, match="is one image"):
+            probe(image, rate)
+
+
+def test_a_film_takes_no_rate(clip: Path) -> None:
+    with pytest.raises(InputError, match="has its own frame rate"):
+        probe(clip, Fraction(24))
 
 
 def test_numbers_below_zero_come_first(tmp_path: Path) -> None:
