@@ -58,12 +58,14 @@ class Description:
     Attributes:
         tags: names and texts of the file's tags.
         dispositions: of the picture, in ffmpeg's words: ``default`` ...
+        language: of the picture, by its three letters; empty if it is not known.
         captions: whether closed captions (CEA-608 or 708) lie in its frames.
         crop: pixels that a player is to leave out on the left, top, right and bottom.
     """
 
     tags: tuple[tuple[str, str], ...] = ()
     dispositions: tuple[str, ...] = ()
+    language: str = ""
     timecode: TimecodeTag | None = None
     projection: Projection | None = None
     stereo: Stereo | None = None

@@ -176,6 +176,7 @@ class StreamInfo:
         start: first presentation time in seconds, None if unknown.
         duration: in seconds, None if unknown.
         dispositions: the stream's purpose, in ffmpeg's terms: ``default``, ``forced`` ...
+        language: by its three letters; empty if it is not known.
         layout: of the channels of sound, in ffmpeg's terms: ``5.1(side)``; empty if it is not known.
         sample_rate: of sound, in Hz.
         packets: of sound; None if they have not been read.
@@ -188,6 +189,7 @@ class StreamInfo:
     duration: Fraction | None
     attached_picture: bool = False
     dispositions: tuple[str, ...] = ()
+    language: str = ""
     layout: str = ""
     sample_rate: int = 48_000
     packets: Packets | None = field(default=None, repr=False, compare=False)

@@ -12,7 +12,7 @@ from typing import Any
 from ifrplus_cli.description import Description, Projection, Stereo, TimecodeTag
 from ifrplus_cli.video.ffmpeg import SOURCE_LIMITS, find_tool, source_url
 from ifrplus_cli.video.matroska_crop import read_crop
-from ifrplus_cli.video.streams import ratio
+from ifrplus_cli.video.streams import language_of, ratio
 
 CAPTIONS = "ATSC A53 Part 4 Closed Captions"
 SPHERICAL, STEREO = "Spherical Mapping", "Stereo 3D"
@@ -38,6 +38,7 @@ def describe(
     return Description(
         tags=tuple(header["format"].get("tags", {}).items()),
         dispositions=tuple(name for name, held in video["disposition"].items() if held),
+        language=language_of(video),
         timecode=_timecode(video, header),
         projection=_projection(kinds[SPHERICAL]) if SPHERICAL in kinds else None,
         stereo=_stereo(path, video, kinds[STEREO]) if STEREO in kinds else None,

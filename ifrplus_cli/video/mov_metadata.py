@@ -1,9 +1,10 @@
 """What ffmpeg leaves out of an mp4 or mov that it writes, put into the finished file: keys of phones, boxes of makers,
-how the picture is wrapped around the viewer, descriptions of timed metadata, the start of the first chapter.
+how the picture is wrapped around the viewer, descriptions of timed metadata, languages, the start of the first chapter.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,7 @@ from ifrplus_cli.video.stereo import projection_box, stereo_box
 
 PICTURE_FIELDS = 78  # bytes of a picture's sample entry before the boxes in it
 SAMPLE_TABLE = (b"mdia", b"minf", b"stbl")
+NO_LANGUAGE = b"\x7f\xff"  # in a mov
 SPHERICAL_XML = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")  # a box of its own before there was sv3d
 # Headers of a track's media, of which each kind has its own.
 MEDIA_INFO = {b"gmhd", b"nmhd", b"smhd", b"vmhd", b"sthd"}
@@ -92,6 +94,7 @@ def _picture_track(track: bytes, plan: EncodePlan, source: bytes) -> bytes:
         added += [box for box in _entry_boxes(source) if box.kind == b"clap"]
     track = _with_entry_boxes(track, added)
     spherical = [box for box in read_boxes(source) if box.kind == b"uuid" and box.payload[:16] == SPHERICAL_XML]
+    track = _with_language(track, described.language)
     return with_keys(with_maker_boxes(track, source) + stored(spherical), read_keys(source))
 
 
@@ -113,6 +116,7 @@ def _with_entry_boxes(track: bytes, added: list[Box]) -> bytes:
 
 
 def _other_track(track: bytes, stream: StreamInfo, source: SourceBoxes) -> bytes:
+    track = _with_language(track, stream.language)
     if stream.kind == "data":
         return _data_track(track, source.track(stream.index))
     if stream.kind == "subtitle":
@@ -120,6 +124,24 @@ def _other_track(track: bytes, stream: StreamInfo, source: SourceBoxes) -> bytes
         enabled = "default" in stream.dispositions
         return changed(track, (b"tkhd",), lambda head: head[:3] + bytes([head[3] & ~1 | enabled]) + head[4:])
     return track
+
+
+def _with_language(track: bytes, language: str) -> bytes:
+    """With its language: for .mov ffmpeg writes only those that Macintosh had numbers for.
+
+    Others are packed, as in mp4: five bits a letter (ISO/IEC 14496-12, 8.4.2; QuickTime File Format, language codes).
+    """
+    if not re.fullmatch("[a-z]{3}", language):
+        return track
+    first, second, third = (ord(letter) - 0x60 for letter in language)
+    packed = struct.pack(">H", first << 10 | second << 5 | third)
+
+    def told(head: bytes) -> bytes:
+        place = 32 if head[:1] == b"\1" else 20
+        unstated = head[place : place + 2] == NO_LANGUAGE
+        return head[:place] + packed + head[place + 2 :] if unstated else head
+
+    return changed(track, (b"mdia", b"mdhd"), told)
 
 
 def _data_track(track: bytes, source: bytes) -> bytes:

@@ -247,6 +247,12 @@ def _codec_name(stream: dict[str, Any]) -> str:
     return tag if name in ("unknown", "none") and tag.isalnum() else name
 
 
+def language_of(stream: Mapping[str, Any]) -> str:
+    """Return the language that a stream states; empty without one."""
+    stated = {name.lower(): text for name, text in stream.get("tags", {}).items()}.get("language", "und")
+    return "" if stated == "und" else str(stated)
+
+
 def stream_info(stream: dict[str, Any], track: Track | None = None) -> StreamInfo:
     """Describe a stream other than the main video, with its packets if it is sound and they have been read."""
 
@@ -261,6 +267,7 @@ def stream_info(stream: dict[str, Any], track: Track | None = None) -> StreamInf
         duration=seconds("duration"),
         attached_picture=bool(stream.get("disposition", {}).get("attached_pic")),
         dispositions=tuple(name for name, held in stream.get("disposition", {}).items() if held),
+        language=language_of(stream),
         layout=stream.get("channel_layout", ""),
         sample_rate=int(stream.get("sample_rate", 48_000)),
         packets=sound_packets(stream, track),

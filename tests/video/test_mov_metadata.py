@@ -163,3 +163,14 @@ def test_a_larger_header_moves_the_samples_with_it(place: str, tmp_path: Path) -
     change_moov(film, lambda moov: moov[:-2_500_008])
     assert frame_hashes(film, "yuv420p") == before
     assert (read_moov(film) or b"")[4:8] == b"mvhd"
+
+
+@pytest.mark.parametrize("name", ["film.mov", "film.mp4"])
+def test_languages_are_kept(name: str, tmp_path: Path) -> None:
+    """Among them such as Macintosh had no number for, by which ffmpeg knows the languages of a .mov."""
+    told = {"v:0": "swe", "a:0": "deu", "a:1": "eng"}
+    words = [word for stream, language in told.items() for word in (f"-metadata:s:{stream}", f"language={language}")]
+    output = ("-c:a", "aac", "-t", 0.24, *words)
+    source = make_clip(tmp_path / "in.mp4", codec="libx264", inputs=(*BEEP, *BEEP), output=output)
+    upsample(source, tmp_path / name)
+    assert [stream["tags"]["language"] for stream in streams(tmp_path / name)] == list(told.values())
