@@ -57,6 +57,21 @@ def test_a_transport_stream_that_ends_within_a_packet_is_noted(suffix: str, tmp_
 
 
 @pytest.mark.parametrize(
+    ("name", "codec", "sound", "part"),
+    [("film.avi", "mpeg4", "libmp3lame", "chunk"), ("film.ogv", "libtheora", "libvorbis", "page")],
+)
+def test_half_a_file_without_a_stated_length_is_noted(
+    name: str, codec: str, sound: str, part: str, tmp_path: Path
+) -> None:
+    film = make_clip(tmp_path / name, frames=50, codec=codec, inputs=BEEP, output=("-c:a", sound, "-t", 2))
+    assert probe(film).notes == ()
+    content = film.read_bytes()
+    film.write_bytes(content[: len(content) * 6 // 10])
+    (note,) = probe(film).notes
+    assert f"ends within a {part}, after {float(probe(film).duration):.2f} s" in note
+
+
+@pytest.mark.parametrize(
     ("content", "cut"),
     [
         (b"", False),
