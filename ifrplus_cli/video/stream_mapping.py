@@ -14,7 +14,7 @@ from ifrplus_cli.values import ClipInfo, StreamInfo
 from ifrplus_cli.video.channel_layouts import layout_filter, nearest_layout
 from ifrplus_cli.video.containers import MKV, Container
 from ifrplus_cli.video.ffmpeg import find_tool
-from ifrplus_cli.video.packets import packet_spans
+from ifrplus_cli.video.ffprobe import read_packets
 from ifrplus_cli.video.pieces import open_source
 from ifrplus_cli.video.retime import Retiming, is_lossless
 
@@ -64,7 +64,7 @@ def carry_streams(
     ways = {s.index: _ways(s, container, retimed=retimed, stretched=stretched) for s in streams}
     if stretch != 1:
         ways.update({s.index: [] for s in streams if not _can_stretch(s)})
-    over = [s for s in streams if s.kind == "data" and not _begins_in_section(clip, s)]
+    over = [s for s in streams if s.kind in ("data", "video") and not _begins_in_section(clip, s)]
     ways.update({s.index: [] for s in over})
     copied = [choices[0] for choices in ways.values() if choices]
     if len(copied) == len(ways) and _muxer_takes(clip, container, copied):
@@ -89,11 +89,19 @@ def carry_streams(
 
 
 def _begins_in_section(clip: ClipInfo, stream: StreamInfo) -> bool:
-    """Return whether any packet of a stream begins in the section that is used: only such packets can be copied."""
+    """Return whether any packet of a stream, any key frame of pictures, begins in the section that is used.
+
+    Only from there on a stream can be copied.
+    """
     section = clip.section
-    if section is None or not section.cuts_start:
+    if section is None or not section.cuts_start or stream.attached_picture:
         return True
-    return any(start >= section.begin for start, _ in packet_spans(clip, stream.index, end=section.end))
+    for packet in read_packets(clip.path, stream.index, "pts_time,flags", pieces=clip.pieces):
+        if stream.kind == "data" or "K" in packet["flags"]:
+            start = Fraction(packet.get("pts_time", "-1"))
+            if section.begin <= start < section.end:
+                return True
+    return False
 
 
 def _can_stretch(stream: StreamInfo) -> bool:

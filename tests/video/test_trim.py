@@ -179,6 +179,16 @@ def test_streams_that_lie_outside_the_section_do_not_stop_it(talking: Path, tmp_
     assert [stream["codec_type"] for stream in streams(tmp_path / "film.mkv")][:2] == ["video", "audio"]
 
 
+@pytest.mark.parametrize("distance", [10, 2])
+def test_other_pictures_come_along_if_a_key_frame_begins_in_the_section(distance: int, tmp_path: Path) -> None:
+    other = ("-f", "lavfi", "-i", "testsrc=s=96x64:r=25", "-g", distance, "-t", 0.4)
+    source = make_clip(tmp_path / "a.mp4", frames=10, codec="libx264", inputs=other[:4], output=other[4:])
+    summary = upsample(source, tmp_path / "film.mp4", start=Fraction(1, 10))
+    left_out = "The video stream 1 (h264) has nothing that begins in the section and is left out." in summary.notes
+    assert left_out == (distance == 10)
+    assert len(streams(tmp_path / "film.mp4")) == (1 if left_out else 2)
+
+
 @pytest.mark.parametrize("start", [None, FrameNumber(30)])
 def test_the_last_frames_are_those_of_the_section(start: Moment | None, clip_info: ClipInfo) -> None:
     section = cut_section(clip_info, start, FrameNumber(90))
