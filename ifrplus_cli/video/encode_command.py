@@ -316,8 +316,8 @@ def _retiming_options(plan: EncodePlan, mapped: Sequence[Carried]) -> dict[str, 
 
 
 def _of_known_length(clip: ClipInfo, stream: StreamInfo) -> StreamInfo:
-    """Return a stream with its length, which Matroska and others don't state: then its packets do."""
-    if stream.duration is not None or (span := packet_span(clip, stream.index)) is None:
+    """Return a stream with its length: mov and mp4 state it, elsewhere only its packets tell."""
+    if (stream.duration is not None and "mov" in clip.container) or (span := packet_span(clip, stream.index)) is None:
         return stream
     return replace(stream, start=span[0], duration=span[1] - span[0])
 
