@@ -172,7 +172,7 @@ def _depth(name: str) -> int:
 def _has_alpha(name: str, codec: str) -> bool:
     """Return whether a stream's alpha means anything: screen recorders leave arbitrary values in it."""
     if name == "bgra":
-        return codec == "gif"
+        return codec in {"gif", "ffv1"}
     return (
         name.startswith(("yuva", "ayuv", "gbrap", "rgba", "argb", "abgr"))
         or name in {"ya8", "ya16le", "ya16be"}

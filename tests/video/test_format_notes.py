@@ -165,6 +165,15 @@ def test_alpha_counts_for_more_than_chroma_and_depth(pix_fmt: str, said: str, tm
     assert len(found) == 6 and np.abs(found.astype(int) - 127).max() <= 3
 
 
+def test_alpha_of_8_bit_rgb_stays_in_ffv1(tmp_path: Path) -> None:
+    half = ("-vf", "format=rgba,colorchannelmixer=aa=0.5", "-pix_fmt", "bgra")
+    source = make_clip(tmp_path / "in.mkv", frames=3, output=half)
+    for name in ("film.mkv", "again.mkv"):
+        assert upsample(source, tmp_path / name, encode=EncodeOptions("ffv1")).notes == ()
+        source = tmp_path / name
+    assert set(alpha(source).flat) == {128}
+
+
 def mode(path: Path) -> str | None:
     return {name.lower(): text for name, text in picture(path).get("tags", {}).items()}.get("alpha_mode")
 
