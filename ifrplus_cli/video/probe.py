@@ -102,9 +102,7 @@ def probe(
     return replace(clip, notes=(*found.notes, *cut_short_notes(clip, header)))
 
 
-def _ask(
-    path: Path, pieces: Sequence[Piece] = (), *, read_sound: bool
-) -> tuple[dict[str, Any], Mapping[int, Track]]:
+def _ask(path: Path, pieces: Sequence[Piece] = (), *, read_sound: bool) -> tuple[dict[str, Any], Mapping[int, Track]]:
     """Return what ffprobe says of a file, and the packets of its streams if those of sound are to be read."""
     if read_sound:
         return read_all(path, pieces)
