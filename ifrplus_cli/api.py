@@ -20,7 +20,7 @@ from ifrplus_cli.pipeline.run import RunProgress, Summary
 from ifrplus_cli.reports.upsample import write_run_report
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import HALF, ClipInfo
-from ifrplus_cli.video.probe import probe as probe_clip
+from ifrplus_cli.video.reading.probe import probe as probe_clip
 
 EXACT = ("factor", "fps", "input_fps", "start", "end")  # options that become exact numbers
 PATHS = ("weights", "cuts_in", "cuts_out", "report")

@@ -41,7 +41,10 @@ class FrameReader(Readings, Protocol):
 
 
 class Source(Protocol):
-    """What a clip is read from. Films, images and animations differ only here; ``video/sources.py`` has the kinds."""
+    """What a clip is read from. Films, images and animations differ only here.
+
+    ``video/reading/sources.py`` has the kinds.
+    """
 
     @property
     def files(self) -> tuple[Path, ...]:

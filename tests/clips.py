@@ -32,7 +32,7 @@ from ifrplus_cli.network.device import Device
 from ifrplus_cli.network.engine import MINDSPORE, Engine
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 FFMPEG = shutil.which("ffmpeg") or "ffmpeg"
 FFPROBE = shutil.which("ffprobe") or "ffprobe"

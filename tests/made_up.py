@@ -10,7 +10,7 @@ import numpy as np
 
 from ifrplus_cli.pixel_formats import PIXEL_FORMATS
 from ifrplus_cli.values import ClipInfo, ColourTags, Frame, LightInfo, Pair, PairKind
-from ifrplus_cli.video.sources import FileSource
+from ifrplus_cli.video.reading.sources import FileSource
 
 WIDTH, HEIGHT = 64, 48
 STEP = Fraction(1, 25)  # seconds from one frame to the next

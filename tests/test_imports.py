@@ -31,6 +31,8 @@ ROWS = (
     {"values", "source", "errors", "suggestions", "system", "__init__"},
     {"description", "pixel_formats"},
 )
+# The packages within a package, by the same rule; "" are its own files.
+INNER_ROWS = {"video": ({"writing"}, {"reading", "other_streams"}, {""}, {"formats"})}
 # Which packages, or files of them, may import or start what.
 HOMES = {
     "typer": {"commands"},
@@ -106,6 +108,16 @@ def test_a_file_imports_from_the_rows_below(file: Path) -> None:
     own = row_of(module_of(file))
     uphill = {module for module in imports_of_package(file) if row_of(module) <= own}
     assert not uphill
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if module_of(file) in INNER_ROWS], ids=name_of)
+def test_a_file_imports_from_the_rows_below_within_its_package(file: Path) -> None:
+    package = module_of(file)
+    rows = {name: number for number, row in enumerate(INNER_ROWS[package]) for name in row}
+    own = "" if file.parent.parent == PACKAGE else file.parent.name
+    others = {name.split(".")[2] for name in imported(file) if name.startswith(f"ifrplus_cli.{package}.")}
+    packages = {other if other in rows else "" for other in others} - {own}
+    assert not {name for name in packages if rows[name] <= rows[own]}
 
 
 @pytest.mark.parametrize("file", FILES, ids=name_of)

@@ -11,7 +11,7 @@ import pytest
 from clips import frame_hashes, make_clip
 
 from ifrplus_cli.pixel_formats import PIXEL_FORMATS, Chroma
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 
 @pytest.mark.parametrize(

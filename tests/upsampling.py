@@ -12,9 +12,9 @@ from clips import blend_model, probe_once
 
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
-from ifrplus_cli.video.targets import target_of
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.video.writing.targets import target_of
 
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
 

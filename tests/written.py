@@ -10,11 +10,11 @@ from pathlib import Path
 from clips import probe_once
 
 from ifrplus_cli.values import Frame, Timing
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.encode import VideoEncoder
-from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.targets import target_of
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.writing.encode import VideoEncoder
+from ifrplus_cli.video.writing.encode_plan import EncodePlan, plan_encode
+from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.video.writing.targets import target_of
 
 LOSSLESS = EncodeOptions("libx264", crf=0, preset="ultrafast")
 MILLISECOND = Fraction(1, 1000)

@@ -18,8 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ifrplus_cli.errors import IfrplusError
-from ifrplus_cli.video.interlace import detect_fields
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.interlace import detect_fields
+from ifrplus_cli.video.reading.probe import probe
 
 FRAMES, LEAST_FRAMES = 96, 40
 SMALL = "scale=360:288,format=yuv420p"

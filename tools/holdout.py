@@ -41,8 +41,8 @@ from rife_frames import load_rife
 
 from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.pictures import as_codes
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
 
 Picture = npt.NDArray[np.uint8]  # H x W x 3, RGB
 Reader = Callable[[Path, "int | None"], list[Picture]]

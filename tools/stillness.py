@@ -26,8 +26,8 @@ from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.network import interpolator
 from ifrplus_cli.network.interpolator import Interpolator
 from ifrplus_cli.values import Image
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
 
 FRAMES = 31
 HALF = [Fraction(1, 2)]

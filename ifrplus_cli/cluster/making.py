@@ -27,8 +27,8 @@ from ifrplus_cli.pipeline.tally import Tally
 from ifrplus_cli.source import FrameReader
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import ClipInfo, Frame
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.film_piece import piece_of
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.film_piece import piece_of
 
 
 def make_section(order: Order, scratch: Path, ask: Callable[[], None] = lambda: None) -> MadeSection:

@@ -17,7 +17,7 @@ from ifrplus_cli.network.tiling import TilePlan
 from ifrplus_cli.pipeline.fingerprint import Fingerprint
 from ifrplus_cli.pipeline.run_record import RunRecord
 from ifrplus_cli.pipeline.sharpness import Sharpness
-from ifrplus_cli.video.encode_plan import EncodePlan
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
 from ifrplus_cli.pipeline.run_record import RunRecord
 from ifrplus_cli.pipeline.sharpness import Sharpness
 from ifrplus_cli.stopping import StoppedError, StopRequest
-from ifrplus_cli.video.decode import seeks_exactly
+from ifrplus_cli.video.reading.decode import seeks_exactly
 from ifrplus_cli.weights.manifest import find_weights
 
 if TYPE_CHECKING:

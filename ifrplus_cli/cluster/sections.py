@@ -11,9 +11,9 @@ from ifrplus_cli.frames.timeline import Timeline
 from ifrplus_cli.pipeline.disk_space import picture_bytes
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.decode import seeks_exactly
-from ifrplus_cli.video.encode_plan import EncodePlan
-from ifrplus_cli.video.trim import frames_from
+from ifrplus_cli.video.reading.decode import seeks_exactly
+from ifrplus_cli.video.reading.trim import frames_from
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
 
 MOST_SEGMENTS = 4  # of a section
 MOST_BYTES = 256 * 10**6  # estimated, of a section: so much a worker and the client hold in memory

@@ -8,7 +8,7 @@ from pathlib import Path
 from ifrplus_cli.cluster.sections import Reading, reach_of
 from ifrplus_cli.errors import UsageError
 from ifrplus_cli.pipeline.job import Job
-from ifrplus_cli.video.film_piece import can_be_cut, cut_piece
+from ifrplus_cli.video.reading.film_piece import can_be_cut, cut_piece
 
 
 def check_shippable(job: Job) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ifrplus_cli.values import Frame, Plane
-from ifrplus_cli.video.encode import VideoEncoder
-from ifrplus_cli.video.encode_plan import EncodePlan
-from ifrplus_cli.video.encoder_threads import chosen_threads
+from ifrplus_cli.video.writing.encode import VideoEncoder
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
+from ifrplus_cli.video.writing.encoder_threads import chosen_threads
 
 FRAMES = 2
 

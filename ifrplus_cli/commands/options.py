@@ -16,7 +16,7 @@ from ifrplus_cli.network.request import EngineName, ModelName, Precision
 from ifrplus_cli.pipeline.request import RANGES, Deinterlace
 
 if TYPE_CHECKING:
-    from ifrplus_cli.video.trim import FrameNumber
+    from ifrplus_cli.video.reading.trim import FrameNumber
 
 
 MAX_FACTOR, MAX_NUMERATOR = RANGES["factor"][1], 10_000
@@ -60,7 +60,7 @@ def parse_rate(text: str) -> Fraction:
 
 def parse_moment(text: str) -> Fraction | FrameNumber:
     """Parse seconds, h:mm:ss.ms, or a frame number with the suffix f."""
-    from ifrplus_cli.video.trim import FrameNumber
+    from ifrplus_cli.video.reading.trim import FrameNumber
 
     if found := re.fullmatch(r"(\d{1,9})f", text):
         return FrameNumber(int(found[1]))

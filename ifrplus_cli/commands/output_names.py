@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.video.containers import CONTAINERS
+from ifrplus_cli.video.formats.containers import CONTAINERS
 
 DEFAULT_NAME = "{stem}{suffix}"
 OTHERWISE = ".mp4"  # for films in containers that can't be written

@@ -35,7 +35,7 @@ from ifrplus_cli.network.request import DEFAULT_OVERLAP, FlowScale
 from ifrplus_cli.pipeline.pipes import is_pipe
 from ifrplus_cli.pipeline.request import Audio, CutFill, Duplicates, Purpose, UpsampleRequest
 from ifrplus_cli.stopping import StoppedError
-from ifrplus_cli.video.images import is_sequence
+from ifrplus_cli.video.formats.images import is_sequence
 
 if TYPE_CHECKING:
     from ifrplus_cli.network.interpolator import LoadedModel

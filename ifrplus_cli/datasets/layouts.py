@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.images import check_numbers, in_order, natural
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.formats.images import check_numbers, in_order, natural
+from ifrplus_cli.video.reading.probe import probe
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".webp"})
 CLIPS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".y4m"})

@@ -16,8 +16,8 @@ from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.metrics import SSIM_WINDOW
 from ifrplus_cli.frames.pictures import Picture, as_codes
 from ifrplus_cli.values import HALF, ClipInfo, Frame
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.images import BEGIN_AND_END, END_LIES_IN
+from ifrplus_cli.video.formats.images import BEGIN_AND_END, END_LIES_IN
+from ifrplus_cli.video.reading.decode import decode
 
 
 @dataclass(frozen=True)

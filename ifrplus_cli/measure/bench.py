@@ -39,8 +39,8 @@ from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.pipeline.stage_clock import StageClock
 from ifrplus_cli.system import keep_freed_memory, peak_memory_mb, without_interrupts
 from ifrplus_cli.values import Image
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]

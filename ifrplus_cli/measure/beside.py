@@ -16,9 +16,9 @@ from ifrplus_cli.network.plan import plan_network
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import run_job
 from ifrplus_cli.values import HALF
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.minterpolate import minterpolate
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.video.writing.minterpolate import minterpolate
 
 FILM_FRAMES = 25
 PRESET = "veryfast"  # of the encoder in whole runs

@@ -35,9 +35,9 @@ from ifrplus_cli.network.interpolator import (
 )
 from ifrplus_cli.network.request import NetworkRequest
 from ifrplus_cli.values import HALF, ClipInfo, Frame, Image, Pair, PairKind, Plane
-from ifrplus_cli.video.interlace import deinterlaced
-from ifrplus_cli.video.probe import probe
-from ifrplus_cli.video.sampling import sample, stretches_of
+from ifrplus_cli.video.reading.interlace import deinterlaced
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.reading.sampling import sample, stretches_of
 
 SAMPLE_SECONDS = 20.0  # of film that are compared unless all of it is requested
 WORST_MOMENTS = 6  # moments that are shown

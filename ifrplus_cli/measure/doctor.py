@@ -20,8 +20,8 @@ from ifrplus_cli.measure.generated_clip import write_clip
 from ifrplus_cli.network.device import device_states, this_machine
 from ifrplus_cli.network.engine import engine_states
 from ifrplus_cli.system import cache_folder, home_folder
-from ifrplus_cli.video.encoders import video_encoders
 from ifrplus_cli.video.ffmpeg import tool_version
+from ifrplus_cli.video.writing.encoders import video_encoders
 from ifrplus_cli.weights.manifest import MANIFEST, download_folder, find_weights
 
 LIBRARIES = ("numpy", "opencv-python", "onnx", "typer", "rich", "pillow", "ffmpeg-python", "safetensors")

@@ -9,12 +9,12 @@ from ifrplus_cli.frames.colour import Converter
 from ifrplus_cli.frames.synthetic_scene import moving_scene
 from ifrplus_cli.pixel_formats import PIXEL_FORMATS
 from ifrplus_cli.values import ColourTags, Frame, Timing
-from ifrplus_cli.video.encode import VideoEncoder
-from ifrplus_cli.video.encode_plan import plan_encode
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
-from ifrplus_cli.video.raw_matroska import frame_header, stream_header
-from ifrplus_cli.video.targets import target_of
+from ifrplus_cli.video.formats.raw_matroska import frame_header, stream_header
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.encode import VideoEncoder
+from ifrplus_cli.video.writing.encode_plan import plan_encode
+from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.video.writing.targets import target_of
 
 CLIP_RATE = Fraction(25)
 CLIP_COLOUR = ColourTags("bt709", "bt709", "bt709", "tv")

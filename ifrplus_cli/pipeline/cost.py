@@ -12,7 +12,7 @@ from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import Summary, run_job
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.trim import FrameNumber
+from ifrplus_cli.video.reading.trim import FrameNumber
 
 PAIRS = 3
 GROWTH = 1.15  # factor on the size that the trial predicts: one second of nine films took 0.99 to 1.45 times of it

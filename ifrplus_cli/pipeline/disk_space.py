@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.files import LEAST_FREE, size_text
-from ifrplus_cli.video.encode_plan import EncodePlan
-from ifrplus_cli.video.encoders import DEFAULT_CRF
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
+from ifrplus_cli.video.writing.encoders import DEFAULT_CRF
 
 CERTAIN_SHARE = 10  # a run is refused only if the estimate divided by this does not fit
 # Bits per pixel of real footage at the default quality of each encoder; a step of 6 in crf halves them.

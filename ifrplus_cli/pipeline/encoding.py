@@ -21,8 +21,8 @@ from ifrplus_cli.pipeline.stage_clock import StageClock
 from ifrplus_cli.pipeline.stages import output_of
 from ifrplus_cli.source import FrameReader
 from ifrplus_cli.values import Frame
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.encode import VideoEncoder
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.writing.encode import VideoEncoder
 
 Watch = Callable[[FilledSlot], None]
 

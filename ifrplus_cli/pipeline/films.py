@@ -26,10 +26,10 @@ from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
 from ifrplus_cli.pipeline.run_record import RunRecord
 from ifrplus_cli.stopping import Interrupted, StopRequest
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.images import is_sequence
-from ifrplus_cli.video.interlace import deinterlaced
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.formats.images import is_sequence
+from ifrplus_cli.video.reading.interlace import deinterlaced
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 Advance = Callable[[RunProgress], None]
 

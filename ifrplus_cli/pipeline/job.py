@@ -19,11 +19,11 @@ from ifrplus_cli.frames.timeline import (
 from ifrplus_cli.pipeline.notes import loop_notes
 from ifrplus_cli.pipeline.output import check_output
 from ifrplus_cli.values import ClipInfo, Timing
-from ifrplus_cli.video.encode_plan import EncodePlan, origin_of, plan_encode
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.target import Target
-from ifrplus_cli.video.targets import target_of
-from ifrplus_cli.video.trim import Moment, cut_section
+from ifrplus_cli.video.reading.trim import Moment, cut_section
+from ifrplus_cli.video.writing.encode_plan import EncodePlan, origin_of, plan_encode
+from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.video.writing.target import Target
+from ifrplus_cli.video.writing.targets import target_of
 
 NEARLY = Fraction(99, 100)  # of the nominal rate of a film with a variable rate, which is an estimate
 

@@ -12,8 +12,8 @@ from ifrplus_cli.frames.duplicates import LONGEST_RUN, without_repeats
 from ifrplus_cli.frames.pairing import pair_frames
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions
 from ifrplus_cli.values import ClipInfo, Frame, Pair
-from ifrplus_cli.video.decode import decode, decodes_from_start
-from ifrplus_cli.video.trim import last_frames
+from ifrplus_cli.video.reading.decode import decode, decodes_from_start
+from ifrplus_cli.video.reading.trim import last_frames
 
 
 def returning(frames: Iterable[Frame], last_duration: Fraction) -> Iterator[Frame]:

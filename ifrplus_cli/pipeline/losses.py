@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.encode_plan import EncodePlan
-from ifrplus_cli.video.kept_tags import lost_tags
-from ifrplus_cli.video.stream_mapping import other_streams
-from ifrplus_cli.video.timecode import parse_timecode
+from ifrplus_cli.video.formats.kept_tags import lost_tags
+from ifrplus_cli.video.formats.timecode import parse_timecode
+from ifrplus_cli.video.other_streams.stream_mapping import other_streams
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
 
 
 def loss_notes(result: ClipInfo, plan: EncodePlan) -> Iterator[str]:

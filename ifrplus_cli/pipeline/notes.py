@@ -9,8 +9,8 @@ from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.pipeline.sound_check import used_span
 from ifrplus_cli.source import Readings
 from ifrplus_cli.values import ClipInfo, PairKind
-from ifrplus_cli.video.encode_plan import EncodePlan
-from ifrplus_cli.video.interlace import makes_field_frames
+from ifrplus_cli.video.reading.interlace import makes_field_frames
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
 
 PAUSE = Fraction(1, 20)  # seconds by which sound and picture of a loop may differ: packets and their padding
 

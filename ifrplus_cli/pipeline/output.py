@@ -8,7 +8,7 @@ from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.files import unwritable
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.ffmpeg import is_text
-from ifrplus_cli.video.target import Target
+from ifrplus_cli.video.writing.target import Target
 
 
 def check_output(clip: ClipInfo, target: Target, *, overwrite: bool) -> None:

@@ -21,15 +21,15 @@ from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.pixel_formats import Chroma, PixelFormat
 from ifrplus_cli.values import ClipInfo, Frame, Plane
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.encode import VideoEncoder
-from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
-from ifrplus_cli.video.sampling import busiest
-from ifrplus_cli.video.streams import decode_format_of
-from ifrplus_cli.video.targets import target_of
-from ifrplus_cli.video.trim import FrameNumber
+from ifrplus_cli.video.formats.streams import decode_format_of
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.reading.sampling import busiest
+from ifrplus_cli.video.reading.trim import FrameNumber
+from ifrplus_cli.video.writing.encode import VideoEncoder
+from ifrplus_cli.video.writing.encode_plan import EncodePlan, plan_encode
+from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.video.writing.targets import target_of
 
 LARGEST = 960  # pixels: longer side of each of the two pictures
 LABEL_SHARE, LEAST_LABEL = 16, 14  # a label's height is the picture's divided by one, but at least the other in pixels

@@ -12,7 +12,7 @@ from ifrplus_cli.errors import UsageError
 from ifrplus_cli.network.request import Choices, NetworkRequest, Ranges, check_values, option_of
 
 if TYPE_CHECKING:
-    from ifrplus_cli.video.trim import Moment
+    from ifrplus_cli.video.reading.trim import Moment
 
 Audio = Literal["stretch", "drop", "keep"]
 Deinterlace = Literal["bob", "bwdif", "ivtc", "off"]

@@ -15,8 +15,8 @@ from ifrplus_cli.network.engine import engine_version
 from ifrplus_cli.pipeline.journal import RECORD, SUFFIX, Journal, Totals, folder_of
 from ifrplus_cli.pipeline.segments import is_long
 from ifrplus_cli.stopping import StoppedError
-from ifrplus_cli.video.alpha import is_beside
 from ifrplus_cli.video.ffmpeg import tool_version
+from ifrplus_cli.video.reading.alpha import is_beside
 
 if TYPE_CHECKING:
     from ifrplus_cli.network.interpolator import LoadedModel

@@ -30,7 +30,7 @@ from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.stopping import StoppedError, StopRequest
 from ifrplus_cli.system import peak_memory_mb
 from ifrplus_cli.values import ClipInfo, Frame
-from ifrplus_cli.video.encode import VideoEncoder
+from ifrplus_cli.video.writing.encode import VideoEncoder
 
 
 @dataclass(frozen=True)

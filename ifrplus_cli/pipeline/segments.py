@@ -11,10 +11,10 @@ from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline.journal import Journal
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame
-from ifrplus_cli.video.encode import VideoEncoder
-from ifrplus_cli.video.encode_plan import EncodePlan
-from ifrplus_cli.video.mov_metadata import describe_segment
-from ifrplus_cli.video.probe import read_segment
+from ifrplus_cli.video.reading.probe import read_segment
+from ifrplus_cli.video.writing.encode import VideoEncoder
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
+from ifrplus_cli.video.writing.mov_metadata import describe_segment
 
 FRAMES = 250  # in each segment except the last one
 HINT = "Choose another --codec."

@@ -8,11 +8,11 @@ from itertools import pairwise
 from statistics import median
 
 from ifrplus_cli.values import ClipInfo, StreamInfo
-from ifrplus_cli.video.containers import MILLISECOND
-from ifrplus_cli.video.encode_plan import EncodePlan
+from ifrplus_cli.video.formats.containers import MILLISECOND
+from ifrplus_cli.video.other_streams.retime import LONGEST_PACKET
+from ifrplus_cli.video.other_streams.stream_mapping import Carried
 from ifrplus_cli.video.packets import packet_span, packet_spans
-from ifrplus_cli.video.retime import LONGEST_PACKET
-from ifrplus_cli.video.stream_mapping import Carried
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
 
 # An audio encoder adds its delay and fills its last block: two blocks of 2048 samples at 44.1 kHz, or AAC's of 1024.
 CONVERTED_SOUND_SLACK = Fraction(1, 10)

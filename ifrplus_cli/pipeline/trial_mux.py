@@ -21,8 +21,8 @@ from ifrplus_cli.pipeline.segments import SegmentEncoder, is_long, join_segments
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame, Plane
-from ifrplus_cli.video.encode import VideoEncoder
-from ifrplus_cli.video.encode_plan import EncodePlan
+from ifrplus_cli.video.writing.encode import VideoEncoder
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
 
 FRAMES = 2
 SECONDS = 1  # of the other streams

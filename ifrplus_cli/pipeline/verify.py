@@ -12,11 +12,11 @@ from ifrplus_cli.pipeline.losses import loss_notes
 from ifrplus_cli.pipeline.sound_check import sound_faults, used_span
 from ifrplus_cli.pixel_formats import Chroma
 from ifrplus_cli.values import ClipInfo, ColourTags, LightInfo
-from ifrplus_cli.video.containers import MILLISECOND
-from ifrplus_cli.video.encode_plan import EncodePlan
-from ifrplus_cli.video.hdr import light_faults
+from ifrplus_cli.video.formats.containers import MILLISECOND
+from ifrplus_cli.video.formats.hdr import light_faults
+from ifrplus_cli.video.other_streams.stream_mapping import Carried, other_streams
 from ifrplus_cli.video.packets import packet_span
-from ifrplus_cli.video.stream_mapping import Carried, other_streams
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
 
 FAULT_HINT = "Try another container or codec; the source is untouched and no output was kept."
 

@@ -14,10 +14,10 @@ from ifrplus_cli.pipeline.cost import Cost
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.reports.format import clock_time
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.decode import decode
 from ifrplus_cli.video.ffmpeg import tool_version
-from ifrplus_cli.video.interlace import advice, detect_fields
-from ifrplus_cli.video.trim import FrameNumber, cut_section
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.interlace import advice, detect_fields
+from ifrplus_cli.video.reading.trim import FrameNumber, cut_section
 
 REPEATS_SEEN = 120  # frames that are examined
 REPEATS_WORTH_A_WORD = 0.1  # share of these from which repeats are reported

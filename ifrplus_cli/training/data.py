@@ -12,8 +12,8 @@ from ifrplus_cli.training.examples import ExampleSource, TripletSource
 from ifrplus_cli.training.footage import Footage, Stretch
 from ifrplus_cli.training.synthetic import SyntheticMotion
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.interlace import deinterlaced
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.interlace import deinterlaced
+from ifrplus_cli.video.reading.probe import probe
 
 HELD_OUT = 0.1  # share of each film, at its end, that is held out for validation
 LEAST_HELD_OUT, LEAST_FRAMES = 5, 12  # frames; nothing of a shorter film is held out

@@ -21,8 +21,8 @@ from ifrplus_cli.frames.pictures import Picture, as_codes
 from ifrplus_cli.training.augment import Example
 from ifrplus_cli.training.example import example_of, moves, one_scene, to_float
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.trim import FrameNumber, cut_section
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.trim import FrameNumber, cut_section
 
 WINDOW_FRAMES = 9  # per window
 MARGIN = 128  # pixels by which the part is larger than a crop

@@ -12,7 +12,7 @@ from typing import Any
 from ifrplus_cli.errors import InputError, MediaToolError
 from ifrplus_cli.values import Piece
 from ifrplus_cli.video.ffmpeg import INSTALL_HINT, SOURCE_LIMITS, StderrDrain, find_tool, last_line, source_url
-from ifrplus_cli.video.images import KINDS
+from ifrplus_cli.video.formats.images import KINDS
 from ifrplus_cli.video.pieces import source_arguments
 
 REFUSED = "Format not on whitelist"

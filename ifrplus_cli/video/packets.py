@@ -10,7 +10,7 @@ from typing import Any
 
 from ifrplus_cli.values import ClipInfo, Piece
 from ifrplus_cli.video.ffprobe import ask_with_packets, read_packets
-from ifrplus_cli.video.streams import Track
+from ifrplus_cli.video.formats.streams import Track
 
 ENTRIES = "pts,dts,duration,flags"
 

@@ -23,9 +23,9 @@ from ifrplus_cli.pipeline.journal import Journal
 from ifrplus_cli.pipeline.segments import SegmentEncoder
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 LENGTH, FRAME = 4, Fraction(1, 50)
 COUNTS = Counts({"motion": 3, "cut": 1}, 3, 1, 0, (Cut(2, Fraction(2, 25), None),), None, None)

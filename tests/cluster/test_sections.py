@@ -23,8 +23,8 @@ from ifrplus_cli.cluster.sections import (
     times_of,
 )
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 LENGTH = 4  # frames in a segment
 FIVE_HALVES, UNEVEN = Fraction(5, 2), [number * 40 + number % 5 * 3 for number in range(24)]

@@ -28,8 +28,8 @@ from clips import (
 from ifrplus_cli import __version__
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.network.device import this_machine
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
 from ifrplus_cli.weights.manifest import find_weights
 
 

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from ifrplus_cli.commands.options import parse_moment, parse_rate
-from ifrplus_cli.video.trim import FrameNumber
+from ifrplus_cli.video.reading.trim import FrameNumber
 
 
 @pytest.mark.parametrize(

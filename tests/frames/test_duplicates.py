@@ -16,8 +16,8 @@ from ifrplus_cli.frames.duplicates import LONGEST_RUN, settled_frame, without_re
 from ifrplus_cli.pixel_formats import PIXEL_FORMATS
 from ifrplus_cli.reports.facts import repeats_advice
 from ifrplus_cli.values import Frame
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
 
 GRAY = PIXEL_FORMATS["gray"]
 

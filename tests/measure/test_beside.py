@@ -18,8 +18,8 @@ from ifrplus_cli.network.engine_onnx import CPU_PROVIDER
 from ifrplus_cli.network.interpolator import LoadedModel, load_model
 from ifrplus_cli.network.plan import plan_network
 from ifrplus_cli.values import HALF
-from ifrplus_cli.video.minterpolate import minterpolate
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.minterpolate import minterpolate
 
 
 @pytest.fixture

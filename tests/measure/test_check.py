@@ -13,7 +13,7 @@ from clips import blend, blend_model, ffmpeg, make_clip, probe_once, run_blend_h
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.measure import check
 from ifrplus_cli.measure.check import CheckResult, check_clip
-from ifrplus_cli.video.sampling import sample
+from ifrplus_cli.video.reading.sampling import sample
 
 SIZE = (48, 64)
 

@@ -12,7 +12,7 @@ from clips import blend_model, make_clip, run_blend_here
 
 from ifrplus_cli.measure.check import check_clip
 from ifrplus_cli.measure.vmaf import VmafMeter, why_no_vmaf
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 # Takes the place of an ffmpeg with libvmaf: reads what that would be sent, and tells 100 for equal frames, else 50.
 STAND_IN = """#!{python}

@@ -32,8 +32,8 @@ from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork, choose_gp
 from ifrplus_cli.network.interpolator import Interpolator, load_model
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.values import HALF, Image
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
 from ifrplus_cli.weights.manifest import find_file, find_weights
 
 onnx = pytest.importorskip("onnx")

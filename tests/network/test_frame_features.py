@@ -24,7 +24,7 @@ from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import run_job
 from ifrplus_cli.values import HALF, Image
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 ON_CPU, CPU = Engine("onnx", "CPUExecutionProvider"), Device("CPU")
 STEPS = {factor: list(timesteps(FactorTimeline(Fraction(factor)), range(2))) for factor in (2, 4)}

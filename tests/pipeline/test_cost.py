@@ -12,9 +12,9 @@ from upsampling import upsample
 
 from ifrplus_cli.pipeline.cost import PAIRS, measure_cost
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
-from ifrplus_cli.video.trim import FrameNumber
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.reading.trim import FrameNumber
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 SECONDS = 0.05
 

@@ -13,7 +13,7 @@ from ifrplus_cli.errors import OutputError
 from ifrplus_cli.files import LEAST_FREE
 from ifrplus_cli.pipeline.disk_space import check_room, picture_bytes, watch_room
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
-from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 
 def planned_bytes(clip: Path, **options: object) -> int:

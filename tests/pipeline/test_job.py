@@ -10,7 +10,7 @@ from clips import make_clip, probe_once
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,9 @@ from ifrplus_cli.pipeline.loop import lead_in, read_tail, returning
 from ifrplus_cli.pipeline.pairs import pairs_of
 from ifrplus_cli.pipeline.slots import Slot, slots_of
 from ifrplus_cli.values import Frame, PairKind, Tick
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 LOOP = UpsampleOptions(loop=True, cut_threshold=None)
 SMOOTH = replace(LOOP, smooth_duplicates=True)

@@ -13,8 +13,8 @@ from made_up import STEP, clip_of
 from ifrplus_cli.errors import IfrplusError, InputError, OutputError
 from ifrplus_cli.pipeline.output import check_output
 from ifrplus_cli.values import ClipInfo
-from ifrplus_cli.video.sources import ImagesSource
-from ifrplus_cli.video.targets import target_of
+from ifrplus_cli.video.reading.sources import ImagesSource
+from ifrplus_cli.video.writing.targets import target_of
 
 
 @pytest.fixture

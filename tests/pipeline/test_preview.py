@@ -24,9 +24,9 @@ from clips import (
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions
 from ifrplus_cli.pipeline.preview import labelled, make_preview
 from ifrplus_cli.pixel_formats import PIXEL_FORMATS
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 
 def load(job: Job) -> object:

@@ -35,7 +35,7 @@ from ifrplus_cli.pipeline import segments
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.journal import folder_of
 from ifrplus_cli.pipeline.run import run_job
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 SEGMENT_FRAMES = 20
 IRREGULAR = [number * 40 + number % 7 * 3 for number in range(26)]

@@ -11,7 +11,7 @@ from upsampling import upsample
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline import resume, run, segments
-from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 CODEC = EncodeOptions("libx264", preset="ultrafast")
 

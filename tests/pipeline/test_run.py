@@ -39,9 +39,9 @@ from upsampling import LOSSLESS, elsewhere, upsample
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import RunProgress, run_job
-from ifrplus_cli.video.containers import write_display_matrix
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.formats.containers import write_display_matrix
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 FFV1 = EncodeOptions("ffv1")
 LOSSLESS_H264 = ("-c:v", "libx264", "-qp", 0, "-preset", "ultrafast")

@@ -16,10 +16,10 @@ from ifrplus_cli.pipeline.journal import Journal
 from ifrplus_cli.pipeline.segments import SegmentEncoder, is_long
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.encode_plan import EncodePlan
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.probe import read_segment
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import read_segment
+from ifrplus_cli.video.writing.encode_plan import EncodePlan
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 FRAME = Fraction(1, 25)
 

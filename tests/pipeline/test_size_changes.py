@@ -9,8 +9,8 @@ import pytest
 from clips import ffmpeg
 from upsampling import upsample
 
-from ifrplus_cli.video.decode import decode
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
 
 FRAMES = 5
 

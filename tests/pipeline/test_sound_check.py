@@ -16,9 +16,9 @@ from ifrplus_cli.errors import OutputError
 from ifrplus_cli.pipeline.sound_check import heard_seconds
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.values import Timing
-from ifrplus_cli.video.encode_plan import plan_encode
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.targets import target_of
+from ifrplus_cli.video.writing.encode_plan import plan_encode
+from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.video.writing.targets import target_of
 
 BLOCK = Fraction(1, 50)
 

@@ -16,8 +16,8 @@ from upsampling import upsample
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.pipeline import segments
-from ifrplus_cli.video import encode_command
-from ifrplus_cli.video.encoders import EncodeOptions
+from ifrplus_cli.video.writing import encode_command
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 
 @pytest.fixture

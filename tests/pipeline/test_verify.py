@@ -13,11 +13,11 @@ from clips import BEEP, ffmpeg, make_clip, probe_once
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.values import ClipInfo, ColourTags, Timing
-from ifrplus_cli.video import targets
-from ifrplus_cli.video.containers import write_display_matrix
-from ifrplus_cli.video.encode_plan import EncodePlan, plan_encode
-from ifrplus_cli.video.encoders import EncodeOptions
-from ifrplus_cli.video.targets import target_of
+from ifrplus_cli.video.formats.containers import write_display_matrix
+from ifrplus_cli.video.writing import targets
+from ifrplus_cli.video.writing.encode_plan import EncodePlan, plan_encode
+from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.video.writing.targets import target_of
 
 CHAPTERS = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=400\ntitle=One\n"
 DESCRIBED = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,setsar=4/3"

@@ -10,7 +10,7 @@ from clips import make_clip
 from ifrplus_cli.measure.check import CheckResult, Moment
 from ifrplus_cli.reports.advice import verdict
 from ifrplus_cli.reports.format import clock, moments_text
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from ifrplus_cli.pipeline.films import FinishedFilm
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import run_job
 from ifrplus_cli.reports.next_steps import done_to, next_steps
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 CUTS = tuple(Cut(number, Fraction(number, 25), 0.9) for number in (10, 20, 30, 40, 50, 60))
 

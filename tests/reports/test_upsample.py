@@ -13,7 +13,7 @@ from ifrplus_cli.pipeline.run import Summary, run_job
 from ifrplus_cli.pipeline.run_record import SHOWN, RunRecord
 from ifrplus_cli.reports.upsample import build_report
 from ifrplus_cli.values import PairKind
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 
 def recorded(folder: Path, *, frames: int = 12) -> tuple[Job, Summary, RunRecord]:

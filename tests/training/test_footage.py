@@ -12,7 +12,7 @@ from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames import synthetic_scene
 from ifrplus_cli.frames.pictures import as_codes
 from ifrplus_cli.training.footage import Footage, Stretch, Window
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 
 def textures(count: int, shift: int, seed: int = 0) -> list[np.ndarray]:

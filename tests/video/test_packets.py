@@ -12,7 +12,7 @@ from clips import BEEP, make_clip
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video import ffprobe
 from ifrplus_cli.video.packets import packet_span, packet_spans
-from ifrplus_cli.video.probe import probe
+from ifrplus_cli.video.reading.probe import probe
 
 TWO_SOUNDS = (*BEEP, "-itsoffset", "0.3", *BEEP)
 OUTPUTS = {

@@ -1,0 +1,1 @@
+"""The streams beside the picture: which of them are taken along, and at which times."""

@@ -1,0 +1,1 @@
+"""What a film is, and its frames with their times."""
