@@ -89,7 +89,8 @@ def _filled_streams(result: ClipInfo, promise: Promise) -> tuple[tuple[Carried, 
     timed = [c.stream for c in carried if c.stream.kind != "attachment" and not c.stream.attached_picture]
     empty = [stream for stream in timed if used_span(promise.plan, stream) is None]
     filled = tuple(c for c in carried if c.stream not in empty)
-    return filled, tuple(f"The {s.kind} stream {s.index} is empty and left out." for s in empty)
+    why = "is empty" if promise.plan.clip.section is None else "has nothing in the section"
+    return filled, tuple(f"The {s.kind} stream {s.index} {why} and is left out." for s in empty)
 
 
 def _time_faults(result: ClipInfo, promise: Promise) -> list[str]:

@@ -167,4 +167,4 @@ def test_a_stream_without_content_is_not_missed_but_noted(clip: Path, tmp_path: 
     plan = plan_of(probe_once(tmp_path / "source.mkv"), tmp_path / "film.mkv", "ffv1")
     assert len(plan.carried) == 1
     _, notes = verify(tmp_path / "film.mkv", Promise(plan, 6, Fraction(0), Fraction(5, 25), Fraction(6, 25)))
-    assert notes == ("The audio stream 1 is empty and left out.",)
+    assert notes == ("The audio stream 1 is empty and is left out.",)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import ffmpeg, frame_hashes, frame_times, look_at, make_clip, probe_once, streams
+from clips import BEEP, ffmpeg, frame_hashes, frame_times, look_at, make_clip, probe_once, streams
 from hypothesis import given
 from hypothesis import strategies as st
 from sounds import RATE, clicks, sound
@@ -177,6 +177,12 @@ def test_sound_with_a_hole_where_a_section_begins_stays_where_it_is(long: Path, 
 def test_streams_that_lie_outside_the_section_do_not_stop_it(talking: Path, tmp_path: Path) -> None:
     upsample(talking, tmp_path / "film.mkv", start=Fraction("1.6"), end=Fraction("1.7"))
     assert [stream["codec_type"] for stream in streams(tmp_path / "film.mkv")][:2] == ["video", "audio"]
+
+
+def test_sound_that_ends_before_the_section_is_not_called_empty(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mkv", frames=25, codec="libx264", inputs=(*BEEP[:3], f"{BEEP[3]}:duration=0.3"))
+    summary = upsample(source, tmp_path / "film.mp4", start=Fraction(1, 2))
+    assert summary.notes == ("The audio stream 1 has nothing in the section and is left out.",)
 
 
 @pytest.mark.parametrize("distance", [10, 2])
