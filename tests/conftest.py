@@ -35,6 +35,12 @@ def no_hang() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def interruptible() -> None:
+    """SIGINT is Python's KeyboardInterrupt: MindSpore makes it SIGTERM once it has compiled a graph."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
 def same_mode() -> Iterator[None]:
     """MindSpore stays in its mode: in the graph mode of a test before, whatever a later one runs would be compiled."""
     mindspore = sys.modules.get("mindspore")
