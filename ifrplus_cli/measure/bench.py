@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.frames.synthetic_scene import moving_scene
 from ifrplus_cli.measure.beside import PRESET, Comparison, measure_beside
 from ifrplus_cli.measure.generated_clip import write_clip
-from ifrplus_cli.measure.timing import Clock, Spread, seconds_of
+from ifrplus_cli.measure.timing import Clock, Spread, neighbouring_pairs, seconds_of
 from ifrplus_cli.network.choose import Work, choose_model, operations
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.engine import (
@@ -186,7 +186,7 @@ def measure_frame(
     say: Say,
     clock: Clock = time.perf_counter,
 ) -> FrameTimes:
-    """Make the middle frame of a pair 1 + ``runs`` times, each time as if both of its frames were new.
+    """Make the middle frames of 1 + ``runs`` neighbouring pairs of a film that goes to and fro between two images.
 
     Args:
         model: the loaded network.
@@ -196,16 +196,17 @@ def measure_frame(
         clock: returns seconds.
     """
     timed = _Timed(model, clock)
-    fresh = partial(Interpolator, timed.model)  # an interpolator caches the flow of the last pairs
+    new = partial(Interpolator, timed.model)  # it has seen no pair
+    interpolate, pairs = new(), neighbouring_pairs(pair)
     say("first frame, with compilation")
-    fresh()(*pair, [MIDDLE])
+    interpolate(*next(pairs), [MIDDLE])
     first = timed.take()
     network, whole, prior = [], [], []
-    for run in range(1, runs + 1):
-        whole.append(seconds_of(lambda: fresh()(*pair, [MIDDLE]), clock))
+    for run, (left, right) in enumerate(islice(pairs, runs), 1):
+        whole.append(seconds_of(partial(interpolate, left, right, [MIDDLE]), clock))
         network.append(timed.take())
         if model.plan.spec.uses_prior:
-            prior.append(seconds_of(lambda: fresh().paths(*pair).at(float(MIDDLE)), clock))
+            prior.append(seconds_of(lambda: new().paths(*pair).at(float(MIDDLE)), clock))
         say(f"frame {run} of {runs}: {whole[-1]:.3g} s")
     return FrameTimes(first, Spread.of(network), Spread.of(prior) if prior else None, Spread.of(whole))
 

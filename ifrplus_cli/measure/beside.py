@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ifrplus_cli.frames.synthetic_scene import moving_scene
 from ifrplus_cli.measure.generated_clip import CLIP_RATE, write_clip
-from ifrplus_cli.measure.timing import Clock, Turns, take_turns
+from ifrplus_cli.measure.timing import Clock, Turns, neighbouring_pairs, take_turns
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network.interpolator import Interpolator, LoadedModel, load_for_run, load_model
 from ifrplus_cli.network.plan import plan_network
@@ -74,12 +74,13 @@ def _beside_minterpolate(model: LoadedModel, size: Size, turns: int, folder: Pat
 def _beside_rife(model: LoadedModel, size: Size, turns: int, folder: Path, clock: Clock) -> Comparison:
     plan = model.plan
     rife = load_model(plan_network(MODELS["rife"], plan.engine, plan.device, (size[1], size[0]), [HALF]))
-    left, right = moving_scene(*size, 2)
 
-    def make(with_model: LoadedModel) -> None:
-        # a new one each time: it would know the flow of a pair that it has seen
-        Interpolator(with_model)(left, right, [HALF])
+    def frames_by(with_model: LoadedModel) -> Iterator[object]:
+        interpolate = Interpolator(with_model)
+        for left, right in neighbouring_pairs(moving_scene(*size, 2)):
+            yield interpolate(left, right, [HALF])
 
-    make(rife)  # the first frame takes longer
-    make(model)
-    return Comparison("rife", "made frame", take_turns(partial(make, model), partial(make, rife), turns, clock))
+    ours, theirs = frames_by(model), frames_by(rife)
+    for frames in (ours, theirs):
+        next(frames)  # the first frame takes longer
+    return Comparison("rife", "made frame", take_turns(partial(next, ours), partial(next, theirs), turns, clock))

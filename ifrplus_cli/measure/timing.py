@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, pairwise
+
+from ifrplus_cli.values import Image
 
 Clock = Callable[[], float]
 Work = Callable[[], object]
@@ -37,6 +40,15 @@ class Turns:
     ours: Spread
     theirs: Spread
     times_as_fast: Spread
+
+
+def neighbouring_pairs(images: Iterable[Image]) -> Iterator[tuple[Image, Image]]:
+    """Yield the neighbouring pairs of an endless film that repeats some images.
+
+    Each frame is an image of its own, as in any film: what is known of the left one is known from the pair before, and
+    the right one is new.
+    """
+    return pairwise(image.copy() for image in cycle(images))
 
 
 def seconds_of(work: Work, clock: Clock = time.perf_counter) -> float:
