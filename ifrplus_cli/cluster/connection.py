@@ -75,6 +75,20 @@ def connected(cluster: str) -> Iterator[Client]:
         yield client
 
 
+def restore(client: Client, cluster: str) -> None:
+    """Start those workers of this machine anew that are gone for good: Dask gives up one that is slow to come back."""
+    from distributed import Status
+
+    count, here = local_workers(cluster), client.cluster
+    if count is None or here is None:
+        return
+    for number, nanny in list(here.workers.items()):
+        if nanny.status in (Status.closed, Status.failed):
+            here.workers.pop(number, None)
+    if len(here.workers) < count:
+        here.scale(count)
+
+
 def _close(client: Client) -> None:
     with suppress(Exception):  # the scheduler may be gone: nothing is left to do for it
         client.close(timeout=2)
@@ -88,7 +102,7 @@ def fetch(client: Client, future: Future) -> futures.Future[Any]:
 
 def _quieten() -> None:
     """Keep Dask's own messages from the terminal: what matters of them is said in the program's words."""
-    for name in ("distributed", "tornado"):
+    for name in ("distributed", "tornado", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

@@ -112,15 +112,15 @@ class Dispatch:
             elif status == "pending" and not set(attempt.allowed) & set(self._workers.accepted):
                 attempt.future.cancel()  # the workers that were allowed are all gone
                 attempts.remove(attempt)
+        if not all(self._is_late(attempt) for attempt in attempts):
+            return
         busy: set[str] = set()
-        if len(attempts) == 1 and self._is_late(attempts[0]):
-            key = attempts[0].future.key
-            busy = {address for address, keys in self._client.processing().items() if key in keys}
+        if attempts:
+            late = {attempt.future.key for attempt in attempts}
+            busy = {address for address, keys in self._client.processing().items() if late.intersection(keys)}
             for address in busy - self._blamed[section.number]:
                 self._blamed[section.number].add(address)
                 self._workers.failed(address, "it is too slow, or hangs")
-        elif attempts:
-            return
         self._send(section, busy, again=bool(attempts))
 
     def _send(self, section: Section, busy: set[str], *, again: bool) -> None:

@@ -115,7 +115,7 @@ class _Run:
         exam = Exam(network, source, of_picture(job.encode))
         terms = terms_of_client(exam, self.model.weights_sha256)
         with connected(self.cluster) as client, self._reporting_loss(client):
-            workers = Workers(client, exam, terms, self.say)
+            workers = Workers(client, self.cluster, exam, terms, self.say)
             self._await_workers(client, workers)
             count = local_workers(self.cluster) or len(workers.accepted)
             sections = plan_sections(job, journal.frames, segments.FRAMES, count)
@@ -190,13 +190,8 @@ class _Run:
 
     def _await_workers(self, client: Client, workers: Workers) -> None:
         """Wait until there is a worker that can be used."""
-        said = False
-        began = time.monotonic()
         workers.look()
         while not workers.accepted:
-            if not said and time.monotonic() - began > 10:
-                self.say(f"{self.cluster} has no worker yet: the run waits for one.")
-                said = True
             self._check(client)
             time.sleep(WAIT_S)
             workers.look()

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ifrplus_cli.cluster.connection import local_workers, restore
 from ifrplus_cli.cluster.order import Exam
 from ifrplus_cli.cluster.tasks import examine
 from ifrplus_cli.cluster.terms import ROUNDING, differences
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 JOINING_S = 5.0  # seconds after the last worker came within which others may
+QUIET_S = 10.0  # seconds without a worker after which that is said
+START_S = 300.0  # seconds within which a worker of this machine must start
 MOST_FAILURES = 3  # sections in a row after which a worker gets no more
 
 
@@ -27,30 +30,36 @@ class Workers:
         accepted: their addresses.
     """
 
-    def __init__(self, client: Client, exam: Exam, terms: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, client: Client, cluster: str, exam: Exam, terms: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
         """
         Args:
+            cluster: ``local``, ``local:N`` or the address of the scheduler.
             terms: what each worker must meet.
             say: receives a sentence about each worker that is refused, or differs.
         """
         self.accepted: list[str] = []
-        self._client, self._exam, self._terms, self._say = client, exam, terms, say
+        self._client, self._cluster, self._exam, self._terms, self._say = client, cluster, exam, terms, say
         self._names: dict[str, str] = {}
         self._asked: dict[str, Future] = {}
         self._refused: dict[str, str] = {}
         self._failures = Counter[str]()
         self._joined = -math.inf  # when the last worker came
+        self._seen, self._missed = time.monotonic(), False  # when there was a worker, and whether it was said
         self._rounding: tuple[str, str] | None = None  # of the first worker, and its name
 
     def look(self) -> None:
-        """Examine workers that are new, and forget those that are gone.
+        """Examine workers that are new, and forget those that are gone; on this machine start them anew.
 
         Raises:
-            ClusterError: if there are workers, but none of them can be used.
+            ClusterError: if there are workers, but none of them can be used; if none starts on this machine.
         """
+        restore(self._client, self._cluster)
         found = self._client.scheduler_info(n_workers=-1)["workers"]
         self._names = {address: _name(address, facts["name"]) for address, facts in found.items()}
         self._forget(set(found))
+        self._mind_absence(there=bool(found))
         for address in found:
             if address not in self._asked:
                 self._joined = time.monotonic()
@@ -81,6 +90,20 @@ class Workers:
         if self._failures[address] == MOST_FAILURES and address in self.accepted:
             self.accepted.remove(address)
             self._refuse(address, f"it failed {MOST_FAILURES} times in a row: {why}")
+
+    def _mind_absence(self, *, there: bool) -> None:
+        """Say once that there is no worker; one of another machine may still come, one of this machine must."""
+        now = time.monotonic()
+        if there:
+            self._seen, self._missed = now, False
+        elif local_workers(self._cluster) is not None and now - self._seen >= START_S:
+            raise ClusterError(
+                "No worker starts on this machine.",
+                "Memory may have run out: ask for fewer workers, or leave out --cluster.",
+            )
+        elif not self._missed and now - self._seen >= QUIET_S:
+            self._missed = True
+            self._say(f"{self._cluster} has no worker: the run waits for one.")
 
     def _forget(self, found: set[str]) -> None:
         for address in self._asked.keys() - found:

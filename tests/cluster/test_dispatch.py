@@ -71,7 +71,10 @@ class FakeClient:
         return self.sent[-1]
 
     def processing(self) -> dict[str, list[str]]:
-        return {"one": [each.key for each in self.sent], "two": []}
+        on: dict[str, list[str]] = {"one": [], "two": [], "three": []}
+        for each in self.sent:
+            on[each.workers[0]].append(each.key)
+        return on
 
     def who_has(self, sent: list[FakeFuture]) -> dict[str, tuple[str, ...]]:
         return {each.key: (each.workers[0],) for each in sent}
@@ -171,6 +174,20 @@ def test_a_late_section_is_sent_to_another_worker_as_well(monkeypatch: pytest.Mo
     hung, copy = farm.client.of(1)
     assert (hung.status, copy.workers) == ("cancelled", ["two"])
     assert "one: it is too slow, or hangs" in farm.workers.told
+
+
+def test_a_section_that_hangs_on_two_workers_is_sent_to_a_third(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
+
+    def later(farm: Farm) -> None:
+        now[0] += 20
+
+    farm = Farm(lambda farm: farm.finish(), *[later] * 4, lambda farm: farm.finish(1))
+    farm.workers.accepted.append("three")
+    farm.dispatch.next(SECTIONS)
+    assert farm.dispatch.next(SECTIONS[1:]).worker == "three"
+    assert [each.workers for each in farm.client.of(1)] == [["one", "two", "three"], ["two", "three"], ["three"]]
 
 
 def test_a_section_whose_workers_are_gone_or_that_was_lost_is_sent_again() -> None:

@@ -40,6 +40,7 @@ class FakeClient:
 
     answers: dict[str, Answer] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    cluster: Any = None
 
     def scheduler_info(self, n_workers: int) -> dict[str, Any]:
         return {"workers": {address: {"name": f"desk {address[-6]}"} for address in self.answers}}
@@ -49,9 +50,9 @@ class FakeClient:
         return self.answers[workers[0]]
 
 
-def workers_of(client: FakeClient) -> tuple[Workers, list[str]]:
+def workers_of(client: FakeClient, cluster: str = "tcp://10.0.0.9:8786") -> tuple[Workers, list[str]]:
     said: list[str] = []
-    return Workers(client, None, TERMS, said.append), said  # type: ignore[arg-type]
+    return Workers(client, cluster, None, TERMS, said.append), said  # type: ignore[arg-type]
 
 
 def test_workers_that_meet_the_terms_are_accepted_and_examined_once() -> None:
@@ -130,6 +131,38 @@ def test_a_worker_that_is_gone_is_forgotten_and_examined_when_it_is_back() -> No
     client.answers[ONE] = gone
     workers.look()
     assert (workers.accepted, client.asked) == ([TWO, ONE], [ONE, TWO, ONE])
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which stands still."""
+    clock = [0.0]
+    monkeypatch.setattr(workers_file.time, "monotonic", lambda: clock[0])
+    return clock
+
+
+def test_a_run_without_workers_says_once_that_it_waits(now: list[float]) -> None:
+    client = FakeClient({ONE: Answer(FINE)})
+    workers, said = workers_of(client)
+    workers.look()
+    gone = client.answers.pop(ONE)
+    for now[0] in (5, 12, 1000):
+        workers.look()
+    assert said == ["tcp://10.0.0.9:8786 has no worker: the run waits for one."]
+    client.answers[ONE] = gone
+    workers.look()
+    assert workers.accepted == [ONE]
+
+
+def test_a_run_ends_where_no_worker_starts_on_this_machine(now: list[float]) -> None:
+    workers, said = workers_of(FakeClient(), "local:2")
+    for now[0] in (12, 200):
+        workers.look()
+    assert said == ["local:2 has no worker: the run waits for one."]
+    now[0] = 400
+    with pytest.raises(ClusterError, match="No worker starts on this machine") as caught:
+        workers.look()
+    assert "ask for fewer workers" in caught.value.hint
 
 
 def test_only_what_is_wanted_counts() -> None:
