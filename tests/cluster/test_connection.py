@@ -1,0 +1,28 @@
+"""Workers of this machine come back, even those that Dask has given up."""
+
+from __future__ import annotations
+
+import time
+
+from distributed import Client
+
+from ifrplus_cli.cluster.connection import connected, restore
+
+CLUSTER = "local:1"
+
+
+def addresses(client: Client) -> set[str]:
+    return set(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def test_a_worker_that_is_gone_for_good_is_started_anew() -> None:
+    with connected(CLUSTER) as client:
+        before = addresses(client)
+        client.sync(client.cluster.workers[0].close)
+        while addresses(client):
+            time.sleep(0.1)
+        while not addresses(client):
+            restore(client, CLUSTER)
+            time.sleep(0.1)
+        assert addresses(client) != before
+        assert len(client.cluster.workers) == 1
