@@ -24,6 +24,7 @@ HERE: dict[str, object] = {"host": "127.0.0.1", "dashboard": False, "dashboard_a
 LARGE = "4 GB"  # Dask warns of tasks of this size: pieces of a source are large
 RECORDS = 100  # that a process of Dask's keeps of each kind
 SILENT_S = "60 seconds"  # without a sign of life a worker on this machine is given up after this time
+FEWER = "Memory may have run out: ask for fewer workers, or leave out --cluster."
 INSTALL = "Install it with: pip install 'ifrplus-cli[cluster]'."
 
 
@@ -47,7 +48,7 @@ def connected(cluster: str) -> Iterator[Client]:
         cluster: ``local``, ``local:N`` or the address of a scheduler.
 
     Raises:
-        ClusterError: if Dask is missing, or the scheduler does not answer.
+        ClusterError: if Dask is missing, the scheduler does not answer, or the workers don't start.
     """
     try:
         import dask
@@ -113,7 +114,11 @@ def _cause(error: BaseException) -> str:
 
 @contextmanager
 def _started(count: int) -> Iterator[object]:
-    """Start a scheduler and workers on this machine, each in a process of its own, with its share of cores and GPUs."""
+    """Start a scheduler and workers on this machine, each in a process of its own, with its share of cores and GPUs.
+
+    Raises:
+        ClusterError: if they don't start.
+    """
     import dask
     from distributed import Nanny, Scheduler, Security, SpecCluster
 
@@ -123,12 +128,15 @@ def _started(count: int) -> Iterator[object]:
             number: {"cls": Nanny, "options": _options(number, count, scratch, security)} for number in range(count)
         }
         options = {**HERE, "port": 0, "security": security, "protocol": "tls://"}
-        cluster = SpecCluster(
-            workers=workers,
-            scheduler={"cls": Scheduler, "options": options},
-            security=security,
-            silence_logs=logging.CRITICAL,
-        )
+        try:
+            cluster = SpecCluster(
+                workers=workers,
+                scheduler={"cls": Scheduler, "options": options},
+                security=security,
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError) as error:
+            raise ClusterError(f"The workers on this machine do not start: {_cause(error)}.", FEWER) from error
         try:
             yield cluster
         finally:

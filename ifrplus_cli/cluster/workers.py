@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ifrplus_cli.cluster.connection import local_workers, restore
+from ifrplus_cli.cluster.connection import FEWER, local_workers, restore
 from ifrplus_cli.cluster.order import Exam
 from ifrplus_cli.cluster.tasks import examine
 from ifrplus_cli.cluster.terms import ROUNDING, differences
@@ -97,10 +97,7 @@ class Workers:
         if there:
             self._seen, self._missed = now, False
         elif local_workers(self._cluster) is not None and now - self._seen >= START_S:
-            raise ClusterError(
-                "No worker starts on this machine.",
-                "Memory may have run out: ask for fewer workers, or leave out --cluster.",
-            )
+            raise ClusterError("No worker starts on this machine.", FEWER)
         elif not self._missed and now - self._seen >= QUIET_S:
             self._missed = True
             self._say(f"{self._cluster} has no worker: the run waits for one.")

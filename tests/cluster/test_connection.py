@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
-from distributed import Client
+import pytest
+from distributed import Client, Nanny
 
 from ifrplus_cli.cluster.connection import connected, restore
+from ifrplus_cli.errors import ClusterError
 
 CLUSTER = "local:1"
 
@@ -26,3 +28,13 @@ def test_a_worker_that_is_gone_for_good_is_started_anew() -> None:
             time.sleep(0.1)
         assert addresses(client) != before
         assert len(client.cluster.workers) == 1
+
+
+def test_workers_that_do_not_start_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: Nanny) -> None:
+        raise RuntimeError("it was killed.")
+
+    monkeypatch.setattr(Nanny, "start_unsafe", fail)
+    with pytest.raises(ClusterError, match=r"^The workers on this machine do not start: ") as caught, connected(CLUSTER):
+        pass
+    assert "ask for fewer workers" in caught.value.hint
