@@ -35,6 +35,6 @@ def test_workers_that_do_not_start_are_a_sentence(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("it was killed.")
 
     monkeypatch.setattr(Nanny, "start_unsafe", fail)
-    with pytest.raises(ClusterError, match="^The workers on this machine do not") as caught, connected(CLUSTER):
+    with pytest.raises(ClusterError, match=r"^The workers on this machine do not") as caught, connected(CLUSTER):
         pass
     assert "ask for fewer workers" in caught.value.hint
