@@ -77,7 +77,7 @@ def alike(apart: Plane, size: tuple[int, int]) -> Plane:
     return np.asarray(cv2.resize(share, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
 
 
-def merge(left: Image, right: Image, parts: Plane, t: float, apart: Plane | None = None) -> Image:
+def merge(left: Image, right: Image, parts: Plane, t: float, apart: Plane) -> Image:
     """Sample both frames along the flows, bicubically, and mix them in two bands.
 
     Where the frames disagree a mean of both loses its detail, so fine detail is taken from one of them nearly alone.
@@ -87,13 +87,12 @@ def merge(left: Image, right: Image, parts: Plane, t: float, apart: Plane | None
         left, right: (H, W, 3) float32 RGB.
         parts: (7, h, w) float32, h and w at least H/2 and W/2; see ``Estimate``.
         t: timestep in (0, 1).
-        apart: the ``difference`` of the frames, if it is known.
+        apart: the ``difference`` of the frames, which all timesteps share.
 
     Returns:
         (H, W, 3) float32 RGB, not clipped.
     """
     height = len(left)
-    apart = difference(left, right) if apart is None else apart
     estimate = Estimate.of(parts)
     made = np.empty_like(left)
     for first in range(0, height, ROWS):

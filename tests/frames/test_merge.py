@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ifrplus_cli.frames import merge as merging
-from ifrplus_cli.frames.merge import merge, still_parts
+from ifrplus_cli.frames.merge import difference, merge, still_parts
 from ifrplus_cli.values import Image
 
 
@@ -22,19 +22,23 @@ def parts_of(height: int, width: int, flow: tuple[float, ...], *choice: float) -
     return parts
 
 
+def made_of(left: Image, right: Image, parts: np.ndarray, t: float) -> Image:
+    return merge(left, right, parts, t, difference(left, right))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (61, 97), (300, 40)])
 def test_where_nothing_moves_frames_are_mixed_by_time(size: tuple[int, int]) -> None:
     left, _ = pictures(*size)
     right = left + 1e-4
-    made = merge(left, right, still_parts(-(-size[0] // 2), -(-size[1] // 2)), 0.25)
+    made = made_of(left, right, still_parts(-(-size[0] // 2), -(-size[1] // 2)), 0.25)
     assert (made.shape, made.dtype) == (left.shape, np.float32)
     np.testing.assert_allclose(made, left + 0.25e-4, atol=2e-5)
 
 
 def test_each_frame_is_sampled_at_its_own_flow() -> None:
     left, right = pictures(120, 80)
-    only_left = merge(left, right, parts_of(120, 80, (3, -2, 0, 0), 40, 40, -40), 0.5)
-    only_right = merge(left, right, parts_of(120, 80, (0, 0, -5, 4), -40, -40, -40), 0.5)
+    only_left = made_of(left, right, parts_of(120, 80, (3, -2, 0, 0), 40, 40, -40), 0.5)
+    only_right = made_of(left, right, parts_of(120, 80, (0, 0, -5, 4), -40, -40, -40), 0.5)
     inner = np.s_[8:-8, 8:-8]
     np.testing.assert_allclose(only_left[inner], np.roll(left, (2, -3), (0, 1))[inner], atol=1e-5)
     np.testing.assert_allclose(only_right[inner], np.roll(right, (-4, 5), (0, 1))[inner], atol=1e-5)
@@ -42,7 +46,7 @@ def test_each_frame_is_sampled_at_its_own_flow() -> None:
 
 def test_what_lies_outside_repeats_the_edge() -> None:
     left, right = pictures(30, 40)
-    made = merge(left, right, parts_of(30, 40, (500, 0, 0, 0), 40, 40, -40), 0.5)
+    made = made_of(left, right, parts_of(30, 40, (500, 0, 0, 0), 40, 40, -40), 0.5)
     np.testing.assert_allclose(made, np.repeat(left[:, -1:], 40, axis=1), atol=1e-5)
 
 
@@ -50,14 +54,14 @@ def test_rows_that_are_made_apart_fit_together(monkeypatch: pytest.MonkeyPatch) 
     left, right = pictures(250, 60)
     parts = np.random.default_rng(1).normal(0, 2, (7, 125, 30)).astype(np.float32)
     parts[:4] = np.round(parts[:4] * 2) / 2  # no positions between two steps
-    made = merge(left, right, parts, 0.5)
+    made = made_of(left, right, parts, 0.5)
     monkeypatch.setattr(merging, "ROWS", 1000)
-    np.testing.assert_allclose(made, merge(left, right, parts, 0.5), atol=1e-6)
+    np.testing.assert_allclose(made, made_of(left, right, parts, 0.5), atol=1e-6)
 
 
 def test_the_sources_are_not_changed() -> None:
     left, right = pictures(40, 40)
     copies = left.copy(), right.copy()
-    merge(left, right, parts_of(40, 40, (1, 1, -1, -1), 0, 2, 0), 0.5)
+    made_of(left, right, parts_of(40, 40, (1, 1, -1, -1), 0, 2, 0), 0.5)
     np.testing.assert_array_equal(left, copies[0])
     np.testing.assert_array_equal(right, copies[1])

@@ -95,9 +95,10 @@ def test_parts_merged_on_the_cpu_are_what_the_whole_graph_makes(bikes: Path, t: 
     inputs = [np.ascontiguousarray(image.transpose(2, 0, 1)[np.newaxis]) for image in pair]
     inputs += [intermediate_flow(prior, t)[np.newaxis], np.full((1, 1, 1, 1), t, np.float32)]
     whole, parts = (OnnxNetwork(LITE, (1, 128, 320), CPU_PROVIDER, parts=parts) for parts in (False, True))
-    shares = alike(difference(*pair), (128, 320))[np.newaxis, np.newaxis]
+    apart = difference(*pair)
+    shares = alike(apart, (128, 320))[np.newaxis, np.newaxis]
     found = parts(*map(parts.encode, inputs[:2]), shares, *inputs[2:])[0]
-    assert_same(merge(*pair, found, t), whole(*inputs)[0].transpose(1, 2, 0))
+    assert_same(merge(*pair, found, t, apart), whole(*inputs)[0].transpose(1, 2, 0))
 
 
 def test_frames_in_8_bits_are_nearly_those_in_single_precision(bikes: Path) -> None:
