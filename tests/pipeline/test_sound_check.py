@@ -13,6 +13,7 @@ from clips import BEEP, ffmpeg, make_clip, probe_once, streams
 from upsampling import upsample
 
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.sound_check import heard_seconds
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.values import Timing
@@ -77,6 +78,18 @@ def test_squeezed_sound_does_not_pass(film: Path, promise: Promise, tmp_path: Pa
     ffmpeg("-i", film, "-map", 0, "-c", "copy", "-bsf:a", squeezed, tmp_path / "squeezed.mkv")
     with pytest.raises(OutputError, match="of its sound can be heard instead of"):
         verify(tmp_path / "squeezed.mkv", promise)
+
+
+def test_slow_motion_that_loses_its_sound_does_not_pass(film: Path, tmp_path: Path) -> None:
+    """Matroska states no length of a stream: its packets tell."""
+    slow, cut = tmp_path / "slow.mkv", tmp_path / "cut.mkv"
+    upsample(film, slow, slow_motion=True)
+    plan = plan_job(probe_once(film), slow, UpsampleOptions(slow_motion=True, overwrite=True)).encode
+    promise = Promise(plan, 100, Fraction(0), Fraction(99, 25), Fraction(4))
+    assert verify(slow, promise)
+    ffmpeg("-i", slow, "-t", 1.5, "-i", slow, "-map", "0:v", "-map", "1:a", "-c", "copy", cut)
+    with pytest.raises(OutputError, match=r"its sound lasts 1\.\d+ s instead of [34]\.\d+ s"):
+        verify(cut, promise)
 
 
 @pytest.mark.parametrize("rate", [8000, 11025])
