@@ -68,36 +68,60 @@ def dis_flow(source: Image, target: Image, scale: float = 1 / 2) -> Flow:
     return _on_grid(_dis(_grey(source, size), _grey(target, size)), width, height)
 
 
+@dataclass(frozen=True)
+class FlowView:
+    """What the search for motion sees of one frame.
+
+    Attributes:
+        size: width and height of the frame in pixels.
+        grey: the matching picture.
+        small: (H/4, W/4, 3) float32 RGB.
+    """
+
+    size: tuple[int, int]
+    grey: _Grey
+    small: Image
+
+    @classmethod
+    def of(cls, image: Image, scale: float = 1 / 2) -> FlowView:
+        """Shrink a frame.
+
+        Args:
+            image: (H, W, 3) float32 RGB, nominally 0..1; H and W are multiples of 4.
+            scale: size of the matching picture relative to the frame, 1 to 1/8.
+        """
+        height, width = image.shape[:2]
+        grey = _grey(image, _matching_size(width, height, scale))
+        return cls(
+            (width, height), grey, cv2.resize(image, (width // GRID, height // GRID), interpolation=cv2.INTER_AREA)
+        )
+
+
 def pair_flow(left: Image, right: Image, scale: float = 1 / 2) -> PairFlow:
+    """Compute the flow of a pair in both directions, as ``flow_between`` does.
+
+    Args:
+        left, right, scale: as for ``FlowView.of``.
+    """
+    return flow_between(FlowView.of(left, scale), FlowView.of(right, scale))
+
+
+def flow_between(left: FlowView, right: FlowView) -> PairFlow:
     """Compute the flow of a pair in both directions: the part of the prior that does not depend on the timestep.
 
     A rough flow of each direction, reversed, is a hint for the other direction: forward and backward flow guide each
     other.
-
-    Args:
-        left: (H, W, 3) float32 RGB, nominally 0..1; H and W are multiples of 4.
-        right: the same shape.
-        scale: size of the matching pictures relative to the frames, 1 to 1/8.
     """
-    height, width = left.shape[:2]
-    grid = (width // GRID, height // GRID)
-    size = _matching_size(width, height, scale)
-
-    def seen(image: Image) -> tuple[Image, _Grey]:
-        return cv2.resize(image, grid, interpolation=cv2.INTER_AREA), _grey(image, size)
-
-    def one_way(source: _Grey, target: _Grey, small_source: Image, small_target: Image) -> tuple[Flow, Flow]:
-        hint = _turned_round(_dis(target, source, finest=ROUGH_SCALE))
-        flow = _on_grid(_dis(source, target, hint=hint), width, height)
-        return flow, _trust(small_source, small_target, flow)
-
     with ThreadPoolExecutor(1) as other_way:  # one core per direction: DIS hardly uses a second one
-        right_seen = other_way.submit(seen, right)
-        small_left, grey_left = seen(left)
-        small_right, grey_right = right_seen.result()
-        backward = other_way.submit(one_way, grey_right, grey_left, small_right, small_left)
-        forward = one_way(grey_left, grey_right, small_left, small_right)
+        backward = other_way.submit(_one_way, right, left)
+        forward = _one_way(left, right)
         return PairFlow(forward[0], backward.result()[0], forward[1], backward.result()[1])
+
+
+def _one_way(source: FlowView, target: FlowView) -> tuple[Flow, Flow]:
+    hint = _turned_round(_dis(target.grey, source.grey, finest=ROUGH_SCALE))
+    flow = _on_grid(_dis(source.grey, target.grey, hint=hint), *source.size)
+    return flow, _trust(source.small, target.small, flow)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.frames.doubt import Doubt, doubt_about
-from ifrplus_cli.frames.flow import GRID, Neighbour, PairFlow, Paths, find_paths, pair_flow
+from ifrplus_cli.frames.flow import GRID, FlowView, Neighbour, PairFlow, Paths, find_paths, flow_between
 from ifrplus_cli.frames.merge import Plane, alike, difference, merge, still_parts
 from ifrplus_cli.frames.motion_box import Box, moves, moving_box
 from ifrplus_cli.network.bisection import make_by_halving
@@ -171,8 +171,8 @@ class Interpolator:
 
     There are two steps: ``look`` finds the motion, in one thread, and ``make`` makes the frames, in as many threads as
     the model allows. The flow of a pair is computed once, even if the pair is later the neighbour of the next one, and
-    what a network sees in one frame alone once for both of its pairs: images are recognised by object identity, and
-    must not be changed.
+    what the search for motion or a network sees in one frame alone once for both of its pairs: images are recognised by
+    object identity, and must not be changed.
     """
 
     def __init__(self, model: LoadedModel, *, doubt: bool = False) -> None:
@@ -184,6 +184,7 @@ class Interpolator:
         self.plan, self.network, self._encode = model.plan, model.network, model.encode
         self.doubt = doubt
         self._flows: deque[tuple[Image, Image, PairFlow]] = deque(maxlen=3)  # of a pair and its neighbours
+        self._views: deque[tuple[Image, FlowView]] = deque(maxlen=FRAMES_SEEN)
         self._features: deque[FrameFeatures] = deque(maxlen=2)  # of a pair
 
     @property
@@ -293,10 +294,18 @@ class Interpolator:
         for known_left, known_right, flow in list(self._flows):  # a copy, because ``make`` may search, too
             if known_left is left and known_right is right:
                 return flow
-        scale = self.plan.scales.flow if self.looks_around else min(self.plan.scales.flow, DOUBT_SCALE)
-        flow = pair_flow(self._padded(left), self._padded(right), scale)
+        flow = flow_between(self._view(left), self._view(right))
         self._flows.append((left, right, flow))
         return flow
+
+    def _view(self, image: Image) -> FlowView:
+        for known, view in list(self._views):
+            if known is image:
+                return view
+        scale = self.plan.scales.flow if self.looks_around else min(self.plan.scales.flow, DOUBT_SCALE)
+        view = FlowView.of(self._padded(image), scale)
+        self._views.append((image, view))
+        return view
 
     def _padded(self, image: Image) -> Image:
         height, width = self.plan.tiles.padded_size

@@ -12,7 +12,7 @@ import pytest
 from clips import blend, blend_model
 
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.frames.flow import PairFlow, pair_flow
+from ifrplus_cli.frames.flow import FlowView, PairFlow, flow_between
 from ifrplus_cli.frames.timeline import FactorTimeline, timesteps
 from ifrplus_cli.models import MODELS, Scales
 from ifrplus_cli.network import interpolator as network_interpolator
@@ -80,11 +80,11 @@ def test_a_flow_for_doubt_alone_is_sought_at_half_of_the_size(
     """At the full size it would take as long as the network."""
     sought: list[float] = []
 
-    def watched(left: np.ndarray, right: np.ndarray, scale: float) -> PairFlow:
-        sought.append(scale)
-        return pair_flow(left, right, scale)
+    def watched(left: FlowView, right: FlowView) -> PairFlow:
+        sought.append(left.grey.shape[0] / left.size[1])
+        return flow_between(left, right)
 
-    monkeypatch.setattr(network_interpolator, "pair_flow", watched)
+    monkeypatch.setattr(network_interpolator, "flow_between", watched)
     model = blend_model(WatchedBlend(inputs), (64, 64), inputs)
     model = replace(model, plan=replace(model.plan, scales=Scales(1.0)))
     Interpolator(model, doubt=True)(*pictures(64, 64), HALF)
@@ -202,9 +202,11 @@ def test_the_prior_shows_where_to_look_in_both_frames(t: Fraction, backward: flo
 
 
 def test_the_frames_around_a_pair_show_acceleration(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    counted = lambda *pair: found.append(pair) or pair_flow(*pair)  # noqa: E731
-    monkeypatch.setattr("ifrplus_cli.network.interpolator.pair_flow", counted)
+    found, viewed = [], []
+    counted = lambda *pair: found.append(pair) or flow_between(*pair)  # noqa: E731
+    monkeypatch.setattr(network_interpolator, "flow_between", counted)
+    view_of = FlowView.of
+    monkeypatch.setattr(FlowView, "of", lambda *image: viewed.append(image) or view_of(*image))
     seen: list[np.ndarray] = []
 
     def look(left: np.ndarray, right: np.ndarray, prior: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -220,6 +222,7 @@ def test_the_frames_around_a_pair_show_acceleration(monkeypatch: pytest.MonkeyPa
     assert bent == pytest.approx(3.5, abs=0.3)
     make(film[2], film[3], HALF, Surroundings(OuterFrame(film[1])))
     assert len(found) == 3  # the flow of each pair of frames once
+    assert len(viewed) == 4  # and what it needs of each frame
 
 
 def test_tiles_of_a_prior_fit_the_tiles_of_the_pictures() -> None:
