@@ -11,7 +11,7 @@ from blends import blend
 from clips import blend_model, probe_once
 
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
-from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
+from ifrplus_cli.pipeline.run import Hooks, RunProgress, Summary, run_job
 from ifrplus_cli.video.reading.probe import probe
 from ifrplus_cli.video.writing.encoders import EncodeOptions
 from ifrplus_cli.video.writing.targets import target_of
@@ -37,4 +37,4 @@ def upsample(
     wanted = UpsampleOptions(factor=Fraction(factor), encode=encode, **options)  # type: ignore[arg-type]
     clip = probe_once(source) if source.is_file() else probe(source)
     job = plan_job(clip, output, wanted)
-    return run_job(job, blend_model(network, (job.encode.height, job.encode.width)), progress)
+    return run_job(job, blend_model(network, (job.encode.height, job.encode.width)), Hooks(progress))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,10 +27,9 @@ from ifrplus_cli.pipeline.fingerprint import Fingerprint
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.pipeline.journal import Journal, Totals
 from ifrplus_cli.pipeline.resume import keeps_segments
-from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
-from ifrplus_cli.pipeline.run_record import RunRecord
+from ifrplus_cli.pipeline.run import Hooks, RunProgress, Summary, run_job
 from ifrplus_cli.pipeline.sharpness import Sharpness
-from ifrplus_cli.stopping import StoppedError, StopRequest
+from ifrplus_cli.stopping import StoppedError
 from ifrplus_cli.video.reading.decode import seeks_exactly
 from ifrplus_cli.weights.manifest import find_weights
 
@@ -64,30 +63,22 @@ class ClusterRun:
             return load_for_run(plan, weights)  # which says what is missing
         return LoadedModel(plan, _run_elsewhere, path.absolute(), sha256_of(path))
 
-    def run(
-        self,
-        job: Job,
-        model: LoadedModel,
-        progress: Callable[[RunProgress], None],
-        say: Callable[[str], None],
-        stop: StopRequest | None,
-        record: RunRecord | None,
-    ) -> Summary:
+    def run(self, job: Job, model: LoadedModel, hooks: Hooks) -> Summary:
         """Do the job, as ``run_job`` does; a film that is too short to be divided, or can't be, is made here.
 
         Raises:
             IfrplusError: if anything fails; no partial output is left, except the job folder.
         """
         if not keeps_segments(job):
-            say("The film is made in this process: it is short, or can't be joined from segments.")
+            hooks.say("The film is made in this process: it is short, or can't be joined from segments.")
             if model.network is _run_elsewhere:
                 model = load_for_run(model.plan, model.weights_path)
-            return run_job(job, model, progress, say, stop, record)
+            return run_job(job, model, hooks)
         if self.ships:
             check_shippable(job)
         film = replace(job, clip=job.clip.moved(job.clip.path.absolute()))
-        run = _Run(film, model, progress, say, stop or StopRequest(), self.cluster, self.ships, record)
-        return run_job(job, model, progress, say, stop, record, fill=run.fill)
+        run = _Run(film, model, hooks, self.cluster, self.ships)
+        return run_job(job, model, hooks, fill=run.fill)
 
 
 def _run_elsewhere(*_: Batch) -> Batch:
@@ -100,12 +91,9 @@ class _Run:
 
     job: Job
     model: LoadedModel
-    progress: Callable[[RunProgress], None]
-    say: Callable[[str], None]
-    stop: StopRequest
+    hooks: Hooks
     cluster: str
     ships: bool
-    record: RunRecord | None
 
     def fill(self, journal: Journal, sharpness: Sharpness) -> Totals:
         """Add the missing segments to a journal."""
@@ -115,7 +103,7 @@ class _Run:
         exam = Exam(network, source, of_picture(job.encode))
         terms = terms_of_client(exam, self.model.weights_sha256)
         with connected(self.cluster) as client, self._reporting_loss(client):
-            workers = Workers(client, self.cluster, exam, terms, self.say)
+            workers = Workers(client, self.cluster, exam, terms, self.hooks.say)
             self._await_workers(client, workers)
             count = local_workers(self.cluster) or len(workers.accepted)
             sections = plan_sections(job, journal.frames, segments.FRAMES, count)
@@ -133,11 +121,11 @@ class _Run:
                     zero=zero,
                     source=source,
                     piece=piece_for(reading, journal.folder.parent) if self.ships else None,
-                    records=self.record is not None,
+                    records=self.hooks.record is not None,
                 )
 
             dispatch = Dispatch(client, workers, order, lambda: self._check(client))
-            intake = Intake(job, journal, segments.FRAMES, sharpness, self.record)
+            intake = Intake(job, journal, segments.FRAMES, sharpness, self.hooks.record)
             try:
                 return self._take_all(sections, dispatch, intake, workers, journal)
             finally:
@@ -158,14 +146,16 @@ class _Run:
     ) -> Totals:
         began, kept, number = time.perf_counter(), journal.frames, 0
         if not seeks_exactly(self.job.clip):
-            self.say("Each worker decodes the film from its start: this kind of file can't be read from the middle.")
+            self.hooks.say(
+                "Each worker decodes the film from its start: this kind of file can't be read from the middle."
+            )
         while number < len(sections):
             section = sections[number]
             # The times of all segments count from the first frame, which is not known of a damaged film.
             known = journal.state.segments or not section.whole
             made = dispatch.next(sections[number:] if known else sections[number : number + 1])
             if made.astray:
-                self.say(f"{made.astray} From section {number + 1} on the film is decoded from its start.")
+                self.hooks.say(f"{made.astray} From section {number + 1} on the film is decoded from its start.")
                 dispatch.withdraw()
                 sections = restart(sections, number)
                 continue
@@ -186,7 +176,7 @@ class _Run:
         first = journal.state.segments[0].start
         film, seconds = float(journal.state.segments[-1].last - first), time.perf_counter() - began
         done, expected = journal.frames, self.job.expected_frames
-        self.progress(RunProgress(done, expected, made, film, seconds, kept, workers, sections))
+        self.hooks.progress(RunProgress(done, expected, made, film, seconds, kept, workers, sections))
 
     def _await_workers(self, client: Client, workers: Workers) -> None:
         """Wait until there is a worker that can be used."""
@@ -198,7 +188,7 @@ class _Run:
 
     def _check(self, client: Client) -> None:
         """Notice that the run must end."""
-        if self.stop.granted:
+        if self.hooks.stop.granted:
             raise StoppedError("The run was asked to stop.")
         if client.status != "running":
             raise ClusterError(GONE.format(self.cluster), "Start it again.")

@@ -35,7 +35,7 @@ from ifrplus_cli.network.interpolator import Batch, Interpolator, LoadedModel, l
 from ifrplus_cli.network.plan import NetworkOptions, pairs_at_once, plan_network
 from ifrplus_cli.network.request import Precision
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
-from ifrplus_cli.pipeline.run import RunProgress, run_job
+from ifrplus_cli.pipeline.run import Hooks, RunProgress, run_job
 from ifrplus_cli.pipeline.stage_clock import StageClock
 from ifrplus_cli.system import keep_freed_memory, peak_memory_mb, without_interrupts
 from ifrplus_cli.values import Image
@@ -232,7 +232,7 @@ def measure_pipeline(
     frames = min(max(round(RUN_SECONDS / before), FEWEST_FRAMES), MOST_FRAMES)
     clip = probe(write_clip(folder, size, frames))
     options = UpsampleOptions(encode=EncodeOptions(preset=PRESET))
-    summary = run_job(plan_job(clip, folder / "result.mp4", options), timed.model, advance)
+    summary = run_job(plan_job(clip, folder / "result.mp4", options), timed.model, Hooks(advance))
     spent, network = summary.stage_seconds, timed.take()
     stages = {
         "decode": spent["decode"],

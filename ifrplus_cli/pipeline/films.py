@@ -22,7 +22,7 @@ from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.preview import Preview, make_preview
 from ifrplus_cli.pipeline.request import UpsampleRequest
 from ifrplus_cli.pipeline.resume import kept_for
-from ifrplus_cli.pipeline.run import RunProgress, Summary, run_job
+from ifrplus_cli.pipeline.run import Hooks, RunProgress, Summary, run_job
 from ifrplus_cli.pipeline.run_record import RunRecord
 from ifrplus_cli.stopping import Interrupted, StopRequest
 from ifrplus_cli.values import ClipInfo
@@ -66,15 +66,7 @@ class Place(Protocol):
     def load(self, plan: NetworkPlan, weights: Path | None) -> LoadedModel:
         """Return the network, ready for ``run``."""
 
-    def run(
-        self,
-        job: Job,
-        model: LoadedModel,
-        progress: Advance,
-        say: Callable[[str], None],
-        stop: StopRequest | None,
-        record: RunRecord | None,
-    ) -> Summary:
+    def run(self, job: Job, model: LoadedModel, hooks: Hooks) -> Summary:
         """Do a job, as ``run_job`` does."""
 
 
@@ -84,16 +76,8 @@ class Here:
     def load(self, plan: NetworkPlan, weights: Path | None) -> LoadedModel:
         return load_for_run(plan, weights)
 
-    def run(
-        self,
-        job: Job,
-        model: LoadedModel,
-        progress: Advance,
-        say: Callable[[str], None],
-        stop: StopRequest | None,
-        record: RunRecord | None,
-    ) -> Summary:
-        return run_job(job, model, progress, say, stop, record)
+    def run(self, job: Job, model: LoadedModel, hooks: Hooks) -> Summary:
+        return run_job(job, model, hooks)
 
 
 @dataclass(frozen=True)
@@ -149,7 +133,7 @@ class Films:
         """
         self.request = request
         self._listener = listener or Listener()
-        self._stop = stop
+        self._stop = stop or StopRequest()
         self._keeps_frames = keeps_frames
         self._place = Here() if place is None or request.preview is not None or request.dry_run else place
         self._given = model
@@ -188,7 +172,7 @@ class Films:
         record = None if request.report is None else RunRecord(job.clip.start, job.clip.pixel_format)
         try:
             with listener.progress() as advance:
-                summary = self._place.run(job, model, advance, listener.note, self._stop, record)
+                summary = self._place.run(job, model, Hooks(advance, listener.note, self._stop, record))
         except Interrupted:
             raise Interrupted(kept_for(job.output)) from None
         except ModelError:

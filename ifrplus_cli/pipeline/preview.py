@@ -17,7 +17,7 @@ from ifrplus_cli.files import PartFile
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
-from ifrplus_cli.pipeline.run import RunProgress, run_job
+from ifrplus_cli.pipeline.run import Hooks, RunProgress, run_job
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.pixel_formats import Chroma, PixelFormat
 from ifrplus_cli.values import ClipInfo, Frame, Plane
@@ -87,7 +87,7 @@ def make_preview(
             resume=False,
         )
         job = plan_job(_smaller(clip), Path(folder) / "result.mkv", limited)
-        summary = run_job(job, load(job), progress)
+        summary = run_job(job, load(job), Hooks(progress))
         width, height = job.clip.upright_size
         stacked = height > width
         rows, columns = (2, 1) if stacked else (1, 2)

@@ -94,6 +94,23 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Hooks:
+    """What a run calls while it works.
+
+    Attributes:
+        progress: called after each output frame.
+        say: receives sentences that a person should read at once.
+        stop: can request an end, which comes where nothing is lost.
+        record: collects the data of a report on the run.
+    """
+
+    progress: Callable[[RunProgress], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
+    stop: StopRequest = field(default_factory=StopRequest)
+    record: RunRecord | None = None
+
+
+@dataclass(frozen=True)
 class _Context:
     """The values that all steps of a run share.
 
@@ -104,9 +121,7 @@ class _Context:
 
     job: Job
     model: LoadedModel
-    progress: Callable[[RunProgress], None]
-    stop: StopRequest
-    record: RunRecord | None
+    hooks: Hooks
     clock: StageClock = field(default_factory=StageClock)
     sharpness: Sharpness = field(default_factory=Sharpness)
 
@@ -114,20 +129,14 @@ class _Context:
 def run_job(
     job: Job,
     model: LoadedModel,
-    progress: Callable[[RunProgress], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
-    stop: StopRequest | None = None,
-    record: RunRecord | None = None,
+    hooks: Hooks | None = None,
     fill: Callable[[Journal, Sharpness], Totals] | None = None,
 ) -> Summary:
     """Do the job; the output appears under its name only when it is finished and verified.
 
     Args:
         model: loaded for pictures of the size of ``job.encode``.
-        progress: called after each output frame.
-        say: receives sentences that a person should read at once.
-        stop: can request an end, which comes where nothing is lost.
-        record: collects the data of a report on the run.
+        hooks: what it calls while it works; by default nothing.
         fill: adds the missing segments to the journal of a long run, elsewhere than in this process, and to the sample
             of sharpness.
 
@@ -135,12 +144,13 @@ def run_job(
         IfrplusError: if anything fails; no partial output is left, except the job folder of a long run.
     """
     started = time.perf_counter()
-    run = _Context(job, model, progress, stop or StopRequest(), record)
+    hooks = hooks or Hooks()
+    run = _Context(job, model, hooks)
     with job.target.part() as part:
         check_output(job.clip, job.target, overwrite=job.options.overwrite)
         source = Fingerprint.of(job.clip.path, job.clip.source.files)
-        journal = open_journal(job, model, source, say)
-        check_room(job.output.absolute().parent, _needed_bytes(job, journal), say)
+        journal = open_journal(job, model, source, hooks.say)
+        check_room(job.output.absolute().parent, _needed_bytes(job, journal), hooks.say)
         with resumable(journal), memory_errors():
             if journal is None or journal.state.totals is None:
                 try_muxing(job)
@@ -172,13 +182,13 @@ def _needed_bytes(job: Job, journal: Journal | None) -> int:
 
 def _encode_rest(run: _Context, journal: Journal) -> Totals:
     """Add the missing segments to a journal."""
-    return _encode(run, SegmentEncoder(run.job.encode, journal, run.stop), journal.frames)
+    return _encode(run, SegmentEncoder(run.job.encode, journal, run.hooks.stop), journal.frames)
 
 
 def _encode(run: _Context, encoder: VideoEncoder | SegmentEncoder, kept: int = 0) -> Totals:
     """Encode all output frames; the first ``kept`` of them are already written."""
     job, clip, tally, written = run.job, run.job.clip, Tally(run.job.clip), _Written(run, kept)
-    seen = [] if run.record is None else [run.record.see_slot]
+    seen = [] if run.hooks.record is None else [run.hooks.record.see_slot]
     encoded = encode_frames(
         job,
         run.model,
@@ -227,8 +237,8 @@ class _Written:
         self.frames, self.last = self.frames + 1, frame.pts
         seconds, film = time.perf_counter() - self._began, float(self.last - self.start)
         expected = self._run.job.expected_frames
-        self._run.progress(RunProgress(self.frames, expected, made, film, seconds, self._kept))
-        if self._run.stop.granted:
+        self._run.hooks.progress(RunProgress(self.frames, expected, made, film, seconds, self._kept))
+        if self._run.hooks.stop.granted:
             raise StoppedError("The run was asked to stop.")
 
 

@@ -9,7 +9,7 @@ import pytest
 from clips import blend_model, make_clip, run_blend_here
 
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
-from ifrplus_cli.pipeline.run import Summary, run_job
+from ifrplus_cli.pipeline.run import Hooks, Summary, run_job
 from ifrplus_cli.pipeline.run_record import SHOWN, RunRecord
 from ifrplus_cli.reports.upsample import build_report
 from ifrplus_cli.values import PairKind
@@ -24,7 +24,7 @@ def recorded(folder: Path, *, frames: int = 12) -> tuple[Job, Summary, RunRecord
         return np.clip((1 - t) * left + t * right + 0.2, 0, 1)
 
     record = RunRecord(job.clip.start, job.clip.pixel_format)
-    return job, run_job(job, blend_model(off), record=record), record
+    return job, run_job(job, blend_model(off), Hooks(record=record)), record
 
 
 def test_every_pair_and_made_frame_is_seen(tmp_path: Path) -> None:
