@@ -13,6 +13,7 @@ from mindspore import nn
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from ifrplus_cli.frames.merge import difference
 from ifrplus_cli.frames.merge import merge as merge_on_cpu
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.models.lite import STEEPER, Lite, LiteParts, merge, steepness
@@ -123,12 +124,12 @@ def test_opencv_merges_as_the_graph_does(size: tuple[int, int]) -> None:
     parts = draw.normal(0, 3, (1, 7, height // 2, width // 2)).astype(np.float32)
     parts[:, :4] = np.round(parts[:, :4] * 2) / 2  # whole steps of sampling after they are enlarged: no ties
     expected = merged(left, right, parts, when)[0].transpose(1, 2, 0)
-    made = merge_on_cpu(*(image[0].transpose(1, 2, 0).copy() for image in (left, right)), parts[0], 0.4)
+    pair = [image[0].transpose(1, 2, 0).copy() for image in (left, right)]
+    made = merge_on_cpu(*pair, parts[0], 0.4, difference(*pair))
     np.testing.assert_allclose(made, expected, atol=1e-4)
     cut_parts = parts[0, :, : -(-size[0] // 2), : -(-size[1] // 2)]
-    cut = merge_on_cpu(
-        *(image[0].transpose(1, 2, 0)[: size[0], : size[1]].copy() for image in (left, right)), cut_parts, 0.4
-    )
+    pair = [image[: size[0], : size[1]].copy() for image in pair]
+    cut = merge_on_cpu(*pair, cut_parts, 0.4, difference(*pair))
     inner = np.s_[: size[0] - 24, : size[1] - 24]
     np.testing.assert_allclose(cut[inner], expected[inner], atol=1e-4)
 
