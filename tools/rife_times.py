@@ -4,8 +4,8 @@
 
 Needs PyTorch beside the program, and ``ifrplus download-weights rife``. All take turns, so that a busy machine is
 busy for all of them; seconds of the clock and of the processor are medians. PyTorch runs the twin in ``rife_torch.py``.
-MindSpore takes as many threads as it likes. Frames of lite are
-those of neighbouring pairs in a film, with their flow, in the precision that ``auto`` takes here.
+MindSpore takes as many threads as it likes. Frames of lite are those of neighbouring pairs in a film, with their flow,
+in the precision that ``auto`` takes here.
 """
 
 from __future__ import annotations

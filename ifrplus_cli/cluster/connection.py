@@ -55,8 +55,8 @@ def connected(cluster: str) -> Iterator[Client]:
         import distributed
     except ImportError as error:
         raise ClusterError("The package distributed, of Dask, is not installed.", INSTALL) from error
-    _quieten()
     with ExitStack() as stack:
+        stack.enter_context(_quiet())
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": LARGE}))
         address: object = cluster
         if (count := local_workers(cluster)) is not None:
@@ -101,10 +101,18 @@ def fetch(client: Client, future: Future) -> futures.Future[Any]:
     return asyncio.run_coroutine_threadsafe(coming, client.loop.asyncio_loop)  # type: ignore[union-attr]
 
 
-def _quieten() -> None:
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Keep Dask's own messages from the terminal: what matters of them is said in the program's words."""
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:  # whoever calls the program from Python has messages of their own
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _cause(error: BaseException) -> str:

@@ -95,7 +95,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What a run calls while it works.
+    """What a run tells while it works, and what may stop it.
 
     Attributes:
         progress: called after each output frame.
@@ -136,7 +136,7 @@ def run_job(
 
     Args:
         model: loaded for pictures of the size of ``job.encode``.
-        hooks: what it calls while it works; by default nothing.
+        hooks: what it tells while it works, and what may stop it; by default nobody listens.
         fill: adds the missing segments to the journal of a long run, elsewhere than in this process, and to the sample
             of sharpness.
 
