@@ -28,7 +28,8 @@ from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models.onnx_graph import Graph, Shape, stored_parameters, to_fours, warp, warp_cubic
 from ifrplus_cli.weights.reading import read_weights
 
-FEATURES, HIDDEN, LAYERS = 4, 8, 8  # channels of features and of hidden features, residual layers of a stage
+FEATURES, HIDDEN, CHOICE = 4, 8, 16  # channels of features, of hidden features, and of the layers that choose
+LAYERS = 8  # residual layers of a stage
 SLOPE = 0.2  # of the leaky ReLU
 DIFFERENCE_SCALE = 4  # factor on differences of frames, as the layers see them
 SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
@@ -134,10 +135,12 @@ def choose(g: Graph, pictures: str, warped: str, state: str, alike: str) -> tupl
     one, two = colours(g, warped)
     mean = g.subtract(middle(g, one, two), g.constant(0.5))
     differences = [g.scale(each, DIFFERENCE_SCALE) for each in (g.subtract(one, two), apart)]
-    x = g.cat(mean, *differences, alike, state, g.planes("t", apart))
-    x = g.layer("choose_two", g.layer("choose_one", x, 1, SLOPE), 1, SLOPE)
+    few = g.cat(mean, alike), (0, 1, 2, 9)
+    others = g.cat(*differences, state, g.planes("t", apart)), (*range(3, 9), *range(10, 20))
+    x = g.leaky(g.conv_of_parts("choose_one", others, few), SLOPE)
+    x = g.layer("choose_two", x, 1, SLOPE)
     mask, _ = g.parts("Split", state, g.integers(1, HIDDEN), count=2, axis=1)
-    out = g.narrow("choose_out", g.cat(x, mask, alike, g.planes("t", apart, 2)))
+    out = g.narrow("choose_out", x, g.cat(mask, alike), counts=(CHOICE, 2))
     coarse, fine, stay = g.parts("Split", out, g.integers(1, 1, 1), count=3, axis=1)
     shares = g.cat(coarse, g.multiply(steepness(g), fine))
     return shares, g.subtract(

@@ -14,11 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from lite_data import ERROR_CELL, Bytes, backward_warp, decode, to_float
+from lite_data import ERROR_CELL, Bytes, Sample, backward_warp, decode, to_float
 from lite_start import STEEP
 from lite_torch import Lite, enlarge, merge
 from overlays import with_overlay
 from safetensors import safe_open
+from sprites import with_sprites
 from torch import Tensor
 from torch.nn import functional
 
@@ -56,7 +57,13 @@ class Pack:
     """The samples of a pack, cut and augmented as ``ifrplus train`` does it, in batches on ``device``."""
 
     def __init__(
-        self, folder: Path, device: torch.device, synthetic_share: float, overlay_share: float, seed: int
+        self,
+        folder: Path,
+        device: torch.device,
+        synthetic_share: float,
+        overlay_share: float,
+        sprite_share: float,
+        seed: int,
     ) -> None:
         with np.load(folder / "index.npz") as index:
             self._index = {name: index[name] for name in index.files}
@@ -65,6 +72,7 @@ class Pack:
         self._device = device
         self._draw = np.random.default_rng(seed)
         self._overlay_share = overlay_share
+        self._sprite_share = sprite_share
         synthetic = self._index["synthetic"]
         middle = self._index["t"] == 0.5
         # three of four real samples at the midpoint, whatever their number in the pack
@@ -100,9 +108,17 @@ class Pack:
             if np.abs(example.flows[:2] - example.flows[2:4]).mean() >= STILL_CROP:
                 break
         if self._draw.random() < self._overlay_share:
-            sample = with_overlay(self._draw, (example.left, example.true, example.right), example.t)
-            example = Example(*sample.frames, example.t, sample.flows.astype(np.float32))
+            example = _example_of(with_overlay(self._draw, (example.left, example.true, example.right), example.t))
+        if self._draw.random() < self._sprite_share:
+            frames = example.left, example.true, example.right
+            example = _example_of(with_sprites(self._draw, frames, example.t, self._texture(size)))
         return example
+
+    def _texture(self, size: int) -> Bytes:
+        """Return a part of any frame."""
+        number = int(self._draw.integers(len(self._cumulative)))
+        height, width = (int(side) for side in self._index["sizes"][number])
+        return part(self._example(number, height, width), *self._place(height, width, size), size).true
 
     def _example(self, number: int, height: int, width: int) -> Example:
         """Return a whole sample; what is not cut out of it is never read."""
@@ -125,6 +141,10 @@ class Pack:
         errors = self._index["errors"][start : start + height * width].reshape(height, width)
         y, x = (side // ERROR_CELL for side in place)
         return float(errors[y : y + size // ERROR_CELL, x : x + size // ERROR_CELL].mean())
+
+
+def _example_of(sample: Sample) -> Example:
+    return Example(*sample.frames, sample.t, sample.flows.astype(np.float32))
 
 
 def laplacian_loss(made: Tensor, true: Tensor) -> Tensor:
@@ -367,7 +387,12 @@ def run(options: argparse.Namespace) -> None:
     options.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     training = Training(options)
     pack = Pack(
-        options.pack, training.device, options.synthetic_share, options.overlay_share, options.seed + training.step
+        options.pack,
+        training.device,
+        options.synthetic_share,
+        options.overlay_share,
+        options.sprite_share,
+        options.seed + training.step,
     )
     hold_out = HoldOut(options.hold_out)
     for name, make in (("hold", hold), ("blend", blend), ("prior", dis)):
@@ -436,6 +461,9 @@ def main() -> None:
     parser.add_argument("--synthetic-share", type=float, default=0.2)
     parser.add_argument(
         "--overlay-share", type=float, default=0, help="share of crops under a text or panel that stands still"
+    )
+    parser.add_argument(
+        "--sprite-share", type=float, default=0, help="share of crops over which small things move fast"
     )
     parser.add_argument("--report-seconds", type=float, default=30)
     parser.add_argument("--check-minutes", type=float, default=15)

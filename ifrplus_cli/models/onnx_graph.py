@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,21 @@ class Graph:
         weight = self._padded_parameter(f"{name}.weight")
         return self.convolve(x, weight, self.parameter(f"{name}.bias"), size=size, stride=stride)
 
+    def conv_of_parts(self, name: str, *parts: tuple[str, Sequence[int]]) -> str:
+        """3x3 convolution by its layer's name, of values that are not joined before.
+
+        Channels are computed in blocks of eight or sixteen: twenty take as long as thirty-two, unless four are apart.
+
+        Args:
+            parts: values, each with the numbers of its channels among those that the layer sees.
+        """
+        weight, bias = self.parameter(f"{name}.weight"), [self.parameter(f"{name}.bias")]
+        made = []
+        for x, channels in parts:
+            made.append(self.convolve(x, self.node("Gather", weight, self.integers(*channels), axis=1), *bias, size=3))
+            bias = []
+        return reduce(self.add, made)
+
     def _padded_parameter(self, name: str) -> str:
         weight, extra = self.parameter(name), to_fours(self.shapes[name][1])
         return self.node("Pad", weight, self.integers(0, 0, 0, 0, 0, extra, 0, 0)) if extra else weight
@@ -185,22 +201,29 @@ class Graph:
         middle = self.node("Reshape", itself, self.integers(channels, channels, 1, 1))
         return self.node("Pad", middle, self.integers(0, 0, 1, 1, 0, 0, 1, 1))
 
-    def narrow(self, name: str, x: str) -> str:
+    def narrow(self, name: str, *parts: str, counts: Sequence[int] = ()) -> str:
         """3x3 convolution by its layer's name, for few channels out.
 
         Kernels of 4x4 make four neighbouring points at once, as channels: blocks of sixteen channels are computed
         whether they are needed or not.
+
+        Args:
+            parts: what the layer sees, channels after channels; it is not joined before.
+            counts: channels of each part; they can be left out for a single one.
         """
-        outside, _, _, _ = self.shapes[f"{name}.weight"]
-        weight = self._padded_parameter(f"{name}.weight")
+        outside, inside, _, _ = self.shapes[f"{name}.weight"]
         places = [(row, column) for row in (0, 1) for column in (0, 1)]
         around = [(0, 0, row, column, 0, 0, 1 - row, 1 - column) for row, column in places]
-        shifted = [self.node("Pad", weight, self.integers(*each)) for each in around]
+        shifted = [self.node("Pad", self.parameter(f"{name}.weight"), self.integers(*each)) for each in around]
         each = [self.node("Unsqueeze", kernel, self.integers(1)) for kernel in shifted]
-        kernel = self.node("Reshape", self.cat(*each, axis=1), self.integers(4 * outside, -1, 4, 4))
-        bias = self._repeated(self.parameter(f"{name}.bias"), 4)
-        made = self.node("Conv", x, kernel, bias, kernel_shape=[4, 4], pads=[1, 1, 1, 1], strides=[2, 2])
-        return self.shuffle(made)
+        kernel = self.node("Reshape", self.cat(*each, axis=1), self.integers(4 * outside, inside, 4, 4))
+        kernels = self.parts("Split", kernel, self.integers(*counts), count=len(counts), axis=1) if counts else [kernel]
+        bias, made = [self._repeated(self.parameter(f"{name}.bias"), 4)], []
+        for x, of_part in zip(parts, kernels, strict=True):
+            window = {"kernel_shape": [4, 4], "pads": [1, 1, 1, 1], "strides": [2, 2]}
+            made.append(self.node("Conv", x, of_part, *bias, **window))
+            bias = []
+        return self.shuffle(reduce(self.add, made))
 
     def enlarging(self, name: str, x: str, outside: int) -> str:
         """Transposed 4x4 convolution by its layer's name, then pixel shuffle: (N, C, h, w) to (N, outside, 4h, 4w).

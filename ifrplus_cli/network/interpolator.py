@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +26,7 @@ from ifrplus_cli.network.engine_mindspore import MindSporeNetwork
 from ifrplus_cli.network.engine_onnx import OnnxNetwork
 from ifrplus_cli.network.frame_features import FrameFeatures
 from ifrplus_cli.network.plan import NetworkPlan, pairs_at_once
+from ifrplus_cli.network.recent import Recent
 from ifrplus_cli.network.tiling import TilePlan
 from ifrplus_cli.values import HALF, Frame, Image, Pair
 from ifrplus_cli.weights.manifest import MANIFEST, find_weights
@@ -142,7 +143,7 @@ class Motion:
     Attributes:
         left, right: float32 H x W x 3 RGB.
         box: around what moves; None if nothing does.
-        paths: paths of the points of the padded pictures; None if the network needs none, or nothing moves.
+        paths: paths of the points of the pictures, in whole cells; None if the network needs none, or nothing moves.
         features: of both frames; none if no part of the network sees a frame alone.
     """
 
@@ -183,9 +184,9 @@ class Interpolator:
         """
         self.plan, self.network, self._encode = model.plan, model.network, model.encode
         self.doubt = doubt
-        self._flows: deque[tuple[Image, Image, PairFlow]] = deque(maxlen=3)  # of a pair and its neighbours
-        self._views: deque[tuple[Image, FlowView]] = deque(maxlen=FRAMES_SEEN)
-        self._features: deque[FrameFeatures] = deque(maxlen=2)  # of a pair
+        self._flows: Recent[PairFlow] = Recent(FRAMES_SEEN - 1)  # of a pair and its neighbours
+        self._views: Recent[FlowView] = Recent(FRAMES_SEEN)
+        self._features: Recent[FrameFeatures] = Recent(2)  # of a pair
 
     @property
     def looks_around(self) -> bool:
@@ -275,15 +276,13 @@ class Interpolator:
 
     def _features_of(self, *images: Image) -> tuple[FrameFeatures, ...]:
         """Return the features of frames, which are those of the pair before if a frame was in it."""
-        if self._encode is None:
+        encode = self._encode
+        if encode is None:
             return ()
-        known = {id(frame.image): frame for frame in self._features}
-        found = tuple(known.get(id(image)) or FrameFeatures(image, self._encode) for image in images)
-        self._features.extend(found)
-        return found
+        return tuple(self._features.of(image, find=partial(FrameFeatures, image, encode)) for image in images)
 
     def paths(self, left: Image, right: Image, around: Surroundings = ALONE) -> Paths:
-        """Return the paths between both frames of their points, padded."""
+        """Return the paths between both frames of their points."""
         before, after = around.before, around.after
         earlier = Neighbour(self._flow(before.image, left), float(before.distance)) if before else None
         flow = self._flow(left, right)
@@ -291,28 +290,11 @@ class Interpolator:
         return find_paths(flow, earlier, later)
 
     def _flow(self, left: Image, right: Image) -> PairFlow:
-        for known_left, known_right, flow in list(self._flows):  # a copy, because ``make`` may search, too
-            if known_left is left and known_right is right:
-                return flow
-        flow = flow_between(self._view(left), self._view(right))
-        self._flows.append((left, right, flow))
-        return flow
+        return self._flows.of(left, right, find=lambda: flow_between(self._view(left), self._view(right)))
 
     def _view(self, image: Image) -> FlowView:
-        for known, view in list(self._views):
-            if known is image:
-                return view
         scale = self.plan.scales.flow if self.looks_around else min(self.plan.scales.flow, DOUBT_SCALE)
-        view = FlowView.of(self._padded(image), scale)
-        self._views.append((image, view))
-        return view
-
-    def _padded(self, image: Image) -> Image:
-        height, width = self.plan.tiles.padded_size
-        if image.shape[:2] == (height, width):
-            return image
-        missing = ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0))
-        return np.pad(image, missing, mode="edge")
+        return self._views.of(image, find=lambda: FlowView.of(_in_whole_cells(image), scale))
 
     def _unmoved(self, tiles: TilePlan, left: Image) -> Batch:
         """Return what the network would make of all tiles if nothing moved."""
@@ -329,6 +311,12 @@ class Interpolator:
             part = [_filled(array[start : start + self.plan.batch], self.plan.batch) for array in arrays]
             made.append(self.network(*part)[: count - start])
         return np.concatenate(made)
+
+
+def _in_whole_cells(image: Image) -> Image:
+    """Repeat the lower and right edge up to whole cells of the grid on which motion is found."""
+    below, beside = (-side % GRID for side in image.shape[:2])
+    return np.pad(image, ((0, below), (0, beside), (0, 0)), mode="edge") if below or beside else image
 
 
 def _mixed(left: Image, right: Image, t: Fraction) -> Image:
@@ -367,7 +355,7 @@ def _interleaved(tiles: Batch) -> Batch:
 
 
 def _cut_prior(prior: Batch, box: Box, tiles: TilePlan) -> Batch:
-    """Cut from a (4, H/4, W/4) prior of the padded picture the part that belongs to the padded box."""
+    """Cut from the (4, H/4, W/4) prior of a picture what belongs to the padded box, as far as the picture goes."""
     height, width = (side // GRID for side in tiles.padded_size)
     top, left = box.top // GRID, box.left // GRID
     return prior[:, top : top + height, left : left + width]
