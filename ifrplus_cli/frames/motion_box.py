@@ -45,12 +45,21 @@ def moves(left: Image, right: Image) -> bool:
     return bool(cv2.norm(left.ravel(), right.ravel(), cv2.NORM_INF) > STILL_LIMIT)
 
 
+def _moves_at_all_edges(left: Image, right: Image) -> bool:
+    """Return whether samples move so near to each edge that the box around them is the whole picture."""
+    near, far = slice(SURROUNDINGS), slice(-SURROUNDINGS, None)
+    edges = ((near, slice(None)), (far, slice(None)), (slice(None), near), (slice(None), far))
+    return all(cv2.norm(left[edge], right[edge], cv2.NORM_INF) > PEAK for edge in edges)
+
+
 def moving_box(left: Image, right: Image) -> Box | None:
     """Return the box, with ``SURROUNDINGS``, around all differences of two H x W x 3 pictures; None if there are none.
 
     There is a single box, because what jumps from one place to another is between them at the timestep.
     """
     size = left.shape[0], left.shape[1]
+    if _moves_at_all_edges(left, right):
+        return Box(0, 0, *size)
     samples = _beyond(cv2.absdiff(left, right), PEAK)
     box = _box(samples, size)
     if box is not None and box.size == size:  # the cells, which take as long again, can't make it larger
