@@ -122,9 +122,7 @@ class Surroundings:
 
 
 ALONE = Surroundings()
-DOUBT_SCALE = (
-    1 / 2
-)  # largest size, relative to the picture, of a flow that only doubt needs; its thresholds were set so
+DOUBT_SCALE = 1 / 2  # largest size, relative to the picture, of a flow that only doubt needs: its thresholds are for it
 FRAMES_SEEN = 4  # source frames on which a made frame depends: its pair and one on either side
 
 
