@@ -56,10 +56,15 @@ class ModelError(IfrplusError):
 
 def network_failure(error: Exception) -> ModelError:
     """Return the error to report when an engine fails while a network runs."""
-    lines = str(error).strip().splitlines()
     if isinstance(error, MemoryError) or "memory" in str(error).lower():
         return out_of_memory()
-    return ModelError(f"The network failed: {lines[0] if lines else error!r}.", "Try --device CPU.")
+    return ModelError(f"The network failed: {first_line(error)}.", "Try --device CPU.")
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of another program's message, or the error's name if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else repr(error)
 
 
 def out_of_memory() -> ModelError:

@@ -33,10 +33,22 @@ from ifrplus_cli.errors import (
     MediaToolError,
     ModelError,
     OutputError,
+    first_line,
 )
 
 OUTPUT = "film.mkv"
 Make = Callable[[Path], None]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ValueError("\nIt failed.\nstack"), "It failed"),
+        (RuntimeError(), "RuntimeError()"),
+    ],
+)
+def test_another_program_s_message_is_its_first_line_or_its_name(error: Exception, expected: str) -> None:
+    assert first_line(error) == expected
 
 
 @pytest.mark.parametrize("kind", [InputError, OutputError, MediaToolError, ModelError, DownloadError, DeviceError])

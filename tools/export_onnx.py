@@ -11,7 +11,7 @@ in ONNX Runtime on a CPU:
 
 - Left and right frames are neighbouring channels. A batch of both, and one picture of twice the channels, are the same
   memory: nothing is split or joined between the two views.
-- Convolutions take input channels in multiples of four; others run in a form that is a fifth slower.
+- Convolutions take input channels in multiples of four, except a last few: others run in a form that is a fifth slower.
 """
 
 from __future__ import annotations

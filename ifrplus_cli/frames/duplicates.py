@@ -29,8 +29,8 @@ _Means = npt.NDArray[np.float32]
 def without_repeats(frames: Iterable[Frame], pixel_format: PixelFormat) -> Iterator[Frame]:
     """Yield the frames without the repeats; ``repeats`` of the frame that was kept holds the times of its repeats.
 
-    At most six frames are held in memory. A run at the end of the film, or one longer than ``LONGEST_RUN``, is passed
-    on unchanged.
+    At most ``LONGEST_RUN`` frames and one are held in memory. A run at the end of the film, or one longer than
+    ``LONGEST_RUN``, is passed on unchanged.
 
     Args:
         frames: in presentation order.

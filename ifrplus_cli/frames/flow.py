@@ -22,11 +22,11 @@ _Grey = npt.NDArray[np.uint8]
 GRID = 4  # the projection works on cells of GRID x GRID pixels, which is fine enough for flow
 SCALE = 1 / 4  # of the matching pictures, relative to the frames, at which the lite network's prior is found
 REFINEMENTS = 2  # of the preset's 5: as good a prior
-ROUGH_SCALE = 2  # DIS's finest scale for a first, rough flow: a tenth of the time
+ROUGH_SCALE = 2  # DIS's finest scale for a first, rough flow: a tenth of the time, except in the smallest pictures
 HINT_CELL, HINT_MEDIAN = 4, 5  # a hint is a median over 5 x 5 cells of 4 x 4 pixels of the matching picture
 HINT_FLOOR = 0.01  # weight of the reversed vector itself, relative to one vector that lands
 BORDER = 2  # cells around a picture that receive what moves out of it
-MATCH_MINIMUM = 32  # DIS needs room for its pyramid: smaller matching pictures are enlarged to this size
+MATCH_MINIMUM = 32  # smaller matching pictures are enlarged to this size: DIS crashes without room for its pyramid
 TRUST_SCALE = 10 / 255  # colour difference at which a flow vector has lost 63 % of its weight
 TRUST_FLOOR = 1e-3
 HOLE_WEIGHT = 0.01  # weight of the linear mixture, relative to one vector that lands
@@ -68,6 +68,12 @@ def dis_flow(source: Image, target: Image, scale: float = 1 / 2) -> Flow:
     height, width = source.shape[:2]
     size = _matching_size(width, height, scale)
     return _on_grid(_dis(_grey(_shrunk(source, size)), _grey(_shrunk(target, size))), width, height)
+
+
+def in_whole_cells(image: Image) -> Image:
+    """Repeat the lower and right edge up to whole cells of the grid on which motion is found."""
+    below, beside = (-side % GRID for side in image.shape[:2])
+    return np.pad(image, ((0, below), (0, beside), (0, 0)), mode="edge") if below or beside else image
 
 
 @dataclass(frozen=True)

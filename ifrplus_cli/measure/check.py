@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.colour import Converter, RgbMemory
 from ifrplus_cli.frames.detail import detail_of
-from ifrplus_cli.frames.flow import GRID, dis_flow
+from ifrplus_cli.frames.flow import dis_flow, in_whole_cells
 from ifrplus_cli.frames.haarpsi import SMALLEST_SIDE, haarpsi
 from ifrplus_cli.frames.metrics import LARGEST_PSNR, psnr, ssim
 from ifrplus_cli.frames.pairing import pair_frames, with_neighbours
@@ -348,5 +348,4 @@ def _taken_back(one: float, two: float, three: float) -> float:
 
 def _flow(left: Image, right: Image) -> npt.NDArray[np.float32]:
     """Return the motion in pixels, (H/4, W/4, 2)."""
-    height, width = (side // GRID * GRID for side in left.shape[:2])
-    return dis_flow(left[:height, :width], right[:height, :width], MOTION_SCALE)
+    return dis_flow(in_whole_cells(left), in_whole_cells(right), MOTION_SCALE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
@@ -15,7 +15,7 @@ from ifrplus_cli.datasets.triplets import Shown, read_triplets
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.frames.metrics import LARGEST_PSNR, psnr, ssim, ssim_volume
 from ifrplus_cli.frames.pictures import Picture, as_codes, difference, fitted
-from ifrplus_cli.network.choose import Work, choose_network
+from ifrplus_cli.network.choose import Work, choose_network, options_of
 from ifrplus_cli.network.interpolator import Interpolator, LoadedModel, load_model
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.network.request import NetworkRequest
@@ -131,11 +131,14 @@ def evaluate_folder(
         raise _empty(dataset)
     work = Work(first.size, (HALF,), dataset.count)
     model = load_model(choose_network(work, request, note), request.weights)
-    return EvaluatedNetwork(evaluate_dataset(dataset, model, progress), model)
+    return EvaluatedNetwork(evaluate_dataset(dataset, model, progress, options_of(request)), model)
 
 
 def evaluate_dataset(
-    dataset: Dataset, model: LoadedModel, progress: Callable[[int, int], None] = lambda *_: None
+    dataset: Dataset,
+    model: LoadedModel,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    options: NetworkOptions | None = None,
 ) -> Evaluation:
     """Make the middle picture of every triplet again from the two outer ones alone, and compare.
 
@@ -143,11 +146,12 @@ def evaluate_dataset(
         dataset: the data set.
         model: network loaded for pictures of the first triplet's size; for other sizes it is loaded again.
         progress: called with the number of finished triplets and their total.
+        options: how the network is run at other sizes.
 
     Raises:
         InputError: names a triplet that can't be used.
     """
-    interpolator = _interpolators(model)
+    interpolator = _interpolators(model, options or NetworkOptions())
     scores: list[Score] = []
     worst: list[SeenTriplet] = []
     for shown in read_triplets(dataset):
@@ -170,16 +174,16 @@ def _empty(dataset: Dataset) -> InputError:
     return InputError(f"There is nothing to compare in {dataset.path}.", "Use clips of three frames or more.")
 
 
-def _interpolators(model: LoadedModel) -> Callable[[tuple[int, int]], Interpolator]:
+def _interpolators(model: LoadedModel, options: NetworkOptions) -> Callable[[tuple[int, int]], Interpolator]:
     """Return a function that gives the network for pictures of (height, width)."""
     plan = model.plan
+    alike = replace(options, precision=plan.precision)
 
     @lru_cache(SIZES_AT_ONCE)
     def ready_for(size: tuple[int, int]) -> Interpolator:
         if size == (plan.tiles.height, plan.tiles.width):
             return Interpolator(model)
-        options = NetworkOptions(precision=plan.precision)
-        planned = plan_network(plan.spec, plan.engine, plan.device, size, [HALF], options)
+        planned = plan_network(plan.spec, plan.engine, plan.device, size, [HALF], alike)
         return Interpolator(load_model(planned, model.weights_path))
 
     return ready_for

@@ -57,13 +57,18 @@ def choose_network(
     request = request or NetworkRequest()
     # A file of weights without a network's name is one of the smallest network.
     name = SMALLEST if request.weights is not None and request.model == "auto" else request.model
-    flow = None if request.flow_scale == "auto" else float(request.flow_scale)
-    options = NetworkOptions(request.tile, request.tile_overlap, flow, _precision(request))
+    options = options_of(request)
     engine, device, why_engine = choose_engine(request.engine, request.device, name, note)
     spec, why = choose_model(name, engine, device, work, options)
     plan = plan_network(spec, engine, device, work.size, work.timesteps, options)
     reasons = (f"The network is {spec.name}: {why}.", f"The engine is {engine}: {why_engine}.")
     return replace(plan, reasons=(*reasons, *plan.reasons))
+
+
+def options_of(request: NetworkRequest) -> NetworkOptions:
+    """Return how the network is to be run."""
+    flow = None if request.flow_scale == "auto" else float(request.flow_scale)
+    return NetworkOptions(request.tile, request.tile_overlap, flow, _precision(request))
 
 
 def _precision(request: NetworkRequest) -> Precision:

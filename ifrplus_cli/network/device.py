@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ifrplus_cli.errors import DeviceError
+from ifrplus_cli.errors import DeviceError, first_line
 from ifrplus_cli.network.machine import Machine
 
 DEVICE_KINDS = {kind.lower(): kind for kind in ("Ascend", "GPU", "CPU")}
@@ -133,7 +133,7 @@ def _try(device: Device) -> _Failure | None:
         mindspore.set_context(mode=mindspore.GRAPH_MODE)
         total = float((mindspore.Tensor([1.0, 2.0]) + 1).sum().asnumpy())
     except (RuntimeError, ValueError, TypeError) as error:
-        return _Failure(str(error).strip().splitlines()[0].split(". ")[0].rstrip("."), taken)
+        return _Failure(first_line(error).split(". ")[0], taken)
     return None if total == 5.0 else _Failure("it computes wrong sums", taken)
 
 
@@ -185,7 +185,7 @@ def _set(device: Device) -> None:
 
 
 def free_memory(device: Device, machine: Machine | None = None) -> int | None:
-    """Return the free bytes on a device that has been chosen; None if they are unknown."""
+    """Return the free bytes on a device that has been chosen for MindSpore, or on a CPU; None if they are unknown."""
     if device.kind == "CPU":
         return (machine or this_machine()).free_memory()
     properties = _mindspore().hal.get_device_properties(device.number, device.kind)

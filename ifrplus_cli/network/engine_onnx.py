@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError, network_failure
+from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError, first_line, network_failure
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
 from ifrplus_cli.network.device import Device, this_machine
@@ -268,7 +268,7 @@ def _open(graph: Path | bytes, options: SessionOptions, provider: str, number: i
     try:
         session = _onnxruntime().InferenceSession(graph, options, [(provider, _provider_options(provider, number))])
     except Exception as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+        reason = first_line(error)
         if provider != CPU_PROVIDER:
             raise DeviceError(f"{provider} failed: {reason}.", "Choose --device CPU.") from error
         raise ModelError(f"The ONNX graph can't be used: {reason}.", REMEDY) from error

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ifrplus_cli.errors import ModelError
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.frames.doubt import Doubt, doubt_about
-from ifrplus_cli.frames.flow import GRID, FlowView, Neighbour, PairFlow, Paths, find_paths, flow_between
+from ifrplus_cli.frames.flow import GRID, FlowView, Neighbour, PairFlow, Paths, find_paths, flow_between, in_whole_cells
 from ifrplus_cli.frames.merge import Plane, alike, difference, merge, still_parts
 from ifrplus_cli.frames.motion_box import Box, moves, moving_box
 from ifrplus_cli.network.bisection import make_by_halving
@@ -168,10 +168,11 @@ class MadeFrame:
 class Interpolator:
     """Make frames between two frames of one size, and leave alone what does not move.
 
-    There are two steps: ``look`` finds the motion, in one thread, and ``make`` makes the frames, in as many threads as
-    the model allows. The flow of a pair is computed once, even if the pair is later the neighbour of the next one, and
-    what the search for motion or a network sees in one frame alone once for both of its pairs: images are recognised by
-    object identity, and must not be changed.
+    There are two steps: ``look`` finds the motion, in one thread, and ``make`` makes the frames, in as many threads
+    as the model allows; a network that only halves gaps looks again on the way. The flow of a pair is computed
+    once, even if the pair is later the neighbour of the next one, and what the search for motion or a network sees
+    in one frame alone once for both of its pairs: images are recognised by object identity, and must not be
+    changed.
     """
 
     def __init__(self, model: LoadedModel, *, doubt: bool = False) -> None:
@@ -292,7 +293,7 @@ class Interpolator:
 
     def _view(self, image: Image) -> FlowView:
         scale = self.plan.scales.flow if self.looks_around else min(self.plan.scales.flow, DOUBT_SCALE)
-        return self._views.of(image, find=lambda: FlowView.of(_in_whole_cells(image), scale))
+        return self._views.of(image, find=lambda: FlowView.of(in_whole_cells(image), scale))
 
     def _unmoved(self, tiles: TilePlan, left: Image) -> Batch:
         """Return what the network would make of all tiles if nothing moved."""
@@ -309,12 +310,6 @@ class Interpolator:
             part = [_filled(array[start : start + self.plan.batch], self.plan.batch) for array in arrays]
             made.append(self.network(*part)[: count - start])
         return np.concatenate(made)
-
-
-def _in_whole_cells(image: Image) -> Image:
-    """Repeat the lower and right edge up to whole cells of the grid on which motion is found."""
-    below, beside = (-side % GRID for side in image.shape[:2])
-    return np.pad(image, ((0, below), (0, beside), (0, 0)), mode="edge") if below or beside else image
 
 
 def _mixed(left: Image, right: Image, t: Fraction) -> Image:

@@ -115,7 +115,12 @@ class Machine:
             return None
         free = 1024 * int(kilobytes)
         limit, used = (self._first(r"^(\d+)$", f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
-        return free if limit is None or used is None else min(free, max(0, int(limit) - int(used)))
+        if limit is None or used is None:
+            return free
+        read = self._first(
+            r"^inactive_file (\d+)$", "/sys/fs/cgroup/memory.stat"
+        )  # files that are read anew if need be
+        return min(free, max(0, int(limit) - int(used) + int(read or 0)))
 
     def cann_folder(self) -> str | None:
         """Return CANN's folder: the one that its environment names, or a usual place."""

@@ -20,9 +20,10 @@ from ifrplus_cli.network.tiling import TilePlan, auto_tiles, plan_tiles
 BATCH_PIXELS = 1920 * 1024  # small tiles go through the network together, up to this many pixels at once
 SIDE_BY_SIDE_PIXELS = 2048 * 1152  # largest picture for which two are made at the same time: 0.4 GB more
 LEAST_PAIRS, CORES_A_PAIR = 2, 2  # that are made at the same time where there are several cores
-PAIRS_SHARE = 0.25  # share of the free memory that pairs made at the same time may take
+PAIRS_SHARE = 0.25  # share of the free memory that more pairs than these may take
 MEMORY_SHARE = 0.8  # share of the free memory that the network may take
 LARGEST_PART = 0.8  # largest part of a picture that is worth making by itself
+LARGEST_SIDE = 2**15 - 2  # of a picture that OpenCV samples
 GIGABYTE = 1e9
 
 
@@ -104,15 +105,21 @@ def plan_network(
         options: the user's choices.
 
     Raises:
-        IfrplusError: if an option can't be met.
+        IfrplusError: if an option can't be met, or the pictures are too large.
     """
+    if max(size) > LARGEST_SIDE:
+        problem = f"A picture of {size[1]}x{size[0]} is too large: a side may have {LARGEST_SIDE} pixels."
+        raise ModelError(problem, "Scale or cut the film with ffmpeg first.")
     options = options or NetworkOptions()
     preset = spec.scales(*size)
     scales = preset if options.flow_scale is None else Scales(options.flow_scale, preset.refiner)
     precision, why = _precision(spec, engine, device, options.precision)
     needed = spec.bytes_per_pixel if engine == MINDSPORE else spec.onnx_bytes_per_pixel
-    room = _room(device, needed)
-    tiles, why_tiles = _tiles(spec, size, scales, options, room, needed)
+    # Of an accelerator only MindSpore can tell.
+    free = free_memory(device) if engine == MINDSPORE or device.kind == "CPU" else None
+    room = _room(free, needed)
+    tiles = _tiles(spec, size, scales, options, room)
+    why_tiles = (_why(tiles, free, needed),) if options.tile == "auto" else ()
     notes = () if spec.any_timestep else tuple(_timing_notes(spec, timesteps))
     return NetworkPlan(spec, engine, device, scales, precision, tiles, _batch(tiles, room), (*why, *why_tiles), notes)
 
@@ -144,9 +151,8 @@ def _precision(spec: ModelSpec, engine: Engine, device: Device, wanted: str) -> 
     return wanted, ()
 
 
-def _room(device: Device, bytes_per_pixel: int) -> float:
+def _room(free: int | None, bytes_per_pixel: int) -> float:
     """Return the pixels that fit the free memory; if that is unknown, the size that has been run on an Ascend 910A."""
-    free = free_memory(device)
     return BATCH_PIXELS if free is None else MEMORY_SHARE * free / bytes_per_pixel
 
 
@@ -156,24 +162,28 @@ def _tiles(
     scales: Scales,
     options: NetworkOptions,
     room: float,
-    bytes_per_pixel: int,
-) -> tuple[TilePlan, tuple[str, ...]]:
-    """Return the tiles, and for ``auto`` a sentence about the choice."""
+) -> TilePlan:
+    """Return the tiles: for ``auto`` the largest that fit ``room``."""
 
     def plan(tile: tuple[int, int] | None) -> TilePlan:
         height, width = size
         return plan_tiles(height, width, multiple=spec.multiple(scales), tile=tile, overlap=options.tile_overlap)
 
     if not isinstance(options.tile, str):
-        return plan(options.tile), ()
+        return plan(options.tile)
     if options.tile == "off":
-        return plan(None), ()
+        return plan(None)
     plans = [plan(tile) for tile in auto_tiles(*size)]
-    tiles = next((tiles for tiles in plans if _pixels(tiles) <= room), plans[-1])
+    return next((tiles for tiles in plans if _pixels(tiles) <= room), plans[-1])
+
+
+def _why(tiles: TilePlan, free: int | None, bytes_per_pixel: int) -> str:
+    """Return a sentence about tiles that were chosen to fit the free memory."""
     height, width = tiles.tile_size
     how = f"whole, as {width}x{height}" if tiles.count == 1 else f"in {tiles.count} tiles of {width}x{height}"
-    needed, free = (pixels * bytes_per_pixel / GIGABYTE for pixels in (_pixels(tiles), room / MEMORY_SHARE))
-    return tiles, (f"Pictures are run {how}: that takes about {needed:.1f} GB of {free:.1f} GB of free memory.",)
+    needed = f"{_pixels(tiles) * bytes_per_pixel / GIGABYTE:.1f} GB"
+    available = "; how much is free is unknown" if free is None else f" of {free / GIGABYTE:.1f} GB of free memory"
+    return f"Pictures are run {how}: that takes about {needed}{available}."
 
 
 def _pixels(tiles: TilePlan) -> int:
@@ -191,11 +201,13 @@ def pairs_at_once(plan: NetworkPlan) -> int:
     """Return how many pairs of a film are best made at the same time.
 
     On a CPU it is one for every two cores, but at least two, as far as memory allows: operations on few cores each
-    wait less for one another.
+    wait less for one another. More than two take no more than PAIRS_SHARE of the free memory.
     """
     cores, pixels = this_machine().cores(), math.prod(plan.tiles.padded_size)
     if plan.engine.provider != CPU_PROVIDER or cores == 1 or pixels > SIDE_BY_SIDE_PIXELS:
         return 1
-    free = free_memory(plan.device)
-    fitting = LEAST_PAIRS if free is None else int(PAIRS_SHARE * free / (pixels * plan.spec.onnx_bytes_per_pixel))
-    return max(LEAST_PAIRS, min(cores // CORES_A_PAIR, fitting))
+    free, needed = free_memory(plan.device), pixels * plan.spec.onnx_bytes_per_pixel
+    if free is None:
+        return LEAST_PAIRS
+    least = LEAST_PAIRS if LEAST_PAIRS * needed <= MEMORY_SHARE * free else 1
+    return max(least, min(cores // CORES_A_PAIR, int(PAIRS_SHARE * free / needed)))

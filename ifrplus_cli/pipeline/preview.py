@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, pairwise
@@ -17,6 +17,7 @@ from ifrplus_cli.files import PartFile
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
+from ifrplus_cli.pipeline.over_white import OverWhite
 from ifrplus_cli.pipeline.run import Hooks, RunProgress, run_job
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.pixel_formats import Chroma, PixelFormat
@@ -93,7 +94,8 @@ def make_preview(
         rows, columns = (2, 1) if stacked else (1, 2)
         shown = replace(job.clip, display_matrix=None, width=columns * width, height=rows * height)
         plan = plan_encode(shown, target_of(output), options.encode, job.encode.timing, stretch=job.encode.stretch)
-        _write(plan, place.path, _beside(job, stacked))
+        opaque = OverWhite(shown.pixel_format, plan.raw_format, full_range=shown.colour.range == "pc")
+        _write(plan, place.path, map(opaque, _beside(job, stacked)))
         place.publish()
     begin = float(job.clip.start - clip.start)
     return Preview(begin, begin + float(job.clip.duration), summary.frames_out, stacked, summary.seconds)
@@ -106,7 +108,7 @@ def _smaller(clip: ClipInfo) -> ClipInfo:
     return replace(clip, width=width, height=height)
 
 
-def _write(plan: EncodePlan, path: Path, frames: Iterator[Frame]) -> None:
+def _write(plan: EncodePlan, path: Path, frames: Iterable[Frame]) -> None:
     times: list[Fraction] = []
     with VideoEncoder(plan, path) as encoder:
         for frame in frames:
@@ -141,14 +143,16 @@ def _stored(job: Job) -> ClipInfo:
 
 
 def labelled(planes: tuple[Plane, ...], text: str, pixel_format: PixelFormat) -> tuple[Plane, ...]:
-    """Return a picture with a label in its upper left corner, white on black; wide text is cut off at the edge."""
+    """Return a picture with an opaque label in its upper left corner, white on black; wide text is cut off."""
     height, width = planes[0].shape
     letters = _letters(text, max(LEAST_LABEL, height // LABEL_SHARE))[:height, :width]
     gain = 2 ** (pixel_format.depth - 8)
     marked = []
     for number, plane in enumerate(planes):
         copy = plane.copy()
-        if number and pixel_format.chroma is not Chroma.RGB:
+        if pixel_format.alpha and plane is planes[-1]:
+            copy[: letters.shape[0], : letters.shape[1]] = 2**pixel_format.depth - 1
+        elif number and pixel_format.chroma is not Chroma.RGB:
             rows = -(-letters.shape[0] * plane.shape[0] // height)
             columns = -(-letters.shape[1] * plane.shape[1] // width)
             copy[:rows, :columns] = GREY * gain

@@ -112,12 +112,7 @@ class Hooks:
 
 @dataclass(frozen=True)
 class _Context:
-    """The values that all steps of a run share.
-
-    Attributes:
-        progress: called after each output frame.
-        record: collects the data of a report on the run.
-    """
+    """The values that all steps of a run share."""
 
     job: Job
     model: LoadedModel

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ifrplus_cli.errors import DeviceError, InputError, network_failure
+from ifrplus_cli.errors import DeviceError, InputError, first_line, network_failure
 from ifrplus_cli.models import MODELS, Scales
 from ifrplus_cli.training.examples import COLUMNS, Rows
 from ifrplus_cli.training.recipe import Recipe
@@ -50,8 +50,8 @@ def join_world() -> World:
         communication.init()
         return World(communication.get_rank(), communication.get_group_size())
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DeviceError(f"The processes that msrun started can't reach each other: {reason}.", "") from error
+        reason = f"The processes that msrun started can't reach each other: {first_line(error)}."
+        raise DeviceError(reason, "") from error
 
 
 @dataclass(frozen=True)

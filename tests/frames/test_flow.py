@@ -141,7 +141,7 @@ def test_a_stop_before_the_pair_bends_little() -> None:
     assert abs(middle(flow)[0] + 12) < 0.1
 
 
-@pytest.mark.parametrize("size", [(32, 32), (32, 96), (64, 32), (1088, 1984)])
+@pytest.mark.parametrize("size", [(32, 32), (32, 96), (64, 32), (4, 856), (400, 4), (1088, 1984)])
 def test_flat_and_tiny_and_large_pictures_give_finite_flow(size: tuple[int, int]) -> None:
     flat = np.full((*size, 3), 0.5, np.float32)
     flow = intermediate_flow(pair_flow(flat, flat), 0.5)

@@ -34,6 +34,15 @@ def test_every_second_frame_is_made_again(tmp_path: Path) -> None:
         assert 0 < moment.haarpsi < 1
 
 
+@pytest.mark.parametrize("size", [(2, 64), (64, 2)])
+def test_pictures_smaller_than_a_cell_of_the_flow_are_compared(size: tuple[int, int], tmp_path: Path) -> None:
+    height, width = size
+    path = make_clip(tmp_path / "clip.mkv", frames=6, size=f"{width}x{height}", filters="eq=contrast=0.1")
+    result = check_clip(probe_once(path), blend_model(blend, size))
+    assert len(result.moments) == 2
+    assert result.worst[0].flow.shape == (height, width, 3)
+
+
 def test_detail_is_compared_with_the_true_frame_and_with_both_neighbours(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.mkv", frames=8)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,8 +14,11 @@ from clips import blend, blend_model, run_blend_here
 
 from ifrplus_cli.datasets.layouts import find_dataset
 from ifrplus_cli.frames.metrics import psnr, ssim, ssim_volume
-from ifrplus_cli.measure.evaluate import WORST_TRIPLETS, Evaluation, evaluate_dataset
+from ifrplus_cli.measure import evaluate
+from ifrplus_cli.measure.evaluate import WORST_TRIPLETS, EvaluateRequest, Evaluation, evaluate_dataset, evaluate_folder
 from ifrplus_cli.measure.published import PUBLISHED, published_for
+from ifrplus_cli.network.interpolator import LoadedModel
+from ifrplus_cli.network.plan import NetworkPlan
 
 SIZE = (48, 64)
 
@@ -87,6 +91,22 @@ def test_groups_have_their_own_means(tmp_path: Path) -> None:
     assert result.means("easy")["psnr"] == 100
     assert result.means("hard")["psnr"] < 40
     assert result.means()["psnr"] == pytest.approx((100 + result.means("hard")["psnr"]) / 2)
+
+
+def test_pictures_of_all_sizes_are_made_with_the_same_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, size in enumerate([SIZE, (64, 96)]):
+        for place in range(3):
+            write(tmp_path / str(number) / f"{place}.png", picture(place, size))
+    scales = []
+    load = evaluate.load_model
+
+    def watched(plan: NetworkPlan, *rest: Any) -> LoadedModel:
+        scales.append(plan.scales.flow)
+        return load(plan, *rest)
+
+    monkeypatch.setattr(evaluate, "load_model", watched)
+    evaluate_folder(tmp_path, EvaluateRequest(model="lite", engine="onnx", flow_scale="0.5"))
+    assert scales == [0.5, 0.5]
 
 
 def test_published_figures_are_those_of_the_benchmark() -> None:

@@ -146,6 +146,12 @@ def test_free_memory_is_the_system_s_or_the_container_s(limit: str | None, expec
     assert make(told=files).free_memory() == expected
 
 
+def test_files_that_were_read_take_no_memory_in_a_container(make: Make) -> None:
+    usage = {"max": "3000000000\n", "current": "2900000000\n", "stat": "anon 1000\ninactive_file 2000000000\nslab 7\n"}
+    files = {f"sys/fs/cgroup/memory.{name}": text for name, text in usage.items()}
+    assert make(told={"proc/meminfo": "MemAvailable:  8000000 kB\n", **files}).free_memory() == 2_100_000_000
+
+
 def test_free_memory_is_unknown_if_the_system_does_not_report_it(make: Make) -> None:
     assert make().free_memory() is None
 

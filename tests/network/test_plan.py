@@ -59,6 +59,19 @@ def test_where_the_free_memory_is_unknown_the_published_size_is_the_limit(monkey
     monkeypatch.setattr("ifrplus_cli.network.plan.free_memory", lambda device: None)
     assert plan((1024, 1920)).tiles.count == 1
     assert plan((1080, 1920)).tiles.count == 2
+    assert "how much is free is unknown" in plan((1080, 1920)).reasons[0]
+
+
+def test_mindspore_is_not_asked_about_an_accelerator_of_onnx_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ifrplus_cli.network.device._mindspore", lambda: pytest.fail("MindSpore was asked"))
+    engine = Engine("onnx", "CUDAExecutionProvider")
+    chosen = plan_network(MODELS["lite"], engine, Device("GPU"), (720, 1280), HALF)
+    assert chosen.tiles.count == 1
+
+
+def test_a_picture_that_can_t_be_sampled_is_refused() -> None:
+    with pytest.raises(ModelError, match="33000x16 is too large"):
+        plan((16, 33000))
 
 
 @pytest.mark.parametrize(("size", "scale"), [((720, 1280), 0.25), ((1920, 1080), 0.25), ((2160, 3840), 0.125)])
@@ -93,4 +106,12 @@ def test_pairs_are_made_at_once_where_that_is_faster(
     monkeypatch.setattr(Machine, "cores", lambda self: cores)
     monkeypatch.setattr("ifrplus_cli.network.plan.free_memory", lambda device: 10**10)
     planned = plan_network(MODELS["lite"], engine, Device("CPU"), size, HALF, NetworkOptions(tile="off"))
+    assert pairs_at_once(planned) == pairs
+
+
+@pytest.mark.parametrize(("free", "pairs"), [(10**9, 1), (2 * 10**9, 2)])
+def test_a_second_pair_must_fit_the_free_memory(free: int, pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Machine, "cores", lambda self: 2)
+    monkeypatch.setattr("ifrplus_cli.network.plan.free_memory", lambda device: free)
+    planned = plan_network(MODELS["lite"], ON_CPU, Device("CPU"), (1152, 2048), HALF, NetworkOptions(tile="off"))
     assert pairs_at_once(planned) == pairs

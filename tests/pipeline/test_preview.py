@@ -72,6 +72,23 @@ def test_an_animation_with_alpha_is_shown_at_another_size(tmp_path: Path) -> Non
     assert (found["width"], found["height"]) == (128, 48)
 
 
+@pytest.mark.parametrize("name", ["preview.mp4", "preview.webm"])
+def test_colours_that_nobody_sees_are_not_shown(name: str, tmp_path: Path) -> None:
+    hidden = "geq=r='255*mod(N,2)':g=0:b=0:a=0,format=rgba"
+    clip = probe(make_animation(tmp_path / "a.apng", frames=6, filters=hidden))
+    make_preview(clip, tmp_path / name, UpsampleOptions(), 1, load, lambda _: None)  # type: ignore[arg-type]
+    found = probe(tmp_path / name)
+    with decode(found) as decoder:
+        frames = [frame.planes for frame in decoder]
+    labels, below = (slice(0, 14), slice(0, 60)), (slice(20, None), slice(None))
+    for planes in frames:
+        if found.pixel_format.alpha:
+            assert planes[3][labels].min() > 250
+            assert planes[3][below].max() < 5
+        else:
+            assert planes[0][below].min() > 225
+
+
 def test_a_turned_clip_is_shown_upright(tmp_path: Path) -> None:
     flat = make_clip(tmp_path / "flat.mp4", codec="libx264", size="96x64")
     path = tmp_path / "turned.mp4"
@@ -85,7 +102,7 @@ def test_a_turned_clip_is_shown_upright(tmp_path: Path) -> None:
     assert (shown["width"], shown["height"]) == (64, 192)
 
 
-@pytest.mark.parametrize("name", ["yuv420p", "yuv422p10le", "gray", "gbrp"])
+@pytest.mark.parametrize("name", ["yuv420p", "yuv422p10le", "gray", "gbrp", "yuva420p", "gbrap"])
 def test_labels_are_readable_in_any_format(name: str) -> None:
     pixel_format = PIXEL_FORMATS[name]
     planes = tuple(np.full(shape, 100, pixel_format.dtype) for shape in pixel_format.plane_shapes(200, 100))
@@ -95,6 +112,7 @@ def test_labels_are_readable_in_any_format(name: str) -> None:
     assert marked[0][:14, :60].max() > 200 * top
     assert np.all(marked[0][14:] == 100)
     assert np.all(planes[0] == 100)
+    assert not pixel_format.alpha or np.all(marked[3][:14, :60] == 255)
     narrow = tuple(plane[:, :20] for plane in planes)
     assert labelled(narrow, "source, 25 fps", pixel_format)[0].shape == narrow[0].shape
 
