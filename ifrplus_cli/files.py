@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,22 @@ from ifrplus_cli.errors import OutputError
 CHUNK = 2**20  # bytes
 MEGABYTE = 10**6
 LEAST_FREE = 50 * MEGABYTE  # a run does not use the last of the disk: other programs need some space, too
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield another name to write a file to; it gets its own when it is on the disk, and is deleted if that fails.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")
+    try:
+        yield part
+        system.flush(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def check_place(path: Path, option: str, films: Sequence[Path] = ()) -> None:
@@ -47,14 +64,11 @@ def write_whole(path: Path, text: str, option: str) -> None:
     Raises:
         OutputError: if it can't be written.
     """
-    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{path} can't be written: {error.strerror}.", f"Give another {option}.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def size_text(count: int) -> str:

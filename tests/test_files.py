@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ifrplus_cli.errors import OutputError
-from ifrplus_cli.files import CHUNK, PartFile, PartFolder, check_place, sha256_of, write_whole
+from ifrplus_cli.files import CHUNK, PartFile, PartFolder, check_place, sha256_of, whole_file, write_whole
 
 
 def test_a_file_is_replaced_atomically(tmp_path: Path) -> None:
@@ -19,6 +19,16 @@ def test_a_file_is_replaced_atomically(tmp_path: Path) -> None:
     write_whole(path, "new\n", "--csv")
     assert path.read_text() == "new\n"
     assert [file.name for file in tmp_path.iterdir()] == ["figures.csv"]
+
+
+def test_a_file_that_can_not_be_finished_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "step-0000003.safetensors"
+    path.write_bytes(b"old")
+    with pytest.raises(OSError, match="No space left"), whole_file(path) as part:
+        part.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("name", ["folder", "no/figures.csv"])

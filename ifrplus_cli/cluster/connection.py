@@ -25,7 +25,7 @@ LARGE = "4 GB"  # Dask warns of tasks of this size: pieces of a source are large
 RECORDS = 100  # that a process of Dask's keeps of each kind
 SILENT_S = "60 seconds"  # without a sign of life a worker on this machine is given up after this time
 FEWER = "Memory may have run out: ask for fewer workers, or leave out --cluster."
-INSTALL = "Install it with: pip install 'ifrplus-cli[cluster]'."
+INSTALL = "Install it with: pip install 'distributed>=2026.1' cryptography."
 
 
 def local_workers(cluster: str) -> int | None:

@@ -59,9 +59,9 @@ class Dispatch:
         self._failures = Counter[int]()
         self._failed_on: dict[int, set[str]] = defaultdict(set)
         self._looked = -math.inf
-        self._blamed: dict[int, set[str]] = defaultdict(set)
+        self._late: dict[str, tuple[int, float]] = {}  # workers that are late: how often, and when that was last said
         self._done: set[str] = set()
-        self._usual: list[float] = []  # seconds from order to return
+        self._usual: list[float] = []  # seconds from order to return of what was made, not only counted
 
     def next(self, sections: Sequence[Section]) -> MadeSection:
         """Return the first of some sections once it is made; those after it are under way meanwhile.
@@ -95,6 +95,7 @@ class Dispatch:
             for attempt in attempts:
                 attempt.future.cancel()
         self._attempts.clear()
+        self._usual = []  # what is sent next may take another time
 
     def _look_after(self, section: Section) -> None:
         """Send a section that is not under way, or once more if it is late; note its failures."""
@@ -102,8 +103,7 @@ class Dispatch:
         for attempt in list(attempts):
             status = attempt.future.status
             if status == "finished" and attempt.future.key not in self._done:
-                self._done.add(attempt.future.key)
-                self._usual = [*self._usual[-RECENT:], time.monotonic() - attempt.begun]
+                self._note_end(section, attempt)
             elif status == "error":
                 attempts.remove(attempt)
                 self._note_error(section, attempt)
@@ -118,10 +118,29 @@ class Dispatch:
         if attempts:
             late = {attempt.future.key for attempt in attempts}
             busy = {address for address, keys in self._client.processing().items() if late.intersection(keys)}
-            for address in busy - self._blamed[section.number]:
-                self._blamed[section.number].add(address)
-                self._workers.failed(address, "it is too slow, or hangs")
+            for address in busy:
+                self._blame(address)
         self._send(section, busy, again=bool(attempts))
+
+    def _note_end(self, section: Section, attempt: _Attempt) -> None:
+        """Note that a section was made, and how long that took."""
+        key = attempt.future.key
+        self._done.add(key)
+        for address in self._client.who_has([attempt.future]).get(key, ()):
+            self._late.pop(address, None)
+        if section.writes:
+            self._usual = [*self._usual[-RECENT:], time.monotonic() - attempt.begun]
+
+    def _blame(self, address: str) -> None:
+        """Count a late section against a worker, but never against the only one.
+
+        Where easy sections came first, all workers are late with the next ones: it counts again only if this one ends
+        nothing in twice the time, and in four times the time after that.
+        """
+        times, last = self._late.get(address, (0, -math.inf))
+        if len(self._workers.accepted) > 1 and time.monotonic() - last >= 2**times * self._patience:
+            self._late[address] = times + 1, time.monotonic()
+            self._workers.failed(address, "it is too slow, or hangs")
 
     def _send(self, section: Section, busy: set[str], *, again: bool) -> None:
         """Send a section to a worker on which it has not failed, and which has not been at it for long."""

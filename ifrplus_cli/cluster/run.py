@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 WAIT_S = 0.2
 GONE = "The scheduler {} is gone."
+LOSSES = (ConnectionRefusedError, ConnectionResetError, ConnectionAbortedError, TimeoutError)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class _Run:
         with connected(self.cluster) as client, self._reporting_loss(client):
             workers = Workers(client, self.cluster, exam, terms, self.hooks.say)
             self._await_workers(client, workers)
-            count = local_workers(self.cluster) or len(workers.accepted)
+            count = local_workers(self.cluster) or workers.usable
             sections = plan_sections(job, journal.frames, segments.FRAMES, count)
             planned = next(times_of(job, sections[0]))
 
@@ -191,12 +192,25 @@ class _Run:
         if self.hooks.stop.granted:
             raise StoppedError("The run was asked to stop.")
         if client.status != "running":
-            raise ClusterError(GONE.format(self.cluster), "Start it again.")
+            raise self._gone()
 
     @contextmanager
     def _reporting_loss(self, client: Client) -> Iterator[None]:
         """Say of an error of the connection that the scheduler is gone."""
+        from distributed.client import ClosedClientError
+
         try:
             yield
-        except (OSError, RuntimeError) as error:
-            raise ClusterError(GONE.format(self.cluster), "Start it again.") from error
+        except ClosedClientError as error:
+            raise self._gone() from error
+        except RuntimeError as error:
+            if client.status == "running":
+                raise
+            raise self._gone() from error
+        except OSError as error:
+            if error.errno is not None and not isinstance(error, LOSSES):
+                raise  # of a file, a program or the memory of this machine: Dask's own have no number
+            raise self._gone() from error
+
+    def _gone(self) -> ClusterError:
+        return ClusterError(GONE.format(self.cluster), "" if local_workers(self.cluster) else "Start it again.")

@@ -76,6 +76,11 @@ class Workers:
                 f"No worker can be used. {reasons}.", "All need the same program, weights, engine, ffmpeg and source."
             )
 
+    @property
+    def usable(self) -> int:
+        """Number of the workers that are there, without those that are refused."""
+        return len(self._asked) - len(self._refused)
+
     def name(self, address: str) -> str:
         """Return a worker's name for people."""
         return self._names.get(address, address)

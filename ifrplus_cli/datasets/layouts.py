@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,10 +73,8 @@ def find_dataset(path: Path) -> Dataset:
     Raises:
         InputError: if there are none, or a required picture is missing.
     """
-    try:
+    with _reporting_unreadable():
         dataset = _recognise(path)
-    except OSError as error:
-        raise InputError(f"{error.filename} can't be read: {error.strerror}.", "Check the path.") from error
     _check_complete(dataset)
     return dataset
 
@@ -84,10 +83,19 @@ def find_training_set(path: Path) -> Dataset:
     """Do the same as ``find_dataset``, but take the training triplets of Vimeo-90K."""
     if not (path / VIMEO_TRAINING_LIST).is_file():
         return find_dataset(path)
-    dataset = _vimeo(path, VIMEO_TRAINING_LIST)
+    with _reporting_unreadable():
+        dataset = _vimeo(path, VIMEO_TRAINING_LIST)
     assert dataset is not None
     _check_complete(dataset)
     return dataset
+
+
+@contextmanager
+def _reporting_unreadable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename} can't be read: {error.strerror}.", "Check the path.") from error
 
 
 def _recognise(path: Path) -> Dataset:

@@ -16,7 +16,6 @@ from ifrplus_cli.reports.format import clock, clock_time, moments_text, readable
 from ifrplus_cli.reports.html import Chart, Line, PictureRow, Report, write_report
 from ifrplus_cli.reports.next_steps import next_steps
 from ifrplus_cli.reports.softness import softness
-from ifrplus_cli.values import PairKind
 
 MUCH_DOUBT = 0.1  # doubtful share of the picture from which a frame is worth a look
 
@@ -108,7 +107,7 @@ def _headline(job: Job, summary: Summary) -> dict[str, str]:
     return {
         "frames per second": rate_text(job.encode.timing.rate).partition(" ")[0],
         "frames made": str(summary.frames_made),
-        "cuts held": str(summary.pairs["cut"]),
+        "cuts held" if job.options.cut_fill == "hold" else "cuts": str(summary.pairs["cut"]),
         "for the whole run": f"{summary.seconds:.1f} s",
         **({} if each is None else {"a made frame": f"{each:.2f} s"}),
     }
@@ -117,15 +116,15 @@ def _headline(job: Job, summary: Summary) -> dict[str, str]:
 def _sentences(job: Job, summary: Summary, record: RunRecord) -> Iterator[str]:
     yield "The finished file was checked and is as promised: frames, times, length, streams, chapters, colours."
     if summary.cuts:
-        times = moments_text(float(pair.seconds) for pair in record.pairs if pair.kind is PairKind.CUT)
-        yield f"Cuts, where the frame before is held: {times}." if job.options.cut_fill == "hold" else f"Cuts: {times}."
+        what = "Cuts, where the frame before is held" if job.options.cut_fill == "hold" else "Cuts"
+        yield f"{what}: {moments_text(float(cut.time) for cut in summary.cuts)}."
     if repeats := summary.pairs["duplicate"]:
         yield f"{repeats} source frames repeat the one before; the frames between them repeat it too."
     yield from softness(record.details)
     doubtful = [seconds for seconds, share in record.doubts if share > MUCH_DOUBT]
     if doubtful:
         yield f"More than {MUCH_DOUBT:.0%} of the picture is doubtful at {moments_text(doubtful)}: look there first."
-    if len(record.pairs) and not record.shown and summary.frames_made:
+    if not record.shown and summary.frames_made:
         yield "No sample pictures: all frames came from the resumed run."
     yield from summary.notes
 

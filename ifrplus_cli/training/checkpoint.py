@@ -88,7 +88,7 @@ def load(path: Path, run: Mapping[str, Any]) -> tuple[dict[str, npt.NDArray[Any]
     differing = [name for name in run if json.loads(json.dumps(run[name])) != card["run"].get(name)]
     if differing:
         raise InputError(
-            f"The run in {path.parent} was started with another {', '.join(differing)}.",
+            f"The run in {path.parent} was started with other values of {', '.join(differing)}.",
             "Give the options of that run, or another --out.",
         )
     return dict(read_weights(path)), Position(**card["position"])

@@ -17,6 +17,7 @@ from ifrplus_cli.video.reading.probe import probe
 
 HELD_OUT = 0.1  # share of each film, at its end, that is held out for validation
 LEAST_HELD_OUT, LEAST_FRAMES = 5, 12  # frames; nothing of a shorter film is held out
+NOTHING_HELD_OUT = "that is too little to hold any out: the validation sees what is learnt"
 EVERY = 20  # one triplet out of so many is held out if the data set has no split of its own
 
 
@@ -46,7 +47,7 @@ def from_videos(folder: Path, crop: int, seed: int, validate: Path | None) -> Ma
     Raises:
         InputError: if there is no film, or names one that can't be used.
     """
-    clips = [_opened(file) for file in _films(folder)]
+    clips = [_progressive(probe(file)) for file in _films(folder)]
     if validate:
         learnt = [Stretch(clip, 0, len(clip.packet_pts)) for clip in clips]
         return Material(Footage(learnt, crop, seed), to_validate(validate, crop), _summary(learnt))
@@ -57,7 +58,9 @@ def from_videos(folder: Path, crop: int, seed: int, validate: Path | None) -> Ma
         learnt.append(Stretch(clip, 0, count - kept))
         if kept:
             ends.append(Stretch(clip, count - kept, kept))
-    description = f"{_summary(learnt)}; the end of each is held out for validation"
+    of_films = "each" if len(ends) == len(clips) else f"{len(ends)} of them"
+    held_out = f"the end of {of_films} is held out for validation" if ends else NOTHING_HELD_OUT
+    description = f"{_summary(learnt)}; {held_out}"
     return Material(Footage(learnt, crop, seed), Footage(ends or learnt, crop, 0), description)
 
 
@@ -65,8 +68,7 @@ def _summary(learnt: Sequence[Stretch]) -> str:
     return f"{len(learnt)} films, {sum(stretch.count for stretch in learnt)} training frames"
 
 
-def _opened(file: Path) -> ClipInfo:
-    clip = probe(file)
+def _progressive(clip: ClipInfo) -> ClipInfo:
     # Only marked films are examined: it would take too long for all of them.
     return deinterlaced(clip, None) if clip.interlaced else clip
 
@@ -100,7 +102,11 @@ def from_triplets(folder: Path, crop: int, seed: int, validate: Path | None) -> 
     if validate:
         return Material(TripletSource(learnt, seed), to_validate(validate, crop), f"{len(learnt)} training triplets")
     held_out = _other_triplets(folder, learnt) or learnt[::EVERY]
-    rest = tuple(triplet for triplet in learnt if triplet not in set(held_out)) or learnt
+    known = set(held_out)
+    rest = tuple(triplet for triplet in learnt if triplet not in known)
+    if not rest:
+        description = f"1 training triplet; {NOTHING_HELD_OUT}"
+        return Material(TripletSource(learnt, seed), TripletSource(learnt, 0), description)
     description = f"{len(rest)} training triplets, {len(held_out)} for validation"
     return Material(TripletSource(rest, seed), TripletSource(held_out, 0), description)
 
@@ -111,8 +117,8 @@ def _other_triplets(folder: Path, learnt: Sequence[Triplet]) -> tuple[Triplet, .
         found = find_dataset(folder).triplets
     except InputError:
         return ()
-    known = set(learnt)
-    return tuple(triplet for triplet in found if triplet not in known)
+    known = {(triplet.left, triplet.true, triplet.right) for triplet in learnt}  # another layout gives other names
+    return tuple(triplet for triplet in found if (triplet.left, triplet.true, triplet.right) not in known)
 
 
 def synthetic(crop: int, seed: int, validate: Path | None) -> Material:
@@ -130,4 +136,4 @@ def to_validate(path: Path, crop: int) -> ExampleSource:
     dataset = find_dataset(path)
     if dataset.triplets:
         return TripletSource(dataset.triplets, 0)
-    return Footage([Stretch(clip, 0, len(clip.packet_pts)) for clip in dataset.clips], crop, 0)
+    return Footage([Stretch(_progressive(clip), 0, len(clip.packet_pts)) for clip in dataset.clips], crop, 0)

@@ -10,11 +10,7 @@ from ifrplus_cli.errors import InputError
 from ifrplus_cli.training.augment import Augmentation
 
 LAPLACIAN_LEVELS = 5  # of the pyramid of the Laplacian loss
-ENERGY_BANDS, ENERGY_WINDOW, LEAST_ENERGY = (
-    3,
-    9,
-    1e-3,
-)  # of the loss of local energy: finest bands, pixels a side, floor
+ENERGY_BANDS, ENERGY_WINDOW, LEAST_ENERGY = 3, 9, 1e-3  # of that of local energy: finest bands, pixels a side, floor
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ def changed(
         losses: loss weights in the form NAME=WEIGHT.
         perceptual: whether weights for the perceptual loss are available; then it counts as in the published recipe,
             unless ``losses`` say otherwise.
-        figures: other values by name.
+        figures: other values by name; with ``rate`` the last rate changes by the same factor.
 
     Raises:
         InputError: if a value can't be used.
@@ -131,6 +127,8 @@ def changed(
     weights = replace(recipe.losses, perceptual=PUBLISHED_PERCEPTUAL) if perceptual else recipe.losses
     length = {"steps": steps, "minutes": minutes} if steps or minutes else {}
     given = {name: value for name, value in figures.items() if value is not None}
+    if isinstance(rate := given.get("rate"), float):
+        given["last_rate"] = rate * recipe.last_rate / recipe.rate
     made = replace(recipe, losses=_with_losses(weights, losses), **length, **given)  # type: ignore[arg-type]
     if made.crop % CROP_MULTIPLE:
         raise InputError(f"A crop of {made.crop} pixels can't be used.", f"Use a multiple of {CROP_MULTIPLE}.")

@@ -31,6 +31,7 @@ VALIDATED = 24  # examples
 AS_GOOD = 0.01  # dB of validation PSNR that so few examples do not distinguish
 BAD_STEPS = 10  # consecutive steps with losses that are not finite, after which a run ends
 SHOWN_EVERY, WRITING = 20.0, 0.02  # seconds between two updates of the curves, and the share of time they may take
+LENGTH = ("steps", "minutes", "validate_every")  # what may change of a recipe when a run is resumed
 ENDLESS = 1_000_000  # steps of a run that the clock ends
 
 
@@ -216,12 +217,7 @@ class _TrainingRun:
         )
         self._position = Position()
         self._rows: list[dict[str, float | int | None]] = []
-        self._same = {
-            "model": options.model,
-            "recipe": _comparable(options.recipe),
-            "seed": options.seed,
-            "devices": world.devices,
-        }
+        self._same = _comparable(options, world, precision)
         if options.resume:
             state, self._position = checkpoint.load(checkpoint.checkpoints(options.out)[-1], self._same)
             self._trainer.restore(state)
@@ -232,7 +228,6 @@ class _TrainingRun:
     def go(
         self, progress: Callable[[TrainingProgress], None], say: Callable[[str], None], stop: StopRequest
     ) -> TrainResult:
-        recipe = self._recipe
         batches = self._batches()
         held_out = self._held_out(self._material.validated)
         blend = _blend_psnr(held_out)
@@ -241,8 +236,32 @@ class _TrainingRun:
             self._validate(held_out)
         before = self._last_psnr
         say(f"Validation on {held_out.count} examples: {before:.2f} dB at the start, {blend:.2f} dB for a blend.")
-        begun, next_shown, bad = time.monotonic() - self._position.seconds, 0.0, 0
         stop.deferred = True
+        try:
+            self._step_on(batches, held_out, progress, stop)
+        finally:
+            stop.deferred = False
+        self._write_curves()
+        return TrainResult(
+            weights=self._options.out / WEIGHTS,
+            steps=self._position.step,
+            seconds=self._position.seconds,
+            first=self._first_psnr,
+            best=self._position.best,
+            blend=blend,
+            skipped=self._position.skipped,
+        )
+
+    def _step_on(
+        self,
+        batches: Iterator[Batch],
+        held_out: HeldOut,
+        progress: Callable[[TrainingProgress], None],
+        stop: StopRequest,
+    ) -> None:
+        """Step until the recipe ends, or a stop is asked for; validate and save on the way."""
+        recipe = self._recipe
+        begun, next_shown, bad = time.monotonic() - self._position.seconds, 0.0, 0
         while (share := self._share()) < 1:
             number = self._position.step
             rate = learning_rate(recipe, number, share)
@@ -261,7 +280,7 @@ class _TrainingRun:
                 self._write_curves()
                 raise ModelError(
                     f"The loss was not finite for {bad} steps in a row, the last one being step {number + 1}.",
-                    "Continue from the last checkpoint with a lower --rate, or check the training data.",
+                    "Begin anew with --init CHECKPOINT, a lower --rate and another --out, or check the training data.",
                 )
             ended = self._share() >= 1
             if (number + 1) % recipe.validate_every == 0 or ended:
@@ -275,17 +294,6 @@ class _TrainingRun:
             progress(TrainingProgress(number + 1, min(self._share(), 1.0), loss, self._last_psnr, seconds))
             if stop.asked and not ended:
                 raise StoppedError(f"step {number + 1} is saved in {self._options.out}; continue with --resume.")
-        stop.deferred = False
-        self._write_curves()
-        return TrainResult(
-            weights=self._options.out / WEIGHTS,
-            steps=self._position.step,
-            seconds=self._position.seconds,
-            first=self._first_psnr,
-            best=self._position.best,
-            blend=blend,
-            skipped=self._position.skipped,
-        )
 
     def _row(self, step: Step, rate: float, loss: float) -> dict[str, float | int | None]:
         """Return the table's row for a step that was just made."""
@@ -372,9 +380,18 @@ class HeldOut:
     count: int
 
 
-def _comparable(recipe: Recipe) -> dict[str, object]:
+def _comparable(options: TrainOptions, world: World, precision: str) -> dict[str, object]:
     """Return the settings that a resumed run must share with the earlier one; its length may change."""
-    return {name: value for name, value in asdict(recipe).items() if name not in ("minutes", "validate_every")}
+    data = {name: getattr(options, name) for name in ("videos", "triplets", "validate")}
+    recipe = {name: value for name, value in asdict(options.recipe).items() if name not in LENGTH}
+    return {
+        "model": options.model,
+        "seed": options.seed,
+        "devices": world.devices,
+        "precision": precision,
+        **{name: path and str(path.absolute()) for name, path in data.items()},
+        **recipe,
+    }
 
 
 def _blend_psnr(held_out: HeldOut) -> float:

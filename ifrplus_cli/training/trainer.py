@@ -25,7 +25,7 @@ Batch = Mapping[str, npt.NDArray[Any]]
 Array = npt.NDArray[np.float32]
 
 CALL_DEPTH = 20_000  # of functions in a graph: the full network with its gradients exceeds the usual 1000
-LARGEST_SCALE, SCALE_STEPS = 2.0**15, 1000  # of half precision; it doubles after so many steps without overflow
+FIRST_SCALE, SCALE_STEPS = 2.0**15, 1000  # of half precision; it doubles after so many steps without overflow
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Trainer:
         self._update = Update(parameters, recipe.weight_decay, recipe.averaging)
         self._kept = state_of(self._update, self.names)
         self._tensor = ms.Tensor
-        self.scale = LARGEST_SCALE if precision == "fp16" else 1.0
+        self.scale = FIRST_SCALE if precision == "fp16" else 1.0
         self._scales = precision == "fp16"
         self._good_steps = 0
 

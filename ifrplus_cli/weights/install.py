@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ifrplus_cli.errors import ModelError
-from ifrplus_cli.files import sha256_of
+from ifrplus_cli.files import sha256_of, whole_file
 from ifrplus_cli.models import rife_layers
 from ifrplus_cli.models.ifrnet_family import layers, shapes, widths_of
 from ifrplus_cli.weights.archive import LARGEST_ENTRY, SUFFIXES, read_archive
@@ -79,9 +79,8 @@ def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: 
         if move:
             source.replace(target)
         else:
-            part = target.with_name(f"{target.name}.partial")
-            shutil.copyfile(source, part)
-            part.replace(target)
+            with whole_file(target) as part:
+                shutil.copyfile(source, part)
     else:
         made_from = sha256_of(_numbers_of(source))
         values = _converted(entry, source)
@@ -91,9 +90,8 @@ def install(entry: WeightsEntry, source: Path, target: Path, url: str, *, move: 
             source.unlink()
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
     record = InstallRecord(url, target.stat().st_size, sha256_of(target), date, made_from)
-    note = record_path(target).with_name(f"{record_path(target).name}.partial")
-    note.write_text(json.dumps(asdict(record), indent=2) + "\n")
-    note.replace(record_path(target))
+    with whole_file(record_path(target)) as note:
+        note.write_text(json.dumps(asdict(record), indent=2) + "\n")
     return record
 
 

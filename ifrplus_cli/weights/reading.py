@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ifrplus_cli.errors import ModelError
+from ifrplus_cli.files import whole_file
 from ifrplus_cli.weights.mindspore_ckpt import read_checkpoint
 from ifrplus_cli.weights.torch_archive import read_torch_archive
 
@@ -99,9 +100,8 @@ def write_weights(values: Mapping[str, npt.NDArray[Any]], path: Path, card: Mapp
     """
     from safetensors.numpy import save
 
-    part = path.with_name(f"{path.name}.partial")
-    part.write_bytes(_in_order(save(dict(values), dict(card))))
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_bytes(_in_order(save(dict(values), dict(card))))
 
 
 def _in_order(content: bytes) -> bytes:

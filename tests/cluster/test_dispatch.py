@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent import futures
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -174,6 +174,52 @@ def test_a_late_section_is_sent_to_another_worker_as_well(monkeypatch: pytest.Mo
     hung, copy = farm.client.of(1)
     assert (hung.status, copy.workers) == ("cancelled", ["two"])
     assert "one: it is too slow, or hangs" in farm.workers.told
+
+
+def blames(farm: Farm) -> int:
+    return farm.workers.told.count("one: it is too slow, or hangs")
+
+
+def test_a_worker_is_blamed_again_only_if_it_ends_nothing_for_ever_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, seen = [0.0], []
+    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
+
+    def later(farm: Farm) -> None:
+        now[0] += 11
+        seen.append(blames(farm))
+
+    farm = Farm(lambda farm: farm.finish(), *[later] * 20, lambda farm: farm.finish(1))
+    farm.dispatch.next(SECTIONS)  # an easy one, and hard ones after it
+    farm.dispatch.next(SECTIONS[1:])
+    assert [seen.count(number) for number in range(4)] == [3, 6, 11, 0]
+
+
+def test_sections_that_are_only_counted_do_not_show_how_long_others_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
+
+    def later(farm: Farm) -> None:
+        now[0] += 1000
+
+    counted = [replace(section, writes=section.number > 0) for section in SECTIONS]
+    farm = Farm(lambda farm: farm.finish(), later, later, lambda farm: farm.finish(1))
+    farm.dispatch.next(counted)
+    farm.dispatch.next(counted[1:])
+    assert (blames(farm), len(farm.client.of(1))) == (0, 1)
+
+
+def test_the_only_worker_is_never_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
+
+    def later(farm: Farm) -> None:
+        now[0] += 1000
+
+    farm = Farm(lambda farm: farm.finish(), later, later, lambda farm: farm.finish(1))
+    farm.workers.accepted = ["one"]
+    farm.dispatch.next(SECTIONS)
+    farm.dispatch.next(SECTIONS[1:])
+    assert blames(farm) == 0
 
 
 def test_a_section_that_hangs_on_two_workers_is_sent_to_a_third(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,18 @@ def assert_alike(cluster: SpecCluster, source: Path, name: str, *, ship: bool = 
     return notes
 
 
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), RuntimeError("It broke.")])
+def test_a_fault_of_this_machine_is_not_taken_for_a_lost_scheduler(
+    fault: Exception, workers: SpecCluster, film: Path, tmp_path: Path
+) -> None:
+    def fail(_: RunProgress) -> None:
+        raise fault
+
+    with pytest.raises(type(fault)) as caught:
+        make_on(workers.scheduler_address, film, tmp_path / "film.mkv", progress=fail, **FFV1)
+    assert caught.value is fault
+
+
 def test_a_variable_rate_in_ffv1_and_its_report(workers: SpecCluster, folder: Path) -> None:
     source = make_clip(folder / "uneven.mkv", ticks=UNEVEN)
     assert assert_alike(workers, source, "ffv1.mkv", factor=Fraction(5, 2), reports=True, **FFV1) == []

@@ -65,6 +65,13 @@ def test_workers_that_meet_the_terms_are_accepted_and_examined_once() -> None:
     assert (workers.accepted, client.asked, said) == ([ONE, TWO], [ONE, TWO], [])
 
 
+def test_workers_that_are_still_examined_count_as_usable_and_those_refused_do_not() -> None:
+    client = FakeClient({ONE: Answer(FINE), TWO: Answer(FINE, "pending"), THREE: Answer("It has no ffmpeg.")})
+    workers, _ = workers_of(client)
+    workers.look()
+    assert (workers.accepted, workers.usable) == ([ONE], 2)
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [

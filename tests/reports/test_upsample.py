@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import blend_model, make_clip, run_blend_here
 
+from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import Hooks, Summary, run_job
 from ifrplus_cli.pipeline.run_record import SHOWN, RunRecord
@@ -54,6 +57,19 @@ def test_the_report_contains_the_findings(tmp_path: Path) -> None:
     assert finished["frames"] == "24, as promised"
     assert finished["length"] == "0.480 s, as promised"
     assert list(report.facts)[-1] == "Versions"
+
+
+def test_a_report_on_frames_that_an_earlier_run_made_names_the_cuts(tmp_path: Path) -> None:
+    job, summary, _ = recorded(tmp_path)
+    cut = replace(summary, cuts=(Cut(5, Fraction(1, 5), 0.9),), pairs={**summary.pairs, "cut": 1})
+    nothing_seen = RunRecord(job.clip.start, job.clip.pixel_format)
+    report = build_report(job, cut, nothing_seen, {})
+    assert "Cuts, where the frame before is held: 0:00:00.20." in report.sentences
+    assert "No sample pictures: all frames came from the resumed run." in report.sentences
+    blended = replace(job, options=replace(job.options, cut_fill="blend"))
+    report = build_report(blended, cut, nothing_seen, {})
+    assert "Cuts: 0:00:00.20." in report.sentences
+    assert report.headline["cuts"] == "1"
 
 
 def test_the_command_writes_a_report(tmp_path: Path) -> None:

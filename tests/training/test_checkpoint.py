@@ -35,7 +35,7 @@ def test_the_last_few_are_kept_and_other_files_are_left_alone(tmp_path: Path) ->
 
 def test_a_run_with_other_options_is_refused_with_their_names(tmp_path: Path) -> None:
     path = save(tmp_path, STATE, Position(1), RUN)
-    with pytest.raises(InputError, match="started with another model, seed"):
+    with pytest.raises(InputError, match="started with other values of model, seed"):
         load(path, {**RUN, "model": "ifrplus", "seed": 2})
 
 

@@ -21,7 +21,7 @@ def test_the_end_of_a_film_is_never_learnt_from(tmp_path: Path) -> None:
     make_clip(tmp_path / "long.mkv", frames=60, size="64x64")
     make_clip(tmp_path / "short.mkv", frames=8, size="64x64")
     material = from_videos(tmp_path, 64, 1, None)
-    assert "2 films, 62 training frames" in material.description
+    assert material.description == "2 films, 62 training frames; the end of 1 of them is held out for validation"
     learnt, held_out = material.learnt._stretches, material.validated._stretches  # type: ignore[attr-defined]
     assert [(stretch.first, stretch.count) for stretch in learnt] == [(0, 54), (0, 8)]
     assert [(stretch.first, stretch.count) for stretch in held_out] == [(54, 6)]
@@ -45,6 +45,26 @@ def test_one_of_twenty_triplets_is_held_out(tmp_path: Path) -> None:
         for source in (material.learnt, material.validated)
     )
     assert not learnt & held_out
+
+
+def test_the_test_triplets_of_vimeo_are_held_out_or_those_of_no_list(tmp_path: Path) -> None:
+    names = [f"00001/{number:04}" for number in range(EVERY + 2)]
+    for name in names:
+        write_triplet(tmp_path / "sequences" / name, *SIZES)
+    (tmp_path / "tri_trainlist.txt").write_text("\n".join(names[:EVERY]))
+    assert from_triplets(tmp_path, 64, 1, None).description == f"{EVERY} training triplets, 2 for validation"
+    (tmp_path / "tri_trainlist.txt").write_text("\n".join(names))
+    assert from_triplets(tmp_path, 64, 1, None).description == f"{EVERY} training triplets, 2 for validation"
+    (tmp_path / "tri_testlist.txt").write_text(names[-1])
+    (tmp_path / "tri_trainlist.txt").write_text("\n".join(names[:-1]))
+    assert from_triplets(tmp_path, 64, 1, None).description == f"{EVERY + 1} training triplets, 1 for validation"
+
+
+def test_what_is_too_little_to_hold_any_out_is_said(tmp_path: Path) -> None:
+    make_clip(tmp_path / "short.mkv", frames=8, size="64x64")
+    assert from_videos(tmp_path, 64, 1, None).description.endswith("the validation sees what is learnt")
+    write_triplet(tmp_path / "a", *SIZES)
+    assert from_triplets(tmp_path, 64, 1, None).description.endswith("the validation sees what is learnt")
 
 
 def test_what_cannot_be_learnt_from_is_named(tmp_path: Path) -> None:

@@ -46,6 +46,12 @@ def test_figures_and_losses_can_be_replaced() -> None:
     assert changed(RECIPES["published"], losses=[], minutes=5).steps is None
 
 
+def test_a_low_rate_falls_as_any_other() -> None:
+    recipe = changed(RECIPES["fine-tune"], losses=[], rate=1e-7)
+    assert learning_rate(recipe, 10_000, 1.0) == pytest.approx(2e-9)
+    assert learning_rate(recipe, 10_000, 0.5) < 1e-7
+
+
 @pytest.mark.parametrize("pair", ["flow", "flow=", "flow=x", "flow=-1", "flow=inf", "flow=nan", "other=1"])
 def test_an_invalid_loss_weight_is_refused(pair: str) -> None:
     with pytest.raises(InputError, match="is not a loss weight") as error:

@@ -138,9 +138,12 @@ def test_weights_and_checkpoints_can_be_used_and_only_the_last_few_are_kept(tmp_
     message = refused(lambda: run(tmp_path, pictures), OutputError)
     assert message == f"There are checkpoints of a run in {tmp_path}."
     other = replace(RECIPE, rate=0.5)
-    assert "started with another recipe" in refused(lambda: run(tmp_path, pictures, recipe=other, resume=True))
+    assert "started with other values of rate." in refused(lambda: run(tmp_path, pictures, recipe=other, resume=True))
+    told = refused(lambda: run(tmp_path, pictures, validate=pictures, resume=True))
+    assert "started with other values of validate." in told
     begun = run(tmp_path / "more", pictures, init=str(kept[-1]))
     assert begun.first == pytest.approx(float(table(tmp_path)[-1]["psnr"]))
+    assert run(tmp_path, pictures, recipe=replace(RECIPE, steps=8), resume=True).steps == 8
 
 
 @pytest.mark.parametrize(
