@@ -125,6 +125,9 @@ class FfmpegDecoder(ABC):
         self.frames = 0
         self.size_changes: list[tuple[Fraction, Size]] = []
         self._size = size
+        self._begin(command, fed=fed)
+
+    def _begin(self, command: list[str], *, fed: bool = False) -> None:
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
@@ -222,7 +225,8 @@ class FilmDecoder(FfmpegDecoder):
             upright: let ffmpeg turn the picture as the display matrix says, for an output that can't hold one.
         """
         size = clip.upright_size if upright else (clip.width, clip.height)
-        super().__init__(clip, raw_command(clip, _film_input(clip, upright)), size)
+        self._upright, self._sought = upright, seek_options(clip)
+        super().__init__(clip, raw_command(clip, _film_input(clip, upright, self._sought)), size)
 
     def __iter__(self) -> Iterator[Frame]:
         """Iterate over all frames in order of presentation.
@@ -231,10 +235,24 @@ class FilmDecoder(FfmpegDecoder):
             InputError: if not a single frame can be decoded.
             MediaToolError: if ffmpeg fails or dies on the way.
         """
+        yield from self._read()
+        if not self.frames and self._sought:
+            self._begin_anew()
+            yield from self._read()
+        if not self.frames:
+            self._process.kill()  # it may still be writing frames, which nobody reads
+            raise InputError(
+                f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Use an undamaged copy."
+            )
+
+    def _read(self) -> Iterator[Frame]:
+        """Yield the frames of the section; none if reading began too late for them."""
         last: Fraction | None = None
         shift, section, position = Fraction(0), self.clip.section, 0
         while (picture := self._read_picture()) is not None:
             pts = picture.pts
+            if last is None and self._is_too_late(pts):
+                return
             if last is None and pts is not None and self.clip.decode_times_only:
                 shift = self._film_start - pts
             pts = None if pts is None else pts + shift
@@ -254,10 +272,17 @@ class FilmDecoder(FfmpegDecoder):
             yield self._frame(picture, pts)
         else:
             self._check_exit()
-        if self.frames == 0:
-            raise InputError(
-                f"No frame of {self.clip.path.name} can be decoded: {self._times.reason()}.", "Use an undamaged copy."
-            )
+
+    def _is_too_late(self, pts: Fraction | None) -> bool:
+        """Return whether reading began behind the last key frame before the section, as in MPEG-TS it may."""
+        section = self.clip.section
+        return bool(self._sought) and section is not None and pts is not None and pts > section.first
+
+    def _begin_anew(self) -> None:
+        """Read the film from its start."""
+        self.close()
+        self._sought = {}
+        self._begin(raw_command(self.clip, _film_input(self.clip, self._upright, self._sought)))
 
     @property
     def _film_start(self) -> Fraction:
@@ -284,12 +309,12 @@ def seeks_exactly(clip: ClipInfo) -> bool:
     return clip.container in INDEXED and clip.source.is_video and not clip.pieces and not decodes_from_start(clip)
 
 
-def _film_input(clip: ClipInfo, upright: bool) -> Any:
-    """Return the file as an input of ffmpeg-python, from shortly before the section if decoding can begin there."""
+def _film_input(clip: ClipInfo, upright: bool, sought: dict[str, object]) -> Any:
+    """Return the file as an input of ffmpeg-python, read from where the options ``sought`` say."""
     options: dict[str, object] = {} if upright else {"noautorotate": None}
     if clip.decoder:
         options["c:v"] = clip.decoder
-    return open_source(clip, copyts=None, nostdin=None, **options, **seek_options(clip))
+    return open_source(clip, copyts=None, nostdin=None, **options, **sought)
 
 
 def seek_options(clip: ClipInfo) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -113,6 +114,28 @@ def test_the_frames_of_a_section_are_the_sources_own_from_zero_on(name: str, lon
     upsample(long, tmp_path / name, encode=LOSSLESS, start=FrameNumber(61), end=FrameNumber(70))
     assert frame_times(tmp_path / name) == [n * Fraction(1, 50) for n in range(18)]
     assert frame_hashes(tmp_path / name, "yuv420p")[::2] == frame_hashes(long, "yuv420p")[61:70]
+
+
+@pytest.mark.parametrize(("name", "codec"), [("far.ts", "libx264"), ("far.mpg", "mpeg2video")])
+@pytest.mark.parametrize(("start", "end"), [(6, 7), (8, 14), (18, 19)])
+def test_a_section_far_behind_a_key_frame_lacks_no_frame(
+    name: str, codec: str, start: int, end: int, tmp_path: Path
+) -> None:
+    """In these containers ffmpeg begins at any packet, and drops what can't be decoded before the next key frame."""
+    few_keys = ("-g", 300, "-keyint_min", 300, "-sc_threshold", 1_000_000_000)
+    clip = probe_once(make_clip(tmp_path / name, frames=500, codec=codec, output=few_keys))
+    section = cut_section(clip, Fraction(start), Fraction(end))
+    with decode(section) as decoder:
+        times = [frame.pts - clip.start for frame in decoder]
+    assert times == [Fraction(number, 25) for number in range(25 * start, 25 * end)]
+
+
+def test_a_section_of_which_no_frame_can_be_decoded_is_an_error_and_no_standstill(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "damaged.mkv", frames=500, size="640x480", codec="mjpeg", noise=True)
+    section = cut_section(probe_once(path), Fraction(8), Fraction(9))
+    never = replace(section, section=replace(section.section, end=section.section.first))
+    with decode(never) as decoder, pytest.raises(InputError, match="No frame of damaged.mkv can be decoded"):
+        list(decoder)
 
 
 def test_a_rate_of_ntsc_and_a_late_start_are_cut_between_the_same_frames(tmp_path: Path) -> None:
