@@ -28,6 +28,9 @@ IS_POSIX = os.name == "posix"
 SAFE_OPEN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 # Options of a process that must not receive the Ctrl-C that is meant for this one.
 APART: dict[str, Any] = {"start_new_session": True} if IS_POSIX else {"creationflags": 0x200}  # a new process group
+# Names under which a process finds what is open to it, and each other process something else.
+OWN_STREAM = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/self/fd/\d+")
+HANGUP = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has no such signal
 FAR = 2**62  # byte that Windows locks, for it keeps other processes from what is locked; no file is so long
 # names and numbers of glibc's malloc.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8

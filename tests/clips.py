@@ -333,11 +333,11 @@ def run_here(
     *arguments: object, folder: Path, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """``run_program`` in this process, which saves a second: for tests of messages and of files left behind."""
-    from ifrplus_cli.commands import console, main
+    from ifrplus_cli.commands import console, main, signals
 
     words = [os.fsdecode(a if isinstance(a, bytes) else str(a)) for a in arguments]
     told, complained, code = Heard(), Heard(), 0
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in signals.SIGNALS}
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(told), redirect_stderr(complained):
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["ifrplus", *words])

@@ -35,6 +35,7 @@ from ifrplus_cli.errors import (
     OutputError,
     first_line,
 )
+from ifrplus_cli.system import HANGUP
 
 OUTPUT = "film.mkv"
 Make = Callable[[Path], None]
@@ -152,6 +153,14 @@ def test_a_missing_program(variable: str, folder: Path) -> None:
     assert "apt-get install -y ffmpeg" in done.stderr
 
 
+def test_a_program_of_another_machine(folder: Path) -> None:
+    alien = folder.parent / f"{folder.name}-alien"
+    alien.write_bytes(b"\x7fELF no program")
+    alien.chmod(0o755)
+    done = run_here("upsample", "clip.mkv", OUTPUT, folder=folder, environment={"IFRPLUS_FFMPEG": str(alien)})
+    check_failure(done, f"The program {alien} is not made for this machine", folder, {"clip.mkv"})
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -231,7 +240,7 @@ def test_a_codec_that_the_container_does_not_hold(codec: str, output: str, folde
     assert hint in done.stderr
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, HANGUP])
 def test_an_interrupted_run_leaves_nothing(sent: signal.Signals, tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mkv", frames=60)
     mark = tmp_path.parent / f"{tmp_path.name}-mark"

@@ -59,9 +59,13 @@ talk = _console(sys.stderr, stderr=True)
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """Print one JSON object on stdout, as ASCII if stdout is not UTF-8."""
-    plain = sys.stdout.encoding.lower() not in ("utf-8", "utf8")
-    sys.stdout.write(json.dumps(data, default=str, ensure_ascii=plain) + "\n")
+    """Print one JSON object on stdout, as ASCII if stdout can't write it otherwise."""
+    text = json.dumps(data, default=str, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding, sys.stdout.errors or "strict")
+    except UnicodeEncodeError:
+        text = json.dumps(data, default=str)
+    sys.stdout.write(text + "\n")
 
 
 def print_error(error: IfrplusError) -> None:

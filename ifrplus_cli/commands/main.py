@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from errno import ENOSPC, EPIPE
+from errno import ENOEXEC, ENOSPC, EPIPE
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from ifrplus_cli.commands.help_pages import Page, Program
 from ifrplus_cli.commands.info import info
 from ifrplus_cli.commands.train import train
 from ifrplus_cli.commands.upsample import upsample
-from ifrplus_cli.errors import IfrplusError, OutputError, memory_errors
+from ifrplus_cli.errors import IfrplusError, MediaToolError, OutputError, memory_errors
 from ifrplus_cli.stopping import Interrupted, StoppedError
 from ifrplus_cli.system import keep_freed_memory
 
@@ -88,6 +88,10 @@ def main() -> None:
             console.print_json(console.failure_facts(error, FAILED))
         sys.exit(FAILED)
     except OSError as error:
+        if error.errno == ENOEXEC:
+            problem = f"The program {error.filename} is not made for this machine."
+            console.print_error(MediaToolError(problem, "Install another one."))
+            sys.exit(FAILED)
         if error.errno not in UNHEARD:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

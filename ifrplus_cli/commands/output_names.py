@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.video.formats.containers import CONTAINERS
+from ifrplus_cli.video.formats.images import FILMS, KINDS
 
 DEFAULT_NAME = "{stem}{suffix}"
 OTHERWISE = ".mp4"  # for films in containers that can't be written
@@ -22,8 +23,8 @@ def name_outputs(sources: Sequence[Path], folder: Path, pattern: str = DEFAULT_N
     Raises:
         OutputError: if the folder can't be created, the pattern is wrong, or two outputs would be one file.
     """
-    if folder.suffix.lower() in CONTAINERS and not is_folder(folder):
-        raise OutputError(f"{folder} is the name of one film.", "Several films need a folder as OUT.")
+    if folder.suffix.lower() in (*CONTAINERS, *FILMS, *KINDS) and not is_folder(folder):
+        raise OutputError(f"{folder} is not the name of a folder.", "Several films need a folder as OUT.")
     named = [(source, folder / _name(source, number, pattern)) for number, source in enumerate(sources, start=1)]
     outputs = [output for _, output in named]
     if twice := next((output for output in outputs if outputs.count(output) > 1), None):
@@ -49,7 +50,7 @@ def _name(source: Path, number: int, pattern: str) -> str:
     suffix = source.suffix if source.suffix.lower() in CONTAINERS else OTHERWISE
     try:
         name = pattern.format(stem=source.stem, suffix=suffix, number=number)
-    except (KeyError, IndexError, ValueError, AttributeError):
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError):
         name = ""
     if not name or Path(name).name != name:
         raise OutputError(

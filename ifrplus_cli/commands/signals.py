@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a request to stop while a segment is in progress, an end at once otherwise."""
+"""Ctrl-C, SIGTERM and a closed terminal: a request to stop while a segment is in progress, an end at once otherwise."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ifrplus_cli.stopping import Interrupted, StopRequest
+from ifrplus_cli.system import HANGUP
 
 Value = TypeVar("Value")
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None)
 stop = StopRequest()
 
 
 def listen() -> None:
-    """Handle both signals from now on."""
+    """Handle the signals from now on; one that nohup ignores stays ignored."""
     for number in SIGNALS:
-        signal.signal(number, _interrupt)
+        if number != HANGUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(*_: object) -> None:

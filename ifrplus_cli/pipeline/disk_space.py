@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ifrplus_cli.errors import OutputError
@@ -24,8 +25,9 @@ def picture_bytes(plan: EncodePlan, frames: int) -> int:
         return round(
             frames * LOSSLESS_SHARE * plan.clip.pixel_format.frame_bytes(plan.stored_width, plan.stored_height)
         )
-    usual = DEFAULT_CRF[plan.codec]
-    crf = float(dict(plan.encoder_options).get("crf", usual))
+    crf = usual = DEFAULT_CRF[plan.codec]
+    with suppress(ValueError):  # the encoder itself refuses what is no number
+        crf = float(dict(plan.encoder_options).get("crf", usual))
     return round(frames * pixels * BITS_A_PIXEL[plan.codec] * 2 ** ((usual - crf) / 6) / 8)
 
 

@@ -21,7 +21,7 @@ from ifrplus_cli.pipeline.cost import Cost, try_cost
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.preview import Preview, make_preview
 from ifrplus_cli.pipeline.request import UpsampleRequest
-from ifrplus_cli.pipeline.resume import kept_for
+from ifrplus_cli.pipeline.resume import kept_for, refuse_to_start_over
 from ifrplus_cli.pipeline.run import Hooks, RunProgress, Summary, run_job
 from ifrplus_cli.pipeline.run_record import RunRecord
 from ifrplus_cli.stopping import Interrupted, StopRequest
@@ -30,6 +30,7 @@ from ifrplus_cli.video.formats.images import is_sequence
 from ifrplus_cli.video.reading.interlace import deinterlaced
 from ifrplus_cli.video.reading.probe import probe
 from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.video.writing.targets import target_of
 
 Advance = Callable[[RunProgress], None]
 
@@ -150,6 +151,9 @@ class Films:
             if path is not None:
                 check_place(path, option, (source, output))
         clip = deinterlaced(probe(source, request.input_fps, read_sound=True), request.deinterlace)
+        if not (request.overwrite or request.resume or request.dry_run or request.preview):
+            # before somebody is asked whether an older film may be replaced
+            refuse_to_start_over(target_of(output, clip.source.image_suffix).path)
         replaces = request.overwrite or request.dry_run or self._listener.may_replace(source, output)
         options = replace(job_options(request, clip, overwrite=replaces), keeps_frames=self._keeps_frames)
         if request.preview is not None:
@@ -220,7 +224,8 @@ def try_film(source: Path, request: UpsampleRequest, note: Callable[[str], None]
     """
     clip = probe(source, request.input_fps, read_sound=True)
     stem = "images" if is_sequence(source) else source.stem
-    job = plan_job(clip, source.parent / f"{stem}-upsampled.mp4", job_options(request, clip, overwrite=True))
+    output, options = source.parent / f"{stem}-upsampled.mp4", job_options(request, clip, overwrite=True)
+    job = plan_job(clip, output, options, writes=False)
     network = choose_network(work_of(job), request, note)
     return Trial(clip, job, network, *try_cost(clip, job, load_for_run(network, request.weights)))
 

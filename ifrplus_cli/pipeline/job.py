@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from ifrplus_cli.errors import InputError
@@ -19,6 +20,7 @@ from ifrplus_cli.frames.timeline import (
 from ifrplus_cli.pipeline.notes import loop_notes
 from ifrplus_cli.pipeline.output import check_output
 from ifrplus_cli.values import ClipInfo, Timing
+from ifrplus_cli.video.formats.containers import check_pace
 from ifrplus_cli.video.reading.trim import Moment, cut_section
 from ifrplus_cli.video.writing.encode_plan import EncodePlan, origin_of, plan_encode
 from ifrplus_cli.video.writing.encoders import EncodeOptions
@@ -88,14 +90,18 @@ class Job:
         return self.timeline.count(len(self.clip.packet_pts), self.clip.end)
 
 
-def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
+def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions, *, writes: bool = True) -> Job:
     """Decide everything about a run; nothing is decoded or written.
+
+    Args:
+        writes: whether the output will be written; otherwise nobody looks at its place.
 
     Raises:
         IfrplusError: if the output can't be written or an option can't be met.
     """
     target = target_of(output, clip.source.image_suffix)
-    check_output(clip, target, overwrite=options.overwrite)
+    if writes:
+        check_output(clip, target, overwrite=options.overwrite)
     clip = cut_section(clip, options.start, options.end)
     timeline = _timeline(clip, options)
     encode = plan_encode(
@@ -109,9 +115,19 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions) -> Job:
         ),
         stretch=_stretch(options),
     )
+    check_pace(encode.container, _shortest(timeline, clip))
     if options.loop:
         encode = replace(encode, notes=(*encode.notes, *loop_notes(encode)))
     return Job(clip, options, timeline, encode)
+
+
+def _shortest(timeline: Timeline, clip: ClipInfo) -> Fraction:
+    """Return the shortest time in seconds for which an output frame is shown, as far as the packets show."""
+    if isinstance(timeline, ConstantTimeline):
+        return 1 / timeline.frequency
+    assert isinstance(timeline, FactorTimeline | SlowMotionTimeline)
+    gaps = (timeline.shown(after) - timeline.shown(before) for before, after in pairwise(clip.times))
+    return min((gap for gap in gaps if gap > 0), default=1 / timeline.rate(clip.rate)) / timeline.factor
 
 
 def _stretch(options: UpsampleOptions) -> Fraction:

@@ -26,8 +26,11 @@ def check_output(clip: ClipInfo, target: Target, *, overwrite: bool) -> None:
     folder = output.absolute().parent
     try:
         there = output.exists()
+        output.resolve()
     except OSError as error:
         raise unwritable(output, error) from error
+    except RuntimeError as error:
+        raise OutputError(f"{output} is a link to itself.", "Give the output another name.") from error
     if not is_text(output):
         raise OutputError(f"The name of {output} is not valid text.", "Choose another folder or name.")
     if not folder.is_dir():

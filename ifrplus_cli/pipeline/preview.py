@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ifrplus_cli.errors import OutputError
 from ifrplus_cli.files import PartFile
 from ifrplus_cli.frames.timeline import rate_text
 from ifrplus_cli.network.interpolator import LoadedModel
@@ -30,7 +31,7 @@ from ifrplus_cli.video.reading.trim import FrameNumber
 from ifrplus_cli.video.writing.encode import VideoEncoder
 from ifrplus_cli.video.writing.encode_plan import EncodePlan, plan_encode
 from ifrplus_cli.video.writing.encoders import EncodeOptions
-from ifrplus_cli.video.writing.targets import target_of
+from ifrplus_cli.video.writing.targets import ImagesTarget, target_of
 
 LARGEST = 960  # pixels: longer side of each of the two pictures
 LABEL_SHARE, LEAST_LABEL = 16, 14  # a label's height is the picture's divided by one, but at least the other in pixels
@@ -74,6 +75,8 @@ def make_preview(
     Raises:
         IfrplusError: if anything fails; no partial output is left.
     """
+    if isinstance(target_of(output, clip.source.image_suffix), ImagesTarget):
+        raise OutputError("A preview is one film.", "Give it a name such as preview.mp4.")
     used = plan_job(clip, output, options).clip
     first = used.section.number if used.section else 0
     part = busiest(clip, range(first, first + len(used.packet_pts)), seconds)

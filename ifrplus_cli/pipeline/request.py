@@ -119,6 +119,11 @@ class UpsampleRequest(NetworkRequest):
             (self.slow_motion and self.fps, "fps", "--slow-motion keeps the rate: use --factor, not --fps."),
             (self.factor and self.fps, "fps", "--factor and --fps can't be combined."),
             (self.cuts_in and not self.cuts, "cuts_in", "--cuts-in and --no-cuts can't be combined."),
+            (self.cut_threshold is not None and not self.cuts, "cut_threshold", "--no-cuts detects none."),
+            (self.cut_threshold is not None and self.cuts_in, "cut_threshold", "--cuts-in detects none."),
+            (self.audio != "stretch" and not self.slow_motion, "audio", "it is for --slow-motion."),
+            (self.dry_run and self.report, "report", "--dry-run writes no file."),
+            (self.dry_run and self.cuts_out, "cuts_out", "--dry-run writes no file."),
             (self.ship and not self.cluster, "ship", "it is for --cluster."),
             (self.preview and beyond_preview, "preview", f"it can't be combined with {others}."),
         )

@@ -46,12 +46,22 @@ def open_journal(job: Job, model: LoadedModel, source: Fingerprint, say: Callabl
     if options.resume:
         return _continued(Journal.read(folder), job, terms, say)
     if not options.overwrite:
-        raise OutputError(
-            f"{folder} holds the frames of an unfinished run.", "Continue it with --resume, or start over with -y."
-        )
+        refuse_to_start_over(job.output)
     journal = Journal.of(job.output, terms)
     journal.discard()
     return journal if keeps else None
+
+
+def refuse_to_start_over(output: Path) -> None:
+    """
+    Raises:
+        OutputError: if there are frames of an unfinished run for this output.
+    """
+    folder = folder_of(output)
+    if _is_there(folder / RECORD):
+        raise OutputError(
+            f"{folder} holds the frames of an unfinished run.", "Continue it with --resume, or start over with -y."
+        )
 
 
 def keeps_segments(job: Job) -> bool:
@@ -158,6 +168,7 @@ def terms_of(job: Job, model: LoadedModel, source: Fingerprint) -> dict[str, str
         "encoder options": " ".join(f"{name}={value}" for name, value in encode.encoder_options if name != "tag"),
         "pixel format": encode.pix_fmt,
         "size": f"{encode.stored_width}x{encode.stored_height}",
+        "turned upright": encode.upright,
         "container": encode.container.muxer,
         "model": plan.spec.name,
         "weights": model.weights_sha256,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import sys
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,17 @@ def test_a_file_gets_every_sentence_on_one_line(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.splitlines() == [
         f"- {LONG}", f"- {LONG}", f"name         {LONG}", "longer name  [b]",
     ]  # fmt: skip
+
+
+def test_a_name_that_is_no_text_is_printed_as_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    strict = TextIOWrapper(BytesIO(), "utf-8", errors="strict")
+    monkeypatch.setattr(sys, "stdout", strict)
+    for name in (os.fsdecode(b"\xff.mkv"), "ü.mkv"):
+        console.print_json({"input": name})
+    strict.flush()
+    first, second = strict.buffer.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert json.loads(first) == {"input": os.fsdecode(b"\xff.mkv")}
+    assert second == '{"input": "ü.mkv"}'.encode()
 
 
 @pytest.mark.usefixtures("narrow")

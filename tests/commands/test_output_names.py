@@ -20,7 +20,9 @@ def test_names_come_from_the_sources(tmp_path: Path) -> None:
     assert (tmp_path / "new").is_dir()
 
 
-@pytest.mark.parametrize("pattern", ["{other}", "{", "{0}", "", "../{stem}.mp4", "a/{stem}.mp4", "{stem.x}"])
+@pytest.mark.parametrize(
+    "pattern", ["{other}", "{", "{0}", "", "../{stem}.mp4", "a/{stem}.mp4", "{stem.x}", "{number[0]}"]
+)
 def test_a_pattern_that_names_no_file_is_refused(pattern: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is not a pattern for file names"):
         name_outputs([Path("a.mp4")], tmp_path, pattern)

@@ -56,3 +56,8 @@ def test_a_run_stops_before_the_last_byte(tmp_path: Path, monkeypatch: pytest.Mo
     free(monkeypatch, LEAST_FREE - 1)
     with pytest.raises(OutputError, match="The disk is full"):
         watch_room(tmp_path)
+
+
+def test_a_quality_that_is_no_number_is_left_to_the_encoder(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", frames=3)
+    assert planned_bytes(clip, codec="libx264", encoder_args=(("crf", "high"),)) == planned_bytes(clip)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from clips import blend_model, frame_times, make_clip
 
-from ifrplus_cli.errors import InputError, ModelError
+from ifrplus_cli.errors import InputError, ModelError, OutputError
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.network.plan import NetworkPlan
 from ifrplus_cli.pipeline import films as films_file
 from ifrplus_cli.pipeline.films import Films, FinishedFilm, Listener, Trial, try_film
+from ifrplus_cli.pipeline.journal import RECORD, folder_of
 from ifrplus_cli.pipeline.preview import Preview
 from ifrplus_cli.pipeline.request import UpsampleRequest
 
@@ -95,7 +96,29 @@ def test_a_request_for_a_preview_or_a_trial_makes_that_alone(make: Callable[...,
     preview = Films(UpsampleRequest(engine="onnx", device="CPU", preview=0.5)).make(source, tmp_path / "out.mkv")
     assert isinstance(preview, Preview)
     assert preview.frames == 6
+    (tmp_path / "a-upsampled.mp4").mkdir()  # nothing is written there, so that nothing is in the way
     assert try_film(source, UpsampleRequest(engine="onnx", device="CPU")).job.output.name == "a-upsampled.mp4"
+
+
+def test_a_preview_is_no_folder_of_images(make: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="A preview is one film"):
+        Films(UpsampleRequest(preview=0.5)).make(make("a.mkv"), tmp_path / "frames" / "%04d.png")
+
+
+def test_an_unfinished_run_is_told_before_anybody_is_asked_about_an_older_film(
+    make: Callable[..., Path], tmp_path: Path
+) -> None:
+    source, output = make("a.mkv"), tmp_path / "out.mkv"
+    output.write_text("old")
+    folder_of(output).mkdir()
+    (folder_of(output) / RECORD).write_text("{}")
+
+    def ask(*_: Path) -> bool:
+        pytest.fail("somebody is asked")
+
+    with pytest.raises(OutputError, match="holds the frames of an unfinished run"):
+        Films(REQUEST, Listener(may_replace=ask)).make(source, output)
+    assert (folder_of(output) / RECORD).exists()
 
 
 @pytest.mark.usefixtures("loads")

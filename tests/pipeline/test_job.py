@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from clips import make_clip, probe_once
+from upsampling import LOSSLESS
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
@@ -57,6 +58,15 @@ def test_a_varying_rate_may_become_its_own_mean_evenly(tmp_path: Path) -> None:
     assert plan_job(clip, tmp_path / "film.mp4", UpsampleOptions(fps=Fraction(25))).encode.timing.rate == 25
     with pytest.raises(InputError, match="would drop some"):
         plan_job(clip, tmp_path / "film.mp4", UpsampleOptions(fps=Fraction(1)))
+
+
+def test_frames_that_come_too_close_together_for_the_container_are_refused_at_once(tmp_path: Path) -> None:
+    uneven = probe_once(make_clip(tmp_path / "vfr.mkv", ticks=[0, 40, 41, 80, 120]))
+    with pytest.raises(OutputError, match="less than a millisecond apart"):
+        plan_job(uneven, tmp_path / "film.mkv", UpsampleOptions())
+    slow = UpsampleOptions(factor=Fraction(2), slow_motion=True)
+    assert plan_job(uneven, tmp_path / "film.mkv", slow).expected_frames == 10
+    assert plan_job(uneven, tmp_path / "film.mp4", UpsampleOptions(encode=LOSSLESS)).expected_frames == 10
 
 
 def test_an_output_that_is_there_is_refused_and_with_overwrite_left_alone(clip: Path, tmp_path: Path) -> None:

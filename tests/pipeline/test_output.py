@@ -44,6 +44,7 @@ def test_a_free_place_is_taken(name: str, overwrite: bool, source: ClipInfo, tmp
         ("folder/%d.png", OutputError, r"folder contains mine\.txt"),
         ("x" * 300 + ".mkv", OutputError, "File name too long"),
         (os.fsdecode(b"\xff.mkv"), OutputError, "not valid text"),
+        ("loop.mkv", OutputError, "is a link to itself"),
     ],
 )
 def test_what_is_in_the_way_is_named(
@@ -52,6 +53,7 @@ def test_what_is_in_the_way_is_named(
     (tmp_path / "there.mkv").touch()
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "mine.txt").touch()
+    (tmp_path / "loop.mkv").symlink_to("loop.mkv")
     with pytest.raises(error, match=told):
         check_output(source, target_of(tmp_path / name), overwrite=False)
 

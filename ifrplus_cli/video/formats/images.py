@@ -73,6 +73,10 @@ def find_images(path: Path) -> tuple[Path, ...]:
     """
     try:
         found = _listed(path)
+    except ValueError as error:  # of two stars beside other letters
+        raise InputError(
+            f"{path} is not a pattern for images.", "Use one * in a name, as in 'frames/*.png'."
+        ) from error
     except OSError as error:
         raise InputError(f"{error.filename} can't be read: {error.strerror}.", "Check the path.") from error
     if not found and (films := _films(path)):

@@ -56,7 +56,7 @@ class Timecode:
     def at_rate(self, rate: Fraction) -> Timecode:
         """Of the same moment where ``rate`` frames a second are counted."""
         base = round(rate)
-        drop = self.drop and base % FRAMES_OF_DROP == 0
+        drop = self.drop and base % FRAMES_OF_DROP == 0 and rate < base  # 60000/1001, but not 60
         whole, frames = divmod(self._number, self.base)
         return numbered(whole, frames * base // self.base, base, drop=drop, reel=self.reel)
 

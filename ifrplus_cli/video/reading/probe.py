@@ -14,6 +14,7 @@ from typing import Any
 
 from ifrplus_cli.errors import InputError
 from ifrplus_cli.pixel_formats import PIXEL_FORMATS, RICHNESS, Chroma, PixelFormat
+from ifrplus_cli.system import OWN_STREAM
 from ifrplus_cli.values import ClipInfo, ColourTags, LightInfo, Piece
 from ifrplus_cli.video.ffmpeg import is_text
 from ifrplus_cli.video.ffprobe import ask_ffprobe, one_image
@@ -217,6 +218,8 @@ def _check_file(path: Path) -> None:
         raise InputError(f"{path} does not exist.", "Check the spelling of the path.") from None
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path and its permissions.") from error
+    if OWN_STREAM.fullmatch(str(path)):
+        raise InputError(f"{path} is this program's own: ffmpeg would find another.", "Use - to read standard input.")
     if not is_text(path):
         raise InputError(f"The name of {path} is not valid text.", "Rename it.")
     if not stat.S_ISREG(found.st_mode):

@@ -22,6 +22,7 @@ from ifrplus_cli.video.formats.stereo import packing_options
 DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}
 # Encoders that need hardware, by the ends of their names, and settings of about the same quality.
 HARDWARE_QUALITY = {"_nvenc": (("cq", "19"), ("b", "0")), "_qsv": (("global_quality", "20"),)}
+RATES = {"b", "b:v", "qp", "q", "q:v", "crf"}  # ffmpeg's options that say how much is stored
 HARDWARE = (*HARDWARE_QUALITY, "_vaapi", "_v4l2m2m", "_omx", "_amf", "_videotoolbox")
 DEFAULT_PRESET = {"libx264": "medium", "libx264rgb": "medium", "libx265": "medium", "libsvtav1": "8"}
 # Encoders that take odd widths and heights with subsampled chroma.
@@ -284,7 +285,8 @@ def encoder_options(
         OutputError: for a quality or a preset if the encoder has no such option.
     """
     chosen = dict(own)
-    crf = options.crf if options.crf is not None else DEFAULT_CRF.get(codec)
+    rated = any(name in RATES for name, _ in options.encoder_args)
+    crf = options.crf if options.crf is not None or rated else DEFAULT_CRF.get(codec)
     preset = options.preset or DEFAULT_PRESET.get(codec)
     if options.crf is not None and not re.search(r"^ *-crf ", facts, re.MULTILINE):
         raise OutputError(f"{codec} has no --crf.", "Leave --crf out, or set its quality with --encoder-arg.")

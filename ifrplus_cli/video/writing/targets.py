@@ -22,6 +22,7 @@ from ifrplus_cli.video.writing.encoders import EncodeOptions
 from ifrplus_cli.video.writing.recipes import FilmFile, WebpFile, apng_file, gif_file, image_files, picture_film
 from ifrplus_cli.video.writing.target import Content, Recipe, Target
 
+NEW_FOLDER = "Use a new folder; it will be created."
 DEFAULT_DIGITS = 6  # in the numbers of images
 
 
@@ -120,7 +121,7 @@ class ImagesTarget:
         if other is not None:
             raise OutputError(
                 f"{folder} contains {other.name}, which is not an image.",
-                "Use a new folder; it will be created.",
+                NEW_FOLDER,
             )
         if held and not overwrite:
             raise OutputError(f"{folder} already exists, with {len(held)} images.", "Add -y to replace the folder.")
@@ -150,13 +151,13 @@ def target_of(output: Path, image_suffix: str | None = None) -> Target:
             source: its images need a pattern.
 
     Raises:
-        OutputError: for a name that would be one image.
+        OutputError: for a name that would be one image, or a folder that can't be replaced.
     """
     suffix = output.suffix.lower()
     if NUMBER.search(output.name) and suffix in KINDS:
-        return ImagesTarget(output.parent, output.name)
+        return _images(output.parent, output.name)
     if not suffix and image_suffix is not None:
-        return ImagesTarget(output, f"%0{DEFAULT_DIGITS}d{image_suffix}")
+        return _images(output, f"%0{DEFAULT_DIGITS}d{image_suffix}")
     if suffix in ANIMATIONS:
         return AnimationTarget(output)
     if suffix in KINDS:
@@ -165,6 +166,14 @@ def target_of(output: Path, image_suffix: str | None = None) -> Target:
             f"Give a pattern such as {output.with_suffix('')}/%06d{suffix}; an animation is .gif, .apng or .webp.",
         )
     return FilmTarget(output)
+
+
+def _images(folder: Path, names: str) -> ImagesTarget:
+    if folder.name in ("", ".."):
+        raise OutputError(f"Images can't be written into {folder}: the folder is replaced.", NEW_FOLDER)
+    if "%" in NUMBER.sub("", names):
+        raise OutputError(f"{names} has a % that is no number.", "Use one number, such as %06d, and no other %.")
+    return ImagesTarget(folder, names)
 
 
 def _picture_alone(clip: ClipInfo, timing: Timing, stretch: Fraction, container: Container, what: str) -> Content:

@@ -41,6 +41,7 @@ def test_drop_frame_leaves_out_numbers_but_in_each_tenth_minute(base: int) -> No
         ("23:59:59:24", Fraction(25), 1, Fraction(25), "00:00:00:00"),
         ("01:00:00:12", Fraction(24), 0, Fraction(60), "01:00:00:30"),
         ("01:00:00;12", NTSC, 0, Fraction(5, 2) * NTSC, "01:00:00:30"),  # 74.925 has no drop-frame
+        ("01:00:00;12", NTSC, 0, Fraction(60), "01:00:00:24"),  # nor has 60
         ("23:59:59;29", NTSC, 1, NTSC, "00:00:00;00"),
     ],
 )

@@ -45,6 +45,17 @@ def test_one_image_is_called_so_whether_or_not_a_rate_is_given(suffix: str, tmp_
             probe(image, rate)
 
 
+def test_standard_input_is_not_opened_by_its_name(clip: Path) -> None:
+    with clip.open("rb") as film, pytest.raises(InputError, match="is this program's own") as refused:
+        probe(Path(f"/dev/fd/{film.fileno()}"))
+    assert refused.value.hint == "Use - to read standard input."
+
+
+def test_a_pattern_with_two_stars_is_no_pattern_for_images(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is not a pattern for images"):
+        find_images(tmp_path / "**.png")
+
+
 def test_a_film_takes_no_rate(clip: Path) -> None:
     with pytest.raises(InputError, match="has its own frame rate"):
         probe(clip, Fraction(24))
@@ -72,10 +83,11 @@ def test_a_picture_that_is_too_small_for_an_encoder(clip: Path, tmp_path: Path) 
         upsample(clip, tmp_path / "film.mov", encode=EncodeOptions("dnxhd"))
 
 
-def test_several_films_do_not_go_into_one(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="is the name of one film"):
-        name_outputs([Path("a.mp4"), Path("b.mp4")], tmp_path / "out.mp4")
-    assert not (tmp_path / "out.mp4").exists()
+@pytest.mark.parametrize("name", ["out.mp4", "out.avi", "%06d.png"])
+def test_several_films_do_not_go_into_one(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is not the name of a folder"):
+        name_outputs([Path("a.mp4"), Path("b.mp4")], tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_encrypted_film_is_called_so(tmp_path: Path) -> None:

@@ -131,10 +131,10 @@ def test_a_section_far_behind_a_key_frame_lacks_no_frame(
 
 
 def test_a_section_of_which_no_frame_can_be_decoded_is_an_error_and_no_standstill(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "damaged.mkv", frames=500, size="640x480", codec="mjpeg", noise=True)
+    path = make_clip(tmp_path / "damaged.mkv", frames=220, size="320x240", noise=True)
     section = cut_section(probe_once(path), Fraction(8), Fraction(9))
     never = replace(section, section=replace(section.section, end=section.section.first))
-    with decode(never) as decoder, pytest.raises(InputError, match="No frame of damaged.mkv can be decoded"):
+    with decode(never) as decoder, pytest.raises(InputError, match="No frame of damaged"):
         list(decoder)
 
 

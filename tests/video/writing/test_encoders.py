@@ -140,3 +140,14 @@ def test_a_matrix_that_vp9_cant_store_nor_be_converted_is_refused(tmp_path: Path
     source = make_clip(tmp_path / "film.mkv", frames=1, filters="setparams=colorspace=ycgco")
     with pytest.raises(OutputError, match="VP9 can't store the colour matrix ycgco"):
         plan(source, tmp_path / "film.webm", EncodeOptions())
+
+
+@pytest.mark.parametrize(
+    ("told", "crf"), [((), "16"), ((("b", "2M"),), None), ((("qp", "30"),), None), ((("crf", "9"),), "9")]
+)
+def test_the_usual_quality_gives_way_to_a_rate_that_was_asked_for(
+    told: tuple[tuple[str, str], ...], crf: str | None, clip: Path, tmp_path: Path
+) -> None:
+    chosen = dict(plan(clip, tmp_path / "a.mp4", EncodeOptions("libx264", encoder_args=told)).encoder_options)
+    assert chosen.get("crf") == crf
+    assert all(chosen[name] == value for name, value in told)

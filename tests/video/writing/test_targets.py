@@ -41,6 +41,23 @@ def test_a_name_of_one_image_is_refused(name: str) -> None:
         target_of(Path(name), None)
 
 
+@pytest.mark.parametrize(
+    ("name", "suffix", "told"),
+    [
+        ("%06d.png", None, "can't be written into ."),
+        ("../%06d.png", None, "can't be written into .."),
+        (".", ".png", "the folder is replaced"),
+        ("new/50%_%03d.png", None, "has a % that is no number"),
+    ],
+)
+def test_a_folder_of_images_must_have_a_name_and_its_images_one_number(
+    name: str, suffix: str | None, told: str
+) -> None:
+    with pytest.raises(OutputError) as refused:
+        target_of(Path(name), suffix)
+    assert told in refused.value.message
+
+
 def test_a_name_without_a_known_extension_is_refused_when_its_container_is_asked_for() -> None:
     with pytest.raises(OutputError, match="does not have the extension of a video file"):
         _ = target_of(Path("out")).container
