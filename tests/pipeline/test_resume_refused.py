@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from clips import BEEP, frame_hashes, make_clip
+from clips import BEEP, blend_model, ffmpeg, frame_hashes, make_clip, probe_once
 from upsampling import upsample
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline import resume, run, segments
+from ifrplus_cli.pipeline.fingerprint import Fingerprint
+from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 CODEC = EncodeOptions("libx264", preset="ultrafast")
@@ -64,3 +66,17 @@ def test_other_options_do_not(refused: Path, tmp_path: Path) -> None:
         upsample(refused, tmp_path / "out.mkv", network=never, encode=other, resume=True)
     assert upsample(refused, tmp_path / "out.mp4", encode=other, resume=True).frames_out == 60
     assert (tmp_path / "out.mkv.ifrplus").is_dir(), "frames of another run are left alone"
+
+
+def test_a_container_that_needs_the_picture_turned_does_not(tmp_path: Path) -> None:
+    """Upside down, a picture has the same size as upright."""
+    flat, phone = make_clip(tmp_path / "flat.mp4", codec="libx264"), tmp_path / "phone.mp4"
+    ffmpeg("-i", flat, "-c", "copy", "-metadata:s:v", "rotate=180", phone)
+    film = probe_once(phone)
+    if film.display_matrix is None:
+        pytest.skip("this ffmpeg writes no rotation")
+    terms = [
+        resume.terms_of(plan_job(film, tmp_path / name, UpsampleOptions()), blend_model(), Fingerprint.of(phone))
+        for name in ("out.mp4", "out.mkv")
+    ]
+    assert [each["turned upright"] for each in terms] == ["False", "True"]
