@@ -170,7 +170,7 @@ def target_of(output: Path, image_suffix: str | None = None) -> Target:
 
 def _images(folder: Path, names: str) -> ImagesTarget:
     if folder.name in ("", ".."):
-        raise OutputError(f"Images can't be written into {folder}: the folder is replaced.", NEW_FOLDER)
+        raise OutputError(f"The folder {folder} can't be the output: it would be replaced.", NEW_FOLDER)
     if "%" in NUMBER.sub("", names):
         raise OutputError(f"{names} has a % that is no number.", "Use one number, such as %06d, and no other %.")
     return ImagesTarget(folder, names)

@@ -44,9 +44,9 @@ def test_a_name_of_one_image_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "suffix", "told"),
     [
-        ("%06d.png", None, "can't be written into ."),
-        ("../%06d.png", None, "can't be written into .."),
-        (".", ".png", "the folder is replaced"),
+        ("%06d.png", None, "The folder . can't be the output"),
+        ("../%06d.png", None, "The folder .. can't be the output"),
+        (".", ".png", "it would be replaced"),
         ("new/50%_%03d.png", None, "has a % that is no number"),
     ],
 )
