@@ -157,8 +157,11 @@ def test_a_program_of_another_machine(folder: Path) -> None:
     alien = folder.parent / f"{folder.name}-alien"
     alien.write_bytes(b"\x7fELF no program")
     alien.chmod(0o755)
-    done = run_here("upsample", "clip.mkv", OUTPUT, folder=folder, environment={"IFRPLUS_FFMPEG": str(alien)})
+    program = {"IFRPLUS_FFMPEG": str(alien)}
+    done = run_here("upsample", "clip.mkv", OUTPUT, folder=folder, environment=program)
     check_failure(done, f"The program {alien} is not made for this machine", folder, {"clip.mkv"})
+    told = run_here("upsample", "clip.mkv", OUTPUT, "--json", folder=folder, environment=program)
+    assert "is not made for this machine" in json.loads(told.stdout)["message"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from errno import ENOEXEC, ENOSPC, EPIPE
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -83,21 +83,25 @@ def main() -> None:
     except IfrplusError as error:
         if os.environ.get("IFRPLUS_DEBUG"):
             raise
-        console.print_error(error)
-        if "--json" in sys.argv:
-            console.print_json(console.failure_facts(error, FAILED))
-        sys.exit(FAILED)
+        _fail(error)
     except OSError as error:
         if error.errno == ENOEXEC:
             problem = f"The program {error.filename} is not made for this machine."
-            console.print_error(MediaToolError(problem, "Install another one."))
-            sys.exit(FAILED)
+            _fail(MediaToolError(problem, "Install another one."))
         if error.errno not in UNHEARD:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if error.errno != EPIPE:
             console.print_error(OutputError("The disk is full.", "Free some space, also on the disk of stdout."))
         sys.exit(FAILED)
+
+
+def _fail(error: IfrplusError) -> NoReturn:
+    """Say what happened, with --json as an object too, and exit."""
+    console.print_error(error)
+    if "--json" in sys.argv:
+        console.print_json(console.failure_facts(error, FAILED))
+    sys.exit(FAILED)
 
 
 def _open_closed_streams() -> None:

@@ -37,6 +37,10 @@ class Timeline(Protocol):
         """Return the nominal output rate, in frames per second, of a clip with nominal rate ``source``."""
         ...
 
+    def shortest(self, gap: Fraction) -> Fraction:
+        """Return the seconds between output frames in the slot of a source frame that is shown for ``gap`` seconds."""
+        ...
+
     def time_base(self, source: Fraction) -> Fraction:
         """Return the time base in which every tick of a clip with time base ``source`` is a whole number.
 
@@ -79,6 +83,9 @@ class FactorTimeline:
     def rate(self, source: Fraction) -> Fraction:
         return source * self.factor
 
+    def shortest(self, gap: Fraction) -> Fraction:
+        return gap / self.factor
+
     def time_base(self, source: Fraction) -> Fraction:
         return max(source / self.factor.numerator, FINEST)
 
@@ -108,6 +115,9 @@ class SlowMotionTimeline:
 
     def rate(self, source: Fraction) -> Fraction:
         return source
+
+    def shortest(self, gap: Fraction) -> Fraction:
+        return gap
 
     def time_base(self, source: Fraction) -> Fraction:
         return max(source / self.factor.denominator, FINEST)
@@ -145,6 +155,9 @@ class ConstantTimeline:
     def rate(self, source: Fraction) -> Fraction:
         """Return ``frequency``, whatever the source's rate."""
         return self.frequency
+
+    def shortest(self, gap: Fraction) -> Fraction:
+        return 1 / self.frequency
 
     def time_base(self, source: Fraction) -> Fraction:
         return max(_common_divisor(1 / self.frequency, source), FINEST)

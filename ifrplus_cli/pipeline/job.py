@@ -123,11 +123,8 @@ def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions, *, writes: 
 
 def _shortest(timeline: Timeline, clip: ClipInfo) -> Fraction:
     """Return the shortest time in seconds for which an output frame is shown, as far as the packets show."""
-    if isinstance(timeline, ConstantTimeline):
-        return 1 / timeline.frequency
-    assert isinstance(timeline, FactorTimeline | SlowMotionTimeline)
-    gaps = (timeline.shown(after) - timeline.shown(before) for before, after in pairwise(clip.times))
-    return min((gap for gap in gaps if gap > 0), default=1 / timeline.rate(clip.rate)) / timeline.factor
+    gaps = (after - before for before, after in pairwise(clip.times))
+    return timeline.shortest(min((gap for gap in gaps if gap > 0), default=1 / clip.rate))
 
 
 def _stretch(options: UpsampleOptions) -> Fraction:

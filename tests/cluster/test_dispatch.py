@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -121,6 +122,25 @@ class Farm:
         future.status, future.outcome = "error", error
 
 
+class Clock:
+    """The time that a dispatch sees; it passes only when a test says so."""
+
+    now = 0.0
+
+    def after(self, seconds: float) -> Callable[[Farm], None]:
+        def later(_: Farm) -> None:
+            self.now += seconds
+
+        return later
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: made.now)
+    return made
+
+
 def fault(worker: str) -> WorkerError:
     error = WorkerError("The disk is full.", "Free some space.")
     error.worker = worker
@@ -161,13 +181,8 @@ def test_what_was_refused_is_counted_as_a_failure() -> None:
         farm.dispatch.refuse(SECTIONS[0], made.worker, ClusterError("It was damaged."))
 
 
-def test_a_late_section_is_sent_to_another_worker_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
-
-    def later(farm: Farm) -> None:
-        now[0] += 20
-
+def test_a_late_section_is_sent_to_another_worker_as_well(clock: Clock) -> None:
+    later = clock.after(20)
     farm = Farm(lambda farm: farm.finish(), later, later, lambda farm: farm.finish(1))
     farm.dispatch.next(SECTIONS)
     assert farm.dispatch.next(SECTIONS[1:]).worker == "two"
@@ -180,12 +195,11 @@ def blames(farm: Farm) -> int:
     return farm.workers.told.count("one: it is too slow, or hangs")
 
 
-def test_a_worker_is_blamed_again_only_if_it_ends_nothing_for_ever_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, seen = [0.0], []
-    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
+def test_a_worker_is_blamed_again_only_if_it_ends_nothing_for_ever_longer(clock: Clock) -> None:
+    seen = []
 
     def later(farm: Farm) -> None:
-        now[0] += 11
+        clock.after(11)(farm)
         seen.append(blames(farm))
 
     farm = Farm(lambda farm: farm.finish(), *[later] * 20, lambda farm: farm.finish(1))
@@ -194,13 +208,8 @@ def test_a_worker_is_blamed_again_only_if_it_ends_nothing_for_ever_longer(monkey
     assert [seen.count(number) for number in range(4)] == [3, 6, 11, 0]
 
 
-def test_sections_that_are_only_counted_do_not_show_how_long_others_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
-
-    def later(farm: Farm) -> None:
-        now[0] += 1000
-
+def test_sections_that_are_only_counted_do_not_show_how_long_others_take(clock: Clock) -> None:
+    later = clock.after(1000)
     counted = [replace(section, writes=section.number > 0) for section in SECTIONS]
     farm = Farm(lambda farm: farm.finish(), later, later, lambda farm: farm.finish(1))
     farm.dispatch.next(counted)
@@ -208,13 +217,8 @@ def test_sections_that_are_only_counted_do_not_show_how_long_others_take(monkeyp
     assert (blames(farm), len(farm.client.of(1))) == (0, 1)
 
 
-def test_the_only_worker_is_never_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
-
-    def later(farm: Farm) -> None:
-        now[0] += 1000
-
+def test_the_only_worker_is_never_too_slow(clock: Clock) -> None:
+    later = clock.after(1000)
     farm = Farm(lambda farm: farm.finish(), later, later, lambda farm: farm.finish(1))
     farm.workers.accepted = ["one"]
     farm.dispatch.next(SECTIONS)
@@ -222,13 +226,8 @@ def test_the_only_worker_is_never_too_slow(monkeypatch: pytest.MonkeyPatch) -> N
     assert blames(farm) == 0
 
 
-def test_a_section_that_hangs_on_two_workers_is_sent_to_a_third(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
-
-    def later(farm: Farm) -> None:
-        now[0] += 20
-
+def test_a_section_that_hangs_on_two_workers_is_sent_to_a_third(clock: Clock) -> None:
+    later = clock.after(20)
     farm = Farm(lambda farm: farm.finish(), *[later] * 4, lambda farm: farm.finish(1))
     farm.workers.accepted.append("three")
     farm.dispatch.next(SECTIONS)
@@ -248,12 +247,8 @@ def test_a_section_whose_workers_are_gone_or_that_was_lost_is_sent_again() -> No
     assert [each.workers for each in farm.client.of(0)] == [["one", "two"], ["three"], ["three"]]
 
 
-def test_what_a_worker_does_not_hand_back_is_made_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(dispatch_file.time, "monotonic", lambda: now[0])
-
-    def later(farm: Farm) -> None:
-        now[0] += 100
+def test_what_a_worker_does_not_hand_back_is_made_by_another(clock: Clock) -> None:
+    later = clock.after(100)
 
     def stuck(farm: Farm) -> None:
         farm.client.of(0)[-1].outcome = NEVER
