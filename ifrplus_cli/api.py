@@ -8,12 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from ifrplus_cli.cluster.run import ClusterRun
 from ifrplus_cli.network import interpolator
 from ifrplus_cli.network.choose import Work, choose_network
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.network.request import NetworkRequest
-from ifrplus_cli.pipeline.films import Films, FinishedFilm, Listener, Trial
+from ifrplus_cli.pipeline.films import Films, FinishedFilm, Listener, Place, Trial
 from ifrplus_cli.pipeline.preview import Preview
 from ifrplus_cli.pipeline.request import UpsampleRequest
 from ifrplus_cli.pipeline.run import RunProgress, Summary
@@ -131,8 +130,16 @@ def films_for(
     keeps_frames: bool = True,
 ) -> Films:
     """Return what makes films where the request says: in this process, or on a cluster; as ``Films`` otherwise."""
-    place = ClusterRun(request.cluster, request.ship) if request.cluster else None
-    return Films(request, listener, stop, model, keeps_frames=keeps_frames, place=place)
+    return Films(request, listener, stop, model, keeps_frames=keeps_frames, place=_cluster_of(request))
+
+
+def _cluster_of(request: UpsampleRequest) -> Place | None:
+    """Return the cluster that a request names; only then is what it takes to use one imported: 4 MB."""
+    if not request.cluster:
+        return None
+    from ifrplus_cli.cluster.run import ClusterRun
+
+    return ClusterRun(request.cluster, request.ship)
 
 
 def make_film(films: Films, source: Path, output: Path) -> FinishedFilm | Preview | Trial:

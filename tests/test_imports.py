@@ -142,6 +142,12 @@ def test_the_public_api_is_imported_without_the_network() -> None:
     )
 
 
+def test_a_run_on_this_machine_imports_nothing_of_a_cluster() -> None:
+    script = "import sys, ifrplus_cli.api; print(sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert not any(f"'{name}'" in loaded for name in ("ifrplus_cli.cluster", "asyncio", "ssl"))
+
+
 def test_networks_are_imported_only_when_they_are_built() -> None:
     at_once = {name for file in set(FILES) - NETWORKS for name in imported(file, inside_functions=False)}
     assert not {f"ifrplus_cli.{file.parent.name}.{file.stem}" for file in NETWORKS} & at_once

@@ -20,7 +20,8 @@ PARTS = 7  # channels that a network returns: four of flow, three of choice
 SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
 BOX = np.full(BAND, 1 / BAND, np.float32)
-ROWS = 96  # rows that are made at once, so that they stay in the cache; even
+SHARE = 2**16  # pixels for which OpenCV takes one more thread when it samples a picture
+LEAST_ROWS = 48  # that are made at once
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ def still_parts(height: int, width: int) -> Plane:
 def difference(left: Image, right: Image) -> Plane:
     """Return how much two (H, W, 3) float32 frames differ: (H, W) float32, the negative logarithm of how alike."""
     apart = np.empty(left.shape[:2], np.float32)
-    for first in range(0, len(left), ROWS):
-        rows = slice(first, first + ROWS)
-        cv2.transform(cv2.absdiff(left[rows], right[rows]), np.full((1, 3), SHARPNESS / 3, np.float32), apart[rows])
+    for rows in bands(*left.shape[:2]):
+        here = slice(rows.start, rows.stop)
+        cv2.transform(cv2.absdiff(left[here], right[here]), np.full((1, 3), SHARPNESS / 3, np.float32), apart[here])
     return apart
 
 
@@ -92,13 +93,23 @@ def merge(left: Image, right: Image, parts: Plane, t: float, apart: Plane) -> Im
     Returns:
         (H, W, 3) float32 RGB, not clipped.
     """
-    height = len(left)
     estimate = Estimate.of(parts)
     made = np.empty_like(left)
-    for first in range(0, height, ROWS):
-        rows = range(first, min(first + ROWS, height))
+    for rows in bands(*left.shape[:2]):
         _make(made, left, right, estimate, apart, rows, t)
     return made
+
+
+def bands(height: int, width: int) -> list[range]:
+    """Divide the rows of a picture into bands that fit the cache, and which OpenCV shares among two threads, or more.
+
+    Each begins at an even row. A band is sampled with the rows around it that the box sees.
+    """
+    even = 2 * SHARE  # pixels that two threads share evenly
+    best = -(-LEAST_ROWS * width // even) * even // width - 2 * (BAND // 2)
+    rows = -(-height // max(1, round(height / best)))
+    rows += rows % 2
+    return [range(first, min(first + rows, height)) for first in range(0, height, rows)]
 
 
 def _make(made: Image, left: Image, right: Image, estimate: Estimate, apart: Plane, rows: range, t: float) -> None:
@@ -119,9 +130,10 @@ def _moved(left: Image, right: Image, estimate: Estimate, rows: range) -> Image:
     one, two = _warped(left, estimate.to_left, seen), _warped(right, estimate.to_right, seen)
     apart = cv2.subtract(one, two, one)
     mean = cv2.sepFilter2D(apart, -1, BOX, BOX, borderType=cv2.BORDER_REPLICATE)[inner]
-    detail = cv2.multiply(_enlarged(estimate.fine, rows, width), apart[inner])
-    coarse = cv2.multiply(_enlarged(estimate.gap, rows, width), mean)
-    return np.asarray(cv2.add(cv2.add(two[inner], detail, detail), coarse, coarse))
+    moved, apart = two[inner], apart[inner]
+    for share, of in ((estimate.fine, apart), (estimate.gap, mean)):
+        moved = cv2.add(moved, cv2.multiply(_enlarged(share, rows, width), of, of), moved)
+    return np.asarray(moved)
 
 
 def _warped(image: Image, flow: tuple[Plane, Plane], rows: range) -> Image:

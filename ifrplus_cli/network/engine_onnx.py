@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ifrplus_cli.errors import DeviceError, IfrplusError, ModelError, first_line, network_failure
-from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import MODELS, ModelSpec, Scales
 from ifrplus_cli.network.device import Device, this_machine
-from ifrplus_cli.network.onnx_cache import REMEDY, bundled_graph, find_graph
+from ifrplus_cli.network.onnx_cache import REMEDY, bundled_graph, find_graph, reads_weights
 from ifrplus_cli.weights.manifest import find_weights
 from ifrplus_cli.weights.reading import load_weights, read_weights
 
@@ -127,15 +126,16 @@ class OnnxNetwork:
         assert spec.graph is not None
         weights = weights or find_weights(spec.weights)
         graph = find_graph(spec, scales or spec.scales(*shape[1:]), weights, parts=parts, precision=precision)
-        features = spec.graph.features_file_name if parts else None
-        # Kept alive: ONNX Runtime reads them in place. A graph in 8 bits, and what goes with it, reads its own file.
-        self._parameters = {} if precision == "int8" else _parameters(spec, weights)
+        features = bundled_graph(spec.graph.features_file_name) if parts and spec.graph.features_file_name else None
+        reads_own = reads_weights(graph, weights)
+        if precision == "int8" and not reads_own:
+            raise ModelError("The graph in 8 bits is one of other weights.", "Add --precision fp32.")
+        # Kept alive: ONNX Runtime reads them in place.
+        self._parameters = {} if reads_own else _parameters(spec, weights)
         own, alone = _divided(self._parameters, spec.graph.features_prefix if features else None)
         place = provider, number
         self._session = _open(graph, _options_for(own, threads, None if provider == CPU_PROVIDER else shape), *place)
-        self._encoder = _open(bundled_graph(features), _options_for(alone, threads), *place) if features else None
-        if precision == "int8":
-            _check_weights(self._session, weights)
+        self._encoder = _open(features, _options_for(alone, threads), *place) if features else None
 
     def __call__(self, *arrays: Batch) -> Batch:
         return _run(self._session, arrays)
@@ -192,13 +192,6 @@ def _divided(values: Parameters, prefix: str | None) -> tuple[Parameters, Parame
     """Divide parameters into those of other names and those whose names begin with ``prefix``, if there is one."""
     alone = {name for name in values if prefix is not None and name.startswith(prefix)}
     return {name: values[name] for name in values if name not in alone}, {name: values[name] for name in alone}
-
-
-def _check_weights(session: InferenceSession, weights: Path | None) -> None:
-    """Refuse a graph whose kernels in 8 bits are those of other weights."""
-    made_of = session.get_modelmeta().custom_metadata_map.get("weights_sha256")
-    if weights is None or made_of != sha256_of(weights):
-        raise ModelError("The graph in 8 bits is one of other weights.", "Add --precision fp32.")
 
 
 def _onnxruntime() -> Any:

@@ -71,6 +71,17 @@ def bundled_graph(file_name: str) -> Path:
     return bundled
 
 
+def reads_weights(graph: Path | bytes, weights: Path | None) -> bool:
+    """Return whether a graph was made of just this file of weights, beside it: it then reads the parameters by itself.
+
+    That saves a copy of all parameters, and their conversion.
+    """
+    if weights is None or isinstance(graph, bytes) or weights.parent != graph.parent:
+        return False
+    content = graph.read_bytes()
+    return weights.name.encode() in content and sha256_of(weights).encode() in content
+
+
 def _stored(spec: ModelSpec, weights: Path) -> Sequence[Parameter] | None:
     """Return the locations of the parameters in a file; None if it has another format or other parameters."""
     from ifrplus_cli.models.onnx_graph import stored_parameters

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ifrplus_cli.frames import merge as merging
-from ifrplus_cli.frames.merge import difference, merge, still_parts
+from ifrplus_cli.frames.merge import bands, difference, merge, still_parts
 from ifrplus_cli.values import Image
 
 
@@ -54,9 +56,24 @@ def test_rows_that_are_made_apart_fit_together(monkeypatch: pytest.MonkeyPatch) 
     left, right = pictures(250, 60)
     parts = np.random.default_rng(1).normal(0, 2, (7, 125, 30)).astype(np.float32)
     parts[:4] = np.round(parts[:4] * 2) / 2  # no positions between two steps
-    made = made_of(left, right, parts, 0.5)
-    monkeypatch.setattr(merging, "ROWS", 1000)
-    np.testing.assert_allclose(made, made_of(left, right, parts, 0.5), atol=1e-6)
+    whole = made_of(left, right, parts, 0.5)
+    monkeypatch.setattr(merging, "SHARE", 1500)
+    assert len(bands(250, 60)) == 5
+    np.testing.assert_allclose(made_of(left, right, parts, 0.5), whole, atol=1e-6)
+
+
+@given(height=st.integers(1, 5000), width=st.integers(1, 32766))
+def test_bands_are_all_rows_once_and_two_threads_or_more_share_each(height: int, width: int) -> None:
+    """OpenCV samples each 2**16 pixels, rounded, in a thread of their own, with the rows around that the box sees."""
+    divided = bands(height, width)
+    assert [row for band in divided for row in band] == list(range(height))
+    assert all(band.start % 2 == 0 for band in divided)
+    assert len(divided) == 1 or round((len(divided[0]) + 4) * width / 2**16) != 1
+
+
+@pytest.mark.parametrize("size", [(256, 448), (480, 640), (480, 854), (720, 1280), (1080, 1920), (2160, 3840)])
+def test_usual_pictures_are_shared_evenly(size: tuple[int, int]) -> None:
+    assert all(round((len(band) + 4) * size[1] / 2**16) % 2 == 0 for band in bands(*size)[:-1])
 
 
 def test_the_sources_are_not_changed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -171,6 +172,28 @@ def test_other_weights_are_used(tmp_path: Path) -> None:
         made = [network.encode(inputs[0]) if parts else network(*inputs) for network in networks]
         assert np.isfinite(made[1]).all()
         assert np.abs(made[0] - made[1]).max() > 0.01
+
+
+def test_a_copy_of_the_weights_makes_the_same_pictures_and_a_changed_file_beside_the_graph_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the file for which a graph was made is read by the graph itself."""
+    weights, inputs = Path(str(find_weights("lite"))), random_inputs()
+    copy = tmp_path / "copy.safetensors"
+    shutil.copy(weights, copy)
+    bundled, copied = (OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, weights=each) for each in (weights, copy))
+    np.testing.assert_array_equal(bundled(*inputs), copied(*inputs))
+    values = {name: value * np.float16(0.5) for name, value in load_file(str(weights)).items()}
+    changed, elsewhere = tmp_path / "graph" / weights.name, tmp_path / weights.name
+    changed.parent.mkdir()
+    save_file(values, changed)
+    save_file(values, elsewhere)
+    for name in GRAPHS:
+        shutil.copy(str(find_file(name)), changed.with_name(name))
+    monkeypatch.setattr(onnx_cache, "find_file", changed.with_name)
+    one, other = (OnnxNetwork(LITE, SHAPE, CPU_PROVIDER, weights=each) for each in (changed, elsewhere))
+    np.testing.assert_array_equal(one(*inputs), other(*inputs))
+    assert np.abs(one(*inputs) - bundled(*inputs)).max() > 0.01
 
 
 def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
