@@ -2,12 +2,12 @@
 
     python tools/export_onnx.py weights/lite.safetensors weights
 
-``lite-features.onnx`` and ``lite.onnx`` compute what ``Lite.estimate`` does, for a CPU, where OpenCV samples the frames
-several times as fast as ONNX Runtime: the first what depends on one frame alone, once for each frame, the second all
-else, from what the first made of both frames. ``lite-int8.onnx`` takes the place of the second, with the larger part of
-its stages in 8 bits (``int8_layers.py``), by what ``calibrate_int8.py`` wrote to ``int8.json``. ``lite-whole.onnx``
-computes the whole ``Lite.construct``, for accelerators. The graphs are built node by node in the forms that are fastest
-in ONNX Runtime on a CPU:
+``lite-features.onnx`` and ``lite.onnx`` compute what ``LiteFeatures`` and ``LiteParts`` do, for a CPU, where OpenCV
+samples the frames several times as fast as ONNX Runtime: the first what depends on one frame alone, once for each
+frame, the second all else, from what the first made of both frames. ``lite-int8.onnx`` takes the place of the second,
+with the larger part of its stages in 8 bits (``int8_layers.py``), by what ``calibrate_int8.py`` wrote to
+``int8.json``. ``lite-whole.onnx`` computes the whole ``Lite.construct``, for accelerators. The graphs are built node by
+node in the forms that are fastest in ONNX Runtime on a CPU:
 
 - Left and right frames are neighbouring channels. A batch of both, and one picture of twice the channels, are the same
   memory: nothing is split or joined between the two views.
@@ -213,7 +213,7 @@ def merge(g: Graph, flow: str, shares: str, stay: str) -> tuple[str, str]:
 
 
 def estimate_of_frames(g: Graph, build: BuildStage = stage) -> list[str]:
-    """Build all that ``Lite.estimate`` does, of the frames themselves."""
+    """Build all that ``Lite`` does before it merges, of the frames themselves."""
     pictures = g.cat(*features(g, g.channels(g.cat("left", "right"), 3)))
     return estimate(g, pictures, alike_in(g, "left", "right"), build)
 

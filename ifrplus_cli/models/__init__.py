@@ -37,13 +37,10 @@ class OnnxGraph:
         bytes_per_pixel: memory that it needs per pixel of a picture, measured on a CPU.
         file_name: name, in the weights folders, of a graph that comes with the package; its parameters are in half
             precision.
-        parts_file_name: name of the same network's graph without its last step; see ``ModelSpec.build_parts``.
-        int8_file_name: name of that graph in 8 bits, calibrated for the bundled weights.
-        features_file_name: name of a graph of what sees one frame alone, ``frame``, (N, 3, H, W): it returns (N, C,
-            H/2, W/2) features. The graphs without the last step leave that out.
+        features_file_name: name of the graph of ``ModelSpec.build_features``.
         features_prefix: how the names of its parameters begin, and no others.
-        parts_inputs: what these graphs take then, in order, out of ``left_features`` and ``right_features``, ``alike``,
-            (N, 1, H/2, W/2) of ``merge.py``, ``prior`` and ``t``.
+        parts_file_name: name of the graph of ``ModelSpec.build_parts``.
+        int8_file_name: name of that graph in 8 bits, calibrated for the bundled weights.
         build: otherwise, the function that builds a graph for some scales, from the locations of its parameters and
             its metadata.
         shapes: shapes of the parameters of a graph that is built, by their names.
@@ -51,11 +48,10 @@ class OnnxGraph:
 
     bytes_per_pixel: int
     file_name: str | None = None
-    parts_file_name: str | None = None
-    int8_file_name: str | None = None
     features_file_name: str | None = None
     features_prefix: str = ""
-    parts_inputs: tuple[str, ...] = ()
+    parts_file_name: str | None = None
+    int8_file_name: str | None = None
     build: Callable[[Scales, Sequence[Parameter], Mapping[str, str]], onnx.ModelProto] | None = None
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -77,8 +73,13 @@ class ModelSpec:
         bytes_per_pixel: memory that it needs per pixel of a picture in MindSpore, measured on a CPU.
         multiplications: function from scales to the multiplications of its convolutions per pixel of a picture.
         graph: for ONNX Runtime; None for a network that only MindSpore runs.
-        build_parts: function that builds the network without its last step, which ``frames/merge.py`` does faster on a
-            CPU: it returns (N, 7, H/2, W/2) parts. None for a network that does everything itself.
+        build_features: function that builds what sees one frame alone, (N, 3, H, W): it returns (N, C, H/2, W/2)
+            features. On a CPU that is done once for a frame, which two pairs have in common. None for a network that
+            is not divided.
+        build_parts: function that builds the network without that, and without its last step, which
+            ``frames/merge.py`` does faster on a CPU: it returns (N, 7, H/2, W/2) parts.
+        parts_inputs: what its ``construct`` takes then, in order, out of ``left_features`` and ``right_features``,
+            ``alike``, (N, 1, H/2, W/2) of ``merge.py``, ``prior`` and ``t``.
     """
 
     name: str
@@ -91,7 +92,9 @@ class ModelSpec:
     bytes_per_pixel: int
     multiplications: Callable[[Scales], float]
     graph: OnnxGraph | None = None
-    build_parts: Callable[[Scales, str], nn.Cell] | None = None
+    build_features: Callable[[], nn.Cell] | None = None
+    build_parts: Callable[[], nn.Cell] | None = None
+    parts_inputs: tuple[str, ...] = ()
 
     @property
     def uses_prior(self) -> bool:
@@ -121,7 +124,13 @@ def _build_lite(scales: Scales, precision: str) -> nn.Cell:
     return Lite()
 
 
-def _build_lite_parts(scales: Scales, precision: str) -> nn.Cell:
+def _build_lite_features() -> nn.Cell:
+    from ifrplus_cli.models.lite import LiteFeatures
+
+    return LiteFeatures()
+
+
+def _build_lite_parts() -> nn.Cell:
     from ifrplus_cli.models.lite import LiteParts
 
     return LiteParts()
@@ -196,13 +205,14 @@ MODELS: dict[str, ModelSpec] = {
         graph=OnnxGraph(
             bytes_per_pixel=240,
             file_name="lite-whole.onnx",
-            parts_file_name="lite.onnx",
-            int8_file_name="lite-int8.onnx",
             features_file_name="lite-features.onnx",
             features_prefix="encode_",
-            parts_inputs=("left_features", "right_features", "alike", "prior", "t"),
+            parts_file_name="lite.onnx",
+            int8_file_name="lite-int8.onnx",
         ),
+        build_features=_build_lite_features,
         build_parts=_build_lite_parts,
+        parts_inputs=("left_features", "right_features", "alike", "prior", "t"),
     ),
     "ifrplus": ModelSpec(
         name="ifrplus",

@@ -55,8 +55,8 @@ class Stage(nn.Cell):
         return shuffle(self.up(x))[:, :, :height, :width]  # larger if h or w is not a multiple of four
 
 
-class Lite(nn.Cell):
-    """Make the frame at any timestep between two frames, from the frames and their classical flow."""
+class LiteFeatures(nn.Cell):
+    """What the network sees in one frame alone: it is enough to do this once for a frame, though two pairs need it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,6 +64,21 @@ class Lite(nn.Cell):
         self.encode_one = conv(16, 16)
         self.encode_two = conv(16, 16)
         self.encode_out = conv(16, FEATURES)
+
+    def construct(self, frames: Tensor) -> Tensor:
+        """Shrink (N, 3, H, W) frames, and put their features beside them: (N, 7, H/2, W/2)."""
+        return self.pictures_of(frames)
+
+    def pictures_of(self, frames: Tensor) -> Tensor:
+        x = leaky(self.encode_one(leaky(self.encode_half(frames), SLOPE)), SLOPE)
+        return ops.cat((shrink(frames, 2), self.encode_out(leaky(self.encode_two(x), SLOPE))), 1)
+
+
+class Lite(LiteFeatures):
+    """Make the frame at any timestep between two frames, from the frames and their classical flow."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.overview = Stage(SEEN, 192, 1 + HIDDEN)
         self.at_eighth = Stage(REFINED, 128, 4 + 1 + HIDDEN)
         self.at_quarter = Stage(REFINED, 96, 4 + 1 + HIDDEN)
@@ -73,7 +88,12 @@ class Lite(nn.Cell):
         self.choose_out = conv(CHOICE + 2, 3)
 
     def construct(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
-        """Make the frame at ``t``; see ``estimate`` for the arguments.
+        """Make the frame at ``t``.
+
+        Args:
+            left, right: (N, 3, H, W) float32 RGB, nominally 0..1; H and W are multiples of 32.
+            prior: (N, 4, H/4, W/4) float32, flows from ``t`` to left and to right in full-resolution pixels.
+            t: (N, 1, 1, 1) float32 in (0, 1).
 
         Returns:
             (N, 3, H, W) float32, not clipped.
@@ -82,52 +102,44 @@ class Lite(nn.Cell):
 
     def with_flows(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the frame and its (N, 4, H/2, W/2) flows in full-resolution pixels."""
-        parts = self.estimate(left, right, prior, t)
+        parts = self.estimate(self.pictures_of(ops.cat((left, right))), alike_in(left, right), prior, t)
         return merge(left, right, parts, t), (split(parts, (4, 3))[0],)
 
-    def estimate(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
+    def estimate(self, pictures: Tensor, alike: Tensor, prior: Tensor, t: Tensor) -> Tensor:
         """Estimate where both frames are sampled for the frame at ``t``, and which of them is right.
 
         Args:
-            left, right: (N, 3, H, W) float32 RGB, nominally 0..1; H and W are multiples of 32.
-            prior: (N, 4, H/4, W/4) float32, flows from ``t`` to left and to right in full-resolution pixels.
-            t: (N, 1, 1, 1) float32 in (0, 1).
+            pictures: (2N, 7, H/2, W/2) float32, what ``LiteFeatures`` sees in the left, then the right frames.
+            alike: (N, 1, H/2, W/2) float32, see ``alike_in``.
+            prior, t: as for ``construct``.
 
         Returns:
             (N, 7, H/2, W/2) float32: flows to left and to right in full-resolution pixels (x, y each), and three
             logits: the left frame's share of what is coarse, its share of fine detail, and what stays as it is.
         """
-        frames = ops.cat((left, right))
-        pictures = ops.cat((shrink(frames, 2), self.encode(frames)), 1)
         state = self.overview(seen(shrink(pictures, 8), t))
         # Of the prior, only what cells of 16 pixels tell: finer, its errors at edges would stay in the flow.
         flow = enlarge(shrink(prior, 4))
         flow, state, _ = refine(self.at_eighth, 8, shrink(pictures, 4), flow, enlarge(state), t)
         flow, state, _ = refine(self.at_quarter, 4, shrink(pictures, 2), enlarge(flow), enlarge(state), t)
         flow, state, warped = refine(self.at_half, 2, pictures, enlarge(flow), enlarge(state), t)
-        return ops.cat((flow, self.choose(left, right, warped, state, t)), 1)
+        return ops.cat((flow, self.choose(pictures, warped, state, alike, t)), 1)
 
-    def encode(self, frames: Tensor) -> Tensor:
-        """Features (2N, 4, H/2, W/2) of the (2N, 3, H, W) left, then right frames."""
-        x = leaky(self.encode_one(leaky(self.encode_half(frames), SLOPE)), SLOPE)
-        return self.encode_out(leaky(self.encode_two(x), SLOPE))
-
-    def choose(self, left: Tensor, right: Tensor, warped: Tensor, state: Tensor, t: Tensor) -> Tensor:
+    def choose(self, pictures: Tensor, warped: Tensor, state: Tensor, alike: Tensor, t: Tensor) -> Tensor:
         """Decide which side is right, and what stays.
 
         Args:
-            left, right: (N, 3, H, W) the frames as they are.
-            warped: (2N, 7, H/2, W/2) left, then right pictures, warped.
+            pictures: (2N, 7, H/2, W/2) left, then right pictures, as they are.
+            warped: the same, warped.
             state: (N, 9, H/2, W/2) mask and hidden features of the last stage.
+            alike: (N, 1, H/2, W/2), see ``alike_in``.
 
         Returns:
             (N, 3, H/2, W/2) logits; see ``estimate``.
         """
-        apart = left - right
-        # The mean of the exponentials: a stroke of text is alike though the ground beside it moves.
-        alike = shrink(ops.exp(-SHARPNESS * ops.abs(apart).mean(1, True)), 2)
-        one, two = equal_parts(split(warped, (PICTURE, FEATURES))[0], 2, 0)
-        looks = ((one + two) / 2 - 0.5, DIFFERENCE_SCALE * (one - two), DIFFERENCE_SCALE * shrink(apart, 2))
+        left, right = colours(pictures)
+        one, two = colours(warped)
+        looks = ((one + two) / 2 - 0.5, DIFFERENCE_SCALE * (one - two), DIFFERENCE_SCALE * (left - right))
         x = leaky(self.choose_one(ops.cat((*looks, alike, state, plane(t, state)), 1)), SLOPE)
         x = leaky(self.choose_two(x), SLOPE)
         choice = self.choose_out(ops.cat((x, split(state, (1, HIDDEN))[0], alike), 1))
@@ -138,10 +150,25 @@ class Lite(nn.Cell):
 
 
 class LiteParts(Lite):
-    """The same network without its last step, which ``frames/merge.py`` does on a CPU."""
+    """The same network without its first step, ``LiteFeatures``, and its last, which ``frames/merge.py`` does."""
 
-    def construct(self, left: Tensor, right: Tensor, prior: Tensor, t: Tensor) -> Tensor:
-        return self.estimate(left, right, prior, t)
+    def construct(self, left: Tensor, right: Tensor, alike: Tensor, prior: Tensor, t: Tensor) -> Tensor:
+        """Return parts, see ``estimate``, from what ``LiteFeatures`` sees in the left and in the right frames."""
+        return self.estimate(ops.cat((left, right)), alike, prior, t)
+
+
+def alike_in(left: Tensor, right: Tensor) -> Tensor:
+    """Share of pixels that are alike in (N, 3, H, W) frames: (N, 1, H/2, W/2).
+
+    It is the mean of exponentials: a stroke of text is alike though the ground beside it moves.
+    """
+    return shrink(ops.exp(-SHARPNESS * ops.abs(left - right).mean(1, True)), 2)
+
+
+def colours(pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Take both frames, (N, 3, h, w) each, out of (2N, 7, h, w) pictures with their features."""
+    left, right = equal_parts(split(pictures, (PICTURE, FEATURES))[0], 2, 0)
+    return left, right
 
 
 def refine(
@@ -180,14 +207,13 @@ def objections(still: Tensor, one: Tensor, two: Tensor, alike: Tensor) -> Tensor
     ground is alike in both, but does not stay to be seen. Text and the borders of panels are not even.
 
     Args:
-        still: (N, 3, H, W) mean of the frames as they are.
+        still: (N, 3, H/2, W/2) mean of the pictures as they are.
         one, two: (N, 3, H/2, W/2) warped pictures.
         alike: (N, 1, H/2, W/2) share of pixels that are alike in the frames as they are.
 
     Returns:
         (N, 1, H/2, W/2), from 0 (none).
     """
-    still = shrink(still, 2)
     edges = ops.abs(still - mean_around(still)).mean(1, True)
     flat = ops.exp(-FLATNESS * ops.MaxPool(3, 1, "same")(edges))
     nearer = ops.minimum(ops.abs(one - still).mean(1, True), ops.abs(two - still).mean(1, True))
@@ -229,8 +255,8 @@ def merge(left: Tensor, right: Tensor, parts: Tensor, t: Tensor) -> Tensor:
 
 def seen(pictures: Tensor, t: Tensor) -> Tensor:
     """Order (2N, 7, h, w) as the stages see it: both pictures, the features of both, the timestep: (N, 15, h, w)."""
-    colours, features = split(pictures, (PICTURE, FEATURES))
-    left, right = equal_parts(colours, 2, 0)
+    left, right = colours(pictures)
+    features = split(pictures, (PICTURE, FEATURES))[1]
     return ops.cat((left, right, *equal_parts(features, 2, 0), plane(t, left)), 1)
 
 

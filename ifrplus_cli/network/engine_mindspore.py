@@ -48,6 +48,7 @@ class MindSporeNetwork:
         weights: a file of them.
         name: identifies the cell with all its settings; if given, the compiled graph is kept for the next run, on a
             CPU.
+        features: what sees one frame alone, if the cell leaves that out; it has parameters of the cell.
 
     Raises:
         ModelError: if the weights can't be read or do not fit.
@@ -55,23 +56,31 @@ class MindSporeNetwork:
 
     _keeps = True  # MindSpore identifies cached graphs by number: only the first one of a process is sure to be right
 
-    def __init__(self, cell: nn.Cell, weights: Path, name: str | None = None) -> None:
+    def __init__(self, cell: nn.Cell, weights: Path, name: str | None = None, features: nn.Cell | None = None) -> None:
         import mindspore
 
         self._name = name
         self._tensor = mindspore.Tensor
-        self._cell = cell
-        self._cell.set_train(False)
-        own = dict(self._cell.parameters_and_names())
+        self._cell, self._features = cell, features
+        own = dict(cell.parameters_and_names())
         values = load_weights(weights, {name: tuple(parameter.shape) for name, parameter in own.items()})
-        for own_name, parameter in own.items():
-            parameter.set_data(mindspore.Tensor(values[own_name], parameter.dtype))
+        for each in filter(None, (cell, features)):
+            each.set_train(False)
+            for own_name, parameter in each.parameters_and_names():
+                parameter.set_data(mindspore.Tensor(values[own_name], parameter.dtype))
 
     def __call__(self, *arrays: Batch) -> Batch:
-        inputs = [self._tensor(np.ascontiguousarray(array)) for array in arrays]
+        with self._kept([array.shape for array in arrays]):
+            return self._run(self._cell, arrays)
+
+    def encode(self, frames: Batch) -> Batch:
+        """Compute the features of (N, 3, H, W) frames; only with ``features``."""
+        assert self._features is not None
+        return self._run(self._features, [frames])
+
+    def _run(self, cell: nn.Cell, arrays: Sequence[Batch]) -> Batch:
         try:
-            with self._kept([array.shape for array in arrays]):
-                made: Batch = self._cell(*inputs).asnumpy()
+            made: Batch = cell(*(self._tensor(np.ascontiguousarray(array)) for array in arrays)).asnumpy()
         except (RuntimeError, MemoryError) as error:
             raise network_failure(error) from error
         return made

@@ -51,7 +51,7 @@ class LoadedModel:
 
     Attributes:
         at_once: pairs that it may be given at the same time, each in its own thread.
-        encode: the part of the network that sees one frame alone, if the plan ``encodes_frames``.
+        encode: the part of the network that sees one frame alone, if the network ``is_divided``.
     """
 
     plan: NetworkPlan
@@ -90,14 +90,21 @@ def load_for_run(plan: NetworkPlan, weights: Path | None = None) -> LoadedModel:
 def _run_by(plan: NetworkPlan, weights: Path, at_once: int) -> tuple[Network, Encode | None]:
     """Load the network, and the part of it that sees one frame alone, in the engine that was chosen for it."""
     if plan.engine == MINDSPORE:
-        build = plan.spec.build_parts if plan.leaves_merging and plan.spec.build_parts else plan.spec.build
-        name = f"{plan.spec.name} {plan.scales} {plan.precision} {build.__name__}"
-        return MindSporeNetwork(build(plan.scales, plan.precision), weights, name), None
+        return _run_by_mindspore(plan, weights)
     shape = (plan.batch, *plan.tiles.tile_size)
     threads = this_machine().cores() // at_once
-    provider, number, parts = plan.engine.provider, plan.device.number, plan.leaves_merging
+    provider, number, parts = plan.engine.provider, plan.device.number, plan.is_divided
     network = OnnxNetwork(plan.spec, shape, provider, number, weights, plan.scales, threads, parts, plan.precision)
-    return network, network.encode if plan.encodes_frames else None
+    return network, network.encode if plan.is_divided else None
+
+
+def _run_by_mindspore(plan: NetworkPlan, weights: Path) -> tuple[Network, Encode | None]:
+    spec, name = plan.spec, f"{plan.spec.name} {plan.scales} {plan.precision}"
+    if not plan.is_divided:
+        return MindSporeNetwork(spec.build(plan.scales, plan.precision), weights, name), None
+    assert spec.build_parts is not None and spec.build_features is not None
+    network = MindSporeNetwork(spec.build_parts(), weights, f"{name} parts", spec.build_features())
+    return network, network.encode
 
 
 @dataclass(frozen=True)
@@ -239,7 +246,7 @@ class Interpolator:
             box = Box(0, 0, *left.shape[:2])
         cuts = box.cut(left), box.cut(right)
         moving = _moving(tiles, *cuts)
-        apart = difference(*cuts) if self.plan.leaves_merging else None
+        apart = difference(*cuts) if self.plan.is_divided else None
         shared = self._shared(motion, box, tiles, moving, apart)
         made = []
         for t in timesteps:
@@ -264,7 +271,7 @@ class Interpolator:
         self, motion: Motion, box: Box, tiles: TilePlan, moving: Sequence[int], apart: Plane | None
     ) -> dict[str, Batch]:
         """Return the inputs of the tiles that move which are the same at all timesteps."""
-        if not self.plan.encodes_frames:
+        if not self.plan.is_divided:
             pair = {"left": motion.left, "right": motion.right}
             return {name: _split(tiles, box.cut(image), moving) for name, image in pair.items()}
         assert apart is not None
@@ -297,7 +304,7 @@ class Interpolator:
 
     def _unmoved(self, tiles: TilePlan, left: Image) -> Batch:
         """Return what the network would make of all tiles if nothing moved."""
-        if not self.plan.leaves_merging:
+        if not self.plan.is_divided:
             return _split(tiles, left, range(tiles.count))
         height, width = tiles.shrunk(2).tile_size
         return np.tile(still_parts(height, width), (tiles.count, 1, 1, 1))

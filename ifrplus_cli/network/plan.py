@@ -66,20 +66,14 @@ class NetworkPlan:
     notes: tuple[str, ...]
 
     @property
-    def leaves_merging(self) -> bool:
-        """Whether the network returns parts, which are merged on the CPU, instead of frames."""
+    def is_divided(self) -> bool:
+        """Whether the network sees frames one by one first, and returns parts, which are merged on the CPU."""
         return self.spec.build_parts is not None and self.device.kind == "CPU"
-
-    @property
-    def encodes_frames(self) -> bool:
-        """Whether a part of the network sees each frame alone, and runs once for it; see ``OnnxGraph``."""
-        graph = self.spec.graph if self.leaves_merging and self.engine != MINDSPORE else None
-        return graph is not None and graph.features_file_name is not None
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """What the network takes, in order."""
-        return self.spec.graph.parts_inputs if self.spec.graph and self.encodes_frames else self.spec.inputs
+        return self.spec.parts_inputs if self.is_divided else self.spec.inputs
 
     def tiles_of(self, size: tuple[int, int]) -> TilePlan:
         """Return the tiles for a part of the picture, (height, width); its own tiles if the engine takes any size."""

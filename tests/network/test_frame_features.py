@@ -51,7 +51,7 @@ class Watched:
         spec = replace(
             MODELS["lite"],
             inputs=("left", "right", "t"),  # without a prior, which takes time
-            graph=replace(MODELS["lite"].graph, parts_inputs=("left_features", "right_features", "alike", "t")),
+            parts_inputs=("left_features", "right_features", "alike", "t"),
         )
         chosen = NetworkOptions(**{"precision": "fp32", **options})  # type: ignore[arg-type]
         plan = plan_network(spec, ON_CPU, CPU, (height, width), [HALF], chosen)

@@ -80,10 +80,12 @@ def test_a_checkpoint_of_a_training_run_gives_the_same_parameters(name: str, min
 def test_a_checkpoint_of_a_training_run_gives_the_same_pictures(mindspore: Any, tmp_path: Path) -> None:
     plan = plan_network(MODELS["lite"], MINDSPORE, choose_device("CPU"), (32, 32), [Fraction(1, 2)])
     assert plan.spec.build_parts is not None
-    network = plan.spec.build_parts(plan.scales, plan.precision)
+    network = plan.spec.build_parts()
     rng = np.random.default_rng(1)
-    left, right = (rng.random((1, 3, 32, 32), np.float32) for _ in range(2))
-    inputs = (left, right, rng.random((1, 4, 8, 8), np.float32), np.full((1, 1, 1, 1), 0.5, np.float32))
+    left, right, alike, prior = (
+        rng.random((1, *shape), np.float32) for shape in ((7, 16, 16), (7, 16, 16), (1, 16, 16), (4, 8, 8))
+    )
+    inputs = (left, right, alike, prior, np.full((1, 1, 1, 1), 0.5, np.float32))
     with running_in("pynative"):  # nothing to compile
         expected = network(*map(mindspore.Tensor, inputs)).asnumpy()
         mindspore.save_checkpoint(training_cell(mindspore, network), str(tmp_path / "w.ckpt"))
