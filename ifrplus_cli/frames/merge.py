@@ -127,21 +127,25 @@ def _moved(left: Image, right: Image, estimate: Estimate, rows: range) -> Image:
     width, margin = left.shape[1], BAND // 2
     seen = range(max(0, rows.start - margin), min(len(left), rows.stop + margin))  # by the box
     inner = slice(rows.start - seen.start, rows.stop - seen.start)
-    one, two = _warped(left, estimate.to_left, seen), _warped(right, estimate.to_right, seen)
-    apart = cv2.subtract(one, two, one)
-    mean = cv2.sepFilter2D(apart, -1, BOX, BOX, borderType=cv2.BORDER_REPLICATE)[inner]
-    moved, apart = two[inner], apart[inner]
-    for share, of in ((estimate.fine, apart), (estimate.gap, mean)):
-        moved = cv2.add(moved, cv2.multiply(_enlarged(share, rows, width), of, of), moved)
-    return np.asarray(moved)
+    apart, moved = _warped(left, estimate.to_left, seen), _warped(right, estimate.to_right, seen)
+    apart, moved = cv2.subtract(apart, moved, apart), moved[inner]
+    moved = cv2.add(moved, _share(estimate.fine, apart[inner], rows), moved)
+    apart = cv2.sepFilter2D(apart, -1, BOX, BOX, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.add(moved, _share(estimate.gap, apart[inner], rows), moved))
+
+
+def _share(share: Plane, of: Image, rows: range) -> Image:
+    """Multiply some rows of a picture by a (h, w, 3) share."""
+    enlarged = _enlarged(share, rows, of.shape[1])
+    return np.asarray(cv2.multiply(enlarged, of, enlarged))
 
 
 def _warped(image: Image, flow: tuple[Plane, Plane], rows: range) -> Image:
     width = image.shape[1]
     x, y = (_enlarged(plane, rows, width) for plane in flow)
-    columns, lines = np.arange(width, dtype=np.float32), np.arange(rows.start, rows.stop, dtype=np.float32)
-    places = x + columns, y + lines[:, np.newaxis]
-    return np.asarray(cv2.remap(image, *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+    x += np.arange(width, dtype=np.float32)
+    y += np.arange(rows.start, rows.stop, dtype=np.float32)[:, np.newaxis]
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _enlarged(half: Plane, rows: range, width: int) -> Plane:
