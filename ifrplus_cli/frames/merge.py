@@ -124,7 +124,7 @@ def _make(made: Image, left: Image, right: Image, estimate: Estimate, apart: Pla
 
 def _moved(left: Image, right: Image, estimate: Estimate, rows: range) -> Image:
     """Return some rows of the mixture of both warped frames, in two bands."""
-    width, margin = left.shape[1], BAND // 2
+    margin = BAND // 2
     seen = range(max(0, rows.start - margin), min(len(left), rows.stop + margin))  # by the box
     inner = slice(rows.start - seen.start, rows.stop - seen.start)
     apart, moved = _warped(left, estimate.to_left, seen), _warped(right, estimate.to_right, seen)
