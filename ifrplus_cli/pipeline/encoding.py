@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ifrplus_cli.frames.colour import Converter
+from ifrplus_cli.frames.opencv_threads import opencv_threads
+from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.pipeline.disk_space import watch_room
 from ifrplus_cli.pipeline.filler import FilledSlot, SlotFiller
@@ -85,7 +87,8 @@ def encode_frames(
     filler = SlotFiller(model, convert, clock=clock, keeps_seen=keeps_seen, sharpness=sharpness)
     opaque = OverWhite(clip.pixel_format, job.encode.raw_format, full_range=clip.colour.range == "pc")
     tail = read_tail(job)
-    with encoder, decode(clip, upright=job.encode.upright) as decoder:
+    threads = max(1, this_machine().cores() // model.at_once)
+    with opencv_threads(threads), encoder, decode(clip, upright=job.encode.upright) as decoder:
         stages = output_of(
             check(decoder, clock.over("decode", iter(decoder))),
             job,

@@ -37,6 +37,7 @@ from sounds import CLICKS, clicks
 from upsampling import LOSSLESS, elsewhere, upsample
 
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
+from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.video.formats.containers import write_display_matrix
@@ -485,16 +486,21 @@ def test_a_summary_tells_what_was_done(clip: Path, tmp_path: Path) -> None:
 
 
 def test_pairs_that_are_made_at_once_come_out_in_order(clip: Path, tmp_path: Path) -> None:
-    turns = count()
+    turns, threads = count(), set()
 
     def slow_first(left: np.ndarray, right: np.ndarray, t: np.ndarray) -> np.ndarray:
+        threads.add((model.at_once, cv2.getNumThreads()))
         time.sleep(0.05 * (next(turns) % 2 == 0))  # so that each second one overtakes the one before it
         return blend(left, right, t)
 
     job = plan_job(probe_once(clip), tmp_path / "film.mkv", UpsampleOptions(factor=Fraction(3), encode=FFV1))
     model = blend_model(slow_first, (job.encode.height, job.encode.width))
+    before, cores = cv2.getNumThreads(), this_machine().cores()
     for at_once, name in ((1, "one"), (2, "two")):
-        run_job(elsewhere(job, tmp_path / f"{name}.mkv"), replace(model, at_once=at_once))
+        model = replace(model, at_once=at_once)
+        run_job(elsewhere(job, tmp_path / f"{name}.mkv"), model)
+    assert threads == {(1, cores), (2, max(1, cores // 2))}  # pairs share the cores, also within OpenCV
+    assert cv2.getNumThreads() == before
     assert frame_hashes(tmp_path / "two.mkv", "yuv420p") == frame_hashes(tmp_path / "one.mkv", "yuv420p")
     assert frame_times(tmp_path / "two.mkv") == frame_times(tmp_path / "one.mkv")
 
