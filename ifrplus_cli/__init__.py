@@ -1,4 +1,4 @@
-"""Raise the frame rate of real video files with the IFR+ neural network."""
+"""Raise the frame rate of real video files with a neural network."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -32,7 +32,7 @@ UNHEARD = (EPIPE, ENOSPC)  # the reader of stdout has closed it, or its disk is 
 
 app = typer.Typer(
     cls=Program,
-    help="Raise the frame rate of real video files with the IFR+ neural network.",
+    help="Raise the frame rate of real video files with a neural network.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,

@@ -159,7 +159,7 @@ EngineOption = Annotated[EngineName, typer.Option(help="Inference engine: onnx i
 PrecisionOption = Annotated[
     Precision,
     typer.Option(
-        help="Compute precision: fp16 is faster on Ascend and GPU, int8 on CPUs that have instructions for it."
+        help="Compute precision: fp16 is for ifrplus on Ascend and GPU, int8 for lite on CPUs with instructions for it."
     ),
 ]
 FactorOption = Annotated[

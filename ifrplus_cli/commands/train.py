@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ifrplus_cli.commands import console, signals
-from ifrplus_cli.commands.options import DeviceOption, JsonOption, PrecisionOption, refuse
+from ifrplus_cli.commands.options import DeviceOption, JsonOption, refuse
 from ifrplus_cli.reports.format import clock_time
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def train(
         typer.Option(min=1, metavar="N", help="Validate and save a checkpoint every N steps.", show_default=BY_RECIPE),
     ] = None,
     device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
+    precision: Annotated[
+        Literal["auto", "fp32", "fp16"], typer.Option(help="Compute precision: fp16 is for ifrplus on Ascend and GPU.")
+    ] = "auto",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Number of processes that prepare crops.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder of --out.")] = False,

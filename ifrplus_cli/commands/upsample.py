@@ -116,7 +116,7 @@ def upsample(
     cuts: Annotated[bool, typer.Option("--cuts/--no-cuts", help="Detect cuts, and hold frames across them.")] = True,
     cut_threshold: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Score (0 to 1) above which two frames count as a cut.", show_default=False),
+        typer.Option(min=0, max=1, help="Score above which two frames count as a cut.", show_default="0.8"),
     ] = None,
     cuts_in: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Read the cuts from this list.", show_default=False)

@@ -205,7 +205,7 @@ def _film_notes(clip: ClipInfo, wanted: PixelFormat, chosen: PixelFormat, codec:
     elif chosen.alpha and chosen.chroma is not wanted.chroma:
         yield f"The picture is stored as {found}: {codec} can't store {wanted.name}."
     if wanted is not own and not clip.source.is_video:
-        yield f"{own.name} is stored as {found}, as players expect; --codec ffv1 keeps it."
+        yield f"{own.name} is stored as {found}, as players expect; --codec ffv1 in .mkv keeps it."
     if codec == "mjpeg" and clip.colour.range != "pc":
         yield "The picture is stored in full range: mjpeg has no other."
 
