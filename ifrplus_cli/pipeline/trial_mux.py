@@ -25,7 +25,7 @@ from ifrplus_cli.video.writing.encode import VideoEncoder
 from ifrplus_cli.video.writing.encode_plan import EncodePlan
 
 FRAMES = 2
-SECONDS = 1  # of the other streams
+SECONDS = 1  # of the other streams, after the last of these frames
 SHORT = 24  # output frames: a run of no more ends as soon as its trial would
 HINT = "Try another container or codec; no frame has been made yet."
 
@@ -41,7 +41,7 @@ def try_muxing(job: Job) -> None:
     if not job.target.joins_segments or job.expected_frames <= SHORT:
         return
     times = list(islice(_tick_times(job), FRAMES))
-    plan = replace(job.encode, until=times[0] - job.encode.origin + SECONDS)
+    plan = replace(job.encode, until=times[-1] - job.encode.origin + SECONDS)
     frames = [Frame(time, _grey(plan)) for time in times]
     with tempfile.TemporaryDirectory(prefix=".ifrplus-", dir=job.output.absolute().parent) as folder:
         path = Path(folder) / f"trial{job.output.suffix}"

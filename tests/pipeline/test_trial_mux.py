@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from blends import blend
-from clips import BEEP, children, make_clip
+from clips import BEEP, children, ffmpeg, frame_times, make_clip
 from upsampling import upsample
 
 from ifrplus_cli.errors import OutputError
@@ -72,3 +72,14 @@ def test_streams_that_begin_later_than_the_trial_ends_are_no_fault(name: str, tm
     output = ("-c:a", "aac", "-c:s", "mov_text", "-t", 2)
     film = make_clip(tmp_path / "in.mp4", frames=20, rate="10", codec="libx264", inputs=inputs, output=output)
     assert upsample(film, tmp_path / name, encode=EncodeOptions()).frames_out == 40
+
+
+@pytest.mark.parametrize("picture", ["fps=1/2", "setpts='if(eq(N,0),0,PTS+5/TB)'"], ids=["slow", "begins with a still"])
+def test_frames_far_apart_are_no_obstacle(picture: str, tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    streams = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=40", *BEEP)
+    ffmpeg(*streams, "-t", 40, "-vf", picture, "-fps_mode", "vfr", "-c:v", "libx264", "-c:a", "aac", source)
+    summary = upsample(source, tmp_path / "out.mp4", encode=EncodeOptions(), network=blend)
+    assert summary.frames_out == 2 * summary.frames_in > 24
+    times = frame_times(tmp_path / "out.mp4")
+    assert times[1] - times[0] >= 1
