@@ -174,6 +174,7 @@ class PartFolder:
     def __init__(self, output: Path) -> None:
         self.output = output
         self.path = PartFile(output).path
+        self._before = self.path.with_name(f"{self.path.name}.old")
         self._lock = PartFile(self.path)
 
     def __enter__(self) -> PartFolder:
@@ -184,6 +185,9 @@ class PartFolder:
         self._lock.__enter__()
         try:
             shutil.rmtree(self.path, ignore_errors=True)  # left by a killed run
+            if self._before.is_dir() and not self.output.exists():
+                self._before.rename(self.output)  # it was killed between the two renames of ``publish``
+            shutil.rmtree(self._before, ignore_errors=True)
             self.path.mkdir(mode=0o700)
         except OSError as error:
             self._lock.__exit__()
@@ -200,15 +204,14 @@ class PartFolder:
         Raises:
             OutputError: if the system refuses.
         """
-        before = self.path.with_name(f"{self.path.name}.old")
         try:
             self.path.chmod(0o777 & ~system.umask())
             system.flush_all()
             if self.output.exists():
-                self.output.rename(before)
+                self.output.rename(self._before)
             self.path.rename(self.output)
             system.flush(self.output.absolute().parent)
-            shutil.rmtree(before, ignore_errors=True)
+            shutil.rmtree(self._before, ignore_errors=True)
         except OSError as error:
             raise unwritable(self.output, error) from error
 

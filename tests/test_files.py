@@ -114,3 +114,19 @@ def test_names_that_differ_at_their_ends_have_parts_of_their_own(tmp_path: Path)
 def test_a_folder_that_takes_no_file_is_told_at_once(folder: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="Nothing can be written"), PartFile(tmp_path / folder / "film.mkv"):
         pass
+
+
+def test_a_folder_that_a_killed_run_had_put_aside_comes_back(tmp_path: Path) -> None:
+    output = tmp_path / "frames"
+    aside = PartFolder(output).path.with_name(f"{PartFolder(output).path.name}.old")
+    aside.mkdir()
+    (aside / "1.png").touch()
+    with PartFolder(output):
+        assert [file.name for file in output.iterdir()] == ["1.png"]
+    aside.mkdir()
+    (aside / "0.png").touch()
+    with PartFolder(output) as part:
+        (part.path / "2.png").touch()
+        part.publish()
+    assert [file.name for file in output.iterdir()] == ["2.png"]
+    assert list(tmp_path.iterdir()) == [output]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ifrplus_cli.pipeline.job import Job
 
 NOTHING_KEPT = "nothing was written."
+UNHELD = {"libvpx", "rawvideo"}  # encoders whose pictures no segment holds
 NOT_TERMS = {"encode", "overwrite", "resume", "keeps_frames"}  # options that the plan contains, or that change no frame
 
 
@@ -67,7 +68,9 @@ def refuse_to_start_over(output: Path) -> None:
 def keeps_segments(job: Job) -> bool:
     """Return whether a film is written in segments: it must be long, and of a kind that can be joined from them."""
     keeps = job.options.keeps_frames and is_long(job.expected_frames) and job.target.joins_segments
-    return keeps and not is_beside(job.encode.codec, job.encode.pix_fmt)  # no segment holds that
+    # Segments are mov or mp4, which keep all times, and take no VP8, and no alpha beside the picture.
+    held = job.encode.codec not in UNHELD and not is_beside(job.encode.codec, job.encode.pix_fmt)
+    return keeps and held
 
 
 def _is_there(path: Path) -> bool:

@@ -17,7 +17,8 @@ import numpy as np
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.pipeline.job import Job
 from ifrplus_cli.pipeline.journal import Journal
-from ifrplus_cli.pipeline.segments import SegmentEncoder, is_long, join_segments
+from ifrplus_cli.pipeline.resume import keeps_segments
+from ifrplus_cli.pipeline.segments import SegmentEncoder, join_segments
 from ifrplus_cli.pipeline.verify import Promise, verify
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import Frame, Plane
@@ -45,7 +46,7 @@ def try_muxing(job: Job) -> None:
     frames = [Frame(time, _grey(plan)) for time in times]
     with tempfile.TemporaryDirectory(prefix=".ifrplus-", dir=job.output.absolute().parent) as folder:
         path = Path(folder) / f"trial{job.output.suffix}"
-        if is_long(job.expected_frames):
+        if keeps_segments(job):
             _join_segments(plan, path, frames)
         else:
             _encode(plan, path, frames)

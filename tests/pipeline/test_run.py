@@ -38,10 +38,12 @@ from upsampling import LOSSLESS, elsewhere, upsample
 
 from ifrplus_cli.errors import IfrplusError, InputError, MediaToolError, ModelError, OutputError
 from ifrplus_cli.network.device import this_machine
+from ifrplus_cli.pipeline import segments
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import RunProgress, run_job
 from ifrplus_cli.video.formats.containers import write_display_matrix
 from ifrplus_cli.video.reading.decode import decode
+from ifrplus_cli.video.reading.probe import probe
 from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 FFV1 = EncodeOptions("ffv1")
@@ -741,3 +743,77 @@ def test_real_footage_keeps_its_frames(bikes: Path, tmp_path: Path) -> None:
     summary = upsample(tmp_path / "source.mp4", tmp_path / "film.mp4")
     assert (summary.frames_in, summary.frames_out, summary.frames_made) == (8, 16, 7)
     assert frame_hashes(tmp_path / "film.mp4", "yuv420p")[::2] == frame_hashes(tmp_path / "source.mp4", "yuv420p")
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "tags", "name"),
+    [
+        ("libx264", "yuv420p", ("bt470bg", "gamma28", "bt470bg"), "film.mp4"),
+        ("libx264", "yuv420p", ("bt470m", "gamma22", "smpte170m"), "film.mkv"),
+        ("ffv1", "bgr0", (), "film.mkv"),
+    ],
+    ids=["PAL", "old NTSC", "RGB"],
+)
+def test_a_film_of_segments_keeps_colours_that_ffmpeg_has_two_names_for(
+    codec: str, pix_fmt: str, tags: tuple[str, ...], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "FRAMES", 8)
+    said = zip(("-color_primaries", "-color_trc", "-colorspace"), tags, strict=False)
+    colours = [word for pair in said for word in pair]
+    source = make_clip(tmp_path / "in.mkv", frames=12, codec=codec, output=("-pix_fmt", pix_fmt, *colours))
+    summary = upsample(source, tmp_path / name, encode=EncodeOptions())
+    assert summary.frames_out == 24
+    found, wanted = (picture(file) for file in (tmp_path / name, source))
+    keys = ("color_primaries", "color_transfer", "color_space")
+    assert [found.get(key) for key in keys] == [wanted.get(key) for key in keys]
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "rawvideo"])
+def test_a_film_that_no_segment_holds_is_made_in_one_go(
+    codec: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "FRAMES", 4)
+    summary = upsample(clip, tmp_path / "film.mkv", encode=EncodeOptions(codec))
+    assert summary.frames_out == 12
+    assert sorted(path.name for path in tmp_path.iterdir() if path != clip) == ["film.mkv"]
+
+
+def test_vp8_follows_its_quality(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", size="320x240", frames=6, filters="noise=alls=60:allf=t")
+    sizes = []
+    for crf in (4.0, None, 50.0):
+        upsample(source, tmp_path / f"{crf}.webm", encode=EncodeOptions("libvpx", crf=crf))
+        sizes.append((tmp_path / f"{crf}.webm").stat().st_size)
+    assert sizes[0] > sizes[1] > 1.5 * sizes[2]
+
+
+@pytest.mark.parametrize("range_", ["tv", "pc"])
+def test_luma_alone_is_stored_as_it_is(range_: str, tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=3, codec="ffv1", output=("-color_range", range_))
+    upsample(source, tmp_path / "film.mp4", encode=EncodeOptions(pix_fmt="gray", crf=0))
+    grey, colour = (decode_luma(path) for path in (tmp_path / "film.mp4", source))
+    assert np.array_equal(grey[::2], colour)
+
+
+@pytest.mark.parametrize(("name", "encode"), [("film.webm", {}), ("film.mp4", {"purpose": "web"}), ("film.mp4", {})])
+def test_grey_without_a_range_keeps_its_brightness(name: str, encode: dict[str, str], tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=3, codec="ffv1", filters="format=gray,setparams=range=unknown")
+    upsample(source, tmp_path / name, encode=EncodeOptions(**encode))  # type: ignore[arg-type]
+    made, true = (decode_luma(path).astype(float) for path in (tmp_path / name, source))
+    assert abs(made[::2].mean() - true.mean()) < 1
+    assert abs(made[::2].std() - true.std()) < 1
+
+
+def test_numbers_that_another_program_counted_stay_only_with_what_is_copied(tmp_path: Path) -> None:
+    tags = ("-metadata:s:a:0", "BPS=128000", "-metadata:s:a:0", "NUMBER_OF_FRAMES=47")
+    source = make_clip(tmp_path / "in.mkv", frames=25, inputs=BEEP, output=("-c:a", "aac", "-t", 1, *tags))
+    found = {}
+    for name, options in (("copied.mkv", {}), ("cut.mkv", {"start": Fraction(1, 5)}), ("other.webm", {})):
+        upsample(source, tmp_path / name, encode=EncodeOptions(), **options)
+        found[name] = {"BPS", "NUMBER_OF_FRAMES"} & streams(tmp_path / name, "audio")[0]["tags"].keys()
+    assert found == {"copied.mkv": {"BPS", "NUMBER_OF_FRAMES"}, "cut.mkv": set(), "other.webm": set()}
+
+
+def decode_luma(path: Path) -> np.ndarray:
+    with decode(probe(path)) as decoder:
+        return np.stack([frame.planes[0] for frame in decoder])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ifrplus_cli.pixel_formats import PIXEL_FORMATS, Chroma, PixelFormat
 from ifrplus_cli.values import ClipInfo
 from ifrplus_cli.video.formats.image_formats import is_rgb
-from ifrplus_cli.video.formats.streams import ODD_RGB, REPACKED, little_endian
+from ifrplus_cli.video.formats.streams import ODD_RGB, REPACKED, little_endian, pixel_format_of
 
 # H.264 that every player shows has 8 bits and 4:2:0.
 SHOWN_EVERYWHERE = {"yuv420p", "yuvj420p", "nv12", "gray"}
@@ -33,7 +33,7 @@ def format_notes(clip: ClipInfo, codec: str, pix_fmt: str, purpose: str | None, 
     elif clip.source.is_video and not is_kept(clip.source_format):
         own = clip.pixel_format.name
         yield f"The {clip.source_format} of the source is converted to {own}, and stored as {pix_fmt}."
-    if purpose and _is_poorer(PIXEL_FORMATS[pix_fmt], clip.pixel_format):
+    if purpose and _is_poorer(pixel_format_of(pix_fmt, codec), clip.pixel_format):
         yield f"--for {purpose} stores {_kind(pix_fmt)} of the source's {_kind(clip.pixel_format.name)}."
     if codec.startswith("libx264") and pix_fmt.startswith("gray"):
         read = pix_fmt.replace("gray", "yuvj420p" if pix_fmt == "gray" and clip.colour.range == "pc" else "yuv420p")

@@ -152,7 +152,11 @@ def conversion(clip: ClipInfo, colour: ColourTags, pix_fmt: str) -> list[str]:
         step = 2 ** (form.depth - 8)
         whole = 2**form.depth - 1
         stretched = rf"lut=c0=round(clip((val-{16 * step})*{whole}/{219 * step}\,0\,{whole}))"
-        return [stretched, *([] if pix_fmt.startswith("gray") else [f"scale={SCALER}", f"format={pix_fmt}"])]
+        turned = [] if pix_fmt.startswith("gray") else ["setparams=range=pc", f"scale={SCALER}", f"format={pix_fmt}"]
+        return [stretched, *turned]
+    if pix_fmt.startswith("gray") and form.chroma is not Chroma.GRAY and form.chroma is not Chroma.RGB:
+        kept = "pc" if full else "tv"  # luma as it is; ffmpeg by itself makes it full range
+        return [f"scale={SCALER}:in_range={kept}:out_range={kept}", f"format={pix_fmt}", f"setparams=range={kept}"]
     same = (own.matrix, full) == (colour.matrix, colour.range == "pc")
     if not converts(clip, pix_fmt) and (same or form.chroma in (Chroma.RGB, Chroma.GRAY)):
         return []

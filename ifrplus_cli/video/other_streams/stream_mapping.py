@@ -66,12 +66,12 @@ def carry_streams(
         ways.update({s.index: [] for s in streams if not _can_stretch(s)})
     over = [s for s in streams if s.kind in ("data", "video") and not _begins_in_section(clip, s)]
     ways.update({s.index: [] for s in over})
-    copied = [choices[0] for choices in ways.values() if choices]
-    if len(copied) == len(ways) and _muxer_takes(clip, container, copied):
-        return _attached_last(copied), []
+    best = [choices[0] for choices in ways.values() if choices]
+    all_fit = len(best) == len(ways) and _muxer_takes(clip, container, best)  # at once, to try them one by one is slow
     carried, left_out = [], []
     for stream in streams:
-        taken = next((way for way in ways[stream.index] if _muxer_takes(clip, container, [way])), None)
+        fitting = (way for way in ways[stream.index] if all_fit or _muxer_takes(clip, container, [way]))
+        taken = next(fitting, None)
         if taken is None:
             why = "has nothing that begins in the section" if stream in over else "can't be stored"
             left_out.append(f"The {stream.kind} stream {stream.index} ({stream.codec}) {why} and is left out.")

@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import ClipInfo, ColourTags
-from ifrplus_cli.video.formats.containers import Container
+from ifrplus_cli.video.formats.containers import MKV, WEBM, Container
 from ifrplus_cli.video.formats.format_notes import format_notes
 from ifrplus_cli.video.formats.image_formats import conversion, film_colour, image_colour, image_format, image_options
+from ifrplus_cli.video.reading.alpha import is_beside
 from ifrplus_cli.video.writing.encoders import (
     HARDWARE,
     EncodeOptions,
     asked_pix_fmt,
     check_size,
     encoder_facts,
+    encoder_named,
     encoder_options,
     film_pix_fmt,
     image_notes,
@@ -53,10 +55,10 @@ def code_film(clip: ClipInfo, container: Container, options: EncodeOptions) -> P
         OutputError: if the encoder or the pixel format does not exist, or can't store the clip.
         MediaToolError: if ffmpeg is missing.
     """
-    codec = options.codec or usual_codec(container, clip)
+    codec = encoder_named(options.codec or usual_codec(container, clip))
     facts = encoder_facts(codec)
     check_size(clip, codec)
-    supported = supported_formats(facts)
+    supported = [name for name in supported_formats(facts) if container in (MKV, WEBM) or not is_beside(codec, name)]
     asked = asked_pix_fmt(codec, supported, options)
     pix_fmt, notes = (asked, ()) if asked else film_pix_fmt(clip, container, codec, supported, options)
     if codec.endswith(HARDWARE):

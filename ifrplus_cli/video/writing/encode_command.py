@@ -14,6 +14,7 @@ from typing import Any
 import ffmpeg
 
 from ifrplus_cli.errors import OutputError
+from ifrplus_cli.pixel_formats import Chroma
 from ifrplus_cli.values import ClipInfo, StreamInfo
 from ifrplus_cli.video.ffmpeg import find_tool
 from ifrplus_cli.video.formats.channel_layouts import layout_filter
@@ -31,6 +32,8 @@ from ifrplus_cli.video.writing.label_options import disposition_options, label_w
 NO_STREAM = "v:999?"
 # Tags that a program wrote about the source's own video stream: its encoder, and mkvmerge's statistics.
 STATISTICS = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "SOURCE_ID", "_STATISTICS_TAGS")
+# Transfers and matrices as ffprobe names them, and as ffmpeg's options do, where that differs.
+TRANSFERS, MATRICES = {"bt470m": "gamma22", "bt470bg": "gamma28"}, {"gbr": "rgb"}
 STALE_TAGS = ("encoder", *STATISTICS, *(f"{name}-eng" for name in STATISTICS))
 MICROSECOND = Fraction(1, 1_000_000)
 NEAR_START = 2  # seconds: so near its start a film is read from there, because some containers find no place before it
@@ -94,8 +97,8 @@ def joined_picture(plan: EncodePlan, script: Path, start: Fraction) -> Picture:
     described = {
         "color_range": colour.range,
         "color_primaries": colour.primaries,
-        "color_trc": colour.transfer,
-        "colorspace": plan.colour.matrix,
+        "color_trc": colour.transfer and TRANSFERS.get(colour.transfer, colour.transfer),
+        "colorspace": colour.matrix and MATRICES.get(colour.matrix, colour.matrix),
         "chroma_sample_location": colour.chroma_location,
     }
     options = {
@@ -111,8 +114,9 @@ def joined_picture(plan: EncodePlan, script: Path, start: Fraction) -> Picture:
 def _filters(plan: EncodePlan) -> list[str]:
     """Return filters that tag the picture; they change its samples only if it is stored in another format."""
     colour = plan.clip.colour
+    grey = plan.clip.pixel_format.chroma is Chroma.GRAY  # which ffmpeg takes for full range where none is stated
     described = {
-        "range": colour.range,
+        "range": colour.range or ("tv" if grey else None),
         "color_primaries": colour.primaries,
         "color_trc": colour.transfer,
         "colorspace": colour.matrix,
@@ -239,11 +243,18 @@ def film_command(
     stream = ffmpeg.output(*streams, target, **options).global_args(*_QUIETLY)
     command: list[str] = ffmpeg.compile(stream, cmd=find_tool("ffmpeg"))
     end = command.index(target)  # ffmpeg-python can't repeat an option
-    stale = (argument for name in STALE_TAGS for argument in ("-metadata:s:v:0", f"{name}="))
-    command[end:end] = [*stale, *label_words(plan), *covers]
+    command[end:end] = [*_without_stale_tags(plan, mapped), *label_words(plan), *covers]
     if plan.retiming.changes:
         _name_chapters(command, retimed.get("chapters"))
     return command
+
+
+def _without_stale_tags(plan: EncodePlan, mapped: Sequence[Carried]) -> Iterator[str]:
+    """Yield options that remove what other programs counted in streams that are no longer the same."""
+    changed = [n for n, each in enumerate(mapped, start=1) if each.codec != "copy" or plan.retiming.changes]
+    for n, names in ((0, STALE_TAGS), *((n, STALE_TAGS[1:]) for n in changed)):
+        for name in names:
+            yield from (f"-metadata:s:{n}", f"{name}=")
 
 
 def _input_of(plan: EncodePlan, carried: Carried) -> Any:

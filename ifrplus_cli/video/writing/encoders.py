@@ -19,7 +19,10 @@ from ifrplus_cli.video.formats.image_formats import film_format, is_rgb
 from ifrplus_cli.video.formats.stereo import packing_options
 
 # Constant quality at which no detail is lost to the eye, for encoders that have it.
-DEFAULT_CRF = {"libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0}
+DEFAULT_CRF = {
+    "libx264": 16.0, "libx264rgb": 16.0, "libx265": 18.0, "libsvtav1": 24.0, "libvpx-vp9": 24.0, "libvpx": 8.0,
+}  # fmt: skip
+VP8_RATE = "200M"  # its quality counts only below a rate; 0 would stand for 256 kbit/s
 # Encoders that need hardware, by the ends of their names, and settings of about the same quality.
 HARDWARE_QUALITY = {"_nvenc": (("cq", "19"), ("b", "0")), "_qsv": (("global_quality", "20"),)}
 RATES = {"b", "b:v", "qp", "q", "q:v", "crf"}  # ffmpeg's options that say how much is stored
@@ -96,6 +99,16 @@ def encoder_facts(codec: str) -> str:
         hint = meant or "See ffmpeg -encoders for the names."
         raise OutputError(f"The installed ffmpeg has no video encoder named {codec}.", hint)
     return text
+
+
+def encoder_named(codec: str) -> str:
+    """Return the encoder that ffmpeg takes for the name of a format, such as libx264 for h264; others as they are.
+
+    Raises:
+        OutputError, MediaToolError: as for ``encoder_facts``.
+    """
+    found = re.findall(r"^Encoder (\S+) \[", encoder_facts(codec), re.MULTILINE)
+    return found[0] if found and codec not in found else codec
 
 
 def video_encoders() -> tuple[str, ...]:
@@ -298,9 +311,10 @@ def encoder_options(
         chosen["qp" if lossless else "crf"] = f"{crf:g}"
     for ending, quality in HARDWARE_QUALITY.items():
         chosen.update(quality if codec.endswith(ending) else ())
-    if codec.startswith("libvpx"):
-        chosen["b"] = "0"
-        chosen["row-mt"] = "1"
+    if codec == "libvpx-vp9":
+        chosen |= {"b": "0", "row-mt": "1"}
+    if codec == "libvpx":
+        chosen["b"] = VP8_RATE
     if preset is not None:
         chosen["preset"] = preset
     if codec == "libx265" and container.holds_display_matrix:

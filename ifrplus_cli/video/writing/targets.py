@@ -108,7 +108,7 @@ class ImagesTarget:
         return container_for(Path(self.names), images=True)
 
     def part(self) -> PartFolder:
-        return PartFolder(self.path)
+        return PartFolder(self.path.resolve() if self.path.is_symlink() else self.path)
 
     def check_replaceable(self, *, overwrite: bool) -> None:
         folder = self.path

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import FFMPEG, ffmpeg, make_clip, picture
+from clips import FFMPEG, ffmpeg, make_clip, picture, probe_once
 from upsampling import upsample
 
-from ifrplus_cli.video.formats.format_notes import is_kept
+from ifrplus_cli.video.formats.format_notes import format_notes, is_kept
 from ifrplus_cli.video.writing.encoders import EncodeOptions
 
 QUICK = (("deadline", "realtime"), ("cpu-used", "8"))
@@ -191,3 +191,8 @@ def test_alpha_stays_for_editing(tmp_path: Path) -> None:
     upsample(tmp_path / "in.mov", tmp_path / "film.mov", encode=EncodeOptions(purpose="edit"))
     assert picture(tmp_path / "film.mov")["pix_fmt"].startswith("yuva444p")
     assert np.abs(alpha(tmp_path / "film.mov").astype(int) - 127).max() <= 2
+
+
+@pytest.mark.parametrize("pix_fmt", ["bgr0", "bgra", "nv12", "yuvj420p"])
+def test_formats_that_only_ffmpeg_has_are_described(pix_fmt: str, clip: Path) -> None:
+    assert isinstance(list(format_notes(probe_once(clip), "ffv1", pix_fmt, "archive", asked=False)), list)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from clips import BEEP, ffmpeg, look_at, make_clip, picture, streams
+from upsampling import upsample
 from written import LOSSLESS, frames_at, plan, write
 
 from ifrplus_cli.video.writing.encode_plan import EncodePlan
@@ -192,3 +193,13 @@ def test_attachments_arrive_byte_for_byte(rich: Path, rewrite: Rewrite) -> None:
 def test_dispositions_are_kept(rewrite: Rewrite) -> None:
     written, _ = rewrite("many.mkv", "a.mkv")
     assert [stream["disposition"]["forced"] for stream in streams(written, "subtitle")] == [0, 1, 0]
+
+
+def test_what_is_converted_in_a_section_is_said(tmp_path: Path) -> None:
+    subtitles = tmp_path / "in.srt"
+    subtitles.write_text("1\n00:00:00,100 --> 00:00:00,900\nwords\n")
+    source = tmp_path / "in.mkv"
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1", "-i", subtitles)
+    ffmpeg(*picture, "-c:v", "libx264", "-c:s", "ass", source)
+    said = upsample(source, tmp_path / "out.mp4", encode=EncodeOptions(), start=Fraction(1, 5)).notes
+    assert any("(ass) is converted to mov_text" in note for note in said)

@@ -10,7 +10,7 @@ from clips import make_clip, picture
 from written import LOSSLESS, frames_at, plan, write
 
 from ifrplus_cli.errors import MediaToolError, OutputError
-from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.video.writing.encoders import EncodeOptions, encoder_named
 
 
 @pytest.mark.parametrize(
@@ -151,3 +151,9 @@ def test_the_usual_quality_gives_way_to_a_rate_that_was_asked_for(
     chosen = dict(plan(clip, tmp_path / "a.mp4", EncodeOptions("libx264", encoder_args=told)).encoder_options)
     assert chosen.get("crf") == crf
     assert all(chosen[name] == value for name, value in told)
+
+
+@pytest.mark.parametrize(("name", "encoder"), [("h264", "libx264"), ("vp9", "libvpx-vp9"), ("libx264", "libx264")])
+def test_the_name_of_a_format_means_its_encoder(name: str, encoder: str) -> None:
+    """With its usual quality: by itself ffmpeg would take much less."""
+    assert encoder_named(name) == encoder

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from clips import make_clip
+from upsampling import upsample
 
 from ifrplus_cli.errors import OutputError
 from ifrplus_cli.values import StreamInfo, Timing
 from ifrplus_cli.video.reading.probe import probe
+from ifrplus_cli.video.writing.encoders import EncodeOptions
 from ifrplus_cli.video.writing.target import Target
 from ifrplus_cli.video.writing.targets import AnimationTarget, FilmTarget, ImagesTarget, target_of
 
@@ -110,3 +112,13 @@ def test_a_film_holds_all_of_its_source(tmp_path: Path) -> None:
     clip = probe(make_clip(tmp_path / "clip.mkv", codec="ffv1"))
     content = target_of(tmp_path / "film.mp4").content_of(clip, TIMING, Fraction(1))
     assert (content.clip, content.timing, content.origin, content.notes) == (clip, TIMING, 0, ())
+
+
+def test_images_into_a_link_to_a_folder_go_into_that_folder(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    for _ in range(2):
+        upsample(clip, tmp_path / "link" / "%06d.png", encode=EncodeOptions(), overwrite=True)
+        assert (tmp_path / "link").is_symlink()
+        assert len(list((tmp_path / "real").iterdir())) == 12
+    assert {path.name for path in tmp_path.iterdir()} - {clip.name} == {"link", "real"}
