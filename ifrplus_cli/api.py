@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
+from numbers import Number
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from ifrplus_cli.errors import UsageError
 from ifrplus_cli.network import interpolator
 from ifrplus_cli.network.choose import Work, choose_network
 from ifrplus_cli.network.interpolator import LoadedModel
-from ifrplus_cli.network.request import NetworkRequest
-from ifrplus_cli.pipeline.films import Films, FinishedFilm, Listener, Place, Trial
+from ifrplus_cli.network.request import NetworkRequest, option_of, tile_of
+from ifrplus_cli.pipeline.films import Films, FinishedFilm, Listener, Place, Trial, said_to_be_finished
 from ifrplus_cli.pipeline.preview import Preview
-from ifrplus_cli.pipeline.request import UpsampleRequest
+from ifrplus_cli.pipeline.request import MAX_RATE_DENOMINATOR, UpsampleRequest, rate_of
 from ifrplus_cli.pipeline.run import RunProgress, Summary
 from ifrplus_cli.reports.upsample import write_run_report
 from ifrplus_cli.stopping import StopRequest
 from ifrplus_cli.values import HALF, ClipInfo
 from ifrplus_cli.video.reading.probe import probe as probe_clip
 
-EXACT = ("factor", "fps", "input_fps", "start", "end")  # options that become exact numbers
+RATES, MOMENTS = ("fps", "input_fps"), ("start", "end")
+EXACT = ("factor", *RATES, *MOMENTS)  # options that become exact numbers
 PATHS = ("weights", "cuts_in", "cuts_out", "report")
 
 
@@ -150,7 +153,8 @@ def make_film(films: Films, source: Path, output: Path) -> FinishedFilm | Previe
     """
     made = films.make(source, output)
     if isinstance(made, FinishedFilm) and films.request.report is not None:
-        write_run_report(films.request.report, made)
+        with said_to_be_finished(output):
+            write_run_report(films.request.report, made)
     return made
 
 
@@ -158,8 +162,10 @@ def _converted(options: Mapping[str, Any]) -> dict[str, Any]:
     """Convert options to exact numbers, paths and names of choices, whatever type they were given as."""
     converted = dict(options)
     for name, value in options.items():
-        if name in EXACT and isinstance(value, int | float | str):
-            converted[name] = Fraction(str(value))
+        if name in EXACT and isinstance(value, str | Number) and not isinstance(value, Fraction):
+            converted[name] = _exact(name, value)
+        elif name == "tile" and isinstance(value, str):
+            converted[name] = _said(name, tile_of, value)
         elif name in PATHS and isinstance(value, str):
             converted[name] = Path(value)
         elif name == "flow_scale" and isinstance(value, int | float):
@@ -168,3 +174,31 @@ def _converted(options: Mapping[str, Any]) -> dict[str, Any]:
             pairs = value.items() if isinstance(value, Mapping) else value
             converted[name] = tuple((str(key), str(setting)) for key, setting in pairs)
     return converted
+
+
+def _exact(name: str, value: object) -> Any:
+    """Return a factor, a rate or a moment, as it is understood on the command line."""
+    text = str(value)
+    if name in RATES:
+        number = None if isinstance(value, str) else _said(name, _number, text)
+        long = number is not None and number.denominator > MAX_RATE_DENOMINATOR  # such as the float 24000 / 1001
+        return number.limit_denominator(MAX_RATE_DENOMINATOR) if number and long else _said(name, rate_of, text)
+    if name in MOMENTS and isinstance(value, str):
+        from ifrplus_cli.video.reading.trim import moment_of
+
+        return _said(name, moment_of, text)
+    return _said(name, _number, text)
+
+
+def _number(text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{text} is not a number.") from None
+
+
+def _said(name: str, read: Callable[[str], Any], text: str) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise UsageError(option_of(name), str(error)) from error

@@ -45,7 +45,13 @@ def check_place(path: Path, option: str, films: Sequence[Path] = ()) -> None:
     Raises:
         OutputError: if it can't be written.
     """
-    if path.resolve() in [film.resolve() for film in films]:
+    try:
+        overwrites = path.resolve() in [film.resolve() for film in films]
+    except (OSError, RuntimeError) as error:  # the latter: a link that leads to itself, before Python 3.13
+        raise OutputError(
+            f"{path} can't be written: it is a link that leads nowhere.", f"Give another {option}."
+        ) from error
+    if overwrites:
         raise OutputError(f"{option} would overwrite {path}.", f"Give another {option}.")
     folder = path.absolute().parent
     if path.is_dir() or not os.access(folder, os.W_OK):

@@ -9,15 +9,18 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pytest
 from clips import PACKAGE_FOLDER, blend_model, frame_times, make_clip, picture
 
 import ifrplus_cli
 from ifrplus_cli import load_model, probe, upsample
+from ifrplus_cli.api import _converted
 from ifrplus_cli.commands import upsample as command
 from ifrplus_cli.errors import InputError, OutputError, UsageError
 from ifrplus_cli.network.request import CHOICES as NETWORK_CHOICES
@@ -25,6 +28,7 @@ from ifrplus_cli.network.request import RANGES as NETWORK_RANGES
 from ifrplus_cli.network.request import option_of
 from ifrplus_cli.pipeline.request import CHOICES, RANGES, UpsampleRequest
 from ifrplus_cli.pipeline.run import RunProgress
+from ifrplus_cli.video.reading.trim import FrameNumber
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -110,7 +114,7 @@ def test_a_film_is_made_and_its_progress_reported(clip: Path, tmp_path: Path) ->
     summary = upsample(
         str(clip), tmp_path / "film.mp4", fps="59.94", start=0.04, model=blend_model(), progress=told.append
     )
-    assert frame_times(tmp_path / "film.mp4") == [n / Fraction("59.94") for n in range(12)]
+    assert frame_times(tmp_path / "film.mp4") == [n * Fraction(1001, 60_000) for n in range(12)]
     assert [run.done for run in told] == list(range(1, summary.frames_out + 1))
     assert (told[-1].expected, summary.frames_in) == (12, 5)
 
@@ -140,3 +144,26 @@ def test_the_example_of_a_page_runs(page: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "4 frames became 8 in" in done.stdout
     assert len(frame_times(tmp_path / "out.mp4")) == 8
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"fps": 59.94}, {"fps": Fraction(60000, 1001)}),
+        ({"fps": 24000 / 1001, "input_fps": "pal"}, {"fps": Fraction(24000, 1001), "input_fps": Fraction(25)}),
+        ({"factor": Decimal("2.5"), "fps": np.int64(60)}, {"factor": Fraction(5, 2), "fps": Fraction(60)}),
+        ({"factor": np.float32(2.5), "start": 0.5, "end": "120f"}, {"end": FrameNumber(120), "start": Fraction(1, 2)}),
+        ({"start": "1:02.5", "tile": "960x512"}, {"start": Fraction(125, 2), "tile": (960, 512)}),
+    ],
+)
+def test_values_mean_what_they_mean_on_the_command_line(given: dict[str, Any], meant: dict[str, Any]) -> None:
+    converted = _converted(given)
+    assert {name: converted[name] for name in meant} == meant
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"factor": math.nan}, {"factor": "1/0"}, {"fps": "fast"}, {"start": "soon"}, {"tile": "960"}]
+)
+def test_values_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"--{next(iter(wrong))}"):
+        _converted(wrong)

@@ -130,3 +130,9 @@ def test_a_folder_that_a_killed_run_had_put_aside_comes_back(tmp_path: Path) -> 
         part.publish()
     assert [file.name for file in output.iterdir()] == ["2.png"]
     assert list(tmp_path.iterdir()) == [output]
+
+
+def test_a_link_that_leads_to_itself_is_no_place_for_a_file(tmp_path: Path) -> None:
+    (tmp_path / "report.html").symlink_to("report.html")
+    with pytest.raises(OutputError, match="leads nowhere"):
+        check_place(tmp_path / "report.html", "--report")

@@ -94,6 +94,11 @@ def main() -> None:
         if error.errno != EPIPE:
             console.print_error(OutputError("The disk is full.", "Free some space, also on the disk of stdout."))
         sys.exit(FAILED)
+    except Exception:
+        if not signals.ended:
+            raise
+        console.print_interruption("nothing was written.")  # a library that was just imported made this of the signal
+        sys.exit(INTERRUPTED)
 
 
 def _fail(error: IfrplusError) -> NoReturn:

@@ -12,21 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ifrplus_cli.errors import UsageError
-from ifrplus_cli.network.request import EngineName, ModelName, Precision
-from ifrplus_cli.pipeline.request import RANGES, Deinterlace
+from ifrplus_cli.network.request import EngineName, ModelName, Precision, TileSize, tile_of
+from ifrplus_cli.pipeline.request import RANGES, Deinterlace, rate_of
 
 if TYPE_CHECKING:
-    from ifrplus_cli.video.reading.trim import FrameNumber
+    from ifrplus_cli.video.reading.trim import Moment
 
 
 MAX_FACTOR, MAX_NUMERATOR = RANGES["factor"][1], 10_000
-(MIN_RATE, MAX_RATE), MAX_RATE_DENOMINATOR = RANGES["fps"], 10_000
-RATE_NAMES = {
-    "film": Fraction(24),
-    "ntsc-film": Fraction(24000, 1001),
-    "pal": Fraction(25),
-    "ntsc": Fraction(30000, 1001),
-}
 MIN_SIDE, MAX_SIDE = 16, 8192  # pixels; 8K film has 7680
 
 
@@ -43,40 +36,29 @@ def parse_factor(text: str) -> Fraction:
 
 
 def parse_rate(text: str) -> Fraction:
-    """Parse a name, a fraction or a decimal; a rounded NTSC rate such as 23.976 means the exact one, 24000/1001."""
-    if text.lower() in RATE_NAMES:
-        return RATE_NAMES[text.lower()]
+    with _bad_parameters():
+        return rate_of(text)
+
+
+def parse_moment(text: str) -> Moment:
+    from ifrplus_cli.video.reading.trim import moment_of
+
+    with _bad_parameters():
+        return moment_of(text)
+
+
+def parse_tile(text: str) -> TileSize:
+    with _bad_parameters():
+        return tile_of(text)
+
+
+@contextmanager
+def _bad_parameters() -> Iterator[None]:
+    """Report what is no value of an option, with its sentence."""
     try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        named = ", ".join(RATE_NAMES)
-        raise typer.BadParameter(f"{text} is not a frame rate; use 60, 59.94, 60000/1001, or {named}.") from None
-    if not MIN_RATE <= rate <= MAX_RATE or rate.denominator > MAX_RATE_DENOMINATOR:
-        raise typer.BadParameter(f"the frame rate must be from {MIN_RATE} to {MAX_RATE}, with a short fraction.")
-    places = len(text.partition(".")[2])
-    ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
-    return ntsc if places >= 2 and round(ntsc, places) == rate else rate
-
-
-def parse_moment(text: str) -> Fraction | FrameNumber:
-    """Parse seconds, h:mm:ss.ms, or a frame number with the suffix f."""
-    from ifrplus_cli.video.reading.trim import FrameNumber
-
-    if found := re.fullmatch(r"(\d{1,9})f", text):
-        return FrameNumber(int(found[1]))
-    if found := re.fullmatch(r"(?:(?:(\d{1,3}):)?([0-5]?\d):)?(\d{1,6}(?:\.\d{1,9})?)", text):
-        hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
-        if found[2] is None or seconds < 60:
-            return hours * 3600 + minutes * 60 + seconds
-    raise typer.BadParameter(f"{text} is not a time; use seconds (12.5), 1:02:03.250, or a frame number (120f).")
-
-
-def parse_tile(text: str) -> str | tuple[int, int]:
-    if text in ("auto", "off"):
-        return text
-    if found := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text):
-        return int(found[1]), int(found[2])
-    raise typer.BadParameter(f"{text} is not a tile size; use auto, off or WIDTHxHEIGHT such as 960x512.")
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def parse_size(text: str) -> tuple[int, int]:

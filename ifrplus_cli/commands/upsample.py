@@ -189,6 +189,7 @@ def upsample(
     several = len(sources) > 1 or (is_folder(output) and not is_sequence(sources[0]))
     refuse(several and (cuts_in or cuts_out), "--cuts-in, --cuts-out", "a list of cuts is for one film only.")
     refuse(several and report, "--report", "a report is for one film only.")
+    refuse(not several and name != DEFAULT_NAME, "--name", "it is for an output folder, which must exist for one film.")
     with usage_errors():
         request = UpsampleRequest(
             factor=factor,

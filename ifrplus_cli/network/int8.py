@@ -16,6 +16,7 @@ from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork, version
+from ifrplus_cli.network.onnx_cache import reads_weights
 from ifrplus_cli.system import cache_folder
 from ifrplus_cli.weights.manifest import find_file, find_weights
 
@@ -33,7 +34,10 @@ def try_int8(model: str) -> tuple[bool, str]:
     """
     if not this_machine().multiplies_int8():
         return False, "this CPU has no instructions for 8 bits (VNNI or AMX)"
-    graph, weights = _checksums(model)
+    files = _files(model)
+    if files is None:
+        return False, "the graph in 8 bits is missing, or does not lie beside the weights of which it was made"
+    graph, weights = map(sha256_of, files)
     facts = {"processor": this_machine().facts().get("processor"), "onnxruntime": version(), "graph": graph}
     facts["weights"] = weights
     memory = _memory_of(model)
@@ -47,12 +51,11 @@ def try_int8(model: str) -> tuple[bool, str]:
     return share <= WORTHWHILE, f"8 bits take {share:.0%} of the time in a trial on this CPU"
 
 
-def _checksums(model: str) -> tuple[str, str]:
-    """Return those of the graph and of the weights."""
-    graph = MODELS[model].graph
-    files = find_file(graph.int8_file_name) if graph and graph.int8_file_name else None, find_weights(model)
-    one, other = (sha256_of(file) if file else "" for file in files)
-    return one, other
+def _files(model: str) -> tuple[Path, Path] | None:
+    """Return the graph in 8 bits and the weights that it reads; None if it can't read those that are used."""
+    graph, weights = MODELS[model].graph, find_weights(model)
+    file = find_file(graph.int8_file_name) if graph and graph.int8_file_name else None
+    return (file, weights) if file and weights and reads_weights(file, weights) else None
 
 
 def _memory_of(model: str) -> Path:

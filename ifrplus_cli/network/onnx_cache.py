@@ -76,7 +76,10 @@ def reads_weights(graph: Path | bytes, weights: Path | None) -> bool:
 
     That saves a copy of all parameters, and their conversion.
     """
-    if weights is None or isinstance(graph, bytes) or weights.parent != graph.parent:
+    # ONNX Runtime reads no file beyond the folder of a graph, also where a link leads there.
+    if weights is None or isinstance(graph, bytes) or not weights.parent == graph.parent == weights.resolve().parent:
+        return False
+    if graph.resolve().parent != graph.parent.resolve():
         return False
     content = graph.read_bytes()
     return weights.name.encode() in content and sha256_of(weights).encode() in content

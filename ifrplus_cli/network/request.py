@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,3 +92,17 @@ def option_of(name: str) -> str:
     """Return the option of the command line that sets a field."""
     special = {"purpose": "--for", "encoder_args": "--encoder-arg"}
     return special.get(name, f"--{name.replace('_', '-')}")
+
+
+def tile_of(text: str) -> TileSize:
+    """Return what ``auto``, ``off`` or a size such as 960x512 means.
+
+    Raises:
+        ValueError: with a sentence, if it is none of them.
+    """
+    named: dict[str, TileSize] = {"auto": "auto", "off": "off"}
+    if text in named:
+        return named[text]
+    if found := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text):
+        return int(found[1]), int(found[2])
+    raise ValueError(f"{text} is not a tile size; use auto, off or WIDTHxHEIGHT such as 960x512.")

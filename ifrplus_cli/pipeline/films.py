@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from ifrplus_cli.errors import ModelError
+from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.files import check_place
 from ifrplus_cli.frames.cut_list import read_cuts, write_cuts
 from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD
@@ -59,6 +59,16 @@ class Listener:
     loaded: Callable[[LoadedModel], None] = lambda _: None
     progress: Callable[[], AbstractContextManager[Advance]] = _unseen
     may_replace: Callable[[Path, Path], bool] = lambda *_: False
+
+
+@contextmanager
+def said_to_be_finished(film: Path) -> Iterator[None]:
+    """Say in an error of what comes after a film that the film is there."""
+    try:
+        yield
+    except IfrplusError as error:
+        error.message = f"{error.message} The film {film} is finished."
+        raise
 
 
 class Place(Protocol):
@@ -183,7 +193,8 @@ class Films:
             self._loaded = None  # the network failed, so the next film gets a new one
             raise
         if request.cuts_out is not None:
-            write_cuts(request.cuts_out, summary.cuts)
+            with said_to_be_finished(job.output):
+                write_cuts(request.cuts_out, summary.cuts)
         return FinishedFilm(job, model, summary, record)
 
     def _plan(self, job: Job) -> NetworkPlan:

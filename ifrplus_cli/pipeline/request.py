@@ -37,6 +37,13 @@ RANGES: Ranges = {
 }
 LOCAL_CLUSTER = re.compile(r"local(?::([1-9]\d{0,3}))?")
 SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://[^/\s]+:\d+")
+MAX_RATE_DENOMINATOR = 10_000
+RATE_NAMES = {
+    "film": Fraction(24),
+    "ntsc-film": Fraction(24000, 1001),
+    "pal": Fraction(25),
+    "ntsc": Fraction(30000, 1001),
+}
 NOT_WITH_PREVIEW = ("report", "resume", "cuts_out", "dry_run")
 
 
@@ -130,3 +137,26 @@ class UpsampleRequest(NetworkRequest):
         for found, name, why in contradictions:
             if found:
                 raise UsageError(option_of(name), why)
+
+
+def rate_of(text: str) -> Fraction:
+    """Return the frame rate that a name, a fraction or a decimal means.
+
+    A rounded NTSC rate such as 23.976 means the exact one, 24000/1001.
+
+    Raises:
+        ValueError: with a sentence, if it is none, or out of range.
+    """
+    if text.lower() in RATE_NAMES:
+        return RATE_NAMES[text.lower()]
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        named = ", ".join(RATE_NAMES)
+        raise ValueError(f"{text} is not a frame rate; use 60, 59.94, 60000/1001, or {named}.") from None
+    least, most = RANGES["fps"]
+    if not least <= rate <= most or rate.denominator > MAX_RATE_DENOMINATOR:
+        raise ValueError(f"the frame rate must be from {least} to {most}, with a short fraction.")
+    places = len(text.partition(".")[2])
+    ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    return ntsc if places >= 2 and round(ntsc, places) == rate else rate

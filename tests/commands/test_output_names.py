@@ -64,3 +64,10 @@ def test_one_film_may_go_into_a_folder_too(clip: Path, tmp_path: Path) -> None:
     done = run_blend_here("upsample", clip, tmp_path, "--codec", "ffv1", "-q", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(frame_times(tmp_path / "clip.mkv")) == 12
+
+
+def test_a_pattern_of_names_is_for_a_folder(clip: Path, tmp_path: Path) -> None:
+    done = run_here("upsample", clip, "film.mp4", "--name", "{stem}-x.mp4", folder=tmp_path)
+    assert done.returncode == 2
+    assert "--name" in done.stderr
+    assert not (tmp_path / "film.mp4").exists()

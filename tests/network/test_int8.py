@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,7 @@ from ifrplus_cli.network.engine import MINDSPORE, Engine
 from ifrplus_cli.network.engine_onnx import CPU_PROVIDER, OnnxNetwork
 from ifrplus_cli.network.plan import NetworkOptions, plan_network
 from ifrplus_cli.network.request import NetworkRequest
+from ifrplus_cli.weights.manifest import find_file, find_weights
 
 ON_CPU, CPU, HALF = Engine("onnx", CPU_PROVIDER), Device("CPU"), Fraction(1, 2)
 WORK = Work((64, 96), (HALF,), 1)
@@ -136,3 +138,16 @@ def test_only_a_cpu_runs_it_and_only_with_the_bundled_weights(tmp_path: Path) ->
     with pytest.raises(ModelError, match="bundled weights"):
         choose_network(WORK, NetworkRequest(weights=mine, precision="int8", engine="onnx", device="CPU"))
     assert choose_network(WORK, NetworkRequest(weights=mine, engine="onnx", device="CPU")).precision == "fp32"
+
+
+def test_weights_that_are_a_link_run_in_single_precision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """ONNX Runtime reads no file beyond the folder of a graph: then the parameters are supplied."""
+    for name in ("lite.onnx", "lite-int8.onnx", "lite-features.onnx"):
+        shutil.copy(str(find_file(name)), tmp_path)
+    (tmp_path / "lite.safetensors").symlink_to(str(find_weights("lite")))
+    monkeypatch.setenv("IFRPLUS_WEIGHTS", str(tmp_path))
+    assert find_weights("lite") == tmp_path / "lite.safetensors"
+    monkeypatch.setattr(int8, "this_machine", lambda: Cpu(able=True))
+    assert not int8.try_int8("lite")[0]
+    network = OnnxNetwork(MODELS["lite"], (1, 64, 96), CPU_PROVIDER, threads=1, parts=True)
+    assert network.encode(np.zeros((1, 3, 64, 96), np.float32)).shape == (1, 7, 32, 48)

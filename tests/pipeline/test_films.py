@@ -12,7 +12,7 @@ from ifrplus_cli.errors import InputError, ModelError, OutputError
 from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.network.plan import NetworkPlan
 from ifrplus_cli.pipeline import films as films_file
-from ifrplus_cli.pipeline.films import Films, FinishedFilm, Listener, Trial, try_film
+from ifrplus_cli.pipeline.films import Films, FinishedFilm, Listener, Trial, said_to_be_finished, try_film
 from ifrplus_cli.pipeline.journal import RECORD, folder_of
 from ifrplus_cli.pipeline.preview import Preview
 from ifrplus_cli.pipeline.request import UpsampleRequest
@@ -134,3 +134,9 @@ def test_a_listener_is_asked_before_an_output_is_replaced(make: Callable[..., Pa
     Films(REQUEST, Listener(may_replace=agree)).make(source, output)
     assert asked == [(source, output)]
     assert len(frame_times(output)) == 6
+
+
+def test_what_fails_after_a_film_says_that_the_film_is_finished(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"disk is full. The film .*film.mp4 is finished."):
+        with said_to_be_finished(tmp_path / "film.mp4"):
+            raise OutputError("The disk is full.")

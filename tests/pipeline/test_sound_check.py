@@ -100,3 +100,13 @@ def test_sound_of_few_samples_a_second_fills_longer_blocks(rate: int, tmp_path: 
     found = streams(tmp_path / "film.mp4", "audio")[0]
     assert (found["codec_name"], found["sample_rate"]) == ("aac", str(rate))
     assert float(found["duration"]) == pytest.approx(0.24, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.webm"])
+def test_what_decoders_leave_out_is_not_missed_in_slow_motion(name: str, tmp_path: Path) -> None:
+    """mp4 says how much of the first and last packets is no sound; Matroska's packets have it all, eight times."""
+    source = make_clip(
+        tmp_path / "in.mp4", codec="libx264", frames=10, inputs=BEEP, output=("-c:a", "aac", "-t", "0.4")
+    )
+    summary = upsample(source, tmp_path / name, 8, encode=EncodeOptions(), slow_motion=True)
+    assert summary.frames_out == 80

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,6 +22,21 @@ class FrameNumber:
 
 
 Moment = Fraction | FrameNumber  # a fraction is in seconds from the first frame
+
+
+def moment_of(text: str) -> Moment:
+    """Return the moment that seconds, h:mm:ss.ms, or a frame number with the suffix f means.
+
+    Raises:
+        ValueError: with a sentence, if it is none.
+    """
+    if found := re.fullmatch(r"(\d{1,9})f", text):
+        return FrameNumber(int(found[1]))
+    if found := re.fullmatch(r"(?:(?:(\d{1,3}):)?([0-5]?\d):)?(\d{1,6}(?:\.\d{1,9})?)", text):
+        hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
+        if found[2] is None or seconds < 60:
+            return hours * 3600 + minutes * 60 + seconds
+    raise ValueError(f"{text} is not a time; use seconds (12.5), 1:02:03.250, or a frame number (120f).")
 
 
 def cut_section(clip: ClipInfo, start: Moment | None, end: Moment | None) -> ClipInfo:

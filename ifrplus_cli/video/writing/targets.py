@@ -183,6 +183,7 @@ def _picture_alone(clip: ClipInfo, timing: Timing, stretch: Fraction, container:
         what: the subject of each note, such as ``GIF``.
     """
     origin = origin_of(clip, stretch)
+    last = max(timing.last_duration, container.shortest)
     kinds = dict.fromkeys("sound" if s.kind == "audio" else f"{s.kind}s" for s in other_streams(clip))
     lost = [*kinds, *(["chapters"] if clip.chapters else [])]
     notes = [f"{what} can store only the picture. These are left out: {', '.join(lost)}."] if lost else []
@@ -192,7 +193,7 @@ def _picture_alone(clip: ClipInfo, timing: Timing, stretch: Fraction, container:
         notes.append(f"{what} can store only square pixels; the source's are {clip.sample_aspect} as wide as high.")
     return Content(
         clip=replace(clip, streams=(), chapters=(), light=LightInfo(), sample_aspect=None, description=Description()),
-        timing=replace(timing, time_base=container.unit or timing.time_base),
+        timing=replace(timing, time_base=container.unit or timing.time_base, last_duration=last),
         origin=origin + (clip.start - origin) * stretch,
         notes=tuple(notes),
     )

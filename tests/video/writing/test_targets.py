@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,12 @@ def test_images_into_a_link_to_a_folder_go_into_that_folder(clip: Path, tmp_path
         assert (tmp_path / "link").is_symlink()
         assert len(list((tmp_path / "real").iterdir())) == 12
     assert {path.name for path in tmp_path.iterdir()} - {clip.name} == {"link", "real"}
+
+
+@pytest.mark.parametrize(("name", "rate"), [("out.gif", Fraction(50)), ("out.webp", Fraction(40)), ("out.apng", 40)])
+def test_a_last_frame_that_is_too_short_for_an_animation_is_shown_as_long_as_it_can_be(
+    name: str, rate: Fraction, tmp_path: Path
+) -> None:
+    source = make_clip(tmp_path / "in.mp4", codec="libx264", frames=5, rate="30")
+    summary = upsample(source, tmp_path / name, encode=EncodeOptions(), fps=Fraction(rate))
+    assert summary.frames_out == ceil(5 * rate / 30)
