@@ -193,6 +193,8 @@ class PartFolder:
             shutil.rmtree(self.path, ignore_errors=True)  # left by a killed run
             if self._before.is_dir() and not self.output.exists():
                 self._before.rename(self.output)  # it was killed between the two renames of ``publish``
+            if self._before.is_symlink():
+                self._before.unlink()
             shutil.rmtree(self._before, ignore_errors=True)
             self.path.mkdir(mode=0o700)
         except OSError as error:

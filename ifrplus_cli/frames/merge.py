@@ -20,7 +20,7 @@ PARTS = 7  # channels that a network returns: four of flow, three of choice
 SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
 BAND = 5  # side in pixels of the box that parts fine detail from the rest
 BOX = np.full(BAND, 1 / BAND, np.float32)
-SHARE = 2**16  # pixels for which OpenCV takes one more thread when it samples a picture
+PIXELS_A_THREAD = 2**16  # for which OpenCV takes one more thread when it samples a picture
 LEAST_ROWS = 48  # that are made at once
 
 
@@ -105,7 +105,7 @@ def bands(height: int, width: int) -> list[range]:
 
     Each begins at an even row. A band is sampled with the rows around it that the box sees.
     """
-    even = 2 * SHARE  # pixels that two threads share evenly
+    even = 2 * PIXELS_A_THREAD  # that two threads share evenly
     best = -(-LEAST_ROWS * width // even) * even // width - 2 * (BAND // 2)
     rows = -(-height // max(1, round(height / best)))
     rows += rows % 2

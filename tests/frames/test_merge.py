@@ -57,7 +57,7 @@ def test_rows_that_are_made_apart_fit_together(monkeypatch: pytest.MonkeyPatch) 
     parts = np.random.default_rng(1).normal(0, 2, (7, 125, 30)).astype(np.float32)
     parts[:4] = np.round(parts[:4] * 2) / 2  # no positions between two steps
     whole = made_of(left, right, parts, 0.5)
-    monkeypatch.setattr(merging, "SHARE", 1500)
+    monkeypatch.setattr(merging, "PIXELS_A_THREAD", 1500)
     assert len(bands(250, 60)) == 5
     np.testing.assert_allclose(made_of(left, right, parts, 0.5), whole, atol=1e-6)
 
