@@ -5,9 +5,9 @@
 ``lite-features.onnx`` and ``lite.onnx`` compute what ``LiteFeatures`` and ``LiteParts`` do, for a CPU, where OpenCV
 samples the frames several times as fast as ONNX Runtime: the first what depends on one frame alone, once for each
 frame, the second all else, from what the first made of both frames. ``lite-int8.onnx`` takes the place of the second,
-with the larger part of its stages in 8 bits (``int8_layers.py``), by what ``calibrate_int8.py`` wrote to
-``int8.json``. ``lite-whole.onnx`` computes the whole ``Lite.construct``, for accelerators. The graphs are built node by
-node in the forms that are fastest in ONNX Runtime on a CPU:
+with the larger part of its stages in 8 bits (``int8_layers.py``), by what ``calibrate_int8.py`` wrote to ``int8.json``;
+its kernels are in ``lite-int8.safetensors``. ``lite-whole.onnx`` computes the whole ``Lite.construct``, for
+accelerators. The graphs are built node by node in the forms that are fastest in ONNX Runtime on a CPU:
 
 - Left and right frames are neighbouring channels. A batch of both, and one picture of twice the channels, are the same
   memory: nothing is split or joined between the two views.
@@ -22,7 +22,8 @@ from functools import partial
 from pathlib import Path
 
 import onnx
-from int8_layers import Calibration, stage_in_int8
+from int8_layers import Calibration, kernels_in_int8, stage_in_int8
+from safetensors.numpy import save
 
 from ifrplus_cli.files import sha256_of
 from ifrplus_cli.models.onnx_graph import Graph, Shape, stored_parameters, to_fours, warp, warp_cubic
@@ -225,31 +226,36 @@ def export(weights: Path, folder: Path) -> None:
     prior: dict[str, Shape] = {"prior": (4, *quarter), "t": (1, 1, 1)}
     g = Graph(stored_parameters(weights))
     g.finish("Concat", *features(g, "frame"), name="features", axis=1)
-    _write(g, weights, folder / "lite-features.onnx", {"frame": frame}, ("features", picture))
+    _write(g, folder / "lite-features.onnx", {"frame": frame}, ("features", picture), weights)
     seen: dict[str, Shape] = {"left_features": picture, "right_features": picture, "alike": (1, *half)}
-    in_int8 = partial(stage_in_int8, layers=LAYERS, found=Calibration.read(CALIBRATION), weights=read_weights(weights))
-    for name, build in (("lite.onnx", stage_on_cpu), ("lite-int8.onnx", in_int8)):
-        g = Graph(stored_parameters(weights))
+    found, kernels = Calibration.read(CALIBRATION), folder / "lite-int8.safetensors"
+    _replace(kernels, save(kernels_in_int8(found, read_weights(weights), LAYERS)))
+    in_int8 = partial(stage_in_int8, layers=LAYERS, found=found)
+    for name, build, *read in (("lite.onnx", stage_on_cpu, weights), ("lite-int8.onnx", in_int8, weights, kernels)):
+        g = Graph(parameter for file in read for parameter in stored_parameters(file))
         pictures = g.channels(g.cat("left_features", "right_features"), 3 + FEATURES)
         g.finish("Concat", *estimate(g, pictures, "alike", build), name="parts", axis=1)
-        _write(g, weights, folder / name, {**seen, **prior}, ("parts", (7, *half)))
+        _write(g, folder / name, {**seen, **prior}, ("parts", (7, *half)), *read)
     g = Graph(stored_parameters(weights))
     g.finish("Add", *merge(g, *estimate_of_frames(g)))
-    _write(g, weights, folder / "lite-whole.onnx", {"left": frame, "right": frame, **prior}, ("made", frame))
+    _write(g, folder / "lite-whole.onnx", {"left": frame, "right": frame, **prior}, ("made", frame), weights)
 
 
-def _write(g: Graph, weights: Path, target: Path, inputs: dict[str, Shape], output: tuple[str, Shape]) -> None:
-    card = {
-        "name": "lite",
-        "weights": weights.name,
-        "weights_sha256": sha256_of(weights),
-        "licence": "Apache-2.0; stages begun at the weights of RIFE 4.25, MIT",
-    }
+def _write(g: Graph, target: Path, inputs: dict[str, Shape], output: tuple[str, Shape], *read: Path) -> None:
+    """Write a graph, whose metadata names the files that it reads: weights, and kernels in 8 bits if it has such."""
+    card = {"name": "lite"}
+    for name, file in zip(("weights", "kernels"), read, strict=False):
+        card |= {name: file.name, f"{name}_sha256": sha256_of(file)}
+    card["licence"] = "Apache-2.0; stages begun at the weights of RIFE 4.25, MIT"
     doc = "The lite network of ifrplus. Arguments and weights are those of ifrplus_cli/models/lite.py."
-    partial_file = target.with_suffix(".partial")
-    partial_file.write_bytes(g.model("lite", doc, inputs, card, output).SerializeToString(deterministic=True))
-    partial_file.replace(target)
+    _replace(target, g.model("lite", doc, inputs, card, output).SerializeToString(deterministic=True))
     onnx.checker.check_model(target, full_check=True)
+
+
+def _replace(target: Path, content: bytes) -> None:
+    partial_file = target.with_suffix(".partial")
+    partial_file.write_bytes(content)
+    partial_file.replace(target)
 
 
 def main() -> None:

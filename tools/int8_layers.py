@@ -6,8 +6,9 @@ result. Values are unsigned, with a scale and a zero point for each place in the
 signed, with a scale for each channel that they make. Channels whose values are larger than those of others are divided
 by a factor first: a leaky ReLU does not notice, so this changes nothing but the rounding.
 
-The kernels in 8 bits are in the graph, 5 MB: made when it is opened they would take three times as long to open, and
-100 MB. Everything else comes from the safetensors file. Channels come last, as the kernels for 8 bits want them.
+The kernels in 8 bits have a safetensors file of their own: made when the graph is opened they would take three times as
+long to open, and 100 MB; within the graph, 6 MB more than there. Everything else comes from the file of weights.
+Channels come last, as the kernels for 8 bits want them.
 """
 
 from __future__ import annotations
@@ -68,23 +69,38 @@ class Calibration:
         return cls(told["factors"], {place: Range(*ends) for place, ends in told["ranges"].items()})
 
 
-def stage_in_int8(
-    g: Graph, name: str, x: str, outside: int, layers: int, found: Calibration, weights: Mapping[str, Values]
-) -> str:
+def kernels_in_int8(found: Calibration, weights: Mapping[str, Values], layers: int) -> dict[str, npt.NDArray]:
+    """Return what the stages multiply by and add, by its name in the graph."""
+    kernels: dict[str, npt.NDArray] = {}
+    for name, each in found.factors.items():
+        factors = np.asarray(each, np.float32)
+        at = found.ranges[f"{name}.down_two"].after_leaky()
+        for number in range(layers):
+            layer = f"{name}.layers.{number}"
+            weight = weights[f"{layer}.weight"] * factors[:, np.newaxis, np.newaxis] / factors.reshape(-1, 1, 1, 1)
+            codes, scales = _rounded(weight, axis=(1, 2, 3))
+            bias = np.rint(weights[f"{layer}.bias"] / factors / (scales * at.scale)).astype(np.int32)
+            kernels |= {f"{layer}.codes": codes, f"{layer}.scales": scales, f"{layer}.bias_codes": bias}
+            at = found.ranges[layer].after_leaky()
+        kernel = _around_corners(weights[f"{name}.up.weight"] * factors.reshape(-1, 1, 1, 1))
+        codes, scales = _rounded(kernel, axis=0)
+        biases = weights[f"{name}.up.bias"].astype(np.float32).reshape(-1, 1, 2, 1, 2)
+        biases = np.broadcast_to(biases, (len(biases), 2, 2, 2, 2)).transpose(1, 2, 3, 4, 0).reshape(-1)
+        kernels |= {f"{name}.up.codes": codes, f"{name}.up.scales": scales, f"{name}.up.biases": biases}
+    return kernels
+
+
+def stage_in_int8(g: Graph, name: str, x: str, outside: int, layers: int, found: Calibration) -> str:
     """Run a ``Stage`` of ``lite.py`` after its first layer: (N, C, h/2, w/2) to (N, outside, h, w) or larger."""
-    factors = np.asarray(found.factors[name], np.float32)
-    y = _divided(g, f"{name}.down_two", x, g.constant(factors))
+    y = _divided(g, f"{name}.down_two", x, g.constant(found.factors[name]))
     y = g.node("Transpose", g.leaky(y, SLOPE), perm=[0, 2, 3, 1])
     at = found.ranges[f"{name}.down_two"].after_leaky()
     for number in range(layers):
         layer = f"{name}.layers.{number}"
-        weight = weights[f"{layer}.weight"] * factors[:, np.newaxis, np.newaxis] / factors.reshape(-1, 1, 1, 1)
-        bias = weights[f"{layer}.bias"] / factors
-        change = _convolution(g, weight, bias, _codes(g, y, at), at, found.ranges[f"{layer}.change"])
+        change = _convolution(g, layer, _codes(g, y, at), at, found.ranges[f"{layer}.change"])
         y = g.leaky(g.add(change, y), SLOPE)
         at = found.ranges[layer].after_leaky()
-    kernel = weights[f"{name}.up.weight"] * factors.reshape(-1, 1, 1, 1)
-    return _enlarging(g, kernel, weights[f"{name}.up.bias"], _codes(g, y, at), at, outside)
+    return _enlarging(g, f"{name}.up", _codes(g, y, at), at, outside)
 
 
 def _divided(g: Graph, name: str, x: str, factors: str) -> str:
@@ -101,41 +117,33 @@ def _told(g: Graph, at: Range) -> tuple[str, str]:
     return g.constant(at.scale), g.constant(at.zero, np.uint8)
 
 
-def _convolution(g: Graph, weight: Values, bias: Values, x: str, at: Range, change: Range) -> str:
+def _convolution(g: Graph, layer: str, x: str, at: Range, change: Range) -> str:
     """3x3 convolution of (N, h, w, C) codes: (N, h, w, C) floats."""
-    codes, scales = _kernel(weight, axis=(1, 2, 3))
-    rounded = g.constant(np.rint(bias / (scales.reshape(-1) * at.scale)), np.int32)
-    kernel = (g.constant(codes, np.int8), g.constant(scales.reshape(-1)), g.constant(0, np.int8))
     around = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [1, 1]}
-    told = (*_told(g, at), *kernel, *_told(g, change), rounded)
+    kernel = (f"{layer}.codes", f"{layer}.scales", g.constant(0, np.int8))
+    told = (*_told(g, at), *kernel, *_told(g, change), f"{layer}.bias_codes")
     made = g.node("QLinearConv", x, *told, domain=MICROSOFT, channels_last=1, **around)
     return g.node("DequantizeLinear", made, *_told(g, change))
 
 
-def _kernel(weight: Values, axis: int | tuple[int, ...]) -> tuple[Values, Values]:
+def _rounded(weight: Values, axis: int | tuple[int, ...]) -> tuple[npt.NDArray[np.int8], Values]:
     """Round a kernel: its codes, and the scale of each channel that it makes."""
     scales = np.maximum(np.abs(weight).max(axis=axis, keepdims=True) / LARGEST, SMALLEST)
-    return np.rint(weight / scales), scales
+    return np.rint(weight / scales).astype(np.int8), scales.reshape(-1)
 
 
-def _enlarging(g: Graph, weight: Values, bias: Values, x: str, at: Range, outside: int) -> str:
-    """Compute what ``Graph.enlarging`` does: (N, h, w, C) codes to (N, outside, 4h, 4w) floats."""
+def _around_corners(weight: Values) -> Values:
+    """Order a transposed 4x4 kernel as a matrix: four points around a corner to the sixteen that lie around it."""
     # The axes are those of Graph.corner_kernel.
-    axes = weight.reshape(-1, outside, 2, 2, 2, 2, 2, 2)[:, :, :, :, ::-1, :, ::-1]
-    kernel = axes.transpose(4, 6, 0, 5, 2, 7, 3, 1).reshape(-1, 16 * outside)
-    codes, scales = _kernel(kernel, axis=0)
-    each = np.broadcast_to(bias.reshape(outside, 1, 2, 1, 2), (outside, 2, 2, 2, 2)).transpose(1, 2, 3, 4, 0)
+    axes = weight.reshape(len(weight), -1, 2, 2, 2, 2, 2, 2)[:, :, :, :, ::-1, :, ::-1]
+    return axes.transpose(4, 6, 0, 5, 2, 7, 3, 1).reshape(4 * len(weight), -1)
+
+
+def _enlarging(g: Graph, name: str, x: str, at: Range, outside: int) -> str:
+    """Compute what ``Graph.enlarging`` does: (N, h, w, C) codes to (N, outside, 4h, 4w) floats."""
     corners = _corners(g, x, at)
     scale, zero = _told(g, at)
-    zeros = g.constant(0, np.int8)
-    told = (
-        g.constant(codes, np.int8),
-        scale,
-        g.constant(scales.reshape(-1)),
-        zero,
-        zeros,
-        g.constant(each.reshape(-1)),
-    )
+    told = (f"{name}.codes", scale, f"{name}.scales", zero, g.constant(0, np.int8), f"{name}.biases")
     made = g.node("MatMulIntegerToFloat", corners, *told, domain=MICROSOFT)
     count, size, columns = (g.node("Shape", corners, start=k, end=end) for k, end in ((0, 1), (1, 3), (2, 3)))
     blocks = g.node("Reshape", made, g.cat(g.integers(-1), columns, g.integers(4, 4 * outside), axis=0))

@@ -115,23 +115,25 @@ def bands(height: int, width: int) -> list[range]:
 def _make(made: Image, left: Image, right: Image, estimate: Estimate, apart: Plane, rows: range, t: float) -> None:
     """Make some rows of a frame."""
     here, width = slice(rows.start, rows.stop), left.shape[1]
-    moved = _moved(left, right, estimate, rows)
+    moved = made[here]
+    _mix_moved(moved, left, right, estimate, rows)
     share = _sigmoid(cv2.subtract(_enlarged(estimate.stay, rows, width), apart[here]))
     still = cv2.addWeighted(left[here], 1 - t, right[here], t, 0)
     pull = cv2.multiply(cv2.subtract(still, moved, still), cv2.merge([share] * 3), still)
-    made[here] = cv2.add(moved, pull, moved)
+    cv2.add(moved, pull, moved)
 
 
-def _moved(left: Image, right: Image, estimate: Estimate, rows: range) -> Image:
-    """Return some rows of the mixture of both warped frames, in two bands."""
+def _mix_moved(moved: Image, left: Image, right: Image, estimate: Estimate, rows: range) -> None:
+    """Fill some rows with the mixture of both warped frames, in two bands."""
     margin = BAND // 2
     seen = range(max(0, rows.start - margin), min(len(left), rows.stop + margin))  # by the box
     inner = slice(rows.start - seen.start, rows.stop - seen.start)
-    apart, moved = _warped(left, estimate.to_left, seen), _warped(right, estimate.to_right, seen)
-    apart, moved = cv2.subtract(apart, moved, apart), moved[inner]
-    moved = cv2.add(moved, _share(estimate.fine, apart[inner], rows), moved)
+    apart, other = _warped(left, estimate.to_left, seen), _warped(right, estimate.to_right, seen)
+    apart = cv2.subtract(apart, other, apart)
+    cv2.add(other[inner], _share(estimate.fine, apart[inner], rows), moved)
+    del other  # its memory is used again
     apart = cv2.sepFilter2D(apart, -1, BOX, BOX, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.add(moved, _share(estimate.gap, apart[inner], rows), moved))
+    cv2.add(moved, _share(estimate.gap, apart[inner], rows), moved)
 
 
 def _share(share: Plane, of: Image, rows: range) -> Image:

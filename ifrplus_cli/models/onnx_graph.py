@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET, IR_VERSION = 17, 8
 MICROSOFT = "com.microsoft"  # domain of ONNX Runtime's own operators
-TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
+TYPES = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "I32": TensorProto.INT32, "I8": TensorProto.INT8}
 BANDS = 8  # bands in which pictures are warped: sampling needs 56 bytes a pixel, which should stay in the cache
 
 Shape = tuple[int | str, ...]  # of a value, without the batch dimension
@@ -26,7 +26,7 @@ class Parameter:
     """A parameter of a network, as stored in a safetensors file.
 
     Attributes:
-        kind: ``F16`` or ``F32``.
+        kind: ``F16`` or ``F32``, and in graphs in 8 bits ``I8`` or ``I32``.
         file_name: name of that file, in the folder of the graph.
         begin, end: byte range in that file.
     """

@@ -36,7 +36,7 @@ def try_int8(model: str) -> tuple[bool, str]:
         return False, "this CPU has no instructions for 8 bits (VNNI or AMX)"
     files = _files(model)
     if files is None:
-        return False, "the graph in 8 bits is missing, or does not lie beside the weights of which it was made"
+        return False, "the graph in 8 bits, its kernels or the weights of both are missing or changed"
     graph, weights = map(sha256_of, files)
     facts = {"processor": this_machine().facts().get("processor"), "onnxruntime": version(), "graph": graph}
     facts["weights"] = weights

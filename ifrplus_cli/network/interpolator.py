@@ -316,7 +316,7 @@ class Interpolator:
         for start in range(0, count, self.plan.batch):
             part = [_filled(array[start : start + self.plan.batch], self.plan.batch) for array in arrays]
             made.append(self.network(*part)[: count - start])
-        return np.concatenate(made)
+        return made[0] if len(made) == 1 else np.concatenate(made)
 
 
 def _mixed(left: Image, right: Image, t: Fraction) -> Image:

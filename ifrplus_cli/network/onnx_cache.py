@@ -72,17 +72,27 @@ def bundled_graph(file_name: str) -> Path:
 
 
 def reads_weights(graph: Path | bytes, weights: Path | None) -> bool:
-    """Return whether a graph was made of just this file of weights, beside it: it then reads the parameters by itself.
+    """Return whether a graph was made of just this file of weights, and all that it reads lies beside it.
 
-    That saves a copy of all parameters, and their conversion.
+    It then reads the parameters by itself, which saves a copy of all of them, and their conversion. A graph in 8 bits
+    also reads a file of kernels, which has its name.
     """
-    # ONNX Runtime reads no file beyond the folder of a graph, also where a link leads there.
-    if weights is None or isinstance(graph, bytes) or not weights.parent == graph.parent == weights.resolve().parent:
+    if weights is None or isinstance(graph, bytes):
         return False
-    if graph.resolve().parent != graph.parent.resolve():
-        return False
-    content = graph.read_bytes()
-    return weights.name.encode() in content and sha256_of(weights).encode() in content
+    content, kernels = graph.read_bytes(), graph.with_suffix(".safetensors")
+    read = {weights, kernels} if kernels.name.encode() in content else {weights}
+    return all(_lies_beside(graph, file) and _is_named(file, content) for file in read)
+
+
+def _lies_beside(graph: Path, file: Path) -> bool:
+    """Return whether ONNX Runtime reads a file for a graph: none beyond its folder, also where a link leads there."""
+    folder = graph.resolve().parent
+    return file.is_file() and file.parent == graph.parent and folder == graph.parent.resolve() == file.resolve().parent
+
+
+def _is_named(file: Path, content: bytes) -> bool:
+    """Return whether the content of a graph has the name and the checksum of a file."""
+    return file.name.encode() in content and sha256_of(file).encode() in content
 
 
 def _stored(spec: ModelSpec, weights: Path) -> Sequence[Parameter] | None:

@@ -99,7 +99,7 @@ def test_what_cannot_be_remembered_is_no_obstacle(monkeypatch: pytest.MonkeyPatc
 
 
 def test_other_weights_run_in_single_precision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The kernels are in the graph: another file of weights in a folder must not be mixed with them."""
+    """The kernels are made of the bundled weights: others in a folder must not be mixed with them."""
     other = tmp_path / "lite.safetensors"
     other.write_bytes(b"other weights")
     monkeypatch.setattr(int8, "this_machine", lambda: Cpu(able=True))
@@ -140,14 +140,49 @@ def test_only_a_cpu_runs_it_and_only_with_the_bundled_weights(tmp_path: Path) ->
     assert choose_network(WORK, NetworkRequest(weights=mine, engine="onnx", device="CPU")).precision == "fp32"
 
 
-def test_weights_that_are_a_link_run_in_single_precision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of weights with all that the graph in 8 bits reads, on a CPU that computes it."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    names = ("lite.onnx", "lite-int8.onnx", "lite-int8.safetensors", "lite-features.onnx", "lite.safetensors")
+    for name in names:
+        shutil.copy(str(find_file(name)), folder)
+    monkeypatch.setenv("IFRPLUS_WEIGHTS", str(folder))
+    pretend(monkeypatch, able=True, seconds={"int8": 0.5, "fp32": 1.0})
+    return folder
+
+
+def test_weights_that_are_a_link_run_in_single_precision(copied: Path, tmp_path: Path) -> None:
     """ONNX Runtime reads no file beyond the folder of a graph: then the parameters are supplied."""
-    for name in ("lite.onnx", "lite-int8.onnx", "lite-features.onnx"):
-        shutil.copy(str(find_file(name)), tmp_path)
-    (tmp_path / "lite.safetensors").symlink_to(str(find_weights("lite")))
-    monkeypatch.setenv("IFRPLUS_WEIGHTS", str(tmp_path))
-    assert find_weights("lite") == tmp_path / "lite.safetensors"
-    monkeypatch.setattr(int8, "this_machine", lambda: Cpu(able=True))
+    weights = copied / "lite.safetensors"
+    weights.rename(tmp_path / "elsewhere.safetensors")
+    weights.symlink_to(tmp_path / "elsewhere.safetensors")
+    assert find_weights("lite") == weights
     assert not int8.try_int8("lite")[0]
     network = OnnxNetwork(MODELS["lite"], (1, 64, 96), CPU_PROVIDER, threads=1, parts=True)
     assert network.encode(np.zeros((1, 3, 64, 96), np.float32)).shape == (1, 7, 32, 48)
+
+
+def test_a_folder_that_is_a_link_changes_nothing(copied: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(copied)
+    monkeypatch.setenv("IFRPLUS_WEIGHTS", str(tmp_path / "link"))
+    assert int8.try_int8("lite")[0]
+    if this_machine().multiplies_int8():
+        network = OnnxNetwork(MODELS["lite"], (1, 64, 96), CPU_PROVIDER, threads=1, parts=True, precision="int8")
+        assert network.encode(np.zeros((1, 3, 64, 96), np.float32)).shape == (1, 7, 32, 48)
+
+
+def test_kernels_that_are_missing_or_others_leave_single_precision(copied: Path) -> None:
+    kernels = copied / "lite-int8.safetensors"
+    assert int8.try_int8("lite")[0]
+    kernels.write_bytes(kernels.read_bytes()[:-1] + b"?")
+    for _ in range(2):
+        int8.try_int8.cache_clear()
+        assert int8.try_int8("lite") == (
+            False,
+            "the graph in 8 bits, its kernels or the weights of both are missing or changed",
+        )
+        kernels.unlink(missing_ok=True)
+    plan = plan_network(MODELS["lite"], ON_CPU, CPU, (64, 96), [HALF])
+    assert plan.precision == "fp32"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-
-from pysubs2 import SSAEvent, SSAFile
-from pysubs2.time import ms_to_times
+from typing import TYPE_CHECKING, Any
 
 from ifrplus_cli.values import Chapter, StreamInfo
 from ifrplus_cli.video.other_streams.sound_stretch import TAIL, StretchFilter
+
+if TYPE_CHECKING:
+    from pysubs2 import SSAEvent, SSAFile
 
 # Sound that can be decoded and encoded again without loss: it is cut between samples.
 LOSSLESS_SOUND = {"flac", "alac", "tta", "wavpack"}
@@ -107,20 +108,26 @@ def _retimed_ass(text: str, timing: Retiming) -> str:
 def _retimed_event(line: str, timing: Retiming) -> str | None:
     # pysubs2 reads the times only: it would drop comments and unknown sections from a file that it writes.
     layer, start, end, rest = line.split(",", 3)
-    (event,) = SSAFile.from_string(f"Dialogue: 0,{start},{end}", format_="ass")
+    (event,) = _events(f"Dialogue: 0,{start},{end}", format_="ass")
     span = _retimed_span(event, timing)
     return span and f"{layer},{_clock(span[0], 2, '.')},{_clock(span[1], 2, '.')},{rest}"
 
 
 def _retimed_srt(text: str, timing: Retiming) -> str:
     # pysubs2 drops a number in the last line of the last cue as that of a next cue: this 0 is dropped instead.
-    cues = SSAFile.from_string(text.replace("\r\n", "\n") + "\n\n0\n", format_="srt", keep_html_tags=True)
+    cues = _events(text.replace("\r\n", "\n") + "\n\n0\n", format_="srt", keep_html_tags=True)
     kept = [(span, cue.text.replace("\\N", "\n")) for cue in cues if (span := _retimed_span(cue, timing))]
     blocks = (
         f"{number}\n{_clock(start, 3, ',')} --> {_clock(end, 3, ',')}\n{words}"
         for number, ((start, end), words) in enumerate(kept, 1)
     )
     return "\n\n".join(blocks) + "\n"
+
+
+def _events(text: str, **how: Any) -> SSAFile:
+    from pysubs2 import SSAFile  # only here, for few films need it
+
+    return SSAFile.from_string(text, **how)
 
 
 def _retimed_span(event: SSAEvent, timing: Retiming) -> tuple[Fraction, Fraction] | None:
@@ -134,9 +141,11 @@ def _retimed_span(event: SSAEvent, timing: Retiming) -> tuple[Fraction, Fraction
 
 
 def _clock(moment: Fraction, places: int, mark: str) -> str:
-    """Return a time as hours, minutes and seconds; pysubs2 itself stops at ten hours in ASS."""
+    """Return a time as hours, minutes and seconds."""
     units = 10 ** (3 - places)  # milliseconds in the last place
-    hours, minutes, seconds, rest = ms_to_times(max(0, round(moment * 1000 / units)) * units)
+    whole, rest = divmod(max(0, round(moment * 1000 / units)) * units, 1000)
+    minutes, seconds = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}{mark}{rest // units:0{places}}"
 
 
