@@ -102,6 +102,7 @@ class PartFile:
         self.output = output
         digest = hashlib.sha256(os.fsencode(output.name)).hexdigest()[:8]  # long names differ at their ends
         self.path = output.with_name(f".{output.stem[:40]}.{digest}.part{output.suffix}")
+        self._published = False
 
     def __enter__(self) -> PartFile:
         """
@@ -120,7 +121,8 @@ class PartFile:
 
     def __exit__(self, *exc: object) -> None:
         system.close_before_renaming(self._file)
-        self.path.unlink(missing_ok=True)
+        if not self._published:  # otherwise a file of this name is that of another run
+            self.path.unlink(missing_ok=True)
         self._file.close()
 
     def publish(self) -> None:
@@ -134,6 +136,7 @@ class PartFile:
             system.flush(self.path)
             system.close_before_renaming(self._file)
             self.path.replace(self.output)
+            self._published = True
             system.flush(self.output.absolute().parent)
         except OSError as error:
             raise unwritable(self.output, error) from error

@@ -15,11 +15,13 @@ class StopRequest:
     Attributes:
         asked: whether stopping has been requested.
         deferred: whether something is in progress that is worth finishing first.
+        forced: whether the program was told to end at once.
     """
 
     def __init__(self) -> None:
         self.asked = False
         self.deferred = False
+        self.forced = False
 
     @property
     def granted(self) -> bool:

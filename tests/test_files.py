@@ -96,6 +96,17 @@ def test_a_second_run_is_refused_and_leaves_the_first_alone(tmp_path: Path) -> N
         assert first.path.exists()
 
 
+def test_a_run_that_has_published_leaves_the_file_of_the_next_one_alone(tmp_path: Path) -> None:
+    output = tmp_path / "film.mkv"
+    with PartFile(output) as first:
+        first.publish()
+        second = PartFile(output)
+        second.__enter__()
+    assert second.path.exists()
+    second.__exit__()
+    assert not second.path.exists()
+
+
 def test_what_a_killed_run_left_is_not_written_to(tmp_path: Path) -> None:
     output = tmp_path / "film.mkv"
     left = PartFile(output).path

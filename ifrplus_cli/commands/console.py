@@ -52,7 +52,8 @@ def _console(stream: TextIO | None, *, stderr: bool) -> Console:
     is_terminal = _is_terminal(stream)
     dumb = is_terminal and os.environ.get("TERM", "") in DUMB  # rich assumes 80 columns for these
     width, height = shutil.get_terminal_size() if dumb else (None, None)
-    return Console(stderr=stderr, highlight=False, soft_wrap=not is_terminal, width=width, height=height)
+    # Without emoji: "b:v:0" in a message of ffmpeg's, or in a file's name, stays as it is.
+    return Console(stderr=stderr, highlight=False, emoji=False, soft_wrap=not is_terminal, width=width, height=height)
 
 
 talk = _console(sys.stderr, stderr=True)
@@ -156,10 +157,10 @@ def print_points(sentences: Sequence[str]) -> None:
 
 def _print_beside(console: Console, rows: Sequence[tuple[str, str]], *, gap: int = 2) -> None:
     """Print two columns of markup, ``gap`` characters apart."""
-    width = max(Text.from_markup(name).cell_len for name, _ in rows)
+    width = max(Text.from_markup(name, emoji=False).cell_len for name, _ in rows)
     if console.soft_wrap:
         for name, value in rows:
-            console.print(name + " " * (width - Text.from_markup(name).cell_len + gap) + value)
+            console.print(name + " " * (width - Text.from_markup(name, emoji=False).cell_len + gap) + value)
         return
     table = Table.grid(padding=(0, gap, 0, 0))
     table.add_column(no_wrap=width <= console.width // 2)
@@ -180,7 +181,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
     On a terminal that is too narrow for the table, the cells of each row are below each other.
     """
     on_terminal = _is_terminal(sys.stdout)
-    console = _console(sys.stdout, stderr=False) if on_terminal else Console(highlight=False, width=WIDE)
+    console = _console(sys.stdout, stderr=False) if on_terminal else Console(highlight=False, emoji=False, width=WIDE)
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for name in rows[0]:
         table.add_column(name, justify="right" if name != next(iter(rows[0])) else "left")

@@ -95,7 +95,7 @@ def main() -> None:
             console.print_error(OutputError("The disk is full.", "Free some space, also on the disk of stdout."))
         sys.exit(FAILED)
     except Exception:
-        if not signals.ended:
+        if not signals.stop.forced:
             raise
         console.print_interruption("nothing was written.")  # a library that was just imported made this of the signal
         sys.exit(INTERRUPTED)

@@ -12,7 +12,6 @@ from ifrplus_cli.system import HANGUP
 Value = TypeVar("Value")
 SIGNALS = tuple(number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None)
 stop = StopRequest()
-ended: list[bool] = []  # filled once a signal has ended the program
 
 
 def listen() -> None:
@@ -28,7 +27,7 @@ def _interrupt(*_: object) -> None:
         return
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # a second one must not cut the clean-up short
-    ended.append(True)
+    stop.forced = True
     raise Interrupted
 
 

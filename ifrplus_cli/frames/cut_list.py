@@ -59,7 +59,7 @@ def read_cuts(path: Path, clip: ClipInfo) -> frozenset[int]:
         return frozenset(_frame(entry, path, clip) for entry in entries)
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}.", "Check the path.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is not a list of cuts.", FORMAT_HINT) from error
 
 

@@ -29,9 +29,9 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file_gets_every_sentence_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     console.print_points([LONG, LONG])
-    console.print_facts({"name": LONG, "longer name": "[b]"}, to_stdout=True)
+    console.print_facts({"name": LONG, "longer name": "[b]", ":v:": "b:v:0"}, to_stdout=True)
     assert capsys.readouterr().out.splitlines() == [
-        f"- {LONG}", f"- {LONG}", f"name         {LONG}", "longer name  [b]",
+        f"- {LONG}", f"- {LONG}", f"name         {LONG}", "longer name  [b]", ":v:          b:v:0",
     ]  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def code_images(clip: ClipInfo, container: Container, options: EncodeOptions) ->
     facts = encoder_facts(codec)
     own, asked = clip.pixel_format, asked_pix_fmt(codec, supported_formats(facts), options)
     pix_fmt = asked or image_format(own, codec)
-    notes = () if asked else tuple(image_notes(own, codec, pix_fmt))
     colour = image_colour(codec, pix_fmt)
     chosen = encoder_options(codec, facts, options, clip, container, own=image_options(codec, pix_fmt))
+    notes = () if asked else tuple(image_notes(own, codec, pix_fmt, dict(chosen).get("quality", "")))
     return PictureCoding(codec, chosen, pix_fmt, colour, tuple(conversion(clip, colour, pix_fmt)), notes)

@@ -28,6 +28,7 @@ HARDWARE_QUALITY = {"_nvenc": (("cq", "19"), ("b", "0")), "_qsv": (("global_qual
 RATES = {"b", "b:v", "qp", "q", "q:v", "crf"}  # ffmpeg's options that say how much is stored
 HARDWARE = (*HARDWARE_QUALITY, "_vaapi", "_v4l2m2m", "_omx", "_amf", "_videotoolbox")
 DEFAULT_PRESET = {"libx264": "medium", "libx264rgb": "medium", "libx265": "medium", "libsvtav1": "8"}
+BEST_WEBP = "100"  # its highest quality
 # Encoders that take odd widths and heights with subsampled chroma.
 TAKES_ODD_SIZES = {"ffv1", "ffvhuff", "huffyuv", "libvpx", "libvpx-vp9", "libaom-av1", "mjpeg", "png", "rawvideo"}
 # Matrices that VP9's own header can't state; players believe it rather than the container.
@@ -233,8 +234,8 @@ def _stored_as(form: PixelFormat, clip: ClipInfo, codec: str, supported: Sequenc
     return next((name for name in PACKED.get(form.name, ()) if name in supported), None)
 
 
-def image_notes(own: PixelFormat, codec: str, chosen: str) -> Iterator[str]:
-    """Yield notes on what images and animations lose of a clip's samples."""
+def image_notes(own: PixelFormat, codec: str, chosen: str, quality: str) -> Iterator[str]:
+    """Yield notes on what images and animations lose of a clip's samples; ``quality`` is that of WebP, to 100."""
     if codec == "gif":
         yield "GIF holds 256 colours, and times in hundredths of a second: up to 50 frames per second."
     elif own.depth > 8 and not any(word in chosen for word in ("16", "48", "64")):
@@ -242,7 +243,8 @@ def image_notes(own: PixelFormat, codec: str, chosen: str) -> Iterator[str]:
     if codec == "mjpeg":
         yield "JPEG is lossy; PNG and TIFF are not."
     if codec.startswith("libwebp") and chosen != "bgra":
-        yield "WebP is lossy here, at quality 90; --encoder-arg quality=100 gives the best quality."
+        better = "" if quality == BEST_WEBP else f"; --encoder-arg quality={BEST_WEBP} gives the best quality"
+        yield f"WebP is lossy here, at quality {quality}{better}."
 
 
 def _nearest(own: PixelFormat, supported: Sequence[str]) -> str:

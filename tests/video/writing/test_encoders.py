@@ -47,6 +47,15 @@ def test_what_an_encoder_cant_store_is_stored_as_the_nearest_and_said(
     assert f"stored as {stored}" in " ".join(made.notes)
 
 
+@pytest.mark.parametrize(("quality", "better"), [(None, True), ("50", True), ("100", False)])
+def test_a_note_names_the_quality_of_webp_and_a_better_one(quality: str | None, better: bool, tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "film.mkv", frames=2)
+    options = EncodeOptions(encoder_args=(("quality", quality),) if quality else ())
+    (note,) = plan(source, tmp_path / "a.webp", options).notes
+    assert f"at quality {quality or 90}" in note
+    assert ("quality=100" in note) == better
+
+
 def test_defaults_hide_no_detail(clip: Path, tmp_path: Path) -> None:
     assert dict(plan(clip, tmp_path / "a.mp4", EncodeOptions()).encoder_options) == {"crf": "16", "preset": "medium"}
 
