@@ -42,6 +42,11 @@ REPACKED = {
 ODD_RGB = re.compile(r"(rgb|bgr)(4|8|4_byte|444|555|565)(le|be)?")
 
 
+def is_unclear(stream: dict[str, Any]) -> bool:
+    """Return whether what ffprobe has read of a file does not tell how a video stream stores its pictures."""
+    return stream.get("codec_type") == "video" and stream.get("pix_fmt", "unknown") == "unknown"
+
+
 def main_video(path: Path, streams: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the main video stream: the default one of moving pictures, or the first of them.
 
@@ -57,7 +62,7 @@ def main_video(path: Path, streams: list[dict[str, Any]]) -> dict[str, Any]:
             f"The installed ffmpeg has no decoder for the video in {path.name}.",
             "Install a newer ffmpeg, or convert the file first.",
         )
-    if "pix_fmt" not in video or video["pix_fmt"] == "unknown":
+    if is_unclear(video):
         raise InputError(f"The video in {path.name} can't be decoded: its stream is damaged.", "Use an undamaged copy.")
     return video
 

@@ -28,6 +28,7 @@ from ifrplus_cli.video.formats.streams import (
     colour_tags,
     decode_format_of,
     display_matrix,
+    is_unclear,
     is_variable,
     main_video,
     nominal_rate,
@@ -56,6 +57,8 @@ IMAGES, WEBP = "images", "webp"  # in place of a demuxer's name
 ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/", re.IGNORECASE)
 # Demuxers that know when to decode a frame but not when to show it.
 DECODE_TIMES_ONLY = {"avi"}
+# How far ffprobe reads in search of a picture; by itself it gives up after 5 MB, which may be sound alone.
+FARTHER = {"probesize": "500M", "analyzeduration": "2G"}
 # Codecs whose frames carry captions, how two eyes' pictures are packed, and the like.
 TELLING_FRAMES = {"h264", "hevc", "vvc", "av1", "mpeg1video", "mpeg2video"}
 
@@ -105,9 +108,12 @@ def probe(
 
 def _ask(path: Path, pieces: Sequence[Piece] = (), *, read_sound: bool) -> tuple[dict[str, Any], Mapping[int, Track]]:
     """Return what ffprobe says of a file, and the packets of its streams if those of sound are to be read."""
-    if read_sound:
-        return read_all(path, pieces)
-    return ask_ffprobe(path, pieces=pieces, show_chapters=None), {}
+    header, tracks = (
+        read_all(path, pieces) if read_sound else (ask_ffprobe(path, pieces=pieces, show_chapters=None), {})
+    )
+    if any(is_unclear(stream) for stream in header["streams"]):
+        header = ask_ffprobe(path, pieces=pieces, show_chapters=None, **FARTHER)
+    return header, tracks
 
 
 def _image_clip(path: Path, files: tuple[Path, ...], rate: Fraction) -> ClipInfo:

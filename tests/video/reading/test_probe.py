@@ -64,6 +64,16 @@ def test_start_times_are_kept(tmp_path: Path) -> None:
     assert found.streams[0].start == 5
 
 
+@pytest.mark.parametrize("read_sound", [False, True])
+def test_a_picture_that_begins_after_megabytes_of_sound_is_found(read_sound: bool, tmp_path: Path) -> None:
+    film = make_clip(tmp_path / "film.mp4", codec="libx264")
+    sound = ("-f", "lavfi", "-i", "anullsrc=channel_layout=7.1:sample_rate=96000:duration=3")
+    late = tmp_path / "late.mov"
+    ffmpeg(*sound, "-itsoffset", "3", "-i", film, "-map", "1", "-map", "0", "-c:v", "copy", "-c:a", "pcm_s24le", late)
+    found = probe(late, read_sound=read_sound)
+    assert (found.start, found.pixel_format.name, len(found.packet_pts)) == (3, "yuv420p", 6)
+
+
 def test_avi_is_known_to_hold_decode_times_only(tmp_path: Path) -> None:
     assert probe(make_clip(tmp_path / "old.avi", codec="mpeg4", frames=10, output=("-bf", "2"))).decode_times_only
     assert not probe(make_clip(tmp_path / "new.mkv", codec="mpeg4", frames=10, output=("-bf", "2"))).decode_times_only
