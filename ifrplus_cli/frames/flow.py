@@ -7,8 +7,10 @@ section 3.1).
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -25,7 +27,6 @@ REFINEMENTS = 2  # of the preset's 5: as good a prior
 ROUGH_SCALE = 2  # DIS's finest scale for a first, rough flow: a tenth of the time, except in the smallest pictures
 HINT_CELL, HINT_MEDIAN = 4, 5  # a hint is a median over 5 x 5 cells of 4 x 4 pixels of the matching picture
 HINT_FLOOR = 0.01  # weight of the reversed vector itself, relative to one vector that lands
-OTHER_WAY = ThreadPoolExecutor(1)  # kept: a new thread for each pair takes a seventh of the time in small pictures
 BORDER = 2  # cells around a picture that receive what moves out of it
 MATCH_MINIMUM = 32  # smaller matching pictures are enlarged to this size: DIS crashes without room for its pyramid
 TRUST_SCALE = 10 / 255  # colour difference at which a flow vector has lost 63 % of its weight
@@ -120,9 +121,19 @@ def flow_between(left: FlowView, right: FlowView) -> PairFlow:
     A rough flow of each direction, reversed, is a hint for the other direction: forward and backward flow guide each
     other.
     """
-    to_come = OTHER_WAY.submit(_one_way, right, left)  # one core per direction: DIS hardly uses a second one
+    to_come = _other_way().submit(_one_way, right, left)  # one core per direction: DIS hardly uses a second one
     forward, backward = _one_way(left, right), to_come.result()
     return PairFlow(forward[0], backward[0], forward[1], backward[1])
+
+
+@cache
+def _other_way() -> ThreadPoolExecutor:
+    """Return a second thread, which is kept: a new one for each pair takes a seventh of the time in small pictures."""
+    return ThreadPoolExecutor(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_other_way.cache_clear)  # no thread lives on in a forked process
 
 
 def _one_way(source: FlowView, target: FlowView) -> tuple[Flow, Flow]:

@@ -175,13 +175,9 @@ def span_ticks(timeline: Timeline, index: int, times: Sequence[Fraction]) -> lis
 
 
 def timesteps(timeline: Timeline, times: Sequence[Fraction]) -> Iterator[Fraction]:
-    """Yield each timestep in (0, 1) once at which output frames lie between source frames shown at ``times``."""
-    seen = {Fraction(0)}
+    """Yield the timestep, in (0, 1), of each output frame that lies between two source frames shown at ``times``."""
     for index, (start, end) in enumerate(pairwise(times)):
-        for tick in timeline.ticks(index, start, end):
-            if tick.t not in seen:
-                seen.add(tick.t)
-                yield tick.t
+        yield from (tick.t for tick in timeline.ticks(index, start, end) if tick.t)
 
 
 def last_tick(timeline: Timeline, times: Sequence[Fraction], end: Fraction) -> Tick:

@@ -60,8 +60,7 @@ def measure_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> Cost | None:
     others = sum(sizes[1:]) / max(1, len(sizes) - 1)
     keys = ceil(job.expected_frames / KEY_FRAMES)
     size = GROWTH * (keys * sizes[0] + (job.expected_frames - keys) * others)
-    made = job.expected_frames - len(job.clip.packet_pts)
-    return Cost(each, each * made, size / 1e6, done.peak_memory_mb)
+    return Cost(each, each * len(job.made_timesteps()), size / 1e6, done.peak_memory_mb)
 
 
 def try_cost(clip: ClipInfo, job: Job, model: LoadedModel) -> tuple[Cost | None, str | None]:

@@ -13,7 +13,6 @@ from ifrplus_cli.errors import IfrplusError, ModelError
 from ifrplus_cli.files import check_place
 from ifrplus_cli.frames.cut_list import read_cuts, write_cuts
 from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD
-from ifrplus_cli.frames.timeline import timesteps
 from ifrplus_cli.network.choose import Work, choose_network
 from ifrplus_cli.network.interpolator import LoadedModel, load_for_run
 from ifrplus_cli.network.plan import NetworkPlan
@@ -278,6 +277,5 @@ def job_options(request: UpsampleRequest, clip: ClipInfo, *, overwrite: bool) ->
 
 def work_of(job: Job) -> Work:
     """Return the work that a job asks of its network."""
-    made = job.expected_frames - len(job.clip.packet_pts)
-    times = (*job.clip.times, *([job.clip.end] if job.options.loop else []))
-    return Work((job.encode.height, job.encode.width), tuple(timesteps(job.timeline, times)), made)
+    made = job.made_timesteps()
+    return Work((job.encode.height, job.encode.width), tuple(dict.fromkeys(made)), len(made))

@@ -16,6 +16,7 @@ from ifrplus_cli.frames.timeline import (
     Timeline,
     last_tick,
     rate_text,
+    timesteps,
 )
 from ifrplus_cli.pipeline.notes import loop_notes
 from ifrplus_cli.pipeline.output import check_output
@@ -88,6 +89,11 @@ class Job:
     def expected_frames(self) -> int:
         """Number of output frames, according to the packets of the source."""
         return self.timeline.count(len(self.clip.packet_pts), self.clip.end)
+
+    def made_timesteps(self) -> list[Fraction]:
+        """Return the timestep of each output frame that lies between two source frames: it is made if they differ."""
+        seam = [self.clip.end] if self.options.loop else []
+        return list(timesteps(self.timeline, [*self.clip.times, *seam]))
 
 
 def plan_job(clip: ClipInfo, output: Path, options: UpsampleOptions, *, writes: bool = True) -> Job:

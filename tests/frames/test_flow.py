@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -148,6 +150,18 @@ def test_flat_and_tiny_and_large_pictures_give_finite_flow(size: tuple[int, int]
     assert flow.shape == (4, size[0] // 4, size[1] // 4)
     assert np.isfinite(flow).all()
     assert np.abs(flow).max() < 0.5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
+def test_a_forked_process_finds_flow_too() -> None:
+    """Loaders of training data fork, after flow was found in their parent."""
+    left, right = np.zeros((2, 64, 64, 3), np.float32)
+    pair_flow(left, right)
+    child = multiprocessing.get_context("fork").Process(target=pair_flow, args=(left, right))
+    child.start()
+    child.join(30)
+    child.kill()
+    assert child.exitcode == 0
 
 
 def test_values_out_of_range_and_noise_stay_finite() -> None:

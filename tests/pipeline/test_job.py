@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clips import make_clip, probe_once
-from upsampling import LOSSLESS
+from upsampling import LOSSLESS, upsample
 
 from ifrplus_cli.errors import InputError, OutputError
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
@@ -29,6 +30,16 @@ def test_frames_and_rate_follow_from_the_options(
     job = plan_job(probe_once(clip), tmp_path / "film.mkv", options)
     assert job.expected_frames == frames
     assert job.encode.timing.rate == rate
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"factor": Fraction(5, 2)}, {"fps": Fraction(26)}, {"fps": Fraction(60)}, {"slow_motion": True}, {"loop": True}],
+)
+def test_the_frames_that_a_run_makes_are_known_before(options: dict[str, Any], clip: Path, tmp_path: Path) -> None:
+    job = plan_job(probe_once(clip), tmp_path / "film.mkv", UpsampleOptions(**options))
+    summary = upsample(clip, tmp_path / "film.mkv", **options)
+    assert len(job.made_timesteps()) == summary.frames_made > 0
 
 
 @pytest.mark.parametrize("options", [UpsampleOptions(), UpsampleOptions(factor=Fraction(2), slow_motion=True)])

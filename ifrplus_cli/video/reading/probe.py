@@ -58,7 +58,7 @@ ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/", re.IGNORECASE)
 # Demuxers that know when to decode a frame but not when to show it.
 DECODE_TIMES_ONLY = {"avi"}
 # How far ffprobe reads in search of a picture; by itself it gives up after 5 MB, which may be sound alone.
-FARTHER = {"probesize": "500M", "analyzeduration": "2G"}
+FARTHER: dict[str, Any] = {"probesize": "500M", "analyzeduration": "2G"}
 # Codecs whose frames carry captions, how two eyes' pictures are packed, and the like.
 TELLING_FRAMES = {"h264", "hevc", "vvc", "av1", "mpeg1video", "mpeg2video"}
 
