@@ -53,17 +53,17 @@ def check_place(path: Path, option: str, films: Sequence[Path] = ()) -> None:
         ) from error
     if overwrites:
         raise OutputError(f"{option} would overwrite {path}.", f"Give another {option}.")
-    folder = path.absolute().parent
+    folder = path if _is_stream(path) else path.resolve().parent
     if path.is_dir() or not os.access(folder, os.W_OK):
         why = "it is a folder" if path.is_dir() else f"no file can be created in {folder}"
         raise OutputError(f"{path} can't be written: {why}.", f"Give another {option}.")
 
 
 def write_whole(path: Path, text: str, option: str) -> None:
-    """Write a text file, replacing an existing one.
+    """Write a text file, replacing an existing one; where a link leads to one, that one.
 
     Args:
-        path: the file.
+        path: the file, or a device or a pipe, which is written to as it is.
         text: its content, stored as UTF-8.
         option: the option that named the file, such as ``--csv``.
 
@@ -71,10 +71,20 @@ def write_whole(path: Path, text: str, option: str) -> None:
         OutputError: if it can't be written.
     """
     try:
-        with whole_file(path) as part:
+        if _is_stream(path):
+            path.write_text(text, encoding="utf-8")
+            return
+        with whole_file(path.resolve()) as part:
             part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{path} can't be written: {error.strerror}.", f"Give another {option}.") from error
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether a path is a device, a pipe or a name of what this process has open: it must not be replaced."""
+    if not path.exists() or path.is_dir():
+        return False
+    return not path.is_file() or any(path.is_relative_to(root) for root in ("/dev", "/proc"))
 
 
 def size_text(count: int) -> str:

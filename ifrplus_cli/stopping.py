@@ -15,13 +15,13 @@ class StopRequest:
     Attributes:
         asked: whether stopping has been requested.
         deferred: whether something is in progress that is worth finishing first.
-        forced: whether the program was told to end at once.
+        forced_at: when the program was told to end at once, in seconds of ``time.monotonic``; None if it was not.
     """
 
     def __init__(self) -> None:
         self.asked = False
         self.deferred = False
-        self.forced = False
+        self.forced_at: float | None = None
 
     @property
     def granted(self) -> bool:

@@ -49,6 +49,32 @@ def test_a_film_is_not_overwritten(tmp_path: Path) -> None:
     check_place(tmp_path / "report.html", "--report", [film])
 
 
+def test_a_link_goes_on_leading_to_its_file(tmp_path: Path) -> None:
+    folder, link = tmp_path / "figures", tmp_path / "link.csv"
+    folder.mkdir()
+    link.symlink_to(folder / "figures.csv")
+    for text in ("new\n", "newer\n"):
+        check_place(link, "--csv")
+        write_whole(link, text, "--csv")
+        assert (folder / "figures.csv").read_text() == text
+    assert link.is_symlink()
+    assert [file.name for file in folder.iterdir()] == ["figures.csv"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    check_place(pipe, "--csv")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, "new\n", "--csv")
+        assert os.read(reader, 100) == b"new\n"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
 def test_the_digest_is_sha256(tmp_path: Path) -> None:
     content = b"weights" * CHUNK
     (tmp_path / "file").write_bytes(content)

@@ -78,27 +78,33 @@ def main() -> None:
             app(prog_name="ifrplus")
         sys.stdout.flush()
     except (Interrupted, StoppedError) as interruption:
-        console.print_interruption(str(interruption) or "nothing was written.")
-        sys.exit(INTERRUPTED)
-    except IfrplusError as error:
-        if os.environ.get("IFRPLUS_DEBUG"):
-            raise
+        _end_interrupted(str(interruption))
+    except Exception as error:
+        if signals.stop.forced_at is not None:  # a library that was just imported made this of the signal
+            _end_interrupted()
+        _end_failed(error)
+
+
+def _end_interrupted(kept: str = "") -> NoReturn:
+    console.print_interruption(kept or "nothing was written.")
+    sys.exit(INTERRUPTED)
+
+
+def _end_failed(error: Exception) -> NoReturn:
+    """Exit with a sentence; what nobody could foresee is raised."""
+    if isinstance(error, IfrplusError) and not os.environ.get("IFRPLUS_DEBUG"):
         _fail(error)
-    except OSError as error:
-        if error.errno == ENOEXEC:
-            problem = f"The program {error.filename} is not made for this machine."
-            _fail(MediaToolError(problem, "Install another one."))
-        if error.errno not in UNHEARD:
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        if error.errno != EPIPE:
-            console.print_error(OutputError("The disk is full.", "Free some space, also on the disk of stdout."))
-        sys.exit(FAILED)
-    except Exception:
-        if not signals.stop.forced:
-            raise
-        console.print_interruption("nothing was written.")  # a library that was just imported made this of the signal
-        sys.exit(INTERRUPTED)
+    if not isinstance(error, OSError):
+        raise error
+    if error.errno == ENOEXEC:
+        problem = f"The program {error.filename} is not made for this machine."
+        _fail(MediaToolError(problem, "Install another one."))
+    if error.errno not in UNHEARD:
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if error.errno != EPIPE:
+        console.print_error(OutputError("The disk is full.", "Free some space, also on the disk of stdout."))
+    sys.exit(FAILED)
 
 
 def _fail(error: IfrplusError) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from ifrplus_cli.system import HANGUP
 
 Value = TypeVar("Value")
 SIGNALS = tuple(number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None)
+CLEAN_UP = 5.0  # seconds in which no further signal cuts the clean-up short
 stop = StopRequest()
 
 
@@ -25,10 +27,10 @@ def _interrupt(*_: object) -> None:
     if stop.deferred and not stop.asked:
         stop.asked = True
         return
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the clean-up short
-    stop.forced = True
-    raise Interrupted
+    now = time.monotonic()
+    if stop.forced_at is None or now > stop.forced_at + CLEAN_UP:  # Python itself swallows what is raised in __del__
+        stop.forced_at = now
+        raise Interrupted
 
 
 def noting_a_stop(advance: Callable[[Value], None], note: Callable[[str], None]) -> Callable[[Value], None]:

@@ -37,6 +37,8 @@ def check_output(clip: ClipInfo, target: Target, *, overwrite: bool) -> None:
         raise OutputError(f"The folder {folder} does not exist.", "Create it first.")
     if there and any(place.exists() and output.samefile(place) for place in (clip.path, *clip.source.files)):
         raise InputError("Source and output are the same file.", "Give the output another name.")
+    if there and not (output.is_file() or output.is_dir()):
+        raise OutputError(f"{output} is a device or a pipe.", "Give the name of a file, or - for standard output.")
     target.check_replaceable(overwrite=overwrite)
     if there and any(output.samefile(place) for place in {file.parent for file in clip.source.files}):
         raise InputError(f"The source is in {output}, which would be replaced.", "Give the output another folder.")

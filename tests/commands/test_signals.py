@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from ifrplus_cli.commands import signals
+from ifrplus_cli.stopping import Interrupted
 from ifrplus_cli.system import HANGUP
 
 pytestmark = pytest.mark.skipif(HANGUP is None, reason="this system closes no terminals by a signal")
@@ -19,6 +20,24 @@ def restored() -> Iterator[None]:
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
+    signals.stop.forced_at = None
+
+
+class Ending:
+    """A thing at whose end the program gets a signal."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_python_swallows_does_not_make_the_program_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals.listen()
+    Ending()  # Python only prints what is raised there
+    signal.raise_signal(signal.SIGTERM)  # the clean-up may be going on
+    monkeypatch.setattr(signals, "CLEAN_UP", 0)
+    with pytest.raises(Interrupted):
+        signal.raise_signal(signal.SIGTERM)
 
 
 @pytest.mark.parametrize("ignored", [False, True])

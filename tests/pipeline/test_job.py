@@ -34,7 +34,14 @@ def test_frames_and_rate_follow_from_the_options(
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"factor": Fraction(5, 2)}, {"fps": Fraction(26)}, {"fps": Fraction(60)}, {"slow_motion": True}, {"loop": True}],
+    [
+        {},
+        {"factor": Fraction(5, 2)},
+        {"fps": Fraction(26)},
+        {"fps": Fraction(60)},
+        {"slow_motion": True},
+        {"loop": True},
+    ],
 )
 def test_the_frames_that_a_run_makes_are_known_before(options: dict[str, Any], clip: Path, tmp_path: Path) -> None:
     job = plan_job(probe_once(clip), tmp_path / "film.mkv", UpsampleOptions(**options))

@@ -68,3 +68,10 @@ def test_images_are_not_written_over_their_own_source(source: str, tmp_path: Pat
     clip = replace(clip_of(2), path=tmp_path / source, source=images)
     with pytest.raises(InputError, match=r"same file|which would be replaced"):
         check_output(clip, target_of(tmp_path / "frames" / "%d.png"), overwrite=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
+def test_a_pipe_is_not_replaced_by_a_film(source: ClipInfo, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "film.mkv")
+    with pytest.raises(OutputError, match="is a device or a pipe"):
+        check_output(source, target_of(tmp_path / "film.mkv"), overwrite=True)
