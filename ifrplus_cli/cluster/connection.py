@@ -37,7 +37,7 @@ def local_workers(cluster: str) -> int | None:
 
 
 def _useful_workers() -> int:
-    return len(this_machine().gpus()) or len(processors())
+    return len(this_machine().accelerators()) or len(processors())
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def _cause(error: BaseException) -> str:
 
 @contextmanager
 def _started(count: int) -> Iterator[object]:
-    """Start a scheduler and workers on this machine, each in a process of its own, with its share of cores and GPUs.
+    """Start a scheduler and workers here, each in a process of its own, with its share of cores and accelerators.
 
     Raises:
         ClusterError: if they don't start.
@@ -165,7 +165,7 @@ def _settings() -> dict[str, object]:
 def _options(number: int, count: int, scratch: str, security: Security) -> dict[str, object]:
     from ifrplus_cli.cluster.processors import UseProcessors
 
-    gpus = this_machine().gpus()
+    accelerators = this_machine().accelerators()
     return {
         "nthreads": 1,
         "memory_limit": 0,  # pictures and networks are no memory that Dask could move to the disk
@@ -175,7 +175,7 @@ def _options(number: int, count: int, scratch: str, security: Security) -> dict[
         "plugins": (UseProcessors(_share(number, count)),),
         "security": security,
         "protocol": "tls://",
-        "env": {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {},
+        "env": accelerators[number % len(accelerators)] if accelerators else {},
     }
 
 

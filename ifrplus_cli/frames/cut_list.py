@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -72,8 +73,9 @@ def _frame(entry: dict[str, float], path: Path, clip: ClipInfo) -> int:
         if not 0 < frame < count:
             raise InputError(f"{path} has a cut at frame {frame}, and the film has {count}.", "Frames count from 0.")
         return frame
-    stated = clip.start + Fraction(str(entry["time"]))
-    nearest = min(range(count), key=lambda n: abs(clip.packet_pts[n] * clip.time_base - stated))
-    if abs(clip.times[nearest] - stated) > NEAR / clip.rate:
+    stated = (clip.start + Fraction(str(float(entry["time"])))) / clip.time_base
+    behind = bisect_left(clip.packet_pts, stated)
+    nearest = min(range(max(0, behind - 1), min(count, behind + 1)), key=lambda n: abs(clip.packet_pts[n] - stated))
+    if abs(clip.packet_pts[nearest] - stated) * clip.time_base > NEAR / clip.rate:
         raise InputError(f"{path} has a cut at {entry['time']} s, where the film has no frame.", FORMAT_HINT)
     return nearest

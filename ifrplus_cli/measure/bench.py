@@ -283,9 +283,10 @@ def _in_own_process(size: Size, model: str, engine: str, options: BenchOptions, 
             return _listen(here, size, say, note)
         except EOFError:
             process.join()
+            killed = (process.exitcode or 0) < 0
             raise ModelError(
                 f"The measurement of {_text(size)} ended early (exit code {process.exitcode}).",
-                "Memory may have run out: choose a smaller --size.",
+                "Memory may have run out: choose a smaller --size." if killed else "What is printed above says why.",
             ) from None
         finally:
             process.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -48,7 +49,7 @@ def parse_device(text: str) -> Device | None:
     kind, colon, number = text.strip().lower().partition(":")
     if kind == "auto" and not colon:
         return None
-    if kind not in DEVICE_KINDS or (colon and not number.isdigit()):
+    if kind not in DEVICE_KINDS or (colon and not re.fullmatch("[0-9]{1,4}", number)):
         raise DeviceError(f"{text} is not a device.", "Use auto, CPU, GPU or Ascend, with :1 for the second one.")
     return Device(DEVICE_KINDS[kind], int(number or 0))
 

@@ -157,8 +157,15 @@ def _run(session: InferenceSession, arrays: Sequence[Batch]) -> Batch:
 
 
 def convolution(weight: Batch, provider: str, number: int) -> Callable[[Batch], Batch]:
-    """Return a convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel."""
-    from onnx import TensorProto, helper, numpy_helper
+    """Return a convolution (1, C, H, W) to (1, O, H, W) with a (O, C, 3, 3) kernel.
+
+    Raises:
+        DeviceError: if the package onnx is missing, which builds its graph.
+    """
+    try:
+        from onnx import TensorProto, helper, numpy_helper
+    except ImportError as error:
+        raise DeviceError(f"The package onnx can't be loaded: {error}.", INSTALL) from error
 
     from ifrplus_cli.models.onnx_graph import IR_VERSION, OPSET
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from ifrplus_cli.system import processors
 
 DEVICE_FILES = {"Ascend": ("davinci[0-9]*",), "GPU": ("nvidia[0-9]*", "dxg")}
+# Device files that are counted, and the variable that names those which a process may see.
+VISIBLE = (("davinci[0-9]*", "ASCEND_RT_VISIBLE_DEVICES"), ("nvidia[0-9]*", "CUDA_VISIBLE_DEVICES"))
 CANN_VARIABLES = ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME")
 CANN_FOLDERS = ("/usr/local/Ascend/cann", "/usr/local/Ascend/ascend-toolkit/latest")
 CANN_VERSION_FILES = ("*-linux/ascend_toolkit_install.info", "compiler/version.info", "version.info")
@@ -57,9 +59,19 @@ class Machine:
         """Return whether an accelerator has device files, working or not."""
         return any(any((self.root / "dev").glob(pattern)) for pattern in DEVICE_FILES.get(kind, ()))
 
-    def gpus(self) -> list[str]:
-        """Return the numbers of the NVIDIA GPUs, as CUDA takes them."""
-        return sorted(path.name.removeprefix("nvidia") for path in (self.root / "dev").glob("nvidia[0-9]*"))
+    def accelerators(self) -> list[dict[str, str]]:
+        """Return for each accelerator of this process the variables with which another one sees it alone.
+
+        Of NPUs and GPUs those come that ``--device auto`` would take. Their runtimes count what a container was given
+        from zero, whatever the names of its device files.
+        """
+        for pattern, variable in VISIBLE:
+            count = len([*(self.root / "dev").glob(pattern)])
+            allowed = self.environment.get(variable)
+            names = [str(number) for number in range(count)] if allowed is None else allowed.split(",")
+            if count and any(names):
+                return [{variable: name.strip()} for name in names if name.strip()]
+        return []
 
     def missing(self, kind: str) -> tuple[str, ...]:
         """Return what MindSpore needs for a kind of device and is not found, with where it was looked for."""

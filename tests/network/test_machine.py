@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,9 +165,22 @@ def test_only_flags_that_change_the_speed_are_named(make: Make) -> None:
     assert make(told={"proc/cpuinfo": ""}).processor_flags() == ()
 
 
-def test_gpus_are_counted_by_their_device_files(make: Make) -> None:
-    assert make("dev/dxg").gpus() == []
-    assert make("dev/nvidia1", "dev/nvidia0", "dev/nvidiactl", "dev/nvidia-uvm").gpus() == ["0", "1"]
+@pytest.mark.parametrize(
+    ("files", "allowed", "variable", "numbers"),
+    [
+        (["dxg"], {}, "", []),
+        (["nvidia1", "nvidia0", "nvidiactl", "nvidia-uvm"], {}, "CUDA_VISIBLE_DEVICES", ["0", "1"]),
+        (["nvidia3", "nvidiactl"], {}, "CUDA_VISIBLE_DEVICES", ["0"]),
+        (["nvidia0", "nvidia1"], {"CUDA_VISIBLE_DEVICES": "1"}, "CUDA_VISIBLE_DEVICES", ["1"]),
+        (["nvidia0", "nvidia1"], {"CUDA_VISIBLE_DEVICES": ""}, "", []),
+        (["davinci0", "davinci1", "davinci_manager", "nvidia0"], {}, "ASCEND_RT_VISIBLE_DEVICES", ["0", "1"]),
+    ],
+)
+def test_each_accelerator_can_be_shown_to_a_process_alone(
+    files: list[str], allowed: dict[str, str], variable: str, numbers: list[str], make: Make
+) -> None:
+    machine = replace(make(*(f"dev/{name}" for name in files)), environment=allowed)
+    assert machine.accelerators() == [{variable: number} for number in numbers]
 
 
 @pytest.mark.parametrize(
