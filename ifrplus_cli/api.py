@@ -37,8 +37,10 @@ def probe(path: str | Path, input_fps: Fraction | float | None = None) -> ClipIn
 
     Raises:
         InputError: if it can't be read as a film.
+        UsageError: if ``input_fps`` is not a rate.
     """
-    return probe_clip(Path(path), None if input_fps is None else Fraction(str(input_fps)))
+    request = UpsampleRequest(**_converted({"input_fps": input_fps}))
+    return probe_clip(Path(path), request.input_fps)
 
 
 def load_model(
@@ -60,9 +62,11 @@ def load_model(
         options: other fields of ``NetworkRequest``, such as ``precision="fp16"`` or ``tile="off"``.
 
     Raises:
-        IfrplusError: if there is no such network, device or file.
+        IfrplusError: if there is no such network, device or file, or no such size.
         TypeError: for an unknown option.
     """
+    if min(size) < 1:
+        raise UsageError("size", f"{size[0]}x{size[1]} is not the height and width of a picture.")
     options |= {"model": model, "engine": engine, "device": device, "weights": weights}
     request = NetworkRequest(**_converted(options))
     plan = choose_network(Work(size, (HALF,), frames), request)

@@ -23,6 +23,9 @@ class IfrplusError(Exception):
         self.message = message
         self.hint = hint
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class UsageError(IfrplusError):
     """An option has an impossible value, or contradicts another one.
@@ -36,6 +39,10 @@ class UsageError(IfrplusError):
         super().__init__(f"Invalid value for {option}: {why}")
         self.option = option
         self.why = why
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let other processes send it: an exception is made again of what its class takes."""
+        return type(self), (self.option, self.why), self.__dict__
 
 
 class InputError(IfrplusError):

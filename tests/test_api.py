@@ -167,3 +167,14 @@ def test_values_mean_what_they_mean_on_the_command_line(given: dict[str, Any], m
 def test_values_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=f"--{next(iter(wrong))}"):
         _converted(wrong)
+
+
+@pytest.mark.parametrize("rate", [0, -5, "abc", math.nan])
+def test_a_rate_that_images_can_not_have_is_refused(rate: Any, clip: Path) -> None:
+    with pytest.raises(UsageError, match="--input-fps"):
+        probe(clip, rate)
+
+
+def test_a_network_is_not_loaded_for_nothing() -> None:
+    with pytest.raises(UsageError, match="0x0"):
+        load_model((0, 0))

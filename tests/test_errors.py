@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from ifrplus_cli.errors import (
     MediaToolError,
     ModelError,
     OutputError,
+    UsageError,
     first_line,
 )
 from ifrplus_cli.system import HANGUP
@@ -57,6 +59,18 @@ def test_every_kind_of_error_carries_a_message_and_a_hint(kind: type[IfrplusErro
     error = kind("It broke.", "Mend it.")
     assert isinstance(error, IfrplusError)
     assert (str(error), error.message, error.hint, kind("It broke.").hint) == ("It broke.", "It broke.", "Mend it.", "")
+
+
+def test_what_is_said_later_is_in_the_text_too() -> None:
+    error = OutputError("It broke.")
+    error.message += " The film is finished."
+    assert str(error) == "It broke. The film is finished."
+
+
+@pytest.mark.parametrize("error", [UsageError("--fps", "it is odd."), OutputError("It broke.", "Mend it.")])
+def test_other_processes_can_send_it(error: IfrplusError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.hint) == (type(error), str(error), error.hint)
 
 
 @pytest.fixture

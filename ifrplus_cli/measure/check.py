@@ -20,7 +20,7 @@ from ifrplus_cli.frames.colour import Converter, RgbMemory
 from ifrplus_cli.frames.detail import detail_of
 from ifrplus_cli.frames.flow import dis_flow, in_whole_cells
 from ifrplus_cli.frames.haarpsi import SMALLEST_SIDE, haarpsi
-from ifrplus_cli.frames.metrics import LARGEST_PSNR, psnr, ssim
+from ifrplus_cli.frames.metrics import LARGEST_PSNR, SSIM_WINDOW, psnr, ssim
 from ifrplus_cli.frames.pairing import pair_frames, with_neighbours
 from ifrplus_cli.frames.pictures import Picture, as_codes, difference, doubt_colours, flow_colours
 from ifrplus_cli.measure.vmaf import VmafMeter, why_no_vmaf
@@ -304,8 +304,8 @@ class _HoldOut:
             index=index,
             seconds=self._seconds(frame),
             psnr=min(psnr(made_codes, true), LARGEST_PSNR),
-            ssim=ssim(made_codes, true) if min(true.shape[:2]) > 11 else 1.0,
-            haarpsi=haarpsi(made_codes, true) if min(true.shape[:2]) >= SMALLEST_SIDE else 1.0,
+            ssim=ssim(*(_enlarged(picture, SSIM_WINDOW) for picture in (made_codes, true))),
+            haarpsi=haarpsi(*(_enlarged(picture, SMALLEST_SIDE) for picture in (made_codes, true))),
             detail=against_true.luma,
             chroma_detail=against_true.chroma,
             neighbour_detail=beside.luma,
@@ -349,3 +349,9 @@ def _taken_back(one: float, two: float, three: float) -> float:
 def _flow(left: Image, right: Image) -> npt.NDArray[np.float32]:
     """Return the motion in pixels, (H/4, W/4, 2)."""
     return dis_flow(in_whole_cells(left), in_whole_cells(right), MOTION_SCALE)
+
+
+def _enlarged(picture: Picture, side: int) -> Picture:
+    """Repeat the pixels of a picture that is smaller than ``side``, which a measure needs at least."""
+    times = -(-side // min(picture.shape[:2]))
+    return picture if times == 1 else picture.repeat(times, 0).repeat(times, 1)

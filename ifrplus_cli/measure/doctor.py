@@ -139,7 +139,7 @@ def _free(folder: Path) -> str:
 
 def _environment() -> Facts:
     """Return variables that change what the program does; a proxy may hold a password, which is not shown."""
-    found = {name: _place(Path(value)) for name, value in sorted(os.environ.items()) if name.startswith(VARIABLES)}
+    found = {name: _places(value) for name, value in sorted(os.environ.items()) if name.startswith(VARIABLES)}
     proxies = [name for name in os.environ if name.lower() in ("https_proxy", "all_proxy")]
     return {**found, **dict.fromkeys(proxies, "set")}
 
@@ -148,6 +148,11 @@ def _place(path: Path) -> str:
     """Return a path without the name of the person whose home it is in."""
     home = home_folder()
     return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
+
+
+def _places(value: str) -> str:
+    """Return a variable, which may hold several paths, without the name of the person whose home they are in."""
+    return os.pathsep.join(_place(Path(part)) if os.sep in part else part for part in value.split(os.pathsep))
 
 
 def _try_to_make_a_frame() -> tuple[Facts, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -114,16 +114,18 @@ def plan_network(
     room = _room(free, needed)
     tiles = _tiles(spec, size, scales, options, room)
     why_tiles = (_why(tiles, free, needed),) if options.tile == "auto" else ()
-    notes = () if spec.any_timestep else tuple(_timing_notes(spec, timesteps))
+    notes = timing_notes(spec, timesteps)
     return NetworkPlan(spec, engine, device, scales, precision, tiles, _batch(tiles, room), (*why, *why_tiles), notes)
 
 
-def _timing_notes(spec: ModelSpec, timesteps: Iterable[Fraction]) -> Iterator[str]:
-    if error := largest_error(timesteps):
-        yield (
-            f"The network {spec.name} only halves gaps: the times of made frames are wrong by up to {float(error):.1%} "
-            "of the gap between two source frames."
-        )
+def timing_notes(spec: ModelSpec, timesteps: Iterable[Fraction]) -> tuple[str, ...]:
+    """Return a sentence about times that a network can't meet, if there are such."""
+    if spec.any_timestep or not (error := largest_error(timesteps)):
+        return ()
+    return (
+        f"The network {spec.name} only halves gaps: the times of made frames are wrong by up to {float(error):.1%} "
+        "of the gap between two source frames.",
+    )
 
 
 def _precision(spec: ModelSpec, engine: Engine, device: Device, wanted: str) -> tuple[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from ifrplus_cli.frames.cut_list import read_cuts, write_cuts
 from ifrplus_cli.frames.pairing import DEFAULT_CUT_THRESHOLD
 from ifrplus_cli.network.choose import Work, choose_network
 from ifrplus_cli.network.interpolator import LoadedModel, load_for_run
-from ifrplus_cli.network.plan import NetworkPlan
+from ifrplus_cli.network.plan import NetworkPlan, timing_notes
 from ifrplus_cli.pipeline.cost import Cost, try_cost
 from ifrplus_cli.pipeline.job import Job, UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.preview import Preview, make_preview
@@ -199,13 +199,14 @@ class Films:
     def _plan(self, job: Job) -> NetworkPlan:
         if self._given is None:
             return choose_network(work_of(job), self.request, self._listener.note)
-        wanted, tiles = work_of(job).size, self._given.plan.tiles
+        work, plan = work_of(job), self._given.plan
+        wanted, tiles = work.size, plan.tiles
         if wanted != (tiles.height, tiles.width):
             raise ModelError(
                 f"The network was loaded for frames of {tiles.width}x{tiles.height}, not {wanted[1]}x{wanted[0]}.",
                 f"Use load_model({wanted}) for this film.",
             )
-        return self._given.plan
+        return replace(plan, notes=timing_notes(plan.spec, work.timesteps))
 
     def _model_for(self, job: Job) -> LoadedModel:
         return self._load(self._plan(job))

@@ -147,5 +147,5 @@ def _sound_start(wanted: Carried, moment: Fraction, plan: EncodePlan, start: Fra
 def _sound_length(wanted: Carried, plan: EncodePlan, length: Fraction) -> Fraction:
     if not _is_stretched(wanted, plan):
         return length
-    lead = (wanted.stream.start or plan.origin) - plan.origin
-    return (lead + length) * plan.stretch
+    start = plan.origin if wanted.stream.start is None else wanted.stream.start
+    return (start - plan.origin + length) * plan.stretch

@@ -41,6 +41,7 @@ def test_pictures_smaller_than_a_cell_of_the_flow_are_compared(size: tuple[int, 
     result = check_clip(probe_once(path), blend_model(blend, size))
     assert len(result.moments) == 2
     assert result.worst[0].flow.shape == (height, width, 3)
+    assert all(moment.ssim < 1 and moment.haarpsi < 1 for moment in result.moments)
 
 
 def test_detail_is_compared_with_the_true_frame_and_with_both_neighbours(tmp_path: Path) -> None:

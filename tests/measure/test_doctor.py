@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from clips import run_blend_here, run_here
 
 from ifrplus_cli.errors import DeviceError
 from ifrplus_cli.measure import doctor
+from ifrplus_cli.system import home_folder
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +59,14 @@ def test_a_missing_engine_is_a_fact(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     done = run_here("doctor", folder=tmp_path)
     assert done.returncode == 0, "ONNX Runtime makes frames without it"
     assert "MindSpore can't be loaded" in done.stdout
+
+
+def test_variables_are_shown_without_a_persons_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """People paste what it prints into reports of errors."""
+    home = home_folder()
+    shown = {"IFRPLUS_WEIGHTS": f"/usr/share{os.pathsep}{home / 'weights'}", "OMP_NUM_THREADS": "2", "CUDA_HOME": ""}
+    for name, value in shown.items():
+        monkeypatch.setenv(name, value)
+    found = doctor._environment()
+    assert found["IFRPLUS_WEIGHTS"] == f"/usr/share{os.pathsep}{Path('~') / 'weights'}"
+    assert (found["OMP_NUM_THREADS"], found["CUDA_HOME"]) == ("2", "")

@@ -80,7 +80,9 @@ def test_names_are_read_in_any_case(text: str, device: Device | None) -> None:
     assert parse_device(text) == device
 
 
-@pytest.mark.parametrize("text", ["", "TPU", "cuda:0", "gpu:", "gpu:x", "gpu:-1", "auto:1", "cpu:1:2", "gpu:²", "gpu:12345"])
+@pytest.mark.parametrize(
+    "text", ["", "TPU", "cuda:0", "gpu:", "gpu:x", "gpu:-1", "auto:1", "cpu:1:2", "gpu:²", "gpu:12345"]
+)
 def test_other_names_are_refused(text: str) -> None:
     with pytest.raises(DeviceError, match="is not a device"):
         parse_device(text)

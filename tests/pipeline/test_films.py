@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,15 @@ def test_a_network_for_another_size_is_refused(make: Callable[..., Path], tmp_pa
     with pytest.raises(ModelError, match="loaded for frames of 96x64, not 64x48") as refused:
         films.make(make("a.mkv"), tmp_path / "out.mkv")
     assert "load_model((48, 64))" in refused.value.hint
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_times_that_a_given_network_misses_are_noted(factor: int, make: Callable[..., Path], tmp_path: Path) -> None:
+    notes: list[str] = []
+    model = blend_model(lambda left, right: (left + right) / 2, inputs=("left", "right"))
+    films = Films(UpsampleRequest(factor=Fraction(factor)), Listener(note=notes.append), model=model)
+    films.make(make("a.mkv"), tmp_path / "out.mkv")
+    assert any("only halves gaps" in note for note in notes) == (factor == 3)
 
 
 @pytest.mark.usefixtures("loads")
