@@ -51,7 +51,12 @@ HOMES = {
 }
 HEAVY = {"mindspore", "safetensors", "onnx", "onnxruntime", "PIL"}  # they take seconds
 FILES = sorted(PACKAGE.rglob("*.py"))
-FACTS = {"__init__.py", "ifrnet_family.py", "rife_layers.py"}  # what there is to know of networks without building them
+FACTS = {
+    "__init__.py",
+    "ifrnet_family.py",
+    "lite_facts.py",
+    "rife_layers.py",
+}  # what there is to know of networks without building them
 LEARNING = {"cells.py", "losses.py"}  # cells of the framework, as networks are
 NETWORKS = {file for file in FILES if file.parent.name == "models" and file.name not in FACTS}
 NETWORKS |= {file for file in FILES if file.parent.name == "training" and file.name in LEARNING}

@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-from export_onnx import CALIBRATION, HIDDEN, LAYERS, SLOPE, estimate_of_frames
+from export_onnx import CALIBRATION, estimate_of_frames
 from int8_layers import LEVELS
 
 from ifrplus_cli.frames.flow import intermediate_flow, pair_flow
+from ifrplus_cli.models.lite_facts import HIDDEN, LAYERS, SLOPE
 from ifrplus_cli.models.onnx_graph import Graph, stored_parameters
 from ifrplus_cli.weights.manifest import find_weights
 

@@ -26,19 +26,26 @@ from int8_layers import Calibration, kernels_in_int8, stage_in_int8
 from safetensors.numpy import save
 
 from ifrplus_cli.files import sha256_of
+from ifrplus_cli.models.lite_facts import (
+    AGAINST,
+    BAND,
+    CHOICE,
+    CROSSING,
+    DIFFERENCE_SCALE,
+    FEATURES,
+    FLATNESS,
+    HIDDEN,
+    LAYERS,
+    LONELINESS,
+    SHARPNESS,
+    SLOPE,
+    SPREAD,
+    STEEPER,
+    STEPS,
+)
 from ifrplus_cli.models.onnx_graph import Graph, Shape, stored_parameters, to_fours, warp, warp_cubic
 from ifrplus_cli.weights.reading import read_weights
 
-FEATURES, HIDDEN, CHOICE = 4, 8, 16  # channels of features, of hidden features, and of the layers that choose
-LAYERS = 8  # residual layers of a stage
-SLOPE = 0.2  # of the leaky ReLU
-DIFFERENCE_SCALE = 4  # factor on differences of frames, as the layers see them
-SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
-SPREAD = 7  # points over which what stays is spread
-AGAINST, FLATNESS, CROSSING, LONELINESS = 60, 50, 20, 20  # weights of objections to what stays
-STEPS = 32  # positions between two pixels at which frames are sampled
-STEEPER = 4  # how much steeper the fine share is half-way between both frames
-BAND = 5  # side in pixels of the box that parts fine detail from the rest
 CALIBRATION = Path(__file__).with_name("int8.json")
 
 # The channels that a stage sees first are left, right, and their features; here each frame is beside its features.

@@ -21,6 +21,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ifrplus_cli.models.lite_facts import (
+    SLOPE,
+)
 from ifrplus_cli.models.onnx_graph import MICROSOFT, Graph
 
 Values = npt.NDArray[np.float32]
@@ -28,7 +31,6 @@ Values = npt.NDArray[np.float32]
 LEVELS = 255  # steps of an unsigned value
 LARGEST = 127  # of a kernel's values
 SMALLEST = 1e-9  # scale of a kernel of zeros
-SLOPE = 0.2  # of the leaky ReLU
 
 
 @dataclass(frozen=True)

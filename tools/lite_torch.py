@@ -6,16 +6,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-PICTURE, FEATURES, HIDDEN, CHOICE = 3, 4, 8, 16  # channels of frames, of what is warped with them, and of the stages
-SEEN = 2 * (PICTURE + FEATURES) + 1  # what the first stage sees: both frames, and the timestep
-REFINED = SEEN + 1 + HIDDEN + 4  # what the others see: also mask, hidden features and flow
-DIFFERENCE_SCALE = 4
-SHARPNESS = 200
-SPREAD = 7  # points over which what stays is spread
-AGAINST, FLATNESS, CROSSING, LONELINESS = 60, 50, 20, 20  # of objections to what stays
-STEPS = 32  # positions between two pixels, as OpenCV samples
-BAND = 5  # side in pixels of the box that parts fine detail from the rest
-STEEPER = 4  # how much steeper the fine share is half-way between both frames
+from ifrplus_cli.models.lite_facts import (
+    AGAINST,
+    BAND,
+    CHOICE,
+    CROSSING,
+    DIFFERENCE_SCALE,
+    FEATURES,
+    FLATNESS,
+    HIDDEN,
+    LONELINESS,
+    PICTURE,
+    REFINED,
+    SEEN,
+    SHARPNESS,
+    SPREAD,
+    STEEPER,
+    STEPS,
+)
 
 
 def conv(inside: int, outside: int, stride: int = 1) -> nn.Conv2d:

@@ -12,13 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ifrplus_cli.models.lite_facts import BAND, SHARPNESS
 from ifrplus_cli.values import Image
 
 Plane = npt.NDArray[np.float32]
 
 PARTS = 7  # channels that a network returns: four of flow, three of choice
-SHARPNESS = 200  # how fast a difference between the unwarped frames rules out that a pixel stays
-BAND = 5  # side in pixels of the box that parts fine detail from the rest
 BOX = np.full(BAND, 1 / BAND, np.float32)
 PIXELS_A_THREAD = 2**16  # for which OpenCV takes one more thread when it samples a picture
 LEAST_ROWS = 48  # that are made at once

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-APART = 1.0  # seconds; a moment closer to the one before it is not listed
-LISTED = 6  # most moments that are listed
+APART = 1.0  # seconds; a moment closer to the one before it is listed with it
+LISTED = 6  # most moments and spans that are listed
 
 
 def clock(seconds: float) -> str:
@@ -16,15 +16,19 @@ def clock(seconds: float) -> str:
 
 
 def moments_text(seconds: Iterable[float]) -> str:
-    """List time codes of moments in order, without those that follow closely on a listed one."""
-    listed: list[float] = []
-    last = -APART
+    """List time codes of moments in order; those that follow each other closely become one, or a span."""
+    spans: list[tuple[float, float]] = []
     for moment in seconds:
-        if moment - last >= APART:
-            listed.append(moment)
-        last = moment
-    more = f" and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
-    return ", ".join(map(clock, listed[:LISTED])) + more
+        if spans and moment - spans[-1][1] < APART:
+            spans[-1] = spans[-1][0], moment
+        else:
+            spans.append((moment, moment))
+    more = f" and {len(spans) - LISTED} more" if len(spans) > LISTED else ""
+    return ", ".join(_span_text(*span) for span in spans[:LISTED]) + more
+
+
+def _span_text(first: float, last: float) -> str:
+    return clock(first) if last - first < APART else f"{clock(first)} to {clock(last)}"
 
 
 def clock_time(seconds: float) -> str:

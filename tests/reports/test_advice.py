@@ -9,7 +9,6 @@ from clips import make_clip
 
 from ifrplus_cli.measure.check import CheckResult, Moment
 from ifrplus_cli.reports.advice import verdict
-from ifrplus_cli.reports.format import clock, moments_text
 from ifrplus_cli.video.reading.probe import probe
 
 
@@ -60,13 +59,6 @@ def test_soft_moments_are_named(result: CheckResult) -> None:
     soft = replace(result.moments[5], neighbour_detail=0.3)
     told = verdict(replace(result, moments=(*result.moments[:5], soft, *result.moments[6:])))
     assert told[3] == "Made frames will look soft at 0:00:00.50."
-
-
-def test_moments_that_follow_closely_are_listed_once() -> None:
-    assert moments_text([1.0, 1.5, 2.0, 61.25]) == "0:00:01.00, 0:01:01.25"
-    assert moments_text(range(0, 20, 2)).endswith("0:00:10.00 and 4 more")
-    assert clock(59.999) == "0:01:00.00"
-    assert clock(3725.5) == "1:02:05.50"
 
 
 @pytest.mark.parametrize(

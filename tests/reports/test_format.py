@@ -22,6 +22,7 @@ def test_nothing_is_rounded_to_sixty(seconds: float, code: str, time: str) -> No
 
 
 def test_moments_that_follow_closely_are_told_once_and_many_are_counted() -> None:
-    assert moments_text([1.0, 1.5, 2.4, 10.0]) == "0:00:01.00, 0:00:10.00"
+    assert moments_text([1.0, 1.5, 1.9, 10.0]) == "0:00:01.00, 0:00:10.00"
+    assert moments_text([9, *(n / 2 for n in range(20, 130))]) == "0:00:09.00, 0:00:10.00 to 0:01:04.50"
     assert moments_text(range(0, 16, 2)).endswith("0:00:10.00 and 2 more")
     assert moments_text([]) == ""
