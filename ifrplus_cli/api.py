@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from fractions import Fraction
 from numbers import Number
 from pathlib import Path
@@ -16,7 +17,7 @@ from ifrplus_cli.network.interpolator import LoadedModel
 from ifrplus_cli.network.request import NetworkRequest, option_of, tile_of
 from ifrplus_cli.pipeline.films import Films, FinishedFilm, Listener, Place, Trial, said_to_be_finished
 from ifrplus_cli.pipeline.preview import Preview
-from ifrplus_cli.pipeline.request import MAX_RATE_DENOMINATOR, UpsampleRequest, rate_of
+from ifrplus_cli.pipeline.request import MAX_RATE_DENOMINATOR, UpsampleRequest, encoder_arg_of, rate_of
 from ifrplus_cli.pipeline.run import RunProgress, Summary
 from ifrplus_cli.reports.upsample import write_run_report
 from ifrplus_cli.stopping import StopRequest
@@ -123,6 +124,10 @@ def upsample(
     if given is None:
         options["model"] = model
     request = UpsampleRequest(**_converted(options))
+    if given is not None:
+        for each in fields(NetworkRequest):
+            if getattr(request, each.name) != each.default:
+                raise UsageError(option_of(each.name), "the network that was loaded before has its own.")
     films = films_for(request, Listener(note=note, progress=display), model=given)
     made = make_film(films, Path(source), Path(output))
     return made.summary if isinstance(made, FinishedFilm) else made
@@ -175,9 +180,18 @@ def _converted(options: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "flow_scale" and isinstance(value, int | float):
             converted[name] = f"{value:g}"
         elif name == "encoder_args":
-            pairs = value.items() if isinstance(value, Mapping) else value
-            converted[name] = tuple((str(key), str(setting)) for key, setting in pairs)
+            converted[name] = _pairs(name, value)
     return converted
+
+
+def _pairs(name: str, value: Any) -> tuple[tuple[str, str], ...]:
+    """Return options of an encoder, whether given as a mapping, as pairs, or as texts such as ``tune=film``."""
+    each = value.items() if isinstance(value, Mapping) else [value] if isinstance(value, str) else value
+    try:
+        pairs = [_said(name, encoder_arg_of, item) if isinstance(item, str) else item for item in each]
+        return tuple((str(key), str(setting)) for key, setting in pairs)
+    except (TypeError, ValueError) as error:
+        raise UsageError(option_of(name), f"{value!r} are not names and values.") from error
 
 
 def _exact(name: str, value: object) -> Any:

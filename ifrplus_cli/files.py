@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -14,6 +14,7 @@ from ifrplus_cli import system
 from ifrplus_cli.errors import OutputError
 
 CHUNK = 2**20  # bytes
+BEGINNING = 1000  # bytes of a file that tell whether it is a text
 MEGABYTE = 10**6
 LEAST_FREE = 50 * MEGABYTE  # a run does not use the last of the disk: other programs need some space, too
 
@@ -34,24 +35,24 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def check_place(path: Path, option: str, films: Sequence[Path] = ()) -> None:
-    """Check before a long run that a file can be written at its end.
+def check_place(path: Path, option: str, others: Iterable[Path | None] = ()) -> None:
+    """Check before a long run that a text file can be written at its end.
 
     Args:
-        path: the file.
+        path: the file; it may replace another text, but no film or picture.
         option: the option that named the file, such as ``--csv``.
-        films: files that must not be overwritten.
+        others: files that must not be overwritten.
 
     Raises:
         OutputError: if it can't be written.
     """
     try:
-        overwrites = path.resolve() in [film.resolve() for film in films]
+        overwrites = path.resolve() in [other.resolve() for other in others if other is not None]
     except (OSError, RuntimeError) as error:  # the latter: a link that leads to itself, before Python 3.13
         raise OutputError(
             f"{path} can't be written: it is a link that leads nowhere.", f"Give another {option}."
         ) from error
-    if overwrites:
+    if overwrites or (path.is_file() and not _is_stream(path) and _is_binary(path)):
         raise OutputError(f"{option} would overwrite {path}.", f"Give another {option}.")
     folder = path if _is_stream(path) else path.resolve().parent
     if path.is_dir() or not os.access(folder, os.W_OK):
@@ -78,6 +79,15 @@ def write_whole(path: Path, text: str, option: str) -> None:
             part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{path} can't be written: {error.strerror}.", f"Give another {option}.") from error
+
+
+def _is_binary(path: Path) -> bool:
+    """Return whether a file is no text; one that can't be read is not called so."""
+    try:
+        with path.open("rb") as file:
+            return b"\0" in file.read(BEGINNING)
+    except OSError:
+        return False
 
 
 def _is_stream(path: Path) -> bool:

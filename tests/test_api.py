@@ -153,6 +153,8 @@ def test_the_example_of_a_page_runs(page: str, tmp_path: Path) -> None:
         ({"fps": 24000 / 1001, "input_fps": "pal"}, {"fps": Fraction(24000, 1001), "input_fps": Fraction(25)}),
         ({"factor": Decimal("2.5"), "fps": np.int64(60)}, {"factor": Fraction(5, 2), "fps": Fraction(60)}),
         ({"factor": np.float32(2.5), "start": 0.5, "end": "120f"}, {"end": FrameNumber(120), "start": Fraction(1, 2)}),
+        ({"encoder_args": ["tune=film", ("g", 25)]}, {"encoder_args": (("tune", "film"), ("g", "25"))}),
+        ({"encoder_args": {"g": 25}}, {"encoder_args": (("g", "25"),)}),
         ({"start": "1:02.5", "tile": "960x512"}, {"start": Fraction(125, 2), "tile": (960, 512)}),
     ],
 )
@@ -162,11 +164,23 @@ def test_values_mean_what_they_mean_on_the_command_line(given: dict[str, Any], m
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"factor": math.nan}, {"factor": "1/0"}, {"fps": "fast"}, {"start": "soon"}, {"tile": "960"}]
+    "wrong",
+    [
+        *({"factor": math.nan}, {"factor": "1/0"}, {"factor": [2]}, {"fps": "fast"}, {"start": "soon"}, {"start": -1}),
+        *({"tile": "960"}, {"crf": "18"}, {"cut_threshold": "0.5"}, {"model": None}, {"preview": True}),
+        *({"encoder_args": "film"}, {"encoder_args": 3}, {"encoder_args": [("tune", "film", "2")]}),
+    ],
 )
 def test_values_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=f"--{next(iter(wrong))}"):
-        _converted(wrong)
+    option = option_of(next(iter(wrong)))
+    with pytest.raises(UsageError, match=option):
+        UpsampleRequest(**_converted(wrong))
+
+
+@pytest.mark.parametrize("option", [{"weights": "mine"}, {"engine": "onnx"}, {"precision": "fp32"}, {"tile": "off"}])
+def test_a_loaded_network_is_not_asked_for_again(option: dict[str, Any], clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"--{next(iter(option))}"):
+        upsample(clip, tmp_path / "film.mkv", model=blend_model(), **option)
 
 
 @pytest.mark.parametrize("rate", [0, -5, "abc", math.nan])

@@ -46,7 +46,17 @@ def test_a_film_is_not_overwritten(tmp_path: Path) -> None:
     film.touch()
     with pytest.raises(OutputError, match="--report would overwrite"):
         check_place(tmp_path / ".." / tmp_path.name / "film.mp4", "--report", [film])
-    check_place(tmp_path / "report.html", "--report", [film])
+    check_place(tmp_path / "report.html", "--report", [film, None])
+
+
+@pytest.mark.parametrize("content", [b"\0\0\0\x18ftypmp42", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"])
+def test_only_a_text_is_replaced_by_a_text(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "report"
+    path.write_bytes(content)
+    with pytest.raises(OutputError, match="--report would overwrite"):
+        check_place(path, "--report")
+    path.write_text("an older report")
+    check_place(path, "--report")
 
 
 def test_a_link_goes_on_leading_to_its_file(tmp_path: Path) -> None:

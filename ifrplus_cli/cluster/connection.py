@@ -24,7 +24,11 @@ HERE: dict[str, object] = {"host": "127.0.0.1", "dashboard": False, "dashboard_a
 LARGE = "4 GB"  # Dask warns of tasks of this size: pieces of a source are large
 RECORDS = 100  # that a process of Dask's keeps of each kind
 SILENT_S = "60 seconds"  # without a sign of life a worker on this machine is given up after this time
-FEWER = "Memory may have run out: ask for fewer workers, or leave out --cluster."
+TALKATIVE = ("distributed", "tornado", "asyncio")  # libraries whose loggers, and those below them, print by themselves
+FEWER = (
+    "Memory may have run out: ask for fewer workers, or leave out --cluster. A Python script must call it under "
+    'if __name__ == "__main__", because each worker runs the script again.'
+)
 INSTALL = "Install it with: pip install 'distributed>=2026.1' cryptography."
 
 
@@ -104,7 +108,8 @@ def fetch(client: Client, future: Future) -> futures.Future[Any]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own messages from the terminal: what matters of them is said in the program's words."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    known = {"distributed", "tornado", "asyncio", *logging.root.manager.loggerDict}
+    loggers = [logging.getLogger(name) for name in known if name.partition(".")[0] in TALKATIVE]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)

@@ -63,7 +63,7 @@ def print_json(data: Mapping[str, Any]) -> None:
     """Print one JSON object on stdout, as ASCII if stdout can't write it otherwise."""
     text = json.dumps(data, default=str, ensure_ascii=False)
     try:
-        text.encode(sys.stdout.encoding, sys.stdout.errors or "strict")
+        text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
         text = json.dumps(data, default=str)
     sys.stdout.write(text + "\n")

@@ -13,7 +13,7 @@ import typer
 
 from ifrplus_cli.errors import UsageError
 from ifrplus_cli.network.request import EngineName, ModelName, Precision, TileSize, tile_of
-from ifrplus_cli.pipeline.request import RANGES, Deinterlace, rate_of
+from ifrplus_cli.pipeline.request import RANGES, Deinterlace, encoder_arg_of, rate_of
 
 if TYPE_CHECKING:
     from ifrplus_cli.video.reading.trim import Moment
@@ -77,10 +77,8 @@ def parse_sha256(text: str) -> str:
 
 
 def parse_encoder_arg(text: str) -> tuple[str, str]:
-    if not re.fullmatch(r"[A-Za-z0-9_-]+=.*", text):
-        raise typer.BadParameter(f"{text} is not of the form KEY=VALUE.")
-    key, _, value = text.partition("=")
-    return key.lstrip("-"), value
+    with _bad_parameters():
+        return encoder_arg_of(text)
 
 
 def repeatable_choice(values: Sequence[str], text: str, default: str = "auto") -> Any:

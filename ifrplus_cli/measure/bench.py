@@ -21,6 +21,7 @@ from ifrplus_cli.frames.synthetic_scene import moving_scene
 from ifrplus_cli.measure.beside import PRESET, Comparison, measure_beside
 from ifrplus_cli.measure.generated_clip import write_clip
 from ifrplus_cli.measure.timing import Clock, Spread, neighbouring_pairs, seconds_of
+from ifrplus_cli.models import MODELS
 from ifrplus_cli.network.choose import Work, choose_model, operations
 from ifrplus_cli.network.device import this_machine
 from ifrplus_cli.network.engine import (
@@ -41,6 +42,7 @@ from ifrplus_cli.system import keep_freed_memory, peak_memory_mb, without_interr
 from ifrplus_cli.values import Image
 from ifrplus_cli.video.reading.probe import probe
 from ifrplus_cli.video.writing.encoders import EncodeOptions
+from ifrplus_cli.weights.manifest import find_weights
 
 Size = tuple[int, int]  # width, height in pixels
 Say = Callable[[str], None]
@@ -168,6 +170,9 @@ def run_bench(options: BenchOptions, say: Say, note: Say) -> BenchResult:
     Raises:
         IfrplusError: if the device or the weights can't be used, or there is not enough memory.
     """
+    for name in (*options.models, *options.beside):  # before anything is measured
+        if name in MODELS and find_weights(MODELS[name].weights) is None:
+            raise ModelError(f"The weights {name} were not found.", f"Run ifrplus download-weights {name}.")
     setting: dict[str, str] = {}
     results: list[SizeResult] = []
     for size, model, engine in product(options.sizes, options.models, options.engines):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -40,9 +39,15 @@ class Parameter:
 
 
 def stored_parameters(weights: Path) -> list[Parameter]:
-    """Return the parameters of a safetensors file."""
+    """Return the parameters of a safetensors file.
+
+    Raises:
+        ValueError: if it is none.
+    """
     with weights.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
+        length = int.from_bytes(file.read(8), "little")
+        if length > weights.stat().st_size:  # it would take as much memory
+            raise ValueError(f"{weights} has another format")
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
     first = 8 + length

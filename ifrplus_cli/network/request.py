@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Real
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -72,18 +73,22 @@ class NetworkRequest:
 
 
 def check_values(request: object, choices: Choices, ranges: Ranges) -> None:
-    """Refuse values of fields that are not among those possible; None always is.
+    """Refuse values of fields that are not among those possible; None is where it is the default.
 
     Raises:
         UsageError: names the option and what it can be.
     """
+    values = {each.name: getattr(request, each.name) for each in fields(request)}  # type: ignore[arg-type]
+    wanted = {each.name for each in fields(request) if values[each.name] is not each.default}  # type: ignore[arg-type]
     for name, possible in choices.items():
-        value = getattr(request, name)
-        if value is not None and value not in possible:
+        value = values[name]
+        if name in wanted and value not in possible:
             raise UsageError(option_of(name), f"{value} is not one of {', '.join(possible)}.")
     for name, (least, most) in ranges.items():
-        value = getattr(request, name)
-        if value is not None and not least <= value <= most:
+        value = values[name]
+        if name in wanted and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise UsageError(option_of(name), f"{value!r} is not a number.")
+        if name in wanted and not least <= value <= most:
             limits = f"at least {least}" if most == math.inf else f"from {least} to {most}"
             raise UsageError(option_of(name), f"{value} is out of range: it must be {limits}.")
 

@@ -156,9 +156,11 @@ class Films:
             IfrplusError: if anything fails; no partial output is left.
         """
         request = self.request
-        for path, option in ((request.cuts_out, "--cuts-out"), (request.report, "--report")):
-            if path is not None:
-                check_place(path, option, (source, output))
+        others = (source, output, request.weights)
+        if request.cuts_out is not None:
+            check_place(request.cuts_out, "--cuts-out", others)
+        if request.report is not None:
+            check_place(request.report, "--report", (*others, request.cuts_in, request.cuts_out))
         clip = deinterlaced(probe(source, request.input_fps, read_sound=True), request.deinterlace)
         if not (request.overwrite or request.resume or request.dry_run or request.preview):
             # before somebody is asked whether an older film may be replaced

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -123,6 +124,8 @@ class UpsampleRequest(NetworkRequest):
         others = ", ".join(map(option_of, NOT_WITH_PREVIEW))
         contradictions = (
             (self.factor == 1, "factor", "the factor must be above 1."),
+            (isinstance(self.start, Real) and self.start < 0, "start", "the film has nothing before its first frame."),
+            (isinstance(self.end, Real) and self.end < 0, "end", "the film has nothing before its first frame."),
             (self.slow_motion and self.fps, "fps", "--slow-motion keeps the rate: use --factor, not --fps."),
             (self.factor and self.fps, "fps", "--factor and --fps can't be combined."),
             (self.cuts_in and not self.cuts, "cuts_in", "--cuts-in and --no-cuts can't be combined."),
@@ -137,6 +140,18 @@ class UpsampleRequest(NetworkRequest):
         for found, name, why in contradictions:
             if found:
                 raise UsageError(option_of(name), why)
+
+
+def encoder_arg_of(text: str) -> tuple[str, str]:
+    """Return name and value of an option of an encoder, NAME=VALUE.
+
+    Raises:
+        ValueError: with a sentence, if it is none.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]+=.*", text):
+        raise ValueError(f"{text} is not of the form KEY=VALUE.")
+    name, _, value = text.partition("=")
+    return name.lstrip("-"), value
 
 
 def rate_of(text: str) -> Fraction:

@@ -29,7 +29,7 @@ def check_and_report(
         IfrplusError: if the clip can't be checked, or the report can't be written.
     """
     if request.report is not None:
-        check_place(request.report, "--report", (source,))
+        check_place(request.report, "--report", (source, request.weights))
     checked = check_file(source, request, progress, note)
     if request.report is not None:
         facts = {

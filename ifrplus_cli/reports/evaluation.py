@@ -48,9 +48,10 @@ def evaluate_and_report(
     Raises:
         IfrplusError: if the data set can't be used, or a file can't be written.
     """
-    for place, option in ((request.csv, "--csv"), (request.report, "--report")):
-        if place is not None:
-            check_place(place, option)
+    if request.csv is not None:
+        check_place(request.csv, "--csv", (path, request.weights))
+    if request.report is not None:
+        check_place(request.report, "--report", (path, request.weights, request.csv))
     evaluated = evaluate_folder(path, request, progress, step, note)
     result, model = evaluated.result, evaluated.model
     if request.csv is not None:

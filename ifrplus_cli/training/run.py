@@ -11,7 +11,7 @@ from statistics import fmean
 
 import numpy as np
 
-from ifrplus_cli.errors import InputError, ModelError, OutputError
+from ifrplus_cli.errors import IfrplusError, InputError, ModelError, OutputError
 from ifrplus_cli.frames.metrics import LARGEST_PSNR, psnr
 from ifrplus_cli.models import MODELS
 from ifrplus_cli.network.device import choose_device
@@ -265,7 +265,7 @@ class _TrainingRun:
         while (share := self._share()) < 1:
             number = self._position.step
             rate = learning_rate(recipe, number, share)
-            step = self._trainer.step(list(islice(batches, recipe.accumulate)), rate, number)
+            step = self._trainer.step(self._taken(batches), rate, number)
             bad = bad + 1 if step.skipped else 0
             seconds = time.monotonic() - begun
             self._position = replace(
@@ -280,7 +280,7 @@ class _TrainingRun:
                 self._write_curves()
                 raise ModelError(
                     f"The loss was not finite for {bad} steps in a row, the last one being step {number + 1}.",
-                    "Begin anew with --init CHECKPOINT, a lower --rate and another --out, or check the training data.",
+                    "Start again with --init CHECKPOINT, a lower --rate and another --out, or check the training data.",
                 )
             ended = self._share() >= 1
             if (number + 1) % recipe.validate_every == 0 or ended:
@@ -294,6 +294,17 @@ class _TrainingRun:
             progress(TrainingProgress(number + 1, min(self._share(), 1.0), loss, self._last_psnr, seconds))
             if stop.asked and not ended:
                 raise StoppedError(f"step {number + 1} is saved in {self._options.out}; continue with --resume.")
+
+    def _taken(self, batches: Iterator[Batch]) -> list[Batch]:
+        """Take what a step needs; if a picture can't be read, what has been learnt until then is saved."""
+        try:
+            return list(islice(batches, self._recipe.accumulate))
+        except IfrplusError as error:
+            if self._position.step:
+                self._save()
+                error.message = f"{error.message} Step {self._position.step} is saved in {self._options.out}."
+                error.hint = f"{error.hint} Then continue with --resume."
+            raise
 
     def _row(self, step: Step, rate: float, loss: float) -> dict[str, float | int | None]:
         """Return the table's row for a step that was just made."""

@@ -161,7 +161,7 @@ def _fetch(
     try:
         found = receive(part, progress, say)
     except TransferError as fault:
-        raise DownloadError(f"{url} could not be downloaded: {fault}.", _by_hand(url, target)) from fault
+        raise DownloadError(f"{url} could not be downloaded: {fault}.", _by_hand(entry, url)) from fault
     if expected and found != expected:
         part.discard()
         raise DownloadError(
@@ -173,7 +173,7 @@ def _fetch(
         record = install(entry, part.path, target, url, move=True)
     except ModelError as error:
         part.discard()
-        raise DownloadError(f"The file from {url} is not usable. {error.message}", _by_hand(url, target)) from error
+        raise DownloadError(f"The file from {url} is not usable. {error.message}", _by_hand(entry, url)) from error
     if before and before.url == url and (before.source_sha256 or before.sha256) != found:
         say(
             f"The file has changed since it was downloaded on {before.date}: its SHA-256 was "
@@ -183,8 +183,9 @@ def _fetch(
     return InstalledWeights(target, record.size, record.sha256, url, enforced=expected is not None, fresh=True)
 
 
-def _by_hand(url: str, target: Path) -> str:
-    return f"Download {url} by other means and save it as {target}; if a proxy is needed, set HTTPS_PROXY."
+def _by_hand(entry: WeightsEntry, url: str) -> str:
+    command = f"ifrplus download-weights {entry.name} --from FILE"
+    return f"Download {url} by other means, then run {command}; if a proxy is needed, set HTTPS_PROXY."
 
 
 @contextmanager

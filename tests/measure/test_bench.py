@@ -18,6 +18,7 @@ from clips import PROGRAM, blend, blend_model, frame_times, picture, run_here, r
 from typer.testing import CliRunner
 
 from ifrplus_cli.commands import main
+from ifrplus_cli.errors import ModelError
 from ifrplus_cli.frames.synthetic_scene import moving_scene
 from ifrplus_cli.measure import bench
 from ifrplus_cli.measure.bench import (
@@ -246,6 +247,17 @@ def test_mindspore_is_measured_likewise(tmp_path: Path) -> None:
     (size,) = measured("mindspore", ("96x64",), tmp_path)["sizes"]
     assert size["peak_memory_mb"] > 100
     assert size["times"]["first"] > size["times"]["network"]["median"]  # it compiles
+
+
+@pytest.mark.parametrize("options", [BenchOptions(models=("lite", "rife")), BenchOptions(beside=("rife",))])
+def test_missing_weights_are_noticed_before_anything_is_measured(
+    options: BenchOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "find_weights", lambda name: None if name == "rife" else Path(name))
+    monkeypatch.setattr(bench, "_in_own_process", lambda *_: pytest.fail("something was measured"))
+    with pytest.raises(ModelError, match="The weights rife were not found") as missing:
+        bench.run_bench(options, print, print)
+    assert missing.value.hint == "Run ifrplus download-weights rife."
 
 
 @pytest.mark.parametrize(("device", "told"), [("Ascend", "CANN"), ("GPU:1", "CUDA")])

@@ -212,6 +212,26 @@ def test_steps_that_are_not_finite_are_skipped_counted_and_end_the_run(
     assert message == f"The loss was not finite for {BAD_STEPS} steps in a row, the last one being step {BAD_STEPS}."
 
 
+def test_what_was_learnt_before_a_damaged_picture_is_kept(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = training.read_batches
+
+    def damaged(*arguments: Any) -> Iterator[trainer.Batch]:
+        for number, batch in enumerate(whole(*arguments)):
+            if number == 2:
+                raise InputError("The picture im2.png is damaged.", "Use an undamaged copy.")
+            yield batch
+
+    monkeypatch.setattr(training, "read_batches", damaged)
+    with pytest.raises(InputError, match=r"is damaged. Step \d is saved in") as error:
+        run(tmp_path, pictures)
+    assert error.value.hint == "Use an undamaged copy. Then continue with --resume."
+    monkeypatch.setattr(training, "read_batches", whole)
+    run(tmp_path, pictures, resume=True)
+    assert [row["step"] for row in table(tmp_path)] == ["0", "1", "2", "3", "4", "5", "6"]
+
+
 def test_half_precision_halves_its_scale_when_it_overflows() -> None:
     made = trainer.Trainer("lite", RECIPE, seed=1, world=trainer.World(), precision="fp16")
     batch = {name: np.zeros((1, 3, SIZE, SIZE), np.uint8) for name in ("left", "true", "right")}

@@ -304,8 +304,8 @@ def test_without_network_the_address_and_the_target_are_reported_at_once(tmp_pat
         told = refused(DownloadError, lambda: fetch(url, tmp_path, said=said))
     assert said == []
     assert told == (
-        f"{url} could not be downloaded: Connection refused. Download {url} by other means and save it as "
-        f"{tmp_path / NAME}; if a proxy is needed, set HTTPS_PROXY."
+        f"{url} could not be downloaded: Connection refused. Download {url} by other means, then run ifrplus "
+        "download-weights ifrplus --from FILE; if a proxy is needed, set HTTPS_PROXY."
     )
 
 
