@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ifrplus_cli.errors import IfrplusError
 from ifrplus_cli.pipeline.films import FinishedFilm
+from ifrplus_cli.reports.facts import repeats_advice
 from ifrplus_cli.reports.format import clock
 from ifrplus_cli.reports.softness import SOFT
+from ifrplus_cli.values import ClipInfo
 
 MANY_CUTS = 0.05  # share of the pairs; a cut each second at 20 frames per second
 MANY_REPEATS = 0.1  # share of the pairs
@@ -34,7 +37,8 @@ def next_steps(film: FinishedFilm) -> Iterator[str]:
     summary = film.summary
     pairs = sum(summary.pairs.values())
     repeats, cuts = summary.pairs["duplicate"], summary.pairs["cut"]
-    if pairs >= FEW and repeats > MANY_REPEATS * pairs and not film.job.options.smooth_duplicates:
+    many = pairs >= FEW and repeats > MANY_REPEATS * pairs
+    if many and not film.job.options.smooth_duplicates and _could_move(film.job.clip):
         yield f"{repeats / pairs:.0%} of the frames repeat the one before: --duplicates smooth makes motion of them."
     if summary.sharpness is not None and summary.sharpness < SOFT and film.job.clip.source.is_video:
         where = "--report run.html" if film.record is None else "the report"
@@ -47,6 +51,14 @@ def next_steps(film: FinishedFilm) -> Iterator[str]:
             f"{cuts} cuts in {pairs} pairs are many: if motion stops where there is no cut, raise --cut-threshold, "
             "or correct the list that --cuts-out writes."
         )
+
+
+def _could_move(clip: ClipInfo) -> bool:
+    """Return whether repeated frames lie in motion, not in pictures that rest; no where the film is gone."""
+    try:
+        return clip.section is not None or repeats_advice(clip) is not None  # a section has no middle of its own
+    except IfrplusError:
+        return False
 
 
 def _count(number: int, one: str, several: str) -> str:

@@ -15,6 +15,7 @@ from ifrplus_cli.frames.cut_list import Cut
 from ifrplus_cli.pipeline.films import FinishedFilm
 from ifrplus_cli.pipeline.job import UpsampleOptions, plan_job
 from ifrplus_cli.pipeline.run import run_job
+from ifrplus_cli.reports import next_steps as steps_file
 from ifrplus_cli.reports.next_steps import done_to, next_steps
 from ifrplus_cli.video.reading.probe import probe
 
@@ -61,9 +62,21 @@ def test_an_ordinary_film_needs_no_advice(film: FinishedFilm) -> None:
         ({"motion": 80, "cut": 20}, "20 cuts in 100 pairs are many"),
     ],
 )
-def test_figures_suggest_what_to_try(figures: dict[str, Any], advice: str, film: FinishedFilm) -> None:
+def test_figures_suggest_what_to_try(
+    figures: dict[str, Any], advice: str, film: FinishedFilm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps_file, "repeats_advice", lambda _: "smooth them")
     (sentence,) = next_steps(changed(film, **figures))
     assert advice in sentence
+
+
+def test_a_picture_that_rests_is_not_called_motion_that_repeats(tmp_path: Path) -> None:
+    still = ("-vf", "trim=end_frame=1,loop=40:1,setpts=N/25/TB")
+    make_clip(tmp_path / "in.mkv", frames=40, output=still)
+    done = run_blend_here("upsample", "in.mkv", "out.mkv", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "39 repeated frames were kept" in done.stderr
+    assert "next:" not in done.stderr
 
 
 def test_advice_that_was_followed_is_not_repeated(film: FinishedFilm) -> None:
