@@ -203,7 +203,7 @@ def _clips(path: Path, files: list[Path]) -> Dataset:
     clips = tuple(probe(file) for file in files)
     for clip in clips:
         if len(clip.packet_pts) < TRIPLET:
-            raise InputError(f"{clip.path} has fewer than three frames.", "Remove it.")
+            raise InputError(f"{clip.path} has fewer than three frames.", "Give a longer clip, or leave it out.")
     return Dataset(path, "clips", clips=clips)
 
 

@@ -54,7 +54,7 @@ def measure_beside(
     Raises:
         IfrplusError: if the other one can't be run.
     """
-    say(f"beside {other}, {turns} turns")
+    say(f"beside {other}, in {turns} turns" if turns > 1 else f"beside {other}, once each")
     compare = {"minterpolate": _beside_minterpolate, "rife": _beside_rife}[other]
     return compare(model, size, turns, folder, clock)
 

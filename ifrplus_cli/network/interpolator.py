@@ -75,9 +75,11 @@ def load_model(plan: NetworkPlan, weights: Path | None = None, *, at_once: int =
     """
     path = weights or find_weights(plan.spec.weights)
     if path is None or not path.is_file():
+        if weights is not None:
+            raise ModelError(f"The weights {weights} were not found.", "Check the path that --weights names.")
         name = plan.spec.weights
         remedy = "install the program again" if MANIFEST[name].comes_along else f"run ifrplus download-weights {name}"
-        raise ModelError(f"The weights {path or name} were not found.", f"Give their file with --weights, or {remedy}.")
+        raise ModelError(f"The weights {name} were not found.", f"Give their file with --weights, or {remedy}.")
     network, encode = _run_by(plan, path, at_once)
     return LoadedModel(plan, network, path, sha256_of(path), at_once, encode)
 

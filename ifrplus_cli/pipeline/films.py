@@ -236,7 +236,7 @@ def try_film(source: Path, request: UpsampleRequest, note: Callable[[str], None]
         IfrplusError: if the film can't be made.
     """
     clip = probe(source, request.input_fps, read_sound=True)
-    stem = "images" if is_sequence(source) else source.stem
+    stem = (source.name if source.is_dir() else "images") if is_sequence(source) else source.stem
     output, options = source.parent / f"{stem}-upsampled.mp4", job_options(request, clip, overwrite=True)
     job = plan_job(clip, output, options, writes=False)
     network = choose_network(work_of(job), request, note)

@@ -72,11 +72,15 @@ def _detail(record: RunRecord | None) -> dict[str, object]:
     return {"neighbour_detail": round(mean, 4), "softest": {"seconds": round(seconds, 6), "detail": round(lowest, 4)}}
 
 
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
 def run_line(film: FinishedFilm, output: str) -> str:
     """Return what a run did, in one sentence that begins with the name of the output."""
     summary, rate = film.summary, rate_text(film.job.encode.timing.rate)
     return (
-        f"{output}: {summary.frames_in} frames became {summary.frames_out} at {rate} fps "
+        f"{output}: {_frames(summary.frames_in)} became {summary.frames_out} at {rate} fps "
         f"in {clock_time(summary.seconds)}; verified."
     )
 
@@ -93,7 +97,7 @@ def build_report(job: Job, summary: Summary, record: RunRecord, facts: Mapping[s
     rate = rate_text(job.encode.timing.rate)
     return Report(
         title=f"{job.output.name}, made from {job.clip.path.name}",
-        subtitle=f"{summary.frames_in} frames became {summary.frames_out} at {rate} per second.",
+        subtitle=f"{_frames(summary.frames_in)} became {summary.frames_out} at {rate} per second.",
         headline=_headline(job, summary),
         sentences=list(_sentences(job, summary, record)),
         charts=_charts(record),

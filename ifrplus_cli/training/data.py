@@ -65,7 +65,8 @@ def from_videos(folder: Path, crop: int, seed: int, validate: Path | None) -> Ma
 
 
 def _summary(learnt: Sequence[Stretch]) -> str:
-    return f"{len(learnt)} films, {sum(stretch.count for stretch in learnt)} training frames"
+    films = "1 film" if len(learnt) == 1 else f"{len(learnt)} films"
+    return f"{films}, {sum(stretch.count for stretch in learnt)} training frames"
 
 
 def _progressive(clip: ClipInfo) -> ClipInfo:

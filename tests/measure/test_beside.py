@@ -44,7 +44,7 @@ def test_a_source_that_ffmpeg_does_not_read_is_one_sentence(tmp_path: Path) -> N
 def test_whole_runs_take_turns(lite: LoadedModel, tmp_path: Path) -> None:
     said: list[str] = []
     found = measure_beside("minterpolate", lite, (96, 64), 1, tmp_path, said.append, time.perf_counter)
-    assert (found.other, found.what, said) == ("minterpolate", "whole run", ["beside minterpolate, 1 turns"])
+    assert (found.other, found.what, said) == ("minterpolate", "whole run", ["beside minterpolate, once each"])
     assert found.turns.ours.median > 0
     assert found.turns.times_as_fast.median == found.turns.theirs.median / found.turns.ours.median
     assert probe(tmp_path / "beside.mp4").rate == probe(tmp_path / "minterpolate.mp4").rate == 50

@@ -80,9 +80,9 @@ def find_images(path: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise InputError(f"{error.filename} can't be read: {error.strerror}.", "Check the path.") from error
     if not found and (films := _films(path)):
-        told = ", ".join(film.name for film in films[:3]) + (" ..." if len(films) > 3 else "")
+        named = ", ".join(film.name for film in films[:3]) + (" and others" if len(films) > 3 else "")
         raise InputError(
-            f"{path} has no images, but films: {told}.",
+            f"{path} has no images, but films: {named}.",
             f"Name the films, without quotes, and a folder as OUT: upsample {films[0].parent}/*{films[0].suffix} OUT/.",
         )
     if not found and not path.is_dir() and path.suffix.lower() in FILMS:
