@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import median
 
 from ifrplus_cli.values import ClipInfo, StreamInfo
@@ -20,6 +20,7 @@ CONVERTED_SAMPLES = 2048  # that count where a second has few
 COPIED_START_SLACK = 3 * MILLISECOND
 COPIED_SOUND_SLACK = Fraction(1, 20)
 NOTHING = (Fraction(0), Fraction(0))
+SAMPLE = 1000  # packets that tell how long those of a stream usually last
 HOLE = 1.5  # packets: a larger distance between two packets is a hole
 
 
@@ -37,6 +38,7 @@ def sound_faults(
     slack = Fraction(0) if hides_lead else end_slack
     yield from _start_faults(wanted, found, result, plan, start, slack)
     length_slack = slack + end_slack + (COPIED_SOUND_SLACK if wanted.codec == "copy" else _converted_slack(wanted))
+    length_slack += max(Fraction(0), _usual_length(plan.clip, wanted.stream) - LONGEST_PACKET)
     if plan.until is None:
         yield from _length_faults(wanted, found, result, plan, length_slack)
         if not _is_stretched(wanted, plan):
@@ -129,8 +131,14 @@ def _used_packets(plan: EncodePlan, stream: StreamInfo) -> Iterator[tuple[Fracti
         return packet_spans(plan.clip, stream.index, end=stop)
     begin = section.begin if section.cuts_start else None
     end = section.end if stop is None else min(stop, section.end)
-    longest = LONGEST_PACKET if stream.kind == "audio" else None
+    longest = max(LONGEST_PACKET, Fraction(HOLE) * _usual_length(plan.clip, stream)) if stream.kind == "audio" else None
     return packet_spans(plan.clip, stream.index, begin=begin, end=end, longest=longest)
+
+
+def _usual_length(clip: ClipInfo, stream: StreamInfo) -> Fraction:
+    """Return the median length of a stream's packets in seconds: those of some codecs last longer than others."""
+    lengths = [end - start for start, end in islice(packet_spans(clip, stream.index), SAMPLE)]
+    return median(lengths) if lengths else Fraction(0)
 
 
 def _is_stretched(wanted: Carried, plan: EncodePlan) -> bool:
@@ -148,4 +156,6 @@ def _sound_length(wanted: Carried, plan: EncodePlan, length: Fraction) -> Fracti
     if not _is_stretched(wanted, plan):
         return length
     start = plan.origin if wanted.stream.start is None else wanted.stream.start
-    return (start - plan.origin + length) * plan.stretch
+    section = plan.clip.section
+    end = start + length if section is None else min(start + length, section.end)  # it may begin behind the section
+    return (end - plan.origin) * plan.stretch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,25 @@ def packet_spans(
         begin, end: times in seconds; packets count only as far as they lie between them.
         longest: greatest length of a packet in seconds, even if the file states a longer one.
     """
-    for start, length in _stated(clip, stream_index):
+    for start, length in _lasting(_stated(clip, stream_index)):
         stop = start + (length if longest is None else min(length, longest))
         if (begin is not None and stop <= begin) or (end is not None and start >= end):
             continue
         yield max(start, start if begin is None else begin), min(stop, stop if end is None else end)
+
+
+def _lasting(packets: Iterable[tuple[Fraction, Fraction]]) -> Iterator[tuple[Fraction, Fraction]]:
+    """Yield packets that state no length, as those of WavPack in Matroska, as long as it is to the next one."""
+    before, step = None, Fraction(0)
+    for start, length in packets:
+        if before is not None:
+            step = max(Fraction(0), start - before)
+            yield before, step
+        before = None if length else start
+        if length:
+            yield start, length
+    if before is not None:
+        yield before, step
 
 
 def _stated(clip: ClipInfo, stream_index: int) -> Iterator[tuple[Fraction, Fraction]]:

@@ -110,3 +110,37 @@ def test_what_decoders_leave_out_is_not_missed_in_slow_motion(name: str, tmp_pat
     )
     summary = upsample(source, tmp_path / name, 8, encode=EncodeOptions(), slow_motion=True)
     assert summary.frames_out == 80
+
+
+@pytest.mark.parametrize(("name", "options"), [("out.mp4", {}), ("out.mkv", {"start": Fraction(1, 2)})])
+def test_long_packets_without_stated_lengths_are_heard(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    """Those of WavPack last half a second, and Matroska states no lengths for them."""
+    source = make_clip(
+        tmp_path / "in.mkv", frames=50, codec="libx264", inputs=BEEP, output=("-c:a", "wavpack", "-t", 2)
+    )
+    upsample(source, tmp_path / name, **options)
+    assert probe_once(tmp_path / name).streams[0].kind == "audio"
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_sound_that_begins_behind_a_section_is_no_fault_in_slow_motion(name: str, tmp_path: Path) -> None:
+    late = ("-itsoffset", "1.2", *BEEP)
+    source = make_clip(tmp_path / "in.mp4", frames=50, codec="libx264", inputs=late, output=("-c:a", "aac", "-t", 2))
+    upsample(source, tmp_path / name, slow_motion=True, end=Fraction(1))
+    assert len(probe_once(tmp_path / name).packet_pts) == 50
+
+
+@pytest.mark.parametrize(("source", "begins"), [("late.mkv", 0), ("late.flv", 0), ("soon.mkv", 5)])
+def test_a_film_does_not_begin_with_long_nothing(source: str, begins: int, tmp_path: Path) -> None:
+    """The clock of a recorded live stream began long before."""
+    codec = "flv1" if source.endswith("flv") else "libx264"
+    offset = 5 if begins else 3600
+    output = ("-c:a", "aac", "-t", 1, "-output_ts_offset", offset, *(("-ar", 44100) if codec == "flv1" else ()))
+    late = make_clip(tmp_path / source, frames=25, codec=codec, inputs=BEEP, output=output)
+    assert probe_once(late).start >= 5
+    upsample(late, tmp_path / "out.mp4")
+    made = probe_once(tmp_path / "out.mp4")
+    assert float(made.start) == pytest.approx(begins, abs=0.1)
+    assert made.streams[0].start is not None
+    before, after = (clip.start - (clip.streams[0].start or 0) for clip in (probe_once(late), made))
+    assert float(after - before) == pytest.approx(0, abs=0.03)

@@ -14,7 +14,7 @@ from ifrplus_cli.values import ClipInfo, StreamInfo
 from ifrplus_cli.video.ffmpeg import find_tool
 from ifrplus_cli.video.ffprobe import read_packets
 from ifrplus_cli.video.formats.channel_layouts import layout_filter, nearest_layout
-from ifrplus_cli.video.formats.containers import MKV, Container
+from ifrplus_cli.video.formats.containers import MKV, MOV, Container
 from ifrplus_cli.video.other_streams.retime import Retiming, is_lossless
 from ifrplus_cli.video.pieces import open_source
 
@@ -116,6 +116,8 @@ def _ways(stream: StreamInfo, container: Container, *, retimed: bool, stretched:
         return []
     if stream.attached_picture and container.holds_attachments:
         return [Carried(stream, ATTACHED)] if stream.codec in COVER_TYPES else []
+    if stream.attached_picture and container is MOV:
+        return []  # ffmpeg takes it, and writes none
     usual = {"audio": container.audio_codec, "subtitle": container.subtitle_codec}.get(stream.kind)
     if stream.kind == "subtitle" and retimed and stream.codec in TEXT_SUBTITLES:
         codecs = ["ass", usual] if TEXT_SUBTITLES[stream.codec] == "ass" and container is MKV else [usual]

@@ -33,7 +33,8 @@ def cut_short_notes(clip: ClipInfo, header: dict[str, Any]) -> tuple[str, ...]:
     if duration is None or clip.source.plays is not None or not clip.container.startswith(HEADED):
         return ()
     stated, begin = Fraction(duration), Fraction(header["format"].get("start_time", "0"))
-    end = begin + stated - MISSING
+    # Matroska states the time of the end, other containers the length.
+    end = stated - MISSING if clip.container.startswith("matroska") else begin + stated - MISSING
     if clip.end >= end or any(_reaches(clip, stream.index, end) for stream in clip.streams):
         return ()
     return (

@@ -79,7 +79,9 @@ class PictureDecoder(FfmpegDecoder):
 
     def __init__(self, clip: ClipInfo, pictures: Pictures) -> None:
         decoder = {"c:v": pictures.decoder} if pictures.decoder else {}
-        source = ffmpeg.input("pipe:0", copyts=None, format="matroska", protocol_whitelist="pipe", **decoder)
+        # Filters turn the pictures; ffmpeg's decoder of JPEG also reads how.
+        pipe = {"copyts": None, "noautorotate": None, "format": "matroska", "protocol_whitelist": "pipe"}
+        source = ffmpeg.input("pipe:0", **pipe, **decoder)
         size = clip.width, clip.height
         super().__init__(clip, raw_command(clip, source, pictures.turn), size, fed=True)
         self._pictures, self._used = pictures, numbers(clip, pictures.times)

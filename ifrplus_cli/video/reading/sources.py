@@ -119,7 +119,9 @@ class ImagesSource:
         return PictureDecoder(clip, self)
 
     def header(self, clip: ClipInfo, rate: Fraction) -> bytes:
-        return image_stream_header(clip.width, clip.height, rate)
+        # ffmpeg takes a JPEG that is lower than stated for one of two fields.
+        lying = self.turn is not None and "transpose" in self.turn
+        return image_stream_header(*((clip.height, clip.width) if lying else (clip.width, clip.height)), rate)
 
     def contents(self, used: range) -> Iterator[bytes]:
         return map(_content, self.files[used.start : used.stop])

@@ -25,7 +25,7 @@ from ifrplus_cli.video.other_streams.sound_stretch import stretch_filter
 from ifrplus_cli.video.other_streams.stream_mapping import ATTACHED, Carried, is_retimed_text
 from ifrplus_cli.video.packets import packet_span
 from ifrplus_cli.video.pieces import open_source
-from ifrplus_cli.video.writing.encode_plan import ARBITRARY_ORIGIN, EncodePlan
+from ifrplus_cli.video.writing.encode_plan import EncodePlan, has_arbitrary_origin
 from ifrplus_cli.video.writing.label_options import disposition_options, label_words
 
 # Maps nothing, but keeps the source among ffmpeg's inputs: titles and chapters come from it.
@@ -270,10 +270,8 @@ def _source(plan: EncodePlan, delay: Fraction = Fraction(0)) -> Any:
         if place - section.film_start > NEAR_START:
             seek = {"noaccurate_seek": None, "seek_timestamp": 1, "ss": f"{float(place):.6f}"}
     offset = delay - plan.origin
-    if (
-        plan.clip.container in ARBITRARY_ORIGIN
-    ):  # ffmpeg 5 takes an offset of just the start for a wish to begin at zero
-        offset += MICROSECOND
+    if has_arbitrary_origin(plan.clip):
+        offset += MICROSECOND  # ffmpeg 5 takes an offset of just the start for a wish to begin at zero
     return open_source(plan.clip, itsoffset=f"{float(offset):.6f}", **seek)
 
 

@@ -22,6 +22,7 @@ from ifrplus_cli.video.writing.target import Target
 
 # Transport streams count from wherever the transmitter's clock stood; their times say nothing about the film.
 ARBITRARY_ORIGIN = {"mpegts", "mpeg"}
+LATE = 10  # seconds: no film begins later on purpose, but a recorded live stream may
 # Sound that ffmpeg starts with a whole packet even if an edit list says otherwise.
 BEGINS_WITH_PACKET = {"vorbis"}
 
@@ -169,7 +170,18 @@ def origin_of(clip: ClipInfo, stretch: Fraction = Fraction(1)) -> Fraction:
     """Return the moment of the source, in seconds, that is zero in the output: its start if its times are changed."""
     if clip.section is not None and clip.section.cuts_start:
         return clip.section.begin
-    if clip.container not in ARBITRARY_ORIGIN and stretch == 1:
-        return Fraction(0)
-    kinds = {"audio"} if stretch != 1 else {s.kind for s in clip.streams}
-    return min([clip.start, *(s.start for s in clip.streams if s.start is not None and s.kind in kinds)])
+    if stretch != 1:
+        return _earliest(clip, "audio")
+    return _earliest(clip) if has_arbitrary_origin(clip) else Fraction(0)
+
+
+def has_arbitrary_origin(clip: ClipInfo) -> bool:
+    """Return whether the times of a film begin anywhere: it would begin with long nothing if they were kept."""
+    film = [] if clip.section is None else [clip.section.film_start]  # a section begins late in any film
+    return clip.container in ARBITRARY_ORIGIN or min([_earliest(clip), *film, *(c.start for c in clip.chapters)]) > LATE
+
+
+def _earliest(clip: ClipInfo, *kinds: str) -> Fraction:
+    """Return when the picture or another stream of a film begins first, of these kinds or of any."""
+    others = (s.start for s in clip.streams if s.start is not None and (not kinds or s.kind in kinds))
+    return min([clip.start, *others])

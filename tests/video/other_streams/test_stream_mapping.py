@@ -183,6 +183,12 @@ def test_cover_art_stays_cover_art(output: str, rewrite: Rewrite) -> None:
     assert (cover["codec_name"], cover["width"]) == ("mjpeg", 32)
 
 
+def test_a_cover_that_ffmpeg_does_not_write_to_mov_is_left_out_with_a_note(rewrite: Rewrite) -> None:
+    written, made = rewrite("cover.mp4", "a.mov")
+    assert len(streams(written, "video")) == 1
+    assert any("mjpeg" in note and "left out" in note for note in made.notes)
+
+
 def test_attachments_arrive_byte_for_byte(rich: Path, rewrite: Rewrite) -> None:
     written, _ = rewrite("many.mkv", "a.mkv")
     attached = streams(written, "attachment")[0]

@@ -37,6 +37,12 @@ def test_a_picture_that_ends_before_its_sound_is_whole(tmp_path: Path) -> None:
     assert probe(film).notes == ()
 
 
+def test_a_film_that_begins_late_is_whole(tmp_path: Path) -> None:
+    """Matroska states the time of its end, not a length."""
+    film = make_clip(tmp_path / "film.mkv", frames=25, codec="libx264", output=("-output_ts_offset", 3600))
+    assert probe(film).notes == ()
+
+
 TRANSPORT = {".ts": (), ".m2ts": ("-mpegts_m2ts_mode", 1)}
 
 
