@@ -81,7 +81,7 @@ def connected(cluster: str) -> Iterator[Client]:
 
 
 def restore(client: Client, cluster: str) -> None:
-    """Start those workers of this machine anew that are gone for good: Dask gives up one that is slow to come back."""
+    """Start those workers of this machine again that are gone for good: Dask gives up one that is slow to come back."""
     from distributed import Status
 
     count, here = local_workers(cluster), client.cluster

@@ -119,7 +119,7 @@ def _wanted(section: Section, place: int) -> Wanted:
 
 
 def _settled(reading: Reading) -> Reading:
-    """Return the reading from the frame on at which repeats begin anew.
+    """Return the reading from the frame on at which repeats begin again.
 
     Raises:
         StrayError: if there is none.

@@ -20,7 +20,7 @@ MOST_BYTES = 256 * 10**6  # estimated, of a section: so much a worker and the cl
 SECTIONS_A_WORKER = 8  # at least, so that all workers end at about the same time
 FRAMES_AROUND = 1  # frames before a pair, and after it, that show how its motion changes
 UNSETTLED = 2 * (LONGEST_RUN + FRAMES_AROUND)  # frames before a section that repeats may reach back
-LOOKED_BACK = 500  # frames before those among which a worker seeks the place where repeats begin anew
+LOOKED_BACK = 500  # frames before those among which a worker seeks the place where repeats begin again
 LOOKED_AHEAD = 4 * LONGEST_RUN  # frames after a section on which its last pair may depend
 
 

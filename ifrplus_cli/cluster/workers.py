@@ -50,7 +50,7 @@ class Workers:
         self._rounding: tuple[str, str] | None = None  # of the first worker, and its name
 
     def look(self) -> None:
-        """Examine workers that are new, and forget those that are gone; on this machine start them anew.
+        """Examine workers that are new, and forget those that are gone; on this machine start them again.
 
         Raises:
             ClusterError: if there are workers, but none of them can be used; if none starts on this machine.

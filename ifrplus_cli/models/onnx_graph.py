@@ -52,8 +52,10 @@ def stored_parameters(weights: Path) -> list[Parameter]:
     header.pop("__metadata__", None)
     first = 8 + length
     return [
-        Parameter(name, told["dtype"], tuple(told["shape"]), weights.name, *(first + at for at in told["data_offsets"]))
-        for name, told in sorted(header.items())
+        Parameter(
+            name, entry["dtype"], tuple(entry["shape"]), weights.name, *(first + at for at in entry["data_offsets"])
+        )
+        for name, entry in sorted(header.items())
     ]
 
 
@@ -70,11 +72,15 @@ class Graph:
         self.values = [self._parameter(parameter) for parameter in parameters]
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
-    def _parameter(self, told: Parameter) -> TensorProto:
-        self.shapes[told.name] = told.shape
+    def _parameter(self, stored: Parameter) -> TensorProto:
+        self.shapes[stored.name] = stored.shape
         external = TensorProto.EXTERNAL
-        tensor = TensorProto(name=told.name, data_type=TYPES[told.kind], dims=told.shape, data_location=external)
-        for key, value in (("location", told.file_name), ("offset", told.begin), ("length", told.end - told.begin)):
+        tensor = TensorProto(name=stored.name, data_type=TYPES[stored.kind], dims=stored.shape, data_location=external)
+        for key, value in (
+            ("location", stored.file_name),
+            ("offset", stored.begin),
+            ("length", stored.end - stored.begin),
+        ):
             tensor.external_data.add(key=key, value=str(value))
         return tensor
 

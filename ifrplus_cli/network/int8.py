@@ -64,8 +64,8 @@ def _memory_of(model: str) -> Path:
 
 def _remembered(memory: Path, facts: dict[str, str | None]) -> float | None:
     try:
-        told = json.loads(memory.read_text("utf-8"))
-        return float(told["share"]) if {**told, "share": None} == {**facts, "share": None} else None
+        record = json.loads(memory.read_text("utf-8"))
+        return float(record["share"]) if {**record, "share": None} == {**facts, "share": None} else None
     except (OSError, ValueError, LookupError, TypeError):
         return None
 

@@ -131,7 +131,7 @@ class Machine:
             return free
         read = self._first(
             r"^inactive_file (\d+)$", "/sys/fs/cgroup/memory.stat"
-        )  # files that are read anew if need be
+        )  # files that are read again if need be
         return min(free, max(0, int(limit) - int(used) + int(read or 0)))
 
     def cann_folder(self) -> str | None:

@@ -76,7 +76,7 @@ class SegmentEncoder:
     ) -> None:
         """
         Args:
-            stop: told when a segment is open.
+            stop: is deferred while a segment is open.
             zero: time of the first frame of the film in seconds; None if the journal has it, or begins with it.
             length: number of frames in each segment except the last one; None for ``FRAMES``.
         """

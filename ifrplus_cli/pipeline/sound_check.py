@@ -76,9 +76,9 @@ def _length_faults(
     before = None if stated is None else _sound_length(wanted, plan, stated)
     if before is None or after is None or abs(before - after) > slack:
         begin, end = used_span(plan, wanted.stream) or NOTHING
-        told, before = before, _sound_length(wanted, plan, end - begin)
-        if told is not None:  # the source's packets also have what its decoder leaves out
-            slack += max(Fraction(0), before - told)
+        announced, before = before, _sound_length(wanted, plan, end - begin)
+        if announced is not None:  # the source's packets also have what its decoder leaves out
+            slack += max(Fraction(0), before - announced)
         heard = result.start if plan.begins_within_packet(wanted) else None
         begin, end = packet_span(result, found.index, begin=heard) or NOTHING
         after = end - begin

@@ -119,7 +119,7 @@ def check_pace(container: Container, gap: Fraction) -> None:
     if container not in ANIMATIONS.values():
         raise OutputError(
             f"{container.muxer} can't hold frames that are less than a millisecond apart, as these would be.",
-            "Write to .mp4 or .mov instead, or choose a smaller --factor.",
+            "Write to .mp4 or .mov instead, or choose an even rate with --fps, or a smaller --factor.",
         )
     most = 1 / container.shortest
     raise OutputError(

@@ -154,7 +154,8 @@ def conversion(clip: ClipInfo, colour: ColourTags, pix_fmt: str) -> list[str]:
         stretched = rf"lut=c0=round(clip((val-{16 * step})*{whole}/{219 * step}\,0\,{whole}))"
         turned = [] if pix_fmt.startswith("gray") else ["setparams=range=pc", f"scale={SCALER}", f"format={pix_fmt}"]
         return [stretched, *turned]
-    if pix_fmt.startswith("gray") and form.chroma is not Chroma.GRAY and form.chroma is not Chroma.RGB:
+    other_depth = form.chroma is Chroma.GRAY and pix_fmt != form.name and own.range == "tv"
+    if pix_fmt.startswith("gray") and (other_depth or form.chroma not in (Chroma.GRAY, Chroma.RGB)):
         kept = "pc" if full else "tv"  # luma as it is; ffmpeg by itself makes it full range
         return [f"scale={SCALER}:in_range={kept}:out_range={kept}", f"format={pix_fmt}", f"setparams=range={kept}"]
     same = (own.matrix, full) == (colour.matrix, colour.range == "pc")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# What describes the source's own file, and is said anew of every file.
+# What describes the source's own file, and is stated of every file for itself.
 OF_THE_FILE = {
     "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "timecode", "creation_time",
     "vendor_id", "handler_name", "writing_application", "muxing_application", "variant_bitrate",

@@ -26,8 +26,8 @@ def alpha_decoder(video: Mapping[str, Any]) -> str | None:
 @cache
 def _is_built_in(decoder: str) -> bool:
     command = [find_tool("ffmpeg"), "-hide_banner", "-h", f"decoder={decoder}"]
-    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
-    return f"Decoder {decoder} [" in told
+    output = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
+    return f"Decoder {decoder} [" in output
 
 
 def is_beside(codec: str, pix_fmt: str) -> bool:

@@ -237,7 +237,7 @@ class FilmDecoder(FfmpegDecoder):
         """
         yield from self._read()
         if not self.frames and self._sought:
-            self._begin_anew()
+            self._begin_again()
             yield from self._read()
         if not self.frames:
             self._process.kill()  # it may still be writing frames, which nobody reads
@@ -278,7 +278,7 @@ class FilmDecoder(FfmpegDecoder):
         section = self.clip.section
         return bool(self._sought) and section is not None and pts is not None and pts > section.first
 
-    def _begin_anew(self) -> None:
+    def _begin_again(self) -> None:
         """Read the film from its start."""
         self.close()
         self._sought = {}

@@ -57,12 +57,12 @@ def _timecode(video: Mapping[str, Any], header: Mapping[str, Any]) -> TimecodeTa
     """The picture's own timecode, the file's, or that of a track of it."""
     tracks = [s for s in header["streams"] if s.get("codec_tag_string") == "tmcd"]
     tags = [found.get("tags", {}) for found in (video, header["format"], *tracks)]
-    told = [{name.lower(): text for name, text in found.items()} for found in tags]
-    text = next((found["timecode"] for found in told if "timecode" in found), None)
+    lowered = [{name.lower(): text for name, text in found.items()} for found in tags]
+    text = next((found["timecode"] for found in lowered if "timecode" in found), None)
     rates = [ratio(track.get("avg_frame_rate", "")) for track in tracks]
     rates += [ratio(video.get(key, "")) for key in ("r_frame_rate", "avg_frame_rate")]
     rate = next((rate for rate in rates if rate), None)
-    reel = next((found["reel_name"] for found in told if "reel_name" in found), None)
+    reel = next((found["reel_name"] for found in lowered if "reel_name" in found), None)
     return None if text is None or rate is None else TimecodeTag(text, rate, reel)
 
 
@@ -80,6 +80,6 @@ def _stereo(path: Path, video: Mapping[str, Any], data: Mapping[str, Any]) -> St
     limits = [word for name, value in SOURCE_LIMITS.items() for word in (f"-{name}", value)]
     command = [find_tool("ffmpeg"), "-hide_banner", "-nostdin", *limits, "-i", source_url(path)]
     command += ["-map", f"0:{video['index']}", "-frames:v", "1", "-vf", "showinfo", "-f", "null", "-"]
-    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).stderr
-    found = PACKED.search(told.decode("utf-8", "replace"))
+    messages = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).stderr
+    found = PACKED.search(messages.decode("utf-8", "replace"))
     return None if found is None or found[1] == "2D" else Stereo(found[1], bool(found[2]))

@@ -322,7 +322,7 @@ def encoder_options(
     if codec == "libx265" and container.holds_display_matrix:
         chosen["tag"] = "hvc1"  # the name that Apple's players ask for in mp4 and mov
     said = (light_options(codec, clip.light), packing_options(codec, clip.description.stereo))
-    for name, value in (*(option for told in said for option in told.items()), *options.encoder_args):
+    for name, value in (*(option for each in said for option in each.items()), *options.encoder_args):
         both = name.endswith("-params") and name in chosen
         chosen[name] = f"{chosen[name]}:{value}" if both else value
     return tuple(chosen.items())

@@ -136,12 +136,12 @@ def _with_language(track: bytes, language: str) -> bytes:
     first, second, third = (ord(letter) - 0x60 for letter in language)
     packed = struct.pack(">H", first << 10 | second << 5 | third)
 
-    def told(head: bytes) -> bytes:
+    def with_language(head: bytes) -> bytes:
         place = 32 if head[:1] == b"\1" else 20
         unstated = head[place : place + 2] == NO_LANGUAGE
         return head[:place] + packed + head[place + 2 :] if unstated else head
 
-    return changed(track, (b"mdia", b"mdhd"), told)
+    return changed(track, (b"mdia", b"mdhd"), with_language)
 
 
 def _data_track(track: bytes, source: bytes) -> bytes:

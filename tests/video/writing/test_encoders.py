@@ -166,3 +166,15 @@ def test_the_usual_quality_gives_way_to_a_rate_that_was_asked_for(
 def test_the_name_of_a_format_means_its_encoder(name: str, encoder: str) -> None:
     """With its usual quality: by itself ffmpeg would take much less."""
     assert encoder_named(name) == encoder
+
+
+def test_grey_of_limited_range_stays_so_in_another_depth(tmp_path: Path) -> None:
+    filters = "setparams=range=tv"
+    source = make_clip(tmp_path / "film.mkv", pix_fmt="gray16le", frames=2, size="128x96", filters=filters)
+    assert picture(source)["color_range"] == "tv"
+    made = plan(source, tmp_path / "a.mkv", EncodeOptions())
+    assert made.pix_fmt == "gray12le"
+    written = write(made, tmp_path / "a.mkv", frames_at(source))
+    assert (picture(written)["pix_fmt"], picture(written)["color_range"]) == ("gray12le", "tv")
+    before, after = (frames_at(film)[0].planes[0].astype(float) for film in (source, written))
+    assert abs(before.mean() - 16 * after.mean()) < 100  # of 65535
