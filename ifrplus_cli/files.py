@@ -92,9 +92,7 @@ def _is_binary(path: Path) -> bool:
 
 def _is_stream(path: Path) -> bool:
     """Return whether a path is a device, a pipe or a name of what this process has open: it must not be replaced."""
-    if not path.exists() or path.is_dir():
-        return False
-    return not path.is_file() or any(path.is_relative_to(root) for root in ("/dev", "/proc"))
+    return path.exists() and not path.is_dir() and (not path.is_file() or system.is_a_systems_own(path))
 
 
 def size_text(count: int) -> str:

@@ -103,6 +103,11 @@ def close_before_renaming(file: IO[Any]) -> None:
         file.close()
 
 
+def is_a_systems_own(path: Path) -> bool:
+    """Return whether a path is the system's name of a device, or of what a process has open."""
+    return any(path.is_relative_to(root) for root in ("/dev", "/proc"))
+
+
 def umask() -> int:
     """Return the permissions that are removed from every new file."""
     mask = os.umask(0o077)

@@ -90,7 +90,9 @@ def packet_spans(
         begin, end: times in seconds; packets count only as far as they lie between them.
         longest: greatest length of a packet in seconds, even if the file states a longer one.
     """
-    for start, length in _lasting(_stated(clip, stream_index)):
+    stated = _stated(clip, stream_index)
+    is_sound = any(stream.index == stream_index and stream.kind == "audio" for stream in clip.streams)
+    for start, length in _lasting(stated) if is_sound else stated:
         stop = start + (length if longest is None else min(length, longest))
         if (begin is not None and stop <= begin) or (end is not None and start >= end):
             continue
