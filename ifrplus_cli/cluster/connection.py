@@ -108,7 +108,7 @@ def fetch(client: Client, future: Future) -> futures.Future[Any]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own messages from the terminal: what matters of them is said in the program's words."""
-    known = {"distributed", "tornado", "asyncio", *logging.root.manager.loggerDict}
+    known = {*TALKATIVE, *logging.root.manager.loggerDict}
     loggers = [logging.getLogger(name) for name in known if name.partition(".")[0] in TALKATIVE]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -143,7 +143,7 @@ class UpsampleRequest(NetworkRequest):
 
 
 def encoder_arg_of(text: str) -> tuple[str, str]:
-    """Return name and value of an option of an encoder, NAME=VALUE.
+    """Return name and value of an option of an encoder, KEY=VALUE.
 
     Raises:
         ValueError: with a sentence, if it is none.
