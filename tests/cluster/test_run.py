@@ -120,7 +120,8 @@ def test_a_constant_rate_in_h265_from_a_film_without_an_index(workers: SpecClust
 
 
 def test_a_damaged_film_is_decoded_from_its_start(workers: SpecCluster, folder: Path) -> None:
-    path = make_clip(folder / "damaged.mkv", frames=FRAMES, codec="libx264", output=("-g", 4))
+    # Not H.264: what ffmpeg's threads make of a damaged one differs from time to time.
+    path = make_clip(folder / "damaged.mkv", frames=FRAMES, codec="mpeg2video", output=("-g", 4))
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 400] = bytes(400)
     path.write_bytes(content)
